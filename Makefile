@@ -1,0 +1,38 @@
+# Two commands: `make run` does the main job on the embedded sample; `make test` checks everything.
+# Both set the environment up by themselves. They need Python 3.11, make and a C library.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+CACHE  := .cache
+RUNS   := runs
+DATA   ?= ../shared/data
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PYTHONUNBUFFERED = 1
+
+.PHONY: run test check-data lock clean
+
+run: $(READY)          ## videos to a served captioner, on the embedded sample
+	$(BIN)/topiclens run --preset sample --root $(RUNS)/sample --caption-held-out
+
+test: $(READY)         ## every fast, hermetic test
+	$(BIN)/python -m pytest
+
+check-data: $(READY)   ## the slow checks, on the real data that DATA names
+	TOPICLENS_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -m data
+
+$(READY): requirements.lock bootstrap.lock setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes bootstrap.lock requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock:                  ## renew requirements.lock after a change of setup.py
+	$(BIN)/uv pip compile setup.py --extra test --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
+
+clean:                 ## everything that the two commands made
+	rm -rf $(VENV) $(CACHE) $(RUNS)

@@ -1,0 +1,1 @@
+"""The DAG, its settings, how it is run, and the `topiclens` command."""

@@ -1,0 +1,1 @@
+"""The contracts between steps: feature names, the record, and the curated schemas."""

@@ -1,0 +1,202 @@
+"""One video as a ``tf.train.SequenceExample``, written and read.
+
+=============  ========================  ==================================
+feature        where                     value
+=============  ========================  ==================================
+``video_id``   context                   one UTF-8 string
+``split``      context                   ``train``, ``val`` or ``test``
+``label``      context, may be absent    one UTF-8 string
+``captions``   context                   UTF-8 strings, at least one
+``topics``     context                   (n_topics,) int64, 0 or 1
+``frames``     feature list              t steps of (feature_dim,) float32
+=============  ========================  ==================================
+
+Only real frames are stored: a clip shorter than n frames has fewer steps, and
+batches pad it with all-zero rows (:func:`frame_mask` tells them apart).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from schemas import features
+
+
+class RecordError(ValueError):
+    """A record that is not what :mod:`schemas.records` promises."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoRecord:
+    """Everything training knows about one video.
+
+    Attributes:
+        video_id: unique within the dataset.
+        split: one of ``schemas.features.SPLITS``.
+        frames: (t, feature_dim) float32, the CNN features of the real frames.
+        captions: the human captions, as written.
+        topics: (n_topics,) int64, 1 where the topic occurs in the captions.
+        label: an optional class, used to slice metrics.
+    """
+
+    video_id: str
+    split: str
+    frames: np.ndarray
+    captions: tuple[str, ...]
+    topics: np.ndarray
+    label: str | None = None
+
+
+def frame_mask(frames: np.ndarray) -> np.ndarray:
+    """Tells real frames from padding: (..., t, dim) -> (..., t) bool, False at all-zero rows."""
+    return np.any(frames != 0, axis=-1)
+
+
+def encode(record: VideoRecord) -> bytes:
+    """Serialises a record; equal records give equal bytes."""
+    import tensorflow as tf
+
+    def _bytes(*texts: str) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[t.encode() for t in texts]))
+
+    context = {
+        features.VIDEO_ID: _bytes(record.video_id),
+        features.SPLIT: _bytes(record.split),
+        features.CAPTIONS: _bytes(*record.captions),
+        features.TOPICS: tf.train.Feature(
+            int64_list=tf.train.Int64List(value=np.asarray(record.topics, np.int64))
+        ),
+    }
+    if record.label is not None:
+        context[features.LABEL] = _bytes(record.label)
+    steps = [
+        tf.train.Feature(float_list=tf.train.FloatList(value=frame))
+        for frame in np.asarray(record.frames, np.float32)
+    ]
+    example = tf.train.SequenceExample(
+        context=tf.train.Features(feature=context),
+        feature_lists=tf.train.FeatureLists(
+            feature_list={features.FRAMES: tf.train.FeatureList(feature=steps)}
+        ),
+    )
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(serialized: bytes) -> VideoRecord:
+    """Reads a serialised record back.
+
+    Raises:
+        RecordError: the bytes are no SequenceExample, or a feature is missing
+            or ragged.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        example = tf.train.SequenceExample.FromString(serialized)
+    except DecodeError as error:
+        raise RecordError(
+            "These bytes are no tf.train.SequenceExample. Were the files written by another "
+            f"pipeline, or cut short? ({error})"
+        ) from error
+    context = example.context.feature
+
+    def _texts(name: str) -> tuple[str, ...]:
+        return tuple(value.decode() for value in context[name].bytes_list.value)
+
+    missing = [n for n in (features.VIDEO_ID, features.SPLIT) if not _texts(n)]
+    if missing:
+        raise RecordError(f"A record lacks {' and '.join(missing)}; expected one string each.")
+    video_id = _texts(features.VIDEO_ID)[0]
+    steps = [
+        step.float_list.value for step in example.feature_lists.feature_list[features.FRAMES].feature
+    ]
+    widths = sorted({len(step) for step in steps})
+    if len(widths) > 1:
+        raise RecordError(
+            f"Video {video_id!r} has frames of different widths {widths}; expected one width."
+        )
+    return VideoRecord(
+        video_id=video_id,
+        split=_texts(features.SPLIT)[0],
+        frames=np.asarray(steps, np.float32).reshape(len(steps), widths[0] if widths else 0),
+        captions=_texts(features.CAPTIONS),
+        topics=np.asarray(context[features.TOPICS].int64_list.value, np.int64),
+        label=next(iter(_texts(features.LABEL)), None),
+    )
+
+
+def parse(serialized):
+    """Reads a record inside a TensorFlow graph.
+
+    Args:
+        serialized: () string tensor.
+    Returns:
+        A dict of tensors: ``video_id`` (), ``split`` (), ``label`` () string
+        (empty when absent), ``captions`` (c,) string, ``topics`` (n_topics,)
+        int64 and ``frames`` (t, feature_dim) float32.
+    """
+    import tensorflow as tf
+
+    text = tf.io.FixedLenFeature([], tf.string, default_value="")
+    context, sequences = tf.io.parse_single_sequence_example(
+        serialized,
+        context_features={
+            features.VIDEO_ID: text,
+            features.SPLIT: text,
+            features.LABEL: text,
+            features.CAPTIONS: tf.io.VarLenFeature(tf.string),
+            features.TOPICS: tf.io.VarLenFeature(tf.int64),
+        },
+        sequence_features={features.FRAMES: tf.io.RaggedFeature(tf.float32)},
+    )
+    frames = sequences[features.FRAMES]
+    return {
+        features.VIDEO_ID: context[features.VIDEO_ID],
+        features.SPLIT: context[features.SPLIT],
+        features.LABEL: context[features.LABEL],
+        features.CAPTIONS: context[features.CAPTIONS].values,
+        features.TOPICS: context[features.TOPICS].values,
+        features.FRAMES: frames.to_tensor(),
+    }
+
+
+def files_of(pattern: str) -> list[str]:
+    """The record files that a glob pattern or a folder names, in order.
+
+    Raises:
+        FileNotFoundError: nothing matches.
+    """
+    if os.path.isdir(pattern):
+        pattern = os.path.join(pattern, "*")
+    files = sorted(glob.glob(pattern))
+    if not files:
+        raise FileNotFoundError(f"No record files match {pattern!r}; has the pipeline's examples step run?")
+    return files
+
+
+def read(files: Iterable[str]) -> Iterator[VideoRecord]:
+    """Reads gzip TFRecord files record by record, in order."""
+    import tensorflow as tf
+
+    for serialized in tf.data.TFRecordDataset(list(files), compression_type="GZIP").as_numpy_iterator():
+        yield decode(serialized)
+
+
+def write(path: str, records: Iterable[VideoRecord]) -> int:
+    """Writes one gzip TFRecord file, aside and then renamed; returns the count of records."""
+    import tensorflow as tf
+
+    partial = f"{path}.partial"
+    count = 0
+    with tf.io.TFRecordWriter(partial, options="GZIP") as writer:
+        for record in records:
+            writer.write(encode(record))
+            count += 1
+    os.replace(partial, path)
+    return count

@@ -1,0 +1,49 @@
+"""TopicLens: video captioning whose neurons have names."""
+
+from setuptools import find_packages, setup
+
+# What each pin is for: TFX 1.16 is the newest release that installs whole, and it was
+# tested with TensorFlow 2.16, Keras 3.6, Beam 2.59; its parts still import pkg_resources
+# (setuptools < 81) and dill. requirements.lock holds the exact set, with hashes.
+REQUIRES = [
+    "tensorflow==2.16.2",
+    "keras==3.6.0",
+    "tf-keras==2.16.0",
+    "tensorflow-hub==0.16.1",
+    "tensorflow-text==2.16.1",
+    "tensorflow-serving-api==2.16.1",
+    "tensorboard==2.16.2",
+    "tfx==1.16.0",
+    "tfx-bsl==1.16.1",
+    "tensorflow-data-validation==1.16.1",
+    "apache-beam==2.59.0",
+    "kfp>=2.7,<3",
+    "nltk>=3.9",
+    "numpy==1.26.4",
+    "numba>=0.60",
+    "scipy>=1.11",
+    "av>=14",
+    "pillow>=10",
+    "jsonschema>=4.20",
+    "pycocoevalcap==1.2",
+    "dill==0.3.1.1",
+    "setuptools<81",
+]
+
+setup(
+    name="topiclens",
+    version="0.1.0",
+    description="Video captioning whose neurons have names",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.12",
+    packages=find_packages(
+        include=[f"{name}{rest}" for name in ("pipeline", "trainer", "components", "schemas", "serving") for rest in ("", ".*")]
+    ),
+    include_package_data=True,
+    package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.yaml", "*.config"]},
+    install_requires=REQUIRES,
+    extras_require={"test": ["pytest>=8", "pytest-timeout", "tomotopy>=0.13"]},
+    entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},
+)
