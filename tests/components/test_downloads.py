@@ -74,7 +74,8 @@ def test_other_bytes_than_the_checksum_says_never_reach_the_cache(wheel, tmp_pat
     assert not list((tmp_path / "cache").iterdir())
 
 
-@pytest.mark.parametrize("requirement", ["some-clips", "some-clips>=1.2", "--index-url==x", "a==1 --hash=sha256:0", "a==1\nb==2"])
+@pytest.mark.parametrize(
+    "requirement", ["some-clips", "some-clips>=1.2", "--index-url==x", "a==1 --hash=sha256:0", "a==1\nb==2"])
 def test_only_a_plain_pinned_requirement_is_accepted(requirement, tmp_path):
     with pytest.raises(ValueError, match="name==version"):
         downloads.fetch_wheel(requirement, "0" * 64, tmp_path)
