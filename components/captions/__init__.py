@@ -1,0 +1,1 @@
+"""Judging captions: tokens, metrics, blessing."""
