@@ -29,6 +29,10 @@ ABBREVIATIONS = """
     wed wis wisc wm wyo"""
 CAPITALISED_ABBREVIATIONS = "ark az del ill la mass miss ore pa tex wash"
 NUMBERED_ABBREVIATIONS = "art ca fig figs no nos op pp prop"
+# After one of these a lone letter's full stop ends a sentence ("vitamin A. The"); elsewhere it is an initial ("J. Smith").
+SENTENCE_STARTS = """
+    A About According Additionally After An As At But Earlier He Her Here However If In It Last Many More Now Once One Other
+    Our She Since So Some Such That The Their Then There These They This We What When While Yet You"""
 FILE_EXTENSIONS = """
     bat bmp bz2 c class cgi cpp dll doc docx exe gif gz h htm html jar java jpeg jpg mov mp3 pdf php pl png ppt ps py sql
     tar txt wav x xml zip"""
@@ -84,14 +88,15 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     rule(rf"(?i:n{QUOTE}t)|{ENDING}", _straighten)
     # Apostrophes inside a word: O'Brien, d'or, ma'am, o'clock, 'em, rock 'n' roll, the '90s.
     rule(rf"[A-HJ-XZdlno]{QUOTE}{LETTER}{{2}}{ALNUM}*")
-    rule(rf"{LETTER}*[aeiouyAEIOUY]{QUOTE}[aeiouA-Z]{LETTER}*")
-    rule(rf"(?i:qu{QUOTE}){LETTER}+|(?i:c{QUOTE}(?:est|mon)|ev{QUOTE}ry|s{QUOTE}mores|cap{QUOTE}n|nat{QUOTE}l|li{QUOTE}l)")
-    rule(rf"(?i:nor{QUOTE}easter|(?:somethin|dunkin|ol){QUOTE})")
-    rule(rf"(?i:[dlj]{QUOTE})|(?i:(y{QUOTE})){LETTER}")
-    rule(rf"{QUOTE}(?i:em|till?|cause)|{QUOTE}[nN](?:{QUOTE}|(?!{ALNUM}))")
+    rule(rf"[A-Za-z]+[aeiouyAEIOUY]{QUOTE}[aeiouA-Z][A-Za-z]*")
+    rule(rf"(?i:c{QUOTE}(?:est|mon)|ev{QUOTE}ry|s{QUOTE}mores|cap{QUOTE}n|nat{QUOTE}l|li{QUOTE}l)")
+    rule(rf"(?i:e{QUOTE}er|nor{QUOTE}easter|(?:somethin|dunkin|ol){QUOTE})")
+    rule(rf"(?i:[dlj]{QUOTE})|(?i:([jy]{QUOTE})(?![dms]|re|ve|ll)){LETTER}")
+    rule(rf"{QUOTE}(?i:em|till?|cause)|{QUOTE}[nN]{QUOTE}|'[nN](?!\S)|[’\x92][nN]")
     rule(rf"{QUOTE}[2-9]0s|({QUOTE}\d\d)(?:\s|$)")
     # Compounds: t-shirt, 3-year-old, he/she, 24/7, AT&T, C++.
     rule(rf"({ALNUM}+(?:[-_]{ALNUM}+)+)(?:{ENDING})?")
+    rule(rf"{ALNUM}+(?:[.,]{ALNUM}+)*[.,]?(?:-{ALNUM}+)+")
     rule(rf"{ALNUM}+(?:/{ALNUM}+)+")
     rule(r"[A-Z]+(?:&[A-Z]+)+")
     rule(r"(?i:c\+\+|[cf]#)")
@@ -100,9 +105,10 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     rule("(?:" + "|".join(f"{word.capitalize()}|{word.upper()}" for word in CAPITALISED_ABBREVIATIONS.split()) + r")\.")
     rule(rf"((?i:{_any_of(NUMBERED_ABBREVIATIONS)})\.)\s?\d")
     rule(rf"(?:{LETTER}\.)+(?:{LETTER}(?!{ALNUM}))?|(?i:ph\.?d\.?)")
-    rule(rf"({WORD}\.)[,;:]")
+    rule(rf"({LETTER})\.\s+{_any_of(SENTENCE_STARTS)}\s")
+    rule(rf"({ALNUM}+\.)[,;:]")
     # Numbers, dates, times.
-    rule(r"[-+]?\d+|[-+]?\d*(?:[.,:]\d+)+")
+    rule(r"[-+]?\d*(?:[.,:]\d+)+|[-+]?\d+")
     rule(r"\d+(?:[-/]\d+)+")
     rule(r"\d+ \d+/\d+", _join)
     # The net: addresses, files, tags, markup.
@@ -116,9 +122,10 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     # Marks.
     rule(r"[()\[\]{}]", BRACKETS.get)
     rule(r"[£€¤\x80¢]", CURRENCIES.get)
+    rule(r"[A-Z]+\$")
     rule(r"[½¼¾⅓⅔]", FRACTIONS.get)
     rule("(?i:" + "|".join(ENTITIES) + ")", lambda token: ENTITIES[token.lower()])
-    rule(r"[?!]+|\*+|_+|#|-{5,}")
+    rule(r"[?!]+|\*+|_+|#+|@+|-{5,}")
     rule(r"-{2,4}|[–—―\x96\x97]+", lambda token: "--")
     rule(r"\.\.\.|…|\. \. \.|\x85", lambda token: "...")
     rule("''|\"|``|[«»“”„\x93\x94]", lambda token: "''")
