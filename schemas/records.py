@@ -18,7 +18,6 @@ batches pad it with all-zero rows (:func:`frame_mask` tells them apart).
 from __future__ import annotations
 
 import dataclasses
-import glob
 import os
 from collections.abc import Iterable, Iterator
 
@@ -167,16 +166,20 @@ def parse(serialized):
 
 
 def files_of(pattern: str) -> list[str]:
-    """The record files that a glob pattern or a folder names, in order.
+    """The record files that a glob pattern or a folder names, in order; local or ``gs://``.
 
     Raises:
         FileNotFoundError: nothing matches.
     """
-    if os.path.isdir(pattern):
-        pattern = os.path.join(pattern, "*")
-    files = sorted(glob.glob(pattern))
+    import tensorflow as tf
+
+    if tf.io.gfile.isdir(pattern):
+        pattern = os.path.join(pattern, "*.gz")
+    files = sorted(tf.io.gfile.glob(pattern))
     if not files:
-        raise FileNotFoundError(f"No record files match {pattern!r}; has the pipeline's examples step run?")
+        raise FileNotFoundError(
+            f"No record files match {pattern!r}. Has the pipeline's examples step run, and is the split not empty?"
+        )
     return files
 
 
@@ -188,15 +191,22 @@ def read(files: Iterable[str]) -> Iterator[VideoRecord]:
         yield decode(serialized)
 
 
-def write(path: str, records: Iterable[VideoRecord]) -> int:
-    """Writes one gzip TFRecord file, aside and then renamed; returns the count of records."""
+def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:
+    """Writes one gzip TFRecord file aside, then renames it; local or ``gs://``.
+
+    Args:
+        path: the file to make or replace.
+        records: records, or records that :func:`encode` serialised before.
+    Returns:
+        The count of records. Equal records give equal bytes.
+    """
     import tensorflow as tf
 
-    partial = f"{path}.partial"
+    partial = f"{path}.partial-{os.getpid()}"
     count = 0
     with tf.io.TFRecordWriter(partial, options="GZIP") as writer:
         for record in records:
-            writer.write(encode(record))
+            writer.write(record if isinstance(record, bytes) else encode(record))
             count += 1
-    os.replace(partial, path)
+    tf.io.gfile.rename(partial, path, overwrite=True)
     return count

@@ -1,0 +1,39 @@
+"""What the steps hand on to each other, as TFX artifact types.
+
+Vertex AI and Kubeflow find an artifact's class by its type name, read as an
+import path: ``components.Dataset`` must be importable under that very name.
+``components/__init__.py`` hands these classes on lazily, so that importing a
+pure function from ``components`` does not import TFX.
+"""
+
+from tfx.types.artifact import Artifact
+
+
+class Dataset(Artifact):
+    """Accepted rows (``videos.jsonl``, ``texts.jsonl``), ``rejected.jsonl``, ``summary.json``."""
+
+    TYPE_NAME = "components.Dataset"
+
+
+class FrameFeatures(Artifact):
+    """``index.jsonl``, naming the shards of frame features, and ``rejected.jsonl``."""
+
+    TYPE_NAME = "components.FrameFeatures"
+
+
+class TopicModel(Artifact):
+    """``model.npz``, ``topics.json`` (the readable table), ``labels.jsonl``."""
+
+    TYPE_NAME = "components.TopicModel"
+
+
+class ExamplesReport(Artifact):
+    """``report.json``: what the check of the records found."""
+
+    TYPE_NAME = "components.ExamplesReport"
+
+
+class CaptionMetrics(Artifact):
+    """``metrics.json``, ``captions.jsonl`` and ``summary.md`` of one judged model."""
+
+    TYPE_NAME = "components.CaptionMetrics"

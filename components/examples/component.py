@@ -1,0 +1,47 @@
+"""The join of features, captions and topics as a TFX component."""
+
+import json
+import os
+
+import apache_beam as beam
+from tfx import v1 as tfx
+from tfx.components.util import examples_utils
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples
+
+from components import jsonl, staging
+from components.artifacts import Dataset, FrameFeatures, TopicModel
+from components.examples.transform import WriteRecords
+from components.features.transform import ReadFeatures
+from schemas.features import SPLITS
+
+_dsl = tfx.dsl.components
+
+
+@_dsl.component(use_beam=True)
+def ExamplesJoin(
+    dataset: _dsl.InputArtifact[Dataset],
+    features: _dsl.InputArtifact[FrameFeatures],
+    topic_model: _dsl.InputArtifact[TopicModel],
+    examples: _dsl.OutputArtifact[Examples],
+    n_topics: _dsl.Parameter[int],
+    beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Writes one SequenceExample a video, gzip TFRecords by split."""
+    summary = json.loads(staging.read_text(os.path.join(dataset.uri, "summary.json")))
+    videos = summary["videos_by_split"]
+    with beam_pipeline as p:
+        (
+            {
+                "rows": p | "Rows" >> jsonl.ReadRows(os.path.join(dataset.uri, "videos.jsonl")),
+                "features": p | "Features" >> ReadFeatures(features.uri),
+                "labels": p
+                | "Labels" >> jsonl.ReadRows(os.path.join(topic_model.uri, "labels.jsonl"))
+                | beam.Map(lambda row: (row["video_id"], row["topics"])),
+            }
+            | WriteRecords(examples.uri, n_topics=n_topics, videos=videos)
+        )
+    examples.split_names = artifact_utils.encode_split_names([split for split in SPLITS if videos.get(split)])
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE)
+    examples_utils.set_file_format(examples, "tfrecords_gzip")

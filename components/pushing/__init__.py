@@ -1,0 +1,1 @@
+"""Publishing: TFX's Pusher, with versions that appear whole or not at all."""

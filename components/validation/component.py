@@ -1,0 +1,64 @@
+"""The check of the records as a TFX component."""
+
+import json
+import os
+
+import apache_beam as beam
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import v1 as tfx
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import ExampleAnomalies, Examples
+
+import tensorflow as tf
+from components import jsonl, staging
+from components.artifacts import ExamplesReport
+from components.validation.check import demand_sound
+from components.validation.transform import FindProblems
+from schemas.records import files_of
+
+_dsl = tfx.dsl.components
+
+
+def anomalies_of(uri: str) -> dict[str, str]:
+    """What ExampleValidator found: {"split/feature": description}."""
+    found = {}
+    for path in sorted(tf.io.gfile.glob(os.path.join(uri, "Split-*", "SchemaDiff.pb"))):
+        split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
+        with tf.io.gfile.GFile(path, "rb") as file:
+            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+        for feature, info in anomalies.anomaly_info.items():
+            found[f"{split}/{feature}"] = info.description
+    return found
+
+
+@_dsl.component(use_beam=True)
+def ExamplesCheck(
+    examples: _dsl.InputArtifact[Examples],
+    anomalies: _dsl.InputArtifact[ExampleAnomalies],
+    report: _dsl.OutputArtifact[ExamplesReport],
+    config_json: _dsl.Parameter[str],
+    beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Stops the run, naming the videos, where a record or its statistics are not what the schema demands."""
+    files = [
+        (split, path)
+        for split in artifact_utils.decode_split_names(examples.split_names)
+        for path in files_of(artifact_utils.get_split_uri([examples], split))
+    ]
+    found = os.path.join(report.uri, "problems")
+    with beam_pipeline as p:
+        (
+            p
+            | beam.Create(files)
+            | beam.Reshuffle()
+            | FindProblems(**json.loads(config_json))
+            | beam.MapTuple(lambda video_id, problem: json.dumps({"video_id": video_id, "problem": problem}))
+            | beam.io.WriteToText(found, num_shards=1, shard_name_template="", file_name_suffix=".jsonl")
+        )
+    problems = [(row["video_id"], row["problem"]) for row in jsonl.read(f"{found}.jsonl")]
+    against_schema = anomalies_of(anomalies.uri)
+    staging.write_text(
+        os.path.join(report.uri, "report.json"),
+        json.dumps({"anomalies": against_schema, "videos_with_problems": len({v for v, _ in problems})}, indent=2),
+    )
+    demand_sound(problems, against_schema)

@@ -1,0 +1,38 @@
+"""The vocabulary as a TFX component."""
+
+import os
+
+import apache_beam as beam
+from tfx import v1 as tfx
+from tfx.types.standard_artifacts import TransformGraph
+
+from components import staging
+from components.artifacts import Dataset
+from components.jsonl import ReadRows
+from components.vocabulary.transform import CountWords
+from trainer.vocabulary import Vocabulary as Words
+
+_dsl = tfx.dsl.components
+
+
+@_dsl.component(use_beam=True)
+def Vocabulary(
+    dataset: _dsl.InputArtifact[Dataset],
+    vocabulary: _dsl.OutputArtifact[TransformGraph],
+    min_count: _dsl.Parameter[int],
+    beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Writes ``vocabulary.txt``: the words that training captions hold at least ``min_count`` times.
+
+    The artifact is a TransformGraph because that is the one input by which TFX's
+    Trainer takes what was learnt from the training data before training.
+    """
+    path = os.path.join(vocabulary.uri, "vocabulary.txt")
+    with beam_pipeline as p:
+        (
+            p
+            | ReadRows(os.path.join(dataset.uri, "videos.jsonl"))
+            | CountWords()
+            | beam.combiners.ToDict()
+            | beam.Map(lambda counts: staging.write_text(path, Words.from_counts(counts, min_count).to_text()))
+        )
