@@ -70,7 +70,7 @@ def wheels() -> tuple[Wheel, ...]:
 
 
 def segments() -> list[dict]:
-    """The manifest's rows; their paths are relative to the dataset folder, their times seconds after the first frame."""
+    """The manifest's rows: paths relative to the dataset folder, times in seconds after the first frame."""
     return [json.loads(line) for line in MANIFEST.read_text(encoding="utf-8").splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""The embedded sample is a sound little dataset, and its folder is laid safely: whole, checked, and without a network."""
+"""The embedded sample is a sound little dataset, and its folder is laid whole, checked, and without a network."""
 
 import collections
 import hashlib
