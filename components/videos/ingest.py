@@ -1,0 +1,318 @@
+"""Sorts a manifest's rows into videos that every later step can rely on, texts, and what was set aside and why.
+
+Each row is looked at by itself (`check_line`), then beside the others: by id (`keep_first_of_id`), by feature width
+(`keep_width`) and by content (`keep_splits_apart`). `ingest` does all of it in plain Python; `transform.py` does the
+same with Beam, from the same functions, to the same bytes.
+"""
+
+import collections
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+
+from components.downloads import written_aside
+from components.videos import manifest
+from components.videos.decoding import Limits, UnreadableVideo
+from components.videos.feature_files import FeatureError, read_features, split_reference
+from components.videos.reader import probe
+from schemas.features import SPLITS
+from trainer.vocabulary import tokenize
+
+VIDEOS, TEXTS, REJECTED, SUMMARY = "videos.jsonl", "texts.jsonl", "rejected.jsonl", "summary.json"
+STEP = "ingest"
+
+
+class TooManyRejected(RuntimeError):
+    """More videos were set aside than the settings allow, or none is left."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Accepted:
+    """A row that may be used.
+
+    Attributes:
+        line: its line in the manifest.
+        row: the row as later steps read it: absolute paths, no empty caption, and `content`.
+        width: the feature dimension, for precomputed features; otherwise None.
+    """
+
+    line: int
+    row: dict
+    width: int | None = None
+
+    @property
+    def video_id(self) -> str:
+        return self.row["video_id"]
+
+    @property
+    def split(self) -> str:
+        return self.row["split"]
+
+    @property
+    def content_key(self) -> Hashable:
+        """The same for rows cut from the same video; of its own for a text."""
+        return self.row.get("content", f"line {self.line}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejected:
+    """What was set aside: a video, or (`what` = "caption") one caption of a video that stays."""
+
+    line: int
+    video_id: str | None
+    reason: str
+    what: str = "video"
+
+
+Finding = Accepted | Rejected
+
+
+def ingest(
+    manifest_path: str | os.PathLike,
+    root: str | os.PathLike,
+    output_dir: str | os.PathLike,
+    *,
+    feature_dim: int | None = None,
+    limits: Limits = Limits(),
+) -> dict:
+    """Checks every row of a manifest and writes the dataset's files; see `dataset_files`.
+
+    Args:
+        manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
+        root: the dataset's folder, which paths are relative to and must not leave.
+        output_dir: the folder that gets the files.
+        feature_dim: the width that precomputed features must have; None takes the most common one.
+        limits: what one clip may cost.
+    Returns:
+        The summary.
+    """
+    findings = []
+    for number, line in manifest.read_lines(manifest_path):
+        findings += check_line(number, line, root=os.fspath(root), limits=limits)
+    findings = _regroup(findings, lambda kept: kept.video_id, keep_first_of_id)
+    widths = collections.Counter(kept.width for kept in findings if isinstance(kept, Accepted) and kept.width)
+    width = feature_dim or common_width(widths)
+    findings = [keep_width(found, width) if isinstance(found, Accepted) else found for found in findings]
+    findings = _regroup(findings, lambda kept: kept.content_key, keep_splits_apart)
+    texts = dataset_files(findings)
+    for name, text in texts.items():
+        with written_aside(os.path.join(output_dir, name)) as aside:
+            aside.write_text(text, encoding="utf-8")
+    return json.loads(texts[SUMMARY])
+
+
+def check_line(number: int, line: bytes, *, root: str, limits: Limits = Limits()) -> list[Finding]:
+    """Looks at one line of a manifest by itself.
+
+    Returns:
+        The row accepted, after a `Rejected` for each caption left out; or the row rejected.
+    """
+    try:
+        row = manifest.parse_line(number, line)
+    except manifest.ManifestError as error:
+        return [Rejected(number, error.video_id, str(error))]
+    video_id, findings, captions = row["video_id"], [], []
+    for place, caption in enumerate(row["captions"], start=1):
+        if tokenize(caption):
+            captions.append(caption)
+        else:
+            reason = f"caption {place}, {caption!r}, is empty after tokenising; it was left out and the video kept."
+            findings.append(Rejected(number, video_id, reason, what="caption"))
+    if not captions:
+        count = len(row["captions"])
+        reason = f"none of its {count} captions has a word." if count else "it has no captions; expected at least one."
+        return [Rejected(number, video_id, reason)]
+    row["captions"] = captions
+    try:
+        width = _locate(row, root, limits)
+    except (UnreadableVideo, FeatureError) as error:
+        return [Rejected(number, video_id, str(error))]
+    return [*findings, Accepted(number, row, width)]
+
+
+def keep_first_of_id(rows: Iterable[Accepted]) -> Iterator[Finding]:
+    """Of rows with one id, keeps the first of the manifest: which captions belong to which clip cannot be known."""
+    first, *others = sorted(rows, key=lambda kept: kept.line)
+    yield first
+    for other in others:
+        where = f"on line {first.line}"
+        if other.split != first.split:
+            where += f" in split {first.split!r}, here in {other.split!r}: a video belongs to one split"
+        yield Rejected(
+            other.line, other.video_id, f"video_id {other.video_id!r} is there twice, first {where}. The first row stays."
+        )
+
+
+def common_width(counts: Mapping[int, int]) -> int | None:
+    """The feature width that most rows have (of two as common, the larger); None without features."""
+    return max(counts, key=lambda width: (counts[width], width), default=None)
+
+
+def keep_width(accepted: Accepted, width: int | None) -> Finding:
+    """Rejects features of another width than the dataset's: one model reads one width."""
+    if accepted.width in (None, width):
+        return accepted
+    return Rejected(
+        accepted.line,
+        accepted.video_id,
+        f"its features are {accepted.width} wide, those of the dataset {width}. Extract all of them with one network, "
+        "or set `feature_dim`.",
+    )
+
+
+def keep_splits_apart(rows: Iterable[Accepted]) -> Iterator[Finding]:
+    """Of rows with the same content, rejects those that share frames with an earlier row of another split.
+
+    What is judged on must not have been trained on. Segments of one film may lie in different splits as long as they
+    do not overlap; the same content twice in one split, under two ids, does no harm.
+    """
+    kept: list[Accepted] = []
+    for row in sorted(rows, key=lambda accepted: accepted.line):
+        clash = next((other for other in kept if other.split != row.split and _overlap(row.row, other.row)), None)
+        if clash is None:
+            kept.append(row)
+            yield row
+        else:
+            yield Rejected(
+                row.line,
+                row.video_id,
+                f"it shows the same frames as video {clash.video_id!r} (line {clash.line}) of split {clash.split!r}, and "
+                f"is itself in {row.split!r}: results would look better than they are. The first row stays.",
+            )
+
+
+def dataset_files(findings: Iterable[Finding]) -> dict[str, str]:
+    """The text of each file of a dataset, in the manifest's order; the summary, which marks it complete, is last.
+
+    ``videos.jsonl`` and ``texts.jsonl`` hold the accepted rows with and without frames, ``rejected.jsonl`` what was set
+    aside (`line`, `video_id`, `step`, `what`, `reason`), ``summary.json`` the counts.
+    """
+    ordered = sorted(findings, key=lambda found: found.line)  # stable: the captions of a line keep their order
+    accepted = [found for found in ordered if isinstance(found, Accepted)]
+    rejected = [found for found in ordered if isinstance(found, Rejected)]
+    videos = [found.row for found in accepted if "content" in found.row]
+    texts = [found.row for found in accepted if "content" not in found.row]
+    summary = {
+        "videos": len(videos),
+        "videos_by_split": _by_split(videos),
+        "texts": len(texts),
+        "texts_by_split": _by_split(texts),
+        "captions": sum(len(row["captions"]) for row in videos + texts),
+        "rejected_videos": sum(found.what == "video" for found in rejected),
+        "rejected_captions": sum(found.what == "caption" for found in rejected),
+        "first_reasons": [f"{found.video_id}: {found.reason}" for found in rejected if found.what == "video"][:3],
+    }
+    return {
+        VIDEOS: _json_lines(videos),
+        TEXTS: _json_lines(texts),
+        REJECTED: _json_lines(_rejected_row(found) for found in rejected),
+        SUMMARY: json.dumps(summary, indent=2, ensure_ascii=False) + "\n",
+    }
+
+
+def describe(summary: Mapping) -> str:
+    """The count that ends a run, in one line."""
+    splits = ", ".join(f"{count} {split}" for split, count in summary["videos_by_split"].items())
+    return (
+        f"{summary['videos']} videos ({splits or 'none'}), {summary['texts']} texts without a clip, "
+        f"{summary['rejected_videos']} videos and {summary['rejected_captions']} captions set aside."
+    )
+
+
+def demand_enough(summary: Mapping, max_rejected_fraction: float = 0.1) -> None:
+    """Stops a run whose data is mostly unusable.
+
+    Args:
+        summary: of `ingest`, read from ``summary.json``.
+        max_rejected_fraction: the largest share of the videos that may have been set aside.
+    Raises:
+        TooManyRejected: more than that were, or no video is left.
+    """
+    rejected, videos = summary["rejected_videos"], summary["videos"]
+    share = rejected / (videos + rejected) if videos + rejected else 0.0
+    if videos and share <= max_rejected_fraction:
+        return
+    fault = f"{share:.0%} of the videos were" if videos else "No video is left: all were"
+    if not videos and not rejected:
+        fault = "The manifest names no video: none was"
+    reasons = "".join(f"\n  {reason}" for reason in summary["first_reasons"])
+    raise TooManyRejected(
+        f"{fault} set aside; at most {max_rejected_fraction:.0%} may be (`max_rejected_fraction`). {describe(summary)} "
+        f"Each with its reason is in {REJECTED}; the first:{reasons or ' none'}"
+    )
+
+
+def _locate(row: dict, root: str, limits: Limits) -> int | None:
+    """Makes the row's path absolute, checks that it opens and adds its `content`; returns the features' width."""
+    if "path" in row:
+        row["path"] = _inside(root, row["path"])
+        probe(row["path"], limits)
+        status = os.stat(row["path"])
+        row["content"] = _file_digest(row["path"], status.st_mtime_ns, status.st_size)
+    elif "features" in row:
+        file, video_id = split_reference(row["features"])
+        file = _inside(root, file)
+        row["features"] = file if video_id is None else f"{file}#{video_id}"
+        frames = read_features(row["features"], limits)
+        row["content"] = hashlib.sha256(repr(frames.shape).encode() + frames.tobytes()).hexdigest()
+        return frames.shape[1]
+    return None
+
+
+def _inside(root: str, reference: str) -> str:
+    """The absolute path of a file of the dataset, symbolic links followed."""
+    root = os.path.realpath(root)
+    path = os.path.realpath(os.path.join(root, reference))
+    if os.path.commonpath([root, path]) != root:
+        raise UnreadableVideo(
+            f"{reference!r} leads outside the dataset's folder, by `..`, a link or an absolute path. Put the file into "
+            "the folder, or name the folder that holds both as the dataset's."
+        )
+    if not os.path.exists(path):
+        raise UnreadableVideo(f"there is no file {reference!r} in the dataset's folder. Is the path spelled right?")
+    return path
+
+
+@functools.lru_cache(maxsize=256)
+def _file_digest(path: str, modified: int, size: int) -> str:
+    """SHA-256 of a file, remembered for the other segments of the same film while the file stays the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _overlap(one: Mapping, other: Mapping) -> bool:
+    def ends(row):
+        return row.get("start", 0.0), row.get("end", math.inf)
+
+    return ends(one)[0] < ends(other)[1] and ends(other)[0] < ends(one)[1]
+
+
+def _regroup(
+    findings: list[Finding], key: Callable[[Accepted], Hashable], keep: Callable[[list[Accepted]], Iterator[Finding]]
+) -> list[Finding]:
+    """Lets `keep` sift the accepted rows that share a key; what was rejected before stays so."""
+    groups = collections.defaultdict(list)
+    for found in findings:
+        if isinstance(found, Accepted):
+            groups[key(found)].append(found)
+    sifted = [found for group in groups.values() for found in keep(group)]
+    return [found for found in findings if isinstance(found, Rejected)] + sifted
+
+
+def _rejected_row(found: Rejected) -> dict:
+    return {
+        "line": found.line, "video_id": found.video_id, "step": STEP, "what": found.what, "reason": found.reason,
+    }  # fmt: skip
+
+
+def _by_split(rows: Iterable[Mapping]) -> dict[str, int]:
+    counts = collections.Counter(row["split"] for row in rows)
+    return {split: counts[split] for split in SPLITS if counts[split]}
+
+
+def _json_lines(rows: Iterable[Mapping]) -> str:
+    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows)

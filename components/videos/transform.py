@@ -1,0 +1,96 @@
+"""Ingest with Beam: the rows are checked in parallel, then grouped by id and by content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+
+import apache_beam as beam
+
+from components import staging
+from components.videos import ingest, manifest
+from components.videos.decoding import Limits
+
+
+class IngestVideos(beam.PTransform):
+    """A manifest -> the files of a dataset (`ingest.dataset_files`); gives the summary, one dict.
+
+    Args:
+        manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
+        root: the dataset's folder, which paths are relative to and must not leave. Workers read it under this path.
+        output_dir: the folder that gets the files; local or on an object store.
+        feature_dim: the width that precomputed features must have; None takes the most common one.
+        limits: what one clip may cost.
+    """
+
+    def __init__(
+        self,
+        manifest_path: str,
+        root: str,
+        output_dir: str,
+        *,
+        feature_dim: int | None = None,
+        limits: Limits = Limits(),
+    ):
+        super().__init__()
+        self._manifest_path = os.fspath(manifest_path)
+        self._root = os.fspath(root)
+        self._output_dir = os.fspath(output_dir)
+        self._feature_dim = feature_dim
+        self._limits = limits
+
+    def expand(self, pipeline):
+        read, unread = (
+            pipeline
+            | "Manifest" >> beam.Create([self._manifest_path])
+            | "Lines" >> beam.FlatMap(manifest.read_lines)
+            | "Spread" >> beam.Reshuffle()
+            | "CheckLine" >> beam.FlatMapTuple(self._check_line)
+            | "Checked" >> _Sift()
+        )
+        first, repeated = (
+            read
+            | "ById" >> beam.GroupBy(lambda kept: kept.video_id)
+            | "FirstOfId" >> beam.FlatMapTuple(lambda _, rows: ingest.keep_first_of_id(rows))
+            | "Unique" >> _Sift()
+        )
+        width = (
+            first
+            | "Widths" >> beam.Map(lambda kept: kept.width)
+            | "OfFeatures" >> beam.Filter(bool)
+            | "CountWidths" >> beam.combiners.Count.PerElement()
+            | "AllWidths" >> beam.combiners.ToDict()
+            | "CommonWidth" >> beam.Map(lambda counts: self._feature_dim or ingest.common_width(counts))
+        )
+        fitting, misfit = (
+            first | "OneWidth" >> beam.Map(ingest.keep_width, beam.pvalue.AsSingleton(width)) | "Fitting" >> _Sift()
+        )
+        apart = (
+            fitting
+            | "ByContent" >> beam.GroupBy(lambda kept: kept.content_key)
+            | "SplitsApart" >> beam.FlatMapTuple(lambda _, rows: ingest.keep_splits_apart(rows))
+        )
+        return (
+            (unread, repeated, misfit, apart)
+            | "Findings" >> beam.Flatten()
+            | "Gather" >> beam.combiners.ToList()
+            | "Write" >> beam.Map(self._write)
+        )
+
+    def _check_line(self, number: int, line: bytes) -> list[ingest.Finding]:
+        return ingest.check_line(number, line, root=self._root, limits=self._limits)
+
+    def _write(self, findings: Iterable[ingest.Finding]) -> dict:
+        files = ingest.dataset_files(findings)
+        for name, text in files.items():
+            staging.write_text(os.path.join(self._output_dir, name), text)
+        return json.loads(files[ingest.SUMMARY])
+
+
+class _Sift(beam.PTransform):
+    """Findings -> (accepted, rejected)."""
+
+    def expand(self, findings):
+        rejected, accepted = findings | beam.Partition(lambda found, _: int(isinstance(found, ingest.Accepted)), 2)
+        return accepted, rejected
