@@ -1,0 +1,63 @@
+"""The captioner in this process: the same calls as serving/client.py, with no server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from serving.captioning import Captioning
+from serving.errors import InvalidClip, ModelNotLoaded, WrongSignature, missing_signature, wrong_input
+from serving.saved_model import SavedModel, error_text, resolve_version
+
+
+class LocalCaptioner(Captioning):
+    """Captions clips with an exported model, in this process.
+
+    Only TensorFlow's runtime is imported: no Keras model is rebuilt, no TFX, no
+    Beam, so the first caption comes in seconds.
+
+    Args:
+        directory: a SavedModel folder, or a base folder of numbered versions (the largest is taken).
+        threads: TensorFlow's threads; 0 leaves it to TensorFlow.
+        options: see ``Captioning``.
+    Raises:
+        ModelNotLoaded: nothing that loads is there.
+    """
+
+    def __init__(self, directory: str | Path, *, threads: int = 0, **options):
+        super().__init__(**options)
+        import tensorflow as tf
+
+        self._op_error = tf.errors.OpError
+        try:
+            self.directory = resolve_version(directory)
+            self._model = SavedModel(self.directory, threads=threads)
+        except FileNotFoundError as error:
+            raise ModelNotLoaded(str(error)) from error
+        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise ModelNotLoaded(
+                f"Expected a SavedModel that loads at '{directory}', but TensorFlow says: {error_text(error)}. Likely "
+                "cause: a copy that was cut short, or a model of another TensorFlow. Push or copy the version again."
+            ) from error
+        self.signatures = self._model.signatures
+
+    def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs one batch through a signature (see ``Captioning.predict``)."""
+        if signature not in self.signatures:
+            raise WrongSignature(missing_signature(str(self.directory), signature, self.signatures))
+        mismatch = self.signatures[signature].mismatch(inputs)
+        if mismatch:
+            raise InvalidClip(wrong_input(str(self.directory), signature, mismatch))
+        try:
+            return self._model.run(signature, inputs)
+        except self._op_error as error:
+            raise InvalidClip(
+                f"The model at '{self.directory}' refused the batch for '{signature}': {error_text(error)}. Likely "
+                "cause: a frame that is not a readable JPEG, or features of another backbone."
+            ) from error
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._model.close()

@@ -1,0 +1,209 @@
+"""Asking TensorFlow Serving (or the local stand-in) for captions, over gRPC or REST.
+
+    with CaptionClient("grpc://127.0.0.1:8500") as client:
+        client.wait_until_ready(timeout=60)
+        print(client.caption_features([features])[0].text)
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from serving.captioning import MAX_MESSAGE_BYTES, Captioning
+from serving.errors import (
+    DeadlineExceeded,
+    InvalidClip,
+    ModelNotLoaded,
+    RequestTooLarge,
+    ServerUnavailable,
+    ServingError,
+    WrongSignature,
+    missing_signature,
+    wrong_input,
+)
+from serving.signatures import ModelMetadata, VersionStatus
+from serving.transports import ModelSpec, Transport, TransportError
+
+MODEL_NAME = "topiclens"
+# Seconds. The first request after a model is loaded also pays for its optimisation.
+TIMEOUT = 60.0
+# Seconds before the second try; each further wait is twice as long, and none longer than the last number.
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
+# Seconds for a question that is asked only to explain an error better.
+_EXPLANATION_TIMEOUT = 5.0
+
+
+class CaptionClient(Captioning):
+    """Captions clips with a model that is served elsewhere. Thread-safe.
+
+    Args:
+        address: ``grpc://host:8500``, ``http://host:8501``, or ``host:port``, which is gRPC.
+        model: the name it is served under.
+        version: asks for this version; None asks for the newest.
+        timeout: seconds for one request, tries and waits included.
+        retries: further tries where nobody answers or the server is too busy (UNAVAILABLE).
+        max_message_bytes: the most bytes of frames in one message.
+        options: see ``Captioning``.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        model: str = MODEL_NAME,
+        *,
+        version: int | None = None,
+        timeout: float = TIMEOUT,
+        retries: int = 4,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        **options,
+    ):
+        super().__init__(max_message_bytes=max_message_bytes, **options)
+        self._model = ModelSpec(model, version)
+        self._timeout = timeout
+        self._retries = retries
+        self._transport = connect(address, max_message_bytes=max_message_bytes)
+        self.address = self._transport.address
+
+    def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs one batch through a signature (see ``Captioning.predict``)."""
+        try:
+            return self._with_retries(
+                lambda timeout: self._transport.predict(self._model, signature, inputs, timeout), self._timeout
+            )
+        except TransportError as error:
+            raise self._explain_refusal(error, signature, inputs) from error
+
+    def status(self) -> list[VersionStatus]:
+        """The state of each version that the server knows of, newest first."""
+        return self._ask(self._transport.status)
+
+    def metadata(self) -> ModelMetadata:
+        """The version that answers, and what it takes and gives."""
+        return self._ask(self._transport.metadata)
+
+    def wait_until_ready(self, timeout: float = 60.0, *, poll: float = 0.2) -> int:
+        """Waits until a version (the one asked for, if one was) is available.
+
+        Args:
+            timeout: seconds.
+            poll: seconds between questions.
+        Returns:
+            The version that answers.
+        Raises:
+            ServerUnavailable, ModelNotLoaded: what was still so when the time was up.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            left = max(0.1, end - time.monotonic())
+            try:
+                versions = self._transport.status(self._model, min(left, self._timeout))
+                available = [version.version for version in versions if version.state == "AVAILABLE"]
+                if available:
+                    return max(available)
+                state = "; ".join(f"version {v.version} is {v.state} {v.error_message}".strip() for v in versions)
+                last = TransportError("NOT_FOUND", state or "it knows of no version")
+            except TransportError as error:
+                last = error
+            if time.monotonic() + poll > end:
+                raise self._explain(last, waited=timeout) from last
+            time.sleep(poll)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._transport.close()
+
+    def _ask(self, method):
+        try:
+            return self._with_retries(lambda timeout: method(self._model, timeout), self._timeout)
+        except TransportError as error:
+            raise self._explain(error) from error
+
+    def _with_retries(self, attempt, timeout: float):
+        """Tries until an answer comes; only UNAVAILABLE is worth another try, and never past ``timeout``."""
+        end = time.monotonic() + timeout
+        wait = _FIRST_WAIT
+        for retries_left in range(self._retries, -1, -1):
+            try:
+                return attempt(max(0.001, end - time.monotonic()))
+            except TransportError as error:
+                if error.code != "UNAVAILABLE" or not retries_left or time.monotonic() + wait >= end:
+                    raise
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _explain_refusal(self, error: TransportError, signature: str, inputs: Mapping) -> ServingError:
+        """Says what the model expects, where the server only said that this was not it."""
+        if error.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
+            try:
+                known = self._transport.metadata(self._model, _EXPLANATION_TIMEOUT).signatures
+            except TransportError:
+                known = None
+            if known is not None and signature not in known:
+                return WrongSignature(missing_signature(self._name(), signature, known))
+            mismatch = known and known[signature].mismatch(inputs)
+            if mismatch:
+                return InvalidClip(wrong_input(self._name(), signature, mismatch))
+            return InvalidClip(
+                f"Model {self._name()} refused the batch for '{signature}': {error.message}. Likely cause: a frame "
+                "that is not a readable JPEG, or features of another backbone."
+            )
+        return self._explain(error)
+
+    def _explain(self, error: TransportError, waited: float | None = None) -> ServingError:
+        said = f"{error.code}: {error.message}"
+        after = f" after {waited:.0f} s" if waited is not None else ""
+        if error.code == "UNAVAILABLE":
+            return ServerUnavailable(
+                f"Expected a model server at {self.address}, got no answer{after} ({said}). Likely cause: it is not "
+                "started, it is busy beyond its limits, or the port is of the other API (gRPC is 8500 by habit, REST "
+                "8501). Start one with 'topiclens serve', or name another address."
+            )
+        if error.code == "DEADLINE_EXCEEDED":
+            return DeadlineExceeded(
+                f"Expected an answer from {self.address} within {self._timeout:g} s, got none ({said}). Likely cause: "
+                "the batch is large for the machine. Send fewer clips at once (max_batch), or allow more time "
+                "(timeout)."
+            )
+        if error.code == "NOT_FOUND":
+            return ModelNotLoaded(
+                f"Expected model {self._name()} at {self.address}, but{after} the server says: {error.message}. Likely "
+                "cause: another name, a version that is not loaded, or one that failed to load. See the server's log "
+                "and its base folder (<base>/<version>/saved_model.pb)."
+            )
+        if error.code == "RESOURCE_EXHAUSTED":
+            return RequestTooLarge(
+                f"The server at {self.address} refused the request's size or number ({said}). Likely cause: full-size "
+                "frames, or too many clips in one request. Lower max_batch, shrink the frames, or raise the limit on "
+                "both sides."
+            )
+        return ServingError(f"The server at {self.address} failed on model {self._name()} ({said}).", error.code)
+
+    def _name(self) -> str:
+        version = self._model.version
+        return f"'{self._model.name}'" + ("" if version is None else f" version {version}")
+
+
+def connect(address: str, *, max_message_bytes: int) -> Transport:
+    """The transport that an address names (nothing is sent yet).
+
+    Raises:
+        ValueError: the address is of no known form.
+    """
+    form = re.fullmatch(r"(?:(grpc|http)://)?([^/\s:]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})/?", address)
+    if not form or not 0 < int(form[3]) < 65536:
+        raise ValueError(
+            f"Expected a server address like grpc://host:8500, http://host:8501 or host:8500 (gRPC), got '{address}'."
+        )
+    target = f"{form[2]}:{form[3]}"
+    if form[1] == "http":
+        from serving.transports.rest_transport import RestTransport
+
+        return RestTransport(target, max_message_bytes=max_message_bytes)
+    from serving.transports.grpc_transport import GrpcTransport
+
+    return GrpcTransport(target, max_message_bytes=max_message_bytes)

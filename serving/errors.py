@@ -1,0 +1,72 @@
+"""What can go wrong between a clip and its caption, each with what to do about it.
+
+Every error carries ``code``, the gRPC status name that it came from or that
+TensorFlow Serving would give for it (``UNAVAILABLE``, ``NOT_FOUND``, ...).
+"""
+
+from collections.abc import Iterable
+
+
+class ServingError(RuntimeError):
+    """A captioning request that failed; ``code`` is a gRPC status name."""
+
+    code = "UNKNOWN"
+
+    def __init__(self, message: str, code: str | None = None):
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class ServerUnavailable(ServingError):
+    """Nobody answers at the address, or the server is too busy to take the request."""
+
+    code = "UNAVAILABLE"
+
+
+class DeadlineExceeded(ServingError):
+    """The server took the request but gave no answer in time."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class ModelNotLoaded(ServingError):
+    """The server is there, but serves no such model or version."""
+
+    code = "NOT_FOUND"
+
+
+class WrongSignature(ServingError):
+    """The model is there, but cannot do what was asked (or gives other outputs)."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class InvalidClip(ServingError, ValueError):
+    """The clip itself is at fault: its type, its width, a value that is not finite."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class RequestTooLarge(ServingError):
+    """One clip alone is more than a message may hold, or the server refused its size."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+def missing_signature(model: str, signature: str, signatures: Iterable[str]) -> str:
+    """Says that a model cannot do what was asked, and what it can do."""
+    return (
+        f"Expected signature '{signature}' in model {model}, which has {sorted(signatures)}. Likely cause: it was "
+        "exported without a frame network, or it is not a captioner. Caption from features instead "
+        "(caption_features), or export it with a backbone."
+    )
+
+
+def wrong_input(model: str, signature: str, mismatch: str) -> str:
+    """Says that a batch does not fit a signature's inputs."""
+    return (
+        f"The batch does not fit signature '{signature}' of model {model}: {mismatch}. Likely cause: features of "
+        "another backbone than the model was trained on. Extract them with the backbone named in the model's "
+        "assets.extra/captioner.json."
+    )

@@ -1,0 +1,183 @@
+"""The stand-in's gRPC side: ``PredictionService`` and ``ModelService`` of TensorFlow Serving's public protocol."""
+
+from __future__ import annotations
+
+from concurrent import futures
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.local.predict import Predictor
+from serving.local.status import StatusError, code_of, invalid_argument
+
+_METADATA_FIELD = "signature_def"
+# Threads beyond the requests held, so that a status question and a refusal never wait for captions.
+_SPARE_THREADS = 4
+# A tensor may be sent short (one value for a whole shape); it may not grow past this many times the message bound.
+_MAX_GROWTH = 8
+
+
+def build_server(predictor: Predictor, address: str, *, max_request_bytes: int, max_pending: int) -> tuple[grpc.Server, int]:
+    """A gRPC server that is bound but not started.
+
+    Args:
+        predictor: what runs the requests.
+        address: host:port; port 0 takes a free one.
+        max_request_bytes: a longer message is refused with RESOURCE_EXHAUSTED (the real server takes 2 GiB).
+        max_pending: how many predictions may wait or run.
+    Returns:
+        The server and its port.
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    threads = max_pending + _SPARE_THREADS
+    server = grpc.server(
+        futures.ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+        options=[
+            ("grpc.max_receive_message_length", max_request_bytes),
+            ("grpc.max_send_message_length", max_request_bytes),
+            ("grpc.so_reuseport", 0),  # A second server on the port must fail, not share it silently.
+        ],
+        maximum_concurrent_rpcs=2 * threads,
+    )
+    limit = max_request_bytes * _MAX_GROWTH
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(predictor, limit), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(predictor), server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(f"Could not bind gRPC to {address}: {error}") from error
+    if not port:
+        raise OSError(f"Could not bind gRPC to {address}: it is in use, or not an address of this machine.")
+    return server, port
+
+
+class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict and GetModelMetadata; the other methods answer UNIMPLEMENTED."""
+
+    def __init__(self, predictor: Predictor, max_tensor_bytes: int):
+        self._predictor = predictor
+        self._max_tensor_bytes = max_tensor_bytes
+
+    def Predict(self, request, context):
+        try:
+            if not request.HasField("model_spec"):
+                raise invalid_argument("Missing ModelSpec")
+            spec = request.model_spec
+            prediction = self._predictor.predict(
+                spec.name,
+                _version(spec),
+                spec.signature_name,
+                {name: self._to_array(name, tensor) for name, tensor in request.inputs.items()},
+                request.output_filter,
+                context.time_remaining(),
+            )
+        except StatusError as error:
+            context.abort(error.code, error.message)
+        response = predict_pb2.PredictResponse(
+            model_spec=_spec(spec.name, prediction.version, prediction.signature)
+        )
+        for name, array in prediction.outputs.items():
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
+        return response
+
+    def GetModelMetadata(self, request, context):
+        try:
+            if not request.HasField("model_spec"):
+                raise invalid_argument("Missing ModelSpec")
+            if not request.metadata_field:
+                raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
+            for field in request.metadata_field:
+                if field != _METADATA_FIELD:
+                    raise invalid_argument(f"Metadata field {field} is not supported")
+            return model_metadata(self._predictor, request.model_spec.name, _version(request.model_spec))
+        except StatusError as error:
+            context.abort(error.code, error.message)
+
+    def _to_array(self, name: str, tensor) -> np.ndarray:
+        """The array of a message, once it is known not to grow out of bounds when it is unpacked."""
+        dtype = code_dtype(tensor.dtype)
+        sizes = [dim.size for dim in tensor.tensor_shape.dim]
+        if dtype is None or tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
+            raise invalid_argument(f"tensor parsing error: {name}")
+        count = 1
+        for size in sizes:  # Python's whole numbers: NumPy's product could overflow.
+            count *= size
+        if count * max(1, dtype.size or 1) > self._max_tensor_bytes:
+            raise StatusError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"Tensor {name} of shape {sizes} is larger than the stand-in server takes "
+                f"({self._max_tensor_bytes:,} bytes)",
+            )
+        try:
+            return tf.make_ndarray(tensor)
+        except (ValueError, TypeError) as error:
+            raise invalid_argument(f"tensor parsing error: {name}") from error
+
+
+class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """GetModelStatus; reloading the configuration answers UNIMPLEMENTED."""
+
+    def __init__(self, predictor: Predictor):
+        self._predictor = predictor
+
+    def GetModelStatus(self, request, context):
+        try:
+            if not request.HasField("model_spec"):
+                raise invalid_argument("Missing ModelSpec")
+            return model_status(self._predictor, request.model_spec.name, _version(request.model_spec))
+        except StatusError as error:
+            context.abort(error.code, error.message)
+
+
+def model_status(predictor: Predictor, name: str, version: int | None):
+    """The protocol's ``GetModelStatusResponse``, which REST prints as JSON."""
+    response = get_model_status_pb2.GetModelStatusResponse()
+    for status in predictor.versions.status(name, version):
+        entry = response.model_version_status.add(
+            version=status.version, state=get_model_status_pb2.ModelVersionStatus.State.Value(status.state)
+        )
+        entry.status.error_code = grpc.StatusCode[status.error_code].value[0]
+        entry.status.error_message = status.error_message
+    return response
+
+
+def model_metadata(predictor: Predictor, name: str, version: int | None):
+    """The protocol's ``GetModelMetadataResponse``, which REST prints as JSON."""
+    definitions = get_model_metadata_pb2.SignatureDefMap()
+    with predictor.versions.use(name, version) as (number, model):
+        for signature, definition in model.signature_defs.items():
+            definitions.signature_def[signature].CopyFrom(definition)
+    response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=_spec(name, number))
+    response.metadata[_METADATA_FIELD].Pack(definitions)
+    return response
+
+
+def code_dtype(number: int) -> tf.DType | None:
+    """TensorFlow's type of a message's number; None for one that no array can have."""
+    try:
+        dtype = tf.dtypes.as_dtype(number)
+    except TypeError:
+        return None
+    return None if dtype in (tf.resource, tf.variant) else dtype
+
+
+def _spec(name: str, version: int, signature: str = ""):
+    spec = model_pb2.ModelSpec(name=name, signature_name=signature)
+    spec.version.value = version
+    return spec
+
+
+def _version(spec) -> int | None:
+    if spec.WhichOneof("version_choice") == "version_label":
+        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+    return spec.version.value if spec.HasField("version") else None

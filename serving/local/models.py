@@ -1,0 +1,205 @@
+"""Which versions are loaded: the base folder is watched, new versions are loaded before old ones go.
+
+The policy is TensorFlow Serving's default (``latest`` versions, availability
+preserved): the largest numbered folders are wanted; a version that is no longer
+wanted goes only once a wanted one is available, and not before its last request
+is answered. A version that does not load is refused and reported, and the old
+one keeps serving. TensorFlow Serving tries a broken version a fixed number of
+times; here it is tried again when its files change, which is when it can matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.local.status import StatusError, code_of, invalid_argument, not_found
+from serving.saved_model import SavedModel, error_text, versions_under
+from serving.signatures import VersionStatus
+
+_log = logging.getLogger(__name__)
+
+# TensorFlow's numbers for what its Python loader reports without one: a file that is not there, one that makes no sense.
+_NOT_FOUND, _INVALID = 5, 3
+
+
+@dataclass
+class _Version:
+    """A version that was seen: its state, its model while loaded, how many requests hold it."""
+
+    number: int
+    state: str = "START"
+    error: StatusError | None = None
+    model: SavedModel | None = None
+    users: int = 0
+    files: tuple = ()
+
+
+class ModelVersions:
+    """The versions of one model under a base folder.
+
+    Args:
+        name: the name that requests give.
+        base: the folder of numbered version folders.
+        num_versions: how many of the largest versions to serve.
+        poll_seconds: how often to look for new ones.
+        threads: TensorFlow's threads a model; 0 leaves it to TensorFlow.
+    """
+
+    def __init__(self, name: str, base: str | Path, *, num_versions: int = 1, poll_seconds: float = 1.0, threads: int = 0):
+        self.name = name
+        self.base = Path(base)
+        self._num_versions = num_versions
+        self._poll_seconds = poll_seconds
+        self._threads = threads
+        self._versions: dict[int, _Version] = {}
+        self._changed = threading.Condition()
+        self._polling = threading.Lock()
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Loads what is there, then watches the base folder.
+
+        Raises:
+            FileNotFoundError: there is no base folder.
+        """
+        if not self.base.is_dir():
+            raise FileNotFoundError(
+                f"Expected a base folder of numbered model versions at '{self.base}', found none. Likely cause: "
+                "nothing was pushed yet, or the path is wrong. It should hold <version>/saved_model.pb."
+            )
+        self.poll()
+        self._watcher = threading.Thread(target=self._watch, name="model-versions", daemon=True)
+        self._watcher.start()
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Stops watching and unloads every version, each after its last request or ``grace`` seconds."""
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        for number in list(self._versions):
+            self._unload(number, grace)
+
+    def poll(self) -> None:
+        """Looks at the base folder once, and loads and unloads what that asks for."""
+        with self._polling:
+            if not self.base.is_dir():
+                _log.warning("Could not find base path %s for servable %s", self.base, self.name)
+                return  # A base folder that is gone for a moment (a remount) takes no model away.
+            found = versions_under(self.base)
+            if not found and self._available():
+                _log.warning("No versions of servable %s found under base path %s", self.name, self.base)
+            wanted = sorted(found)[-self._num_versions :]
+            for number in wanted:
+                self._load(number, found[number])
+            if not wanted or any(number in self._available() for number in wanted):
+                for number in set(self._available()) - set(wanted):
+                    self._unload(number)
+
+    @contextlib.contextmanager
+    def use(self, name: str, version: int | None = None) -> Iterator[tuple[int, SavedModel]]:
+        """Holds a loaded version, by default the newest, while a request runs.
+
+        Yields:
+            Its number and the model, which stays loaded until the block ends.
+        Raises:
+            StatusError: INVALID_ARGUMENT for no name, NOT_FOUND for a model or version that is not loaded.
+        """
+        if not name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        with self._changed:
+            available = self._available() if name == self.name else {}
+            number = max(available, default=None) if version is None else version
+            held = available.get(number)
+            if held is None:
+                asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+                raise not_found(f"Servable not found for request: {asked}")
+            held.users += 1
+        try:
+            yield held.number, held.model
+        finally:
+            with self._changed:
+                held.users -= 1
+                self._changed.notify_all()
+
+    def status(self, name: str, version: int | None = None) -> list[VersionStatus]:
+        """The state of every version seen (or of the one asked for), newest first.
+
+        Raises:
+            StatusError: NOT_FOUND for a model or version never seen.
+        """
+        with self._changed:
+            seen = self._versions if name == self.name else {}
+            if version is not None and version not in seen:
+                raise not_found(f"Could not find version {version} of model {name}")
+            if not seen:
+                raise not_found(f"Could not find any versions of model {name}")
+            numbers = sorted(seen, reverse=True) if version is None else [version]
+            return [_status(seen[number]) for number in numbers]
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._poll_seconds):
+            try:
+                self.poll()
+            except OSError as error:  # A folder removed while it was being listed; the next look sees it whole.
+                _log.warning("Could not look at base path %s: %s", self.base, error)
+
+    def _available(self) -> dict[int, _Version]:
+        return {number: version for number, version in self._versions.items() if version.state == "AVAILABLE"}
+
+    def _load(self, number: int, path: Path) -> None:
+        version = self._versions.get(number)
+        files = _files(path)
+        if version is not None and (version.state == "AVAILABLE" or version.files == files):
+            return
+        version = _Version(number, "LOADING", files=files)
+        self._put(version)
+        try:
+            model = SavedModel(path, threads=self._threads)
+        except Exception as error:  # Whatever a broken folder provokes, the version that serves must go on serving.
+            code = code_of(getattr(error, "error_code", _NOT_FOUND if isinstance(error, OSError) else _INVALID))
+            version.error = StatusError(code, error_text(error))
+            version.state = "END"
+            _log.error("Refused version %d of %s at %s: %s", number, self.name, path, version.error)
+        else:
+            version.model, version.state = model, "AVAILABLE"
+            _log.info("Loaded version %d of %s from %s", number, self.name, path)
+        self._put(version)
+
+    def _put(self, version: _Version) -> None:
+        with self._changed:
+            self._versions[version.number] = version
+            self._changed.notify_all()
+
+    def _unload(self, number: int, timeout: float | None = None) -> None:
+        with self._changed:
+            version = self._versions[number]
+            if version.state != "AVAILABLE":
+                return
+            version.state = "UNLOADING"
+            self._changed.wait_for(lambda: version.users == 0, timeout)
+            model, version.model, version.files = version.model, None, ()
+        model.close()
+        version.state = "END"
+        _log.info("Unloaded version %d of %s", number, self.name)
+
+
+def _files(path: Path) -> tuple:
+    """What tells one writing of a version from another: its files, their sizes and times."""
+    found = []
+    for file in sorted(path.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # Removed between the listing and the look.
+            stat = file.stat()
+            found.append((str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
+def _status(version: _Version) -> VersionStatus:
+    if version.error is None:
+        return VersionStatus(version.number, version.state)
+    return VersionStatus(version.number, version.state, version.error.code.name, version.error.message)

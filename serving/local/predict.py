@@ -1,0 +1,121 @@
+"""One prediction, whichever API asked for it: find the version, check the request, run the signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import grpc
+import numpy as np
+
+from serving.local.admission import Admission
+from serving.local.models import ModelVersions
+from serving.local.status import StatusError, code_of, invalid_argument
+from serving.saved_model import SavedModel, error_text
+from serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Outputs by name, and what produced them."""
+
+    outputs: Mapping[str, np.ndarray]
+    version: int
+    signature: str
+
+
+class Predictor:
+    """Runs requests on the loaded versions of a model, within the server's limits.
+
+    Args:
+        versions: the loaded versions.
+        admission: how many requests run at once.
+        timeout: seconds for a request that brings no deadline of its own.
+    """
+
+    def __init__(self, versions: ModelVersions, admission: Admission, *, timeout: float):
+        self.versions = versions
+        self._admission = admission
+        self._timeout = timeout
+
+    def predict(
+        self,
+        name: str,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        output_filter: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> Prediction:
+        """Runs a signature.
+
+        Args:
+            name, version: of the model; version None is the newest.
+            signature: its name; "" is the default one.
+            inputs: arrays by input name.
+            output_filter: the outputs wanted; empty for all.
+            timeout: seconds left to the caller; None leaves it to the server.
+        Raises:
+            StatusError: with TensorFlow Serving's code, and its message where it has one.
+        """
+        limit = self._timeout if timeout is None else min(timeout, self._timeout)
+        with self.versions.use(name, version) as (number, model):
+            signature = signature or FEATURES_SIGNATURE
+            if signature not in model.signatures:
+                raise StatusError(
+                    grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.'
+                )
+            _check_inputs(model.signatures[signature], inputs)
+            _check_filter(model.signatures[signature], output_filter)
+            with self._admission.enter(limit) as left:
+                return Prediction(_run(model, signature, inputs, output_filter, left), number, signature)
+
+
+def _run(model: SavedModel, signature: str, inputs, output_filter: Sequence[str], timeout: float):
+    import tensorflow as tf
+
+    try:
+        return model.run(signature, inputs, output_filter or None, timeout)
+    except tf.errors.OpError as error:
+        raise StatusError(code_of(error.error_code), error_text(error)) from error
+
+
+def _check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
+    """TensorFlow Serving's checks and words (servables/tensorflow/predict_util.cc), and one of our own.
+
+    The real server hands any shape on to the graph, which may or may not mind;
+    here a shape that contradicts the signature is refused before it runs.
+    """
+    sent, wanted = set(inputs), set(signature.inputs)
+    if sent != wanted:
+        raise invalid_argument(
+            f"input size does not match signature: {len(sent)}!={len(wanted)} len({_names(sent)}) != "
+            f"len({_names(wanted)}). Sent extra: {_names(sent - wanted)}. "
+            f"Missing but required: {_names(wanted - sent)}."
+        )
+    for index, (name, spec) in enumerate(signature.inputs.items()):
+        array = inputs[name]
+        if dtype_name(array) != spec.dtype:
+            raise invalid_argument(
+                f"Expects arg[{index}] to be {spec.dtype.removesuffix('32') if spec.dtype == 'float32' else spec.dtype}"
+                f" but {dtype_name(array)} is provided (input '{name}')"
+            )
+        if not spec.accepts(array):
+            raise invalid_argument(
+                f"Input '{name}' does not fit the signature: expected {spec}, got {TensorSpec(spec.dtype, array.shape)}"
+            )
+
+
+def _check_filter(signature: Signature, output_filter: Sequence[str]) -> None:
+    for name in output_filter:
+        if name not in signature.outputs:
+            raise invalid_argument(
+                f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
+                f"{_names(signature.outputs)}."
+            )
+        if list(output_filter).count(name) > 1:
+            raise invalid_argument(f"duplicate output tensor alias: {name}")
+
+
+def _names(names) -> str:
+    return "{" + ",".join(sorted(names)) + "}"

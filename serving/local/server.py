@@ -1,0 +1,163 @@
+"""The stand-in for TensorFlow Serving: both APIs over one model's versions.
+
+    with LocalServer("runs/sample/serving/topiclens", grpc_port=8500, rest_port=8501) as server:
+        CaptionClient(server.grpc_address)...
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+
+from serving.client import MODEL_NAME
+from serving.local.admission import Admission
+from serving.local.models import ModelVersions
+from serving.local.predict import Predictor
+
+_log = logging.getLogger(__name__)
+
+GRPC_PORT, REST_PORT = 8500, 8501
+# 64 MiB: the client's bound on frames (32 MiB), as Base64 in JSON, and some.
+MAX_REQUEST_BYTES = 64 * 2**20
+
+
+class LocalServer:
+    """Serves the versions under a base folder.
+
+    Args:
+        base: the folder of numbered version folders.
+        name: the model's name.
+        host: the address to listen on; loopback unless told otherwise, since nothing here asks who is calling.
+        grpc_port, rest_port: 0 takes a free port; None leaves that API out.
+        num_versions: how many of the largest versions to serve.
+        poll_seconds: how often to look for new versions.
+        max_request_bytes: the longest request.
+        max_pending: the most predictions that wait or run; more are refused with UNAVAILABLE.
+        max_running: the most that run at once; None for the number of processors.
+        timeout: seconds for a prediction.
+        threads: TensorFlow's threads; 0 leaves it to TensorFlow.
+    """
+
+    def __init__(
+        self,
+        base: str | Path,
+        *,
+        name: str = MODEL_NAME,
+        host: str = "127.0.0.1",
+        grpc_port: int | None = GRPC_PORT,
+        rest_port: int | None = REST_PORT,
+        num_versions: int = 1,
+        poll_seconds: float = 1.0,
+        max_request_bytes: int = MAX_REQUEST_BYTES,
+        max_pending: int = 64,
+        max_running: int | None = None,
+        timeout: float = 60.0,
+        threads: int = 0,
+    ):
+        self.host = host
+        self._ports = {"grpc": grpc_port, "rest": rest_port}
+        self._limits = {"max_request_bytes": max_request_bytes, "max_pending": max_pending}
+        self._versions = ModelVersions(
+            name, base, num_versions=num_versions, poll_seconds=poll_seconds, threads=threads
+        )
+        self._admission = Admission(max_pending=max_pending, max_running=max_running or os.cpu_count() or 1)
+        self._predictor = Predictor(self._versions, self._admission, timeout=timeout)
+        self._grpc = self._rest = None
+
+    @property
+    def grpc_address(self) -> str:
+        """The address for ``CaptionClient`` over gRPC."""
+        return f"grpc://{self.host}:{self._ports['grpc']}"
+
+    @property
+    def rest_address(self) -> str:
+        """The address for ``CaptionClient`` over REST."""
+        return f"http://{self.host}:{self._ports['rest']}"
+
+    def start(self) -> LocalServer:
+        """Loads the newest version, then listens.
+
+        Raises:
+            FileNotFoundError: there is no base folder.
+            OSError: a port is taken.
+        """
+        # These two import TensorFlow.
+        from serving.local.grpc_service import build_server
+        from serving.local.rest import RestServer
+
+        self._versions.start()
+        try:
+            if self._ports["grpc"] is not None:
+                address = f"{self.host}:{self._ports['grpc']}"
+                self._grpc, self._ports["grpc"] = build_server(self._predictor, address, **self._limits)
+                self._grpc.start()
+            if self._ports["rest"] is not None:
+                self._rest = RestServer(self._predictor, (self.host, self._ports["rest"]), **self._limits)
+                self._ports["rest"] = self._rest.server_address[1]
+                threading.Thread(target=self._rest.serve_forever, args=(0.1,), name="rest", daemon=True).start()
+        except OSError as error:
+            self.stop(grace=0)
+            raise OSError(
+                f"Could not listen on {self.host} ports {self._ports['grpc']} (gRPC) and {self._ports['rest']} (REST): "
+                f"{error}. Likely cause: another server has them. Stop it, or choose other ports."
+            ) from error
+        return self
+
+    def poll(self) -> None:
+        """Looks for new versions now, rather than at the next turn."""
+        self._versions.poll()
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Takes no more requests, waits ``grace`` seconds for those held, and unloads the model."""
+        stopped = self._grpc.stop(grace) if self._grpc is not None else None
+        if self._rest is not None:
+            self._rest.shutdown()
+            self._rest.server_close()
+        if not self._admission.drain(grace):
+            _log.warning("Stopped with requests unanswered after %.0f s", grace)
+        if stopped is not None:
+            stopped.wait(grace + 1)
+        self._grpc = self._rest = None
+        self._versions.stop(grace)
+
+    def __enter__(self) -> LocalServer:
+        return self.start()
+
+    def __exit__(self, *exception) -> None:
+        self.stop()
+
+
+def serve(base: str | Path, **options) -> None:
+    """Serves until SIGINT or SIGTERM (main thread only); ``options`` are those of ``LocalServer``."""
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    with LocalServer(base, **options) as server:
+        print(
+            f"Stand-in for TensorFlow Serving (not the real one): {base}\n  gRPC {server.grpc_address}\n"
+            f"  REST {server.rest_address}\nStop with Ctrl-C.",
+            flush=True,
+        )
+        done.wait()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command: ``python -m serving.local BASE``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.local",
+        description="A stand-in for TensorFlow Serving on this machine. For the real one see serving/compose.yaml.",
+        epilog="Example: python -m serving.local runs/sample/serving/topiclens --grpc-port 8500 --rest-port 8501",
+    )
+    parser.add_argument("base", type=Path, help="the folder of numbered versions: BASE/<version>/saved_model.pb")
+    parser.add_argument("--name", default=MODEL_NAME, help="the model's name (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    parser.add_argument("--grpc-port", type=int, default=GRPC_PORT, help="(%(default)s)")
+    parser.add_argument("--rest-port", type=int, default=REST_PORT, help="(%(default)s)")
+    parser.add_argument("--num-versions", type=int, default=1, help="how many of the newest versions (%(default)s)")
+    parser.add_argument("--poll-seconds", type=float, default=1.0, help="how often to look for new ones (%(default)s)")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    serve(**vars(parser.parse_args(arguments)))

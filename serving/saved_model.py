@@ -1,0 +1,143 @@
+"""A SavedModel, loaded and run as TensorFlow Serving does it: by signature, in TensorFlow's C++ runtime.
+
+The graph is imported into a session rather than rebuilt in Python
+(``tf.saved_model.load``): it loads in a fraction of the time, several threads
+may run it at once, and an error is the one that the C++ server would give.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from serving.signatures import Signature, parse_signatures
+
+# What one message may say of a TensorFlow error; the rest is Python stacks of the exporting program.
+_MAX_ERROR_CHARACTERS = 1000
+
+
+class SavedModel:
+    """A loaded SavedModel. Thread-safe, until it is closed.
+
+    Attributes:
+        signature_defs: TensorFlow's ``SignatureDef`` by name.
+        signatures: the same in this project's words.
+    """
+
+    def __init__(self, directory: str | Path, *, threads: int = 0):
+        """Loads a SavedModel folder.
+
+        Args:
+            directory: the folder that holds ``saved_model.pb``.
+            threads: TensorFlow's threads for one operation and between operations; 0 leaves it to TensorFlow.
+        Raises:
+            OSError, tf.errors.OpError, ValueError, RuntimeError: as TensorFlow has it: absent, half written, not a
+                SavedModel, an operation it does not know.
+        """
+        import tensorflow as tf
+        from google.protobuf import json_format
+
+        self._run_options = tf.compat.v1.RunOptions
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads, allow_soft_placement=True
+        )
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
+        try:
+            with graph.as_default(), _without_deprecation_notice():
+                meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(directory))
+        except BaseException:
+            self._session.close()
+            raise
+        self.signature_defs = dict(meta_graph.signature_def)
+        self.signatures: dict[str, Signature] = parse_signatures(
+            {
+                name: json_format.MessageToDict(definition, preserving_proto_field_name=True)
+                for name, definition in self.signature_defs.items()
+            }
+        )
+
+    def run(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Args:
+            signature: a name of ``signatures``; its inputs must fit (``Signature.mismatch`` tells).
+            inputs: arrays by input name.
+            outputs: the outputs wanted; None for all.
+            timeout: seconds.
+        Raises:
+            tf.errors.OpError: what the runtime says.
+        """
+        definition = self.signature_defs[signature]
+        wanted = list(outputs or definition.outputs)
+        options = None if timeout is None else self._run_options(timeout_in_ms=max(1, int(timeout * 1000)))
+        return self._session.run(
+            {name: definition.outputs[name].name for name in wanted},
+            {definition.inputs[name].name: array for name, array in inputs.items()},
+            options=options,
+        )
+
+    def close(self) -> None:
+        """Frees the session and the variables it holds."""
+        self._session.close()
+
+
+def resolve_version(directory: str | Path) -> Path:
+    """The SavedModel folder meant by a path: itself, or the largest version of a serving base folder.
+
+    Raises:
+        FileNotFoundError: neither is there.
+    """
+    directory = Path(directory)
+    if (directory / "saved_model.pb").is_file():
+        return directory
+    versions = versions_under(directory)
+    if versions:
+        return versions[max(versions)]
+    raise FileNotFoundError(
+        f"Expected a SavedModel folder (saved_model.pb) or a base folder of numbered versions (1/saved_model.pb) at "
+        f"'{directory}', found {'neither' if directory.is_dir() else 'no such folder'}. Likely cause: the run has not "
+        "pushed a model yet, or the path is of another step's output."
+    )
+
+
+def versions_under(base: str | Path) -> dict[int, Path]:
+    """The numbered folders of a serving base folder, by version (an absent folder has none)."""
+    base = Path(base)
+    if not base.is_dir():
+        return {}
+    return {int(path.name): path for path in base.iterdir() if re.fullmatch(r"[0-9]{1,18}", path.name) and path.is_dir()}
+
+
+def error_text(error: Exception) -> str:
+    """What an error of TensorFlow says, without the Python stacks that it drags along."""
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    text = text.removeprefix("Graph execution error:").strip()
+    text = re.split(r"\n\n(?:Original stack trace|Errors may have originated|Detected at node)", text)[0]
+    return text[:_MAX_ERROR_CHARACTERS]
+
+
+@contextlib.contextmanager
+def _without_deprecation_notice() -> Iterator[None]:
+    """Mutes TensorFlow's notice that the session loader is the older of its two: here it is meant."""
+    logger = logging.getLogger("tensorflow")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "is deprecated" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)

@@ -1,0 +1,86 @@
+"""How clips become batches, without a model."""
+
+import numpy as np
+import pytest
+
+from serving.captioning import Captioning
+from serving.errors import InvalidClip, RequestTooLarge
+
+
+class Recorder(Captioning):
+    """Keeps the batches, and answers each clip with its number of real frames."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.batches = []
+
+    def predict(self, signature, inputs):
+        ((name, batch),) = inputs.items()
+        self.batches.append((signature, name, batch))
+        real = batch != b"" if batch.dtype == object else np.any(batch != 0, axis=-1)
+        return {"caption": np.array([str(n).encode() for n in real.sum(1)], object), "log_prob": -real.sum(1) * 1.0}
+
+
+JPEG = b"\xff\xd8\xff\xe0 as far as anyone looks"
+
+
+def test_padding_is_zero_rows_after_the_clip():
+    recorder = Recorder(n_frames=6)
+    clips = [np.full((2, 3), 1.0, np.float16), np.full((4, 3), 2)]
+    assert [caption.text for caption in recorder.caption_features(clips)] == ["2", "4"]
+    ((signature, name, batch),) = recorder.batches
+    assert (signature, name, batch.shape, batch.dtype) == ("serving_default", "frames", (2, 6, 3), np.float32)
+    assert (batch[0, :2] == 1).all() and (batch[0, 2:] == 0).all()
+    assert (batch[1, :4] == 2).all() and (batch[1, 4:] == 0).all()
+
+
+def test_padding_of_jpegs_is_the_empty_string():
+    recorder = Recorder(n_frames=3)
+    assert [caption.text for caption in recorder.caption_videos([[JPEG], [JPEG] * 4])] == ["1", "4"]
+    ((signature, name, batch),) = recorder.batches
+    assert (signature, name, batch.shape) == ("caption_frames", "frames_jpeg", (2, 4))
+    assert batch[0].tolist() == [JPEG, b"", b"", b""]
+
+
+def test_without_a_fixed_length_a_batch_is_as_long_as_its_longest_clip():
+    recorder = Recorder(n_frames=None)
+    recorder.caption_features([np.ones((2, 3)), np.ones((5, 3))])
+    assert recorder.batches[0][2].shape == (2, 5, 3)
+
+
+@pytest.mark.parametrize("max_batch", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("max_message_bytes", [96, 250, 10_000])
+def test_batches_keep_both_bounds_and_lose_nothing(max_batch, max_message_bytes):
+    recorder = Recorder(max_batch=max_batch, max_message_bytes=max_message_bytes, n_frames=None)
+    clips = [np.ones((length, 4), np.float32) for length in (1, 2, 3, 6, 1, 1, 4, 5, 2, 6)]
+    assert [int(caption.text) for caption in recorder.caption_features(clips)] == [len(clip) for clip in clips]
+    assert sum(len(batch) for _, _, batch in recorder.batches) == len(clips)
+    for _, _, batch in recorder.batches:
+        real = np.any(batch != 0, axis=-1).sum() * 4 * 4
+        assert len(batch) <= max_batch and real <= max_message_bytes
+
+
+def test_jpeg_batches_are_cut_by_bytes():
+    recorder = Recorder(max_message_bytes=2 * len(JPEG))
+    recorder.caption_videos([[JPEG], [JPEG], [JPEG, JPEG], [JPEG]])
+    assert [len(batch) for _, _, batch in recorder.batches] == [2, 1, 1]
+    with pytest.raises(RequestTooLarge, match="clip 1"):
+        recorder.caption_videos([[JPEG], [JPEG] * 3])
+
+
+def test_clips_of_two_widths_are_refused():
+    with pytest.raises(InvalidClip, match=r"\[3, 4\]"):
+        Recorder().caption_features([np.ones((1, 3)), np.ones((1, 4))])
+
+
+@pytest.mark.parametrize(
+    "clip, words", [([], "at least one frame"), (JPEG, "sequence of JPEG"), ([b"PNG"], "starts with"), (["x"], "sequence")]
+)
+def test_a_clip_that_is_no_jpegs_is_refused(clip, words):
+    with pytest.raises(InvalidClip, match=words):
+        Recorder().caption_videos([clip])
+
+
+def test_a_batch_holds_at_least_one_clip():
+    with pytest.raises(ValueError, match="max_batch"):
+        Recorder(max_batch=0)
