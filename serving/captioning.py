@@ -96,7 +96,7 @@ class Captioning(abc.ABC):
         sizes = [sum(map(len, clip)) for clip in frames]
         return self._caption(signatures.FRAMES_SIGNATURE, signatures.JPEG_INPUT, frames, sizes, self._pad_jpegs)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (a subclass may well hold nothing)
         """Lets go of what is held: a connection, a loaded model."""
 
     def __enter__(self):

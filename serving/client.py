@@ -1,5 +1,6 @@
 """Asking TensorFlow Serving (or the local stand-in) for captions, over gRPC or REST.
 
+Example:
     with CaptionClient("grpc://127.0.0.1:8500") as client:
         client.wait_until_ready(timeout=60)
         print(client.caption_features([features])[0].text)

@@ -117,7 +117,9 @@ def versions_under(base: str | Path) -> dict[int, Path]:
     base = Path(base)
     if not base.is_dir():
         return {}
-    return {int(path.name): path for path in base.iterdir() if re.fullmatch(r"[0-9]{1,18}", path.name) and path.is_dir()}
+    return {
+        int(path.name): path for path in base.iterdir() if re.fullmatch(r"[0-9]{1,18}", path.name) and path.is_dir()
+    }
 
 
 def error_text(error: Exception) -> str:

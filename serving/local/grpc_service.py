@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.local.predict import Predictor
-from serving.local.status import StatusError, code_of, invalid_argument
+from serving.local.status import StatusError, invalid_argument
 
 _METADATA_FIELD = "signature_def"
 # Threads beyond the requests held, so that a status question and a refusal never wait for captions.
@@ -26,7 +26,9 @@ _SPARE_THREADS = 4
 _MAX_GROWTH = 8
 
 
-def build_server(predictor: Predictor, address: str, *, max_request_bytes: int, max_pending: int) -> tuple[grpc.Server, int]:
+def build_server(
+    predictor: Predictor, address: str, *, max_request_bytes: int, max_pending: int
+) -> tuple[grpc.Server, int]:
     """A gRPC server that is bound but not started.
 
     Args:
@@ -83,9 +85,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             )
         except StatusError as error:
             context.abort(error.code, error.message)
-        response = predict_pb2.PredictResponse(
-            model_spec=_spec(spec.name, prediction.version, prediction.signature)
-        )
+        response = predict_pb2.PredictResponse(model_spec=_spec(spec.name, prediction.version, prediction.signature))
         for name, array in prediction.outputs.items():
             response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
         return response
@@ -105,14 +105,14 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _to_array(self, name: str, tensor) -> np.ndarray:
         """The array of a message, once it is known not to grow out of bounds when it is unpacked."""
-        dtype = code_dtype(tensor.dtype)
+        dtype = _dtype(tensor.dtype)
         sizes = [dim.size for dim in tensor.tensor_shape.dim]
         if dtype is None or tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
             raise invalid_argument(f"tensor parsing error: {name}")
         count = 1
         for size in sizes:  # Python's whole numbers: NumPy's product could overflow.
             count *= size
-        if count * max(1, dtype.size or 1) > self._max_tensor_bytes:
+        if count * (dtype.size or 1) > self._max_tensor_bytes:
             raise StatusError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"Tensor {name} of shape {sizes} is larger than the stand-in server takes "
@@ -162,7 +162,7 @@ def model_metadata(predictor: Predictor, name: str, version: int | None):
     return response
 
 
-def code_dtype(number: int) -> tf.DType | None:
+def _dtype(number: int) -> tf.DType | None:
     """TensorFlow's type of a message's number; None for one that no array can have."""
     try:
         dtype = tf.dtypes.as_dtype(number)

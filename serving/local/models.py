@@ -23,7 +23,7 @@ from serving.signatures import VersionStatus
 
 _log = logging.getLogger(__name__)
 
-# TensorFlow's numbers for what its Python loader reports without one: a file that is not there, one that makes no sense.
+# TensorFlow's numbers for what its Python loader reports without one: a file not there, or one that makes no sense.
 _NOT_FOUND, _INVALID = 5, 3
 
 
@@ -50,7 +50,9 @@ class ModelVersions:
         threads: TensorFlow's threads a model; 0 leaves it to TensorFlow.
     """
 
-    def __init__(self, name: str, base: str | Path, *, num_versions: int = 1, poll_seconds: float = 1.0, threads: int = 0):
+    def __init__(
+        self, name: str, base: str | Path, *, num_versions: int = 1, poll_seconds: float = 1.0, threads: int = 0
+    ):
         self.name = name
         self.base = Path(base)
         self._num_versions = num_versions
@@ -74,6 +76,13 @@ class ModelVersions:
                 "nothing was pushed yet, or the path is wrong. It should hold <version>/saved_model.pb."
             )
         self.poll()
+        if self.newest() is None:
+            _log.warning(
+                "No version of servable %s could be loaded from base path %s. It should hold <number>/saved_model.pb; "
+                "waiting for one",
+                self.name,
+                self.base,
+            )
         self._watcher = threading.Thread(target=self._watch, name="model-versions", daemon=True)
         self._watcher.start()
 
@@ -100,6 +109,11 @@ class ModelVersions:
             if not wanted or any(number in self._available() for number in wanted):
                 for number in set(self._available()) - set(wanted):
                     self._unload(number)
+
+    def newest(self) -> int | None:
+        """The largest loaded version; None where there is none."""
+        with self._changed:
+            return max(self._available(), default=None)
 
     @contextlib.contextmanager
     def use(self, name: str, version: int | None = None) -> Iterator[tuple[int, SavedModel]]:

@@ -30,6 +30,8 @@ _MAX_VERSION = 2**63 - 1
 _SPARE_CONNECTIONS = 16
 # Seconds of silence after which a connection is closed.
 _IDLE_SECONDS = 30
+# How much of a body that is too long is read and dropped, so that its sender gets to the answer.
+_MAX_DISCARDED = 64 * 2**20
 
 
 class RestServer(ThreadingHTTPServer):
@@ -116,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
                 f"The request body of {int(length):,} bytes is larger than the stand-in server takes "
                 f"({self.server.max_request_bytes:,})",
             )
+            self._discard(int(length))
             return None
         body = self.rfile.read(int(length))
         if len(body) < int(length):
@@ -164,6 +167,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, message: str) -> None:
         self.close_connection = True  # What follows on it is the body that was not read.
         self._send(status, {"error": message})
+
+    def _discard(self, length: int) -> None:
+        left = min(length, _MAX_DISCARDED)
+        while left > 0:
+            chunk = self.rfile.read1(min(left, 2**16))
+            if not chunk:
+                return
+            left -= len(chunk)
 
     def _send(self, status: int, answer: dict) -> None:
         body = json.dumps(answer, ensure_ascii=False, indent=1).encode("utf-8", errors="replace")

@@ -1,7 +1,8 @@
 """The stand-in for TensorFlow Serving: both APIs over one model's versions.
 
-    with LocalServer("runs/sample/serving/topiclens", grpc_port=8500, rest_port=8501) as server:
-        CaptionClient(server.grpc_address)...
+Example:
+    with LocalServer("runs/sample/serving/topiclens") as server, CaptionClient(server.grpc_address) as client:
+        client.caption_features([features])
 """
 
 from __future__ import annotations
@@ -111,6 +112,10 @@ class LocalServer:
         """Looks for new versions now, rather than at the next turn."""
         self._versions.poll()
 
+    def version(self) -> int | None:
+        """The version that answers now; None while none is loaded."""
+        return self._versions.newest()
+
     def stop(self, grace: float = 5.0) -> None:
         """Takes no more requests, waits ``grace`` seconds for those held, and unloads the model."""
         stopped = self._grpc.stop(grace) if self._grpc is not None else None
@@ -137,8 +142,10 @@ def serve(base: str | Path, **options) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     with LocalServer(base, **options) as server:
+        version = server.version()
+        serving = f"version {version}" if version is not None else "no version yet: waiting for one"
         print(
-            f"Stand-in for TensorFlow Serving (not the real one): {base}\n  gRPC {server.grpc_address}\n"
+            f"Stand-in for TensorFlow Serving (not the real one), {serving}, of {base}\n  gRPC {server.grpc_address}\n"
             f"  REST {server.rest_address}\nStop with Ctrl-C.",
             flush=True,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 from collections.abc import Mapping
@@ -76,7 +77,9 @@ class RestTransport:
     def _request(self, method: str, path: str, timeout: float, body: bytes | None = None) -> dict:
         connection = http.client.HTTPConnection(self._target, timeout=timeout)
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json", "Connection": "close"})
+            # A server that refuses a long body may answer and hang up before it is all sent: hear it out.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, {"Content-Type": "application/json", "Connection": "close"})
             response = connection.getresponse()
             answer = response.read(self._limit + 1)
         except TimeoutError as error:
@@ -110,12 +113,12 @@ def _path(model: ModelSpec) -> str:
 
 
 def _to_json(array: np.ndarray) -> list:
-    """Nested lists; bytes as ``{"b64": ...}``, which JSON's text could not carry."""
+    """Nested lists; bytes as ``{"b64": ...}``, since JSON's text could not carry them."""
     if array.dtype.kind not in "OS":
         return array.tolist()
     if array.ndim > 1:
         return [_to_json(row) for row in array]
-    return [{"b64": base64.b64encode(value).decode("ascii")} for value in array]
+    return [value if isinstance(value, str) else {"b64": base64.b64encode(value).decode("ascii")} for value in array]
 
 
 def _from_json(values) -> np.ndarray:

@@ -74,7 +74,8 @@ def test_clips_of_two_widths_are_refused():
 
 
 @pytest.mark.parametrize(
-    "clip, words", [([], "at least one frame"), (JPEG, "sequence of JPEG"), ([b"PNG"], "starts with"), (["x"], "sequence")]
+    "clip, words",
+    [([], "at least one frame"), (JPEG, "sequence of JPEG"), ([b"PNG"], "starts with"), (["x"], "sequence")],
 )
 def test_a_clip_that_is_no_jpegs_is_refused(clip, words):
     with pytest.raises(InvalidClip, match=words):

@@ -61,9 +61,8 @@ def test_retries_stop_at_the_deadline(free_port):
 def test_a_server_that_stays_silent_is_given_up_at_the_deadline(scheme):
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         client = CaptionClient(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}", timeout=0.5, retries=0)
-        with pytest.raises((DeadlineExceeded, ServerUnavailable)) as error:
+        with pytest.raises(DeadlineExceeded, match="within 0.5 s"):
             client.caption_features([CLIP])
-    assert error.value.code in ("DEADLINE_EXCEEDED", "UNAVAILABLE")
 
 
 def test_the_port_of_the_other_api_is_recognised(server):
@@ -76,10 +75,8 @@ def test_the_port_of_the_other_api_is_recognised(server):
 @pytest.mark.parametrize("api", ["grpc_address", "rest_address"])
 def test_a_request_over_the_servers_bound_is_explained(server, api):
     big = np.ones((2**17, DIM), np.float32)  # 2 MiB; the server takes 1 MiB
-    with pytest.raises((RequestTooLarge, ServerUnavailable)) as error:
+    with pytest.raises(RequestTooLarge, match="raise the limit on both sides"):
         CaptionClient(getattr(server, api), retries=0).caption_features([big])
-    if api == "grpc_address":
-        assert isinstance(error.value, RequestTooLarge)
 
 
 @pytest.mark.parametrize("api", ["grpc_address", "rest_address"])

@@ -28,7 +28,9 @@ def test_a_small_frame_keeps_its_size_and_its_colours():
     assert np.abs(back - frame).mean() < 2
 
 
-@pytest.mark.parametrize("height, width, expected", [(720, 1280, (360, 640)), (1280, 720, (640, 360)), (4000, 361, (3989, 360))])
+@pytest.mark.parametrize(
+    "height, width, expected", [(720, 1280, (360, 640)), (1280, 720, (640, 360)), (4000, 361, (3989, 360))]
+)
 def test_a_large_frame_is_shrunk_to_the_short_side_with_its_aspect(height, width, expected):
     assert decode(encode_frames([photo(height, width)])[0]).shape[:2] == expected
 
@@ -39,7 +41,8 @@ def test_frames_keep_their_order():
 
 
 @pytest.mark.parametrize(
-    "frame", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
+    "frame",
+    [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)],
 )
 def test_what_is_no_rgb_frame_is_refused(frame):
     with pytest.raises(ValueError, match="frame 0 as .* uint8 RGB"):

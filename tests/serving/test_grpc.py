@@ -78,7 +78,11 @@ def test_an_output_filter_leaves_the_others_out(prediction):
         (request(), "INVALID_ARGUMENT", "input size does not match signature: 0!=1 len({}) != len({frames})"),
         (request(frames=FRAMES, more=FRAMES), "INVALID_ARGUMENT", "Sent extra: {more}"),
         (request(frame=FRAMES), "INVALID_ARGUMENT", "Missing but required: {frames}."),
-        (request(frames=FRAMES.astype(np.int64)), "INVALID_ARGUMENT", "Expects arg[0] to be float but int64 is provided"),
+        (
+            request(frames=FRAMES.astype(np.int64)),
+            "INVALID_ARGUMENT",
+            "Expects arg[0] to be float but int64 is provided",
+        ),
         (request(frames=FRAMES[0]), "INVALID_ARGUMENT", f"expected float32 (?, ?, {DIM}), got float32 (3, {DIM})"),
         (request(frames=FRAMES[..., :2]), "INVALID_ARGUMENT", "got float32 (1, 3, 2)"),
     ],

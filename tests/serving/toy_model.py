@@ -20,7 +20,8 @@ class _Toy(tf.Module):
         # A table is filled by the model's initialiser, as the vocabulary of a captioner is.
         counts = tf.range(64, dtype=tf.int64)
         sentences = tf.strings.join([f"v{version}: ", tf.strings.as_string(counts), " frames"])
-        self.sentences = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(counts, sentences), "many frames")
+        table = tf.lookup.KeyValueTensorInitializer(counts, sentences)
+        self.sentences = tf.lookup.StaticHashTable(table, "many frames")
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, DIM), tf.float32, name="frames")])
     def features(self, frames):
@@ -37,7 +38,10 @@ class _Toy(tf.Module):
         return {"total": tf.reduce_sum(frames, axis=[1, 2])}
 
     @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="text"), tf.TensorSpec((None, 2), tf.int32, name="pair")]
+        input_signature=[
+            tf.TensorSpec((None,), tf.string, name="text"),
+            tf.TensorSpec((None, 2), tf.int32, name="pair"),
+        ]
     )
     def echo(self, text, pair):
         third = tf.ones_like(pair[:, 0], tf.float32) / 3
@@ -49,8 +53,10 @@ class _Toy(tf.Module):
 
 
 def _brightness(jpeg):
-    decode = lambda: tf.reduce_mean(tf.cast(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)) / 255.0
-    return tf.cond(tf.equal(jpeg, ""), lambda: 0.0, decode)
+    def of_pixels():
+        return tf.reduce_mean(tf.cast(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)) / 255.0
+
+    return tf.cond(tf.equal(jpeg, ""), lambda: 0.0, of_pixels)
 
 
 def save(directory, version: int = 1) -> None:
