@@ -97,7 +97,7 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     # Compounds: t-shirt, 3-year-old, he/she, 24/7, AT&T, C++.
     rule(rf"({ALNUM}+(?:[-_]{ALNUM}+)+)(?:{ENDING})?")
     rule(rf"{ALNUM}+(?:[.,]{ALNUM}+)*[.,]?(?:-{ALNUM}+)+")
-    rule(rf"{ALNUM}+(?:/{ALNUM}+)+")
+    rule(rf"{ALNUM}+(?:[-/]{ALNUM}+)+")
     rule(r"[A-Z]+(?:&[A-Z]+)+")
     rule(r"(?i:c\+\+|[cf]#)")
     # Abbreviations and acronyms; any word keeps its full stop before a comma.
@@ -106,7 +106,7 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     rule(rf"((?i:{_any_of(NUMBERED_ABBREVIATIONS)})\.)\s?\d")
     rule(rf"(?:{LETTER}\.)+(?:{LETTER}(?!{ALNUM}))?|(?i:ph\.?d\.?)")
     rule(rf"({LETTER})\.\s+{_any_of(SENTENCE_STARTS)}\s")
-    rule(rf"({ALNUM}+\.)[,;:]")
+    rule(rf"({ALNUM}+(?:-{ALNUM}+)*\.)[,;:]")
     # Numbers, dates, times.
     rule(r"[-+]?\d*(?:[.,:]\d+)+|[-+]?\d+")
     rule(r"\d+(?:[-/]\d+)+")
@@ -118,7 +118,8 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     rule(r"[A-Za-z0-9][^\s\"<>|()]*@(?:[^\s\"<>|().]+\.)*[^\s\"<>|().]+")
     rule(rf"#{WORD}|@{LETTER}[\w]*")
     rule(r"</?[A-Za-z][^<>]*>", _join)
-    rule(r"[<>]?[:;=][-o*']?(?:[()@\[\]{}\\|]|[dpDOP](?![^\W_]))", _escape_parentheses)
+    rule(rf"[<>]?[:;=][-o*']?[()dpDOP@\[\]{{}}\\|](?!{ALNUM})", _escape_parentheses)
+    rule("[-^x=~<>']_[-^x=~<>']")
     # Marks.
     rule(r"[()\[\]{}]", BRACKETS.get)
     rule(r"[£€¤\x80¢]", CURRENCIES.get)
@@ -136,7 +137,8 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
 
 
 RULES = _rules()
-PLAIN = re.compile(r"(?!(?i:cannot|gonna|gotta|wanna|lemme|gimme)\b)[A-Za-z]+(?!\S)")  # most words of most captions
+# Most words of most captions, and the full stop at their end: no rule reads further than these do.
+PLAIN = re.compile(r"(?!(?i:cannot|gonna|gotta|wanna|lemme|gimme)\b)[A-Za-z]+(?!\S)|[.,](?!\S)(?!\s\.)")
 SPACE = re.compile(r"\s*")
 
 

@@ -1,0 +1,139 @@
+"""Whether a model's captions are good enough to publish, and why, in words."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+
+from components.captions.judge import METRICS
+from components.captions.report import write_aside
+
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
+
+
+@dataclasses.dataclass(frozen=True)
+class Thresholds:
+    """What a model must reach.
+
+    Attributes:
+        minimum: metric -> the least it may be, such as {"BLEU-4": 0.195, "CIDEr": 0.47}.
+        max_drop: metric -> how far it may fall below the last blessed model's, on the same videos and references.
+        allow_unmeasured: whether a threshold on a metric that could not be measured (METEOR without Java) is passed
+            over. If not, such a model is not blessed, since nothing shows that it deserves it.
+    """
+
+    minimum: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    max_drop: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    allow_unmeasured: bool = False
+
+    def __post_init__(self):
+        for setting in ("minimum", "max_drop"):
+            if unknown := sorted(set(getattr(self, setting)) - set(METRICS)):
+                raise ValueError(
+                    f"The thresholds' `{setting}` names {', '.join(unknown)}; the metrics are {', '.join(METRICS)}."
+                )
+        for metric, drop in self.max_drop.items():
+            if not drop >= 0:
+                raise ValueError(f"The thresholds' `max_drop` of {metric} is {drop}; expected 0 or more.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reason:
+    """One threshold: whether it lets the model pass, and the sentence that says so."""
+
+    threshold: str
+    passed: bool
+    words: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Blessing:
+    split: str
+    reasons: tuple[Reason, ...]
+
+    @property
+    def blessed(self) -> bool:
+        return all(reason.passed for reason in self.reasons)
+
+
+def bless(
+    figures: Mapping[str, dict], thresholds: Thresholds, *, split: str, previous: Mapping[str, dict] | None = None
+) -> Blessing:
+    """Holds a model's figures on one split against the thresholds.
+
+    Args:
+        figures: the splits' figures, as `report.read_figures` gives them.
+        split: the split that decides.
+        previous: the figures of the last blessed model; None where there is none.
+    Raises:
+        ValueError: the split was not judged.
+    """
+    if split not in figures:
+        judged = ", ".join(figures) or "no split"
+        raise ValueError(f"The blessing is to be given on split {split!r}, but {judged} was judged. Judge it too.")
+    current, earlier = figures[split], (previous or {}).get(split)
+    reasons = [
+        _minimum(metric, least, split, current) if metric in current["metrics"] else _unmeasured(metric, thresholds, current)
+        for metric, least in thresholds.minimum.items()
+    ]
+    reasons += [
+        _drop(metric, drop, split, current, earlier) if metric in current["metrics"] else _unmeasured(metric, thresholds, current)
+        for metric, drop in thresholds.max_drop.items()
+    ]
+    if not reasons:
+        reasons = [Reason("none", True, f"No threshold is set for {split}: every model that was judged is blessed.")]
+    return Blessing(split, tuple(dict.fromkeys(reasons)))
+
+
+def _minimum(metric: str, least: float, split: str, current: dict) -> Reason:
+    value = current["metrics"][metric]
+    passed = value >= least
+    words = f"{metric} on {split} is {value:.4f}; at least {least:g} is asked: {_verdict(passed)}."
+    return Reason(f"{metric} minimum", passed, words)
+
+
+def _drop(metric: str, drop: float, split: str, current: dict, earlier: dict | None) -> Reason:
+    name = f"{metric} max_drop"
+    if earlier is None:
+        return Reason(name, True, f"No blessed model was judged on {split} before; {metric} has nothing to fall below.")
+    if earlier["references_sha256"] != current["references_sha256"]:
+        words = f"The last blessed model was judged on other videos or references of {split}; {metric} does not compare."
+        return Reason(name, True, words)
+    if metric not in earlier["metrics"]:
+        return Reason(name, True, f"{metric} was not measured for the last blessed model; it has nothing to fall below.")
+    value, before = current["metrics"][metric], earlier["metrics"][metric]
+    passed = before - value <= drop
+    words = (
+        f"{metric} on {split} is {value:.4f}, {'down' if value < before else 'up'} {abs(value - before):.4f} from the last "
+        f"blessed model's {before:.4f}; a fall of {drop:g} is allowed: {_verdict(passed)}."
+    )
+    return Reason(name, passed, words)
+
+
+def _unmeasured(metric: str, thresholds: Thresholds, current: dict) -> Reason:
+    why = current["not_measured"].get(metric, "it was not asked for")
+    passed = thresholds.allow_unmeasured
+    verdict = "passed over, as `allow_unmeasured` asks" if passed else "not met, since nothing shows that it is"
+    return Reason(f"{metric} measured", passed, f"{metric} not measured: {why}. Its threshold is {verdict}.")
+
+
+def _verdict(passed: bool) -> str:
+    return "met" if passed else "not met"
+
+
+def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
+    """Writes `reasons.txt` and `reasons.json`, then the empty file `BLESSED` or `NOT_BLESSED`, never both."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    verdict, other = (BLESSED, NOT_BLESSED) if blessing.blessed else (NOT_BLESSED, BLESSED)
+    (folder / other).unlink(missing_ok=True)
+    lines = [f"{'+' if reason.passed else '-'} {reason.words}" for reason in blessing.reasons]
+    write_aside(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
+    content = {
+        "blessed": blessing.blessed,
+        "split": blessing.split,
+        "reasons": [dataclasses.asdict(reason) for reason in blessing.reasons],
+    }
+    write_aside(folder / "reasons.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_aside(folder / verdict, "")

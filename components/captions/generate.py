@@ -1,0 +1,103 @@
+"""Captions of records by an exported model, through the same signature that a server answers with."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from schemas import records
+from schemas.records import VideoRecord
+
+SIGNATURE = "serving_default"
+BATCH_SIZE = 64  # videos
+
+# frames (b, t, feature_dim) float32, zero rows where a clip is shorter -> b captions.
+Answer = Callable[[np.ndarray], list[str]]
+Progress = Callable[[int, float], None]
+
+
+class CaptioningError(RuntimeError):
+    """A model that does not caption, or records that it cannot caption."""
+
+
+def load(model_dir: str | os.PathLike) -> Answer:
+    """An exported model as a plain function of frames.
+
+    Raises:
+        CaptioningError: `model_dir` holds no SavedModel that maps `frames` to `caption`.
+    """
+    import tensorflow as tf
+
+    try:
+        model = tf.saved_model.load(os.fspath(model_dir))
+    except OSError as error:
+        raise CaptioningError(f"{model_dir} holds no SavedModel ({error}). Has the training step exported one?") from error
+    signature = model.signatures.get(SIGNATURE)
+    if signature is None or "frames" not in signature.structured_input_signature[1]:
+        raise CaptioningError(
+            f"The model in {model_dir} has no signature {SIGNATURE} that takes `frames` (it has "
+            f"{', '.join(model.signatures) or 'none'}); expected one that trainer.export wrote."
+        )
+
+    def answer(frames: np.ndarray) -> list[str]:
+        captions = signature(frames=tf.constant(frames, tf.float32))["caption"].numpy()
+        return [caption.decode() for caption in captions.tolist()]
+
+    answer.model = model  # a signature holds its model weakly
+    return answer
+
+
+def pad(videos: Sequence[VideoRecord]) -> np.ndarray:
+    """The frames of several videos as one (b, longest, feature_dim) float32 batch, all-zero where there is no frame."""
+    widths = sorted({video.frames.shape[1] for video in videos})
+    if len(widths) > 1:
+        named = {video.frames.shape[1]: video.video_id for video in videos}
+        raise CaptioningError(f"Videos with frame features of different widths: {named}. Were they made by one backbone?")
+    batch = np.zeros((len(videos), max(len(video.frames) for video in videos), widths[0]), np.float32)
+    for row, video in zip(batch, videos, strict=True):
+        row[: len(video.frames)] = video.frames
+    return batch
+
+
+def captioned(
+    videos: Iterable[VideoRecord], answer: Answer, *, batch_size: int = BATCH_SIZE, progress: Progress | None = None
+) -> Iterator[tuple[VideoRecord, str]]:
+    """Each video with its caption, in the order given.
+
+    Args:
+        answer: from `load`, or any function like it.
+        progress: called after each batch with the videos done so far and their number a second.
+    """
+    start, done = time.monotonic(), 0
+    videos = iter(videos)
+    while batch := list(itertools.islice(videos, batch_size)):
+        yield from zip(batch, answer(pad(batch)), strict=True)
+        done += len(batch)
+        if progress is not None:
+            progress(done, done / max(time.monotonic() - start, 1e-9))
+
+
+def caption_examples(
+    model_dir: str | os.PathLike,
+    examples: str,
+    *,
+    batch_size: int = BATCH_SIZE,
+    progress: Progress | None = None,
+) -> tuple[dict[str, str], list[VideoRecord]]:
+    """Captions of all records that a folder or glob pattern names.
+
+    Returns:
+        video id -> caption, in the order of the records; and the records, their frames dropped.
+    Raises:
+        CaptioningError: the model or a record cannot be used; a video occurs twice.
+    """
+    captions, videos = {}, []
+    stream = records.read(records.files_of(examples))
+    for video, caption in captioned(stream, load(model_dir), batch_size=batch_size, progress=progress):
+        if video.video_id in captions:
+            raise CaptioningError(f"Video {video.video_id!r} occurs twice in {examples}; expected one record a video.")
+        captions[video.video_id] = caption
+        videos.append(records.VideoRecord(**{**vars(video), "frames": video.frames[:0]}))
+    return captions, videos

@@ -1,0 +1,151 @@
+"""METEOR 1.5 by its authors' own program (Denkowski & Lavie, *Meteor Universal*, WMT 2014).
+
+METEOR aligns words by stems, synonyms and a table of paraphrases, and its parameters were tuned with that very code, so
+it is run and not rewritten: the Java program that ships, with its English data, in the `pycocoevalcap` wheel. Where Java
+or the wheel is missing, METEOR is *not measured*, and the reason is said; no other metric takes its name.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+
+START_SECONDS = 180.0  # for Java to read the paraphrase table, about 20 s on a quiet machine
+ANSWER_SECONDS = 60.0  # for one line
+HEAP = "2G"
+
+_SEPARATOR = " ||| "
+_SEPARATOR_IN_TEXT = re.compile(r"\|{3,}|\s+")
+
+
+class MeteorUnavailable(RuntimeError):
+    """METEOR could not be measured; the message is the reason, in words for a report."""
+
+
+def find_jar() -> pathlib.Path:
+    """The program in the installed `pycocoevalcap` wheel, its English data beside it."""
+    spec = importlib.util.find_spec("pycocoevalcap")
+    if spec is None:
+        raise MeteorUnavailable("the package pycocoevalcap, which METEOR 1.5 ships in, is not installed")
+    folder = pathlib.Path(spec.submodule_search_locations[0]) / "meteor"
+    for needed in (folder / "meteor-1.5.jar", folder / "data" / "paraphrase-en.gz"):
+        if not needed.is_file():
+            raise MeteorUnavailable(f"{needed.name} is missing from the installed pycocoevalcap; reinstall it")
+    return folder / "meteor-1.5.jar"
+
+
+class Meteor:
+    """A running METEOR program; a context manager, since a process and its memory (up to 2 GB) hang on it.
+
+    Args:
+        java: the Java command, looked up on the PATH.
+        jar: the program; that of `pycocoevalcap` by default.
+        start_seconds, answer_seconds: how long the first answer and every other may take before the program is stopped.
+    Raises:
+        MeteorUnavailable: here and in every method, when there is no Java or program, when it dies, or stays silent.
+    """
+
+    def __init__(
+        self,
+        *,
+        java: str = "java",
+        jar: pathlib.Path | None = None,
+        start_seconds: float = START_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ):
+        command = shutil.which(java)
+        if command is None:
+            raise MeteorUnavailable(f"no Java ('{java}' is not on the PATH)")
+        jar = jar or find_jar()
+        self._seconds = start_seconds
+        self._answer_seconds = answer_seconds
+        self._errors = tempfile.TemporaryFile()  # not a pipe, which would block the program once full
+        self._process = subprocess.Popen(
+            [command, "-Dfile.encoding=UTF-8", f"-Xmx{HEAP}", "-jar", jar.name, *"- - -stdio -l en -norm".split()],
+            cwd=jar.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            encoding="utf-8",
+            start_new_session=True,  # a `java` on the PATH may be a script: stopping it must stop what it started
+        )
+
+    def statistics(self, references: Sequence[str], caption: str) -> str:
+        """What METEOR counts for a tokenised caption and its tokenised references, as the program writes it."""
+        texts = [_SEPARATOR_IN_TEXT.sub(" ", text) for text in (*references, caption)]
+        # The line ends in the caption even when that is empty; otherwise the last reference would be taken for it.
+        return self._ask(_SEPARATOR.join(("SCORE", *texts)), answers=1)[0]
+
+    def scores(self, statistics: Sequence[str]) -> tuple[list[float], float]:
+        """METEOR of each caption, and of the corpus, from their statistics. The corpus' score is not the mean."""
+        lines = self._ask(_SEPARATOR.join(("EVAL", *statistics)), answers=len(statistics) + 1)
+        try:
+            *each, corpus = map(float, lines)
+        except ValueError as error:
+            raise MeteorUnavailable(f"METEOR answered {lines[:3]!r} where scores were expected") from error
+        return each, corpus
+
+    def _ask(self, line: str, answers: int) -> list[str]:
+        with self._watch() as late:
+            try:
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+                lines = [self._process.stdout.readline().strip() for _ in range(answers)]
+            except BrokenPipeError:
+                lines = [""]
+        if late.is_set():
+            raise MeteorUnavailable(f"METEOR gave no answer within {self._seconds:.0f} s and was stopped")
+        if not all(lines):
+            raise MeteorUnavailable(f"METEOR stopped{self._last_words()}")
+        self._seconds = self._answer_seconds
+        return lines
+
+    @contextlib.contextmanager
+    def _watch(self) -> Iterator[threading.Event]:
+        """Kills the program when the block takes too long, which ends every read and write; sets the event if so."""
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._kill()
+
+        timer = threading.Timer(self._seconds, stop)
+        timer.start()
+        try:
+            yield late
+        finally:
+            timer.cancel()
+
+    def _last_words(self) -> str:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return " answering"
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f" with exit code {code}" + (f": {said[0][:200]}" if said else "")
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self._kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+        self._errors.close()
+
+    def __enter__(self) -> "Meteor":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()

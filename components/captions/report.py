@@ -1,0 +1,141 @@
+"""What a judgement leaves behind: `metrics.json` for programs, `captions.jsonl` to search, `summary.md` to read."""
+
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from components.captions.judge import METRICS, Judgement
+
+METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "summary.md"
+EXAMPLES = 5  # best and worst captions shown of each split
+
+
+def write_report(folder: str | os.PathLike, judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) -> None:
+    """Writes the three files of the judged splits, each aside and then renamed.
+
+    Args:
+        judgements: by split.
+        examples: how many best and worst captions the summary shows of each split.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {"splits": {split: split_figures(judgement) for split, judgement in judgements.items()}}
+    rows = [row for split, judgement in judgements.items() for row in caption_rows(split, judgement)]
+    write_aside(folder / CAPTIONS_FILE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_aside(folder / SUMMARY_FILE, summary(judgements, examples=examples))
+    write_aside(folder / METRICS_FILE, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_figures(folder: str | os.PathLike) -> dict[str, dict]:
+    """The figures by split that `write_report` left in a folder."""
+    path = pathlib.Path(folder) / METRICS_FILE
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["splits"]
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"There is no {path}. Has the step that judges captions run?") from error
+
+
+def split_figures(judgement: Judgement) -> dict:
+    """A split's entry of metrics.json.
+
+    `references_sha256` tells whether two models were judged on the same videos and references: figures on others,
+    CIDEr above all, do not compare.
+    """
+    return {
+        "videos": len(judgement.captions),
+        "references_sha256": _fingerprint(judgement.references),
+        "metrics": judgement.metrics,
+        "not_measured": judgement.not_measured,
+        "slices": {
+            name: {"videos": part.videos, "small": part.small, "metrics": part.metrics}
+            for name, part in judgement.slices.items()
+        },
+    }
+
+
+def caption_rows(split: str, judgement: Judgement) -> list[dict]:
+    """One row a video: what was said, what people said, and the figures."""
+    return [
+        {
+            "video_id": video_id,
+            "split": split,
+            "caption": judgement.captions[video_id],
+            "references": judgement.references[video_id],
+            "scores": {metric: round(value, 6) for metric, value in scores.items()},
+        }
+        for video_id, scores in judgement.by_video.items()
+    ]
+
+
+def best_and_worst(judgement: Judgement, count: int) -> tuple[list[str], list[str]]:
+    """Video ids of the captions with the highest and the lowest CIDEr (or last metric measured), no id in both."""
+    metric = next(reversed(judgement.metrics), None)
+    if metric is None:
+        return [], []
+    ranked = sorted(judgement.by_video, key=lambda video_id: (-judgement.by_video[video_id][metric], video_id))
+    count = min(count, len(ranked) // 2)
+    return ranked[:count], ranked[len(ranked) - count :][::-1]
+
+
+def summary(judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) -> str:
+    """The judgement as Markdown: a row a split, a row a slice, and captions beside what people wrote."""
+    measured = [metric for metric in METRICS if any(metric in j.metrics for j in judgements.values())]
+    lines = ["# Captions, judged", ""]
+    lines += _table(
+        ("split", "videos", *measured),
+        [(split, str(len(j.captions)), *_cells(j.metrics, measured)) for split, j in judgements.items()],
+    )
+    for metric, reason in sorted({item for j in judgements.values() for item in j.not_measured.items()}):
+        lines += ["", f"{metric} not measured: {reason}."]
+    for split, judgement in judgements.items():
+        if judgement.slices:
+            lines += ["", f"## {split}, by slice", ""]
+            lines += _table(
+                ("slice", "videos", *measured),
+                [
+                    (_plain(name), f"{part.videos}{' (few)' if part.small else ''}", *_cells(part.metrics, measured))
+                    for name, part in judgement.slices.items()
+                ],
+            )
+        for title, videos in zip(("Best", "Worst"), best_and_worst(judgement, examples), strict=True):
+            if videos:
+                lines += ["", f"## {title} captions of {split}", ""]
+                lines += _table(
+                    ("video", "caption", "a person wrote", *measured),
+                    [
+                        (
+                            _plain(video_id),
+                            _plain(judgement.captions[video_id]),
+                            _plain(judgement.references[video_id][0]),
+                            *_cells(judgement.by_video[video_id], measured),
+                        )
+                        for video_id in videos
+                    ],
+                )
+    return "\n".join(lines) + "\n"
+
+
+def write_aside(path: pathlib.Path, text: str) -> None:
+    """Writes a file under another name and renames it, so that a reader never sees half of it."""
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _fingerprint(references: Mapping[str, Sequence[str]]) -> str:
+    canonical = json.dumps({video_id: sorted(texts) for video_id, texts in references.items()}, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _cells(metrics: Mapping[str, float], names: Sequence[str]) -> list[str]:
+    return [f"{metrics[name]:.3f}" if name in metrics else "–" for name in names]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|") or "(empty)"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
