@@ -105,10 +105,13 @@ class Decoding:
             )
         stream = videos[0]
         if stream.codec_context is None:
-            raise UnreadableVideo(f"{self.name!r} is in a video codec that this FFmpeg cannot decode. Re-encode it.")
+            raise UnreadableVideo(
+                f"{self.name!r} has no video codec that can be decoded here. It is damaged, or has to be re-encoded."
+            )
         self._require_pixels(stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "NONE"
-        stream.codec_context.options = {"max_pixels": str(self._limits.max_pixels)}
+        # A size that changes midway must not take memory before it can be checked. FFmpeg counts padding, hence the room.
+        stream.codec_context.options = {"max_pixels": str(2 * self._limits.max_pixels + 2**16)}
         return stream
 
     def _frames(self, container, stream) -> Iterator[tuple[float, av.VideoFrame]]:
@@ -119,6 +122,9 @@ class Decoding:
             damaged += decoded is None
             for frame in decoded or ():
                 self._require_pixels(frame.width, frame.height)
+                if frame.is_corrupt:  # a grey or stale picture that stands in for what the file lacks
+                    damaged += 1
+                    continue
                 frames += 1
                 if frames > limits.max_frames:
                     raise UnreadableVideo(
@@ -138,8 +144,8 @@ class Decoding:
             )
         if damaged > limits.max_damaged * packets:
             raise UnreadableVideo(
-                f"{damaged} of the {packets} packets of {self.name!r} do not decode{self._ffmpeg_said}. "
-                "It is damaged: check that it plays, or copy it again."
+                f"{self.name!r} is damaged: {damaged} of its {packets} packets do not decode{self._ffmpeg_said}. "
+                "Check that it plays, or copy it again."
             )
 
     def _decoded(self, container, stream) -> Iterator[list[av.VideoFrame] | None]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import apache_beam as beam
 
 from components import staging
-from components.videos import ingest, manifest
+from components.videos import findings, ingest, manifest
 from components.videos.decoding import Limits
 
 
@@ -52,7 +52,7 @@ class IngestVideos(beam.PTransform):
         first, repeated = (
             read
             | "ById" >> beam.GroupBy(lambda kept: kept.video_id)
-            | "FirstOfId" >> beam.FlatMapTuple(lambda _, rows: ingest.keep_first_of_id(rows))
+            | "FirstOfId" >> beam.FlatMapTuple(lambda _, rows: findings.keep_first_of_id(rows))
             | "Unique" >> _Sift()
         )
         width = (
@@ -61,15 +61,15 @@ class IngestVideos(beam.PTransform):
             | "OfFeatures" >> beam.Filter(bool)
             | "CountWidths" >> beam.combiners.Count.PerElement()
             | "AllWidths" >> beam.combiners.ToDict()
-            | "CommonWidth" >> beam.Map(lambda counts: self._feature_dim or ingest.common_width(counts))
+            | "CommonWidth" >> beam.Map(lambda counts: self._feature_dim or findings.common_width(counts))
         )
         fitting, misfit = (
-            first | "OneWidth" >> beam.Map(ingest.keep_width, beam.pvalue.AsSingleton(width)) | "Fitting" >> _Sift()
+            first | "OneWidth" >> beam.Map(findings.keep_width, beam.pvalue.AsSingleton(width)) | "Fitting" >> _Sift()
         )
         apart = (
             fitting
             | "ByContent" >> beam.GroupBy(lambda kept: kept.content_key)
-            | "SplitsApart" >> beam.FlatMapTuple(lambda _, rows: ingest.keep_splits_apart(rows))
+            | "SplitsApart" >> beam.FlatMapTuple(lambda _, rows: findings.keep_splits_apart(rows))
         )
         return (
             (unread, repeated, misfit, apart)
@@ -78,11 +78,11 @@ class IngestVideos(beam.PTransform):
             | "Write" >> beam.Map(self._write)
         )
 
-    def _check_line(self, number: int, line: bytes) -> list[ingest.Finding]:
+    def _check_line(self, number: int, line: bytes) -> list[findings.Finding]:
         return ingest.check_line(number, line, root=self._root, limits=self._limits)
 
-    def _write(self, findings: Iterable[ingest.Finding]) -> dict:
-        files = ingest.dataset_files(findings)
+    def _write(self, found: Iterable[findings.Finding]) -> dict:
+        files = ingest.dataset_files(found)
         for name, text in files.items():
             staging.write_text(os.path.join(self._output_dir, name), text)
         return json.loads(files[ingest.SUMMARY])
@@ -91,6 +91,6 @@ class IngestVideos(beam.PTransform):
 class _Sift(beam.PTransform):
     """Findings -> (accepted, rejected)."""
 
-    def expand(self, findings):
-        rejected, accepted = findings | beam.Partition(lambda found, _: int(isinstance(found, ingest.Accepted)), 2)
+    def expand(self, found):
+        rejected, accepted = found | beam.Partition(lambda one, _: int(isinstance(one, findings.Accepted)), 2)
         return accepted, rejected

@@ -1,0 +1,108 @@
+"""What becomes of a manifest's rows, and the rules that look at several rows at once.
+
+A rule takes the rows that share something and yields each of them again, accepted or rejected; the order in which
+the rows come does not matter.
+"""
+
+import dataclasses
+import math
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Accepted:
+    """A row that may be used.
+
+    Attributes:
+        line: its line in the manifest.
+        row: the row as later steps read it: absolute paths, no empty caption, and `content`.
+        width: the feature dimension, for precomputed features; otherwise None.
+    """
+
+    line: int
+    row: dict
+    width: int | None = None
+
+    @property
+    def video_id(self) -> str:
+        return self.row["video_id"]
+
+    @property
+    def split(self) -> str:
+        return self.row["split"]
+
+    @property
+    def content_key(self) -> Hashable:
+        """The same for rows cut from the same video; of its own for a text."""
+        return self.row.get("content", f"line {self.line}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejected:
+    """What was set aside: a video, or (`what` = "caption") one caption of a video that stays."""
+
+    line: int
+    video_id: str | None
+    reason: str
+    what: str = "video"
+
+
+Finding = Accepted | Rejected
+
+
+def keep_first_of_id(rows: Iterable[Accepted]) -> Iterator[Finding]:
+    """Of rows with one id, keeps the first of the manifest: which captions belong to which clip cannot be known."""
+    first, *others = sorted(rows, key=lambda kept: kept.line)
+    yield first
+    for other in others:
+        where = f"on line {first.line}"
+        if other.split != first.split:
+            where += f" in split {first.split!r}, here in {other.split!r}: a video belongs to one split"
+        yield Rejected(
+            other.line, other.video_id, f"video_id {other.video_id!r} is there twice, first {where}. The first row stays."
+        )
+
+
+def common_width(counts: Mapping[int, int]) -> int | None:
+    """The feature width that most rows have (of two as common, the larger); None without features."""
+    return max(counts, key=lambda width: (counts[width], width), default=None)
+
+
+def keep_width(accepted: Accepted, width: int | None) -> Finding:
+    """Rejects features of another width than the dataset's: one model reads one width."""
+    if accepted.width in (None, width):
+        return accepted
+    return Rejected(
+        accepted.line,
+        accepted.video_id,
+        f"its features are {accepted.width} wide, those of the dataset {width}. Extract all of them with one network, "
+        "or set `feature_dim`.",
+    )
+
+
+def keep_splits_apart(rows: Iterable[Accepted]) -> Iterator[Finding]:
+    """Of rows with the same content, rejects those that share frames with an earlier row of another split.
+
+    What is judged on must not have been trained on. Segments of one film may lie in different splits as long as they
+    do not overlap; the same content twice in one split, under two ids, does no harm.
+    """
+    kept: list[Accepted] = []
+    for row in sorted(rows, key=lambda accepted: accepted.line):
+        clash = next((other for other in kept if other.split != row.split and _overlap(row.row, other.row)), None)
+        if clash is None:
+            kept.append(row)
+            yield row
+        else:
+            yield Rejected(
+                row.line,
+                row.video_id,
+                f"it shows the same frames as video {clash.video_id!r} (line {clash.line}) of split {clash.split!r}, and "
+                f"is itself in {row.split!r}: results would look better than they are. The first row stays.",
+            )
+
+
+def _overlap(one: Mapping, other: Mapping) -> bool:
+    def ends(row):
+        return row.get("start", 0.0), row.get("end", math.inf)
+
+    return ends(one)[0] < ends(other)[1] and ends(other)[0] < ends(one)[1]
