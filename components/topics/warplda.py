@@ -1,0 +1,283 @@
+"""WarpLDA: latent Dirichlet allocation at O(1) a token, whatever the number of topics.
+
+Chen, Li, Zhu and Chen, *WarpLDA: a Cache Efficient O(1) Algorithm for Latent
+Dirichlet Allocation*, VLDB 2016. Every token has a topic z; with the other
+tokens' topics held, its conditional is (their eq. 1)
+
+    p(z = k) ~ (C_dk + alpha) (C_wk + beta) / (C_k + V beta),
+
+where C counts the other tokens of its document d, of its word w, and of all.
+No factor is ever multiplied out over the topics: one factor proposes, the
+others accept or reject (Metropolis-Hastings).
+
+    word visit       for each word: the proposals that documents made, drawn from C_dk + alpha, are accepted with
+                     min(1, (C_wt + beta) / (C_ws + beta) * (C_s + V beta) / (C_t + V beta)), s being the old topic
+                     and t the new one; then the word proposes, from C_wk + beta.
+    document visit   the same with document and word, alpha and beta exchanged.
+
+So both visits are one function, `_visit`, that runs over the rows of the
+word-topic or of the document-topic matrix. A row's counts are made when it is
+visited and forgotten afterwards; no matrix is kept, and all that a visit
+touches out of order is one vector of K counts. Counts are *delayed*: all tokens
+of a visit see the topics as they were before it.
+
+A row proposes by naming the topic of one of its tokens at random, which is a
+draw from its counts, or, as often as the prior says, any topic. The paper
+does so for documents and builds alias tables for words; tokens are ordered here
+so that naming one is as cheap for words. The token itself is left out of the
+counts that decide about it, as in eq. 1; the paper's sampler leaves it in,
+which is the same model with its priors moved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from components.topics.documents import Corpus
+from components.topics.random_numbers import begin_stream, below, compiled, uniform
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a sampler is after an iteration.
+
+    Attributes:
+        iteration: iterations done, from 1.
+        iterations: iterations to do.
+        log_likelihood: log p(words, topics | alpha, beta) a token, in nats.
+        tokens_per_second: each token is visited twice an iteration and counted once.
+        seconds_left: at this rate.
+    """
+
+    iteration: int
+    iterations: int
+    log_likelihood: float
+    tokens_per_second: float
+    seconds_left: float
+
+    def __str__(self) -> str:
+        return (
+            f"topics: iteration {self.iteration} of {self.iterations}, log-likelihood {self.log_likelihood:.3f} a "
+            f"token, {self.tokens_per_second / 1e6:.1f} M tokens/s, {self.seconds_left:.0f} s left"
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tokens in the order in which they are visited: all of one word, or of one document, after another.
+
+    Attributes:
+        members: (tokens,) int64, the tokens row after row.
+        offsets: (rows + 1,) int64; row r is ``members[offsets[r]:offsets[r + 1]]``.
+        prior: the pseudo-count of a topic in a row; beta for words, alpha for documents.
+        logs: log(prior + n) for n = 0, 1, ..., longest row.
+    """
+
+    members: np.ndarray
+    offsets: np.ndarray
+    prior: float
+    logs: np.ndarray
+
+    @classmethod
+    def of(cls, members: np.ndarray, lengths: np.ndarray, prior: float) -> Rows:
+        return cls(
+            members=members.astype(np.int64),
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            prior=float(prior),
+            logs=np.log(prior + np.arange(lengths.max() + 1)),
+        )
+
+
+class WarpLDA:
+    """A Markov chain over the topics of a corpus' tokens.
+
+    Args:
+        corpus: with at least one token.
+        n_topics: K.
+        alpha: pseudo-count of each topic in a document.
+        beta: pseudo-count of each word in a topic.
+        mh_steps: M, the proposals that a token gets in each visit.
+        seed: of the first topics and of all that follow; equal seeds give equal chains.
+    Attributes:
+        topics: (tokens,) int32, the topic of each token now, in the corpus' order.
+    Raises:
+        ValueError: a setting is out of its range, or the corpus has no tokens.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        n_topics: int = 100,
+        alpha: float = 0.1,
+        beta: float = 0.01,
+        mh_steps: int = 2,
+        seed: int = 0,
+    ):
+        for name, value, least in (("n_topics", n_topics, 1), ("mh_steps", mh_steps, 1)):
+            if value < least:
+                raise ValueError(f"{name} is {value}; expected at least {least}.")
+        for name, value in (("alpha", alpha), ("beta", beta)):
+            if not value > 0:
+                raise ValueError(f"{name} is {value}; expected a pseudo-count above 0, such as 0.1.")
+        if not corpus.tokens.size:
+            raise ValueError("The corpus has no tokens, so there is nothing to find topics in.")
+        self.corpus, self.n_topics, self.alpha, self.beta = corpus, n_topics, alpha, beta
+        self._seed, self._visits = seed, 0
+        tokens = corpus.tokens
+        self._words = Rows.of(
+            np.argsort(tokens, kind="stable"), np.bincount(tokens, minlength=len(corpus.words)), beta
+        )
+        self._documents = Rows.of(np.arange(tokens.size), np.diff(corpus.offsets), alpha)
+        self.topics = np.empty(tokens.size, np.int32)
+        self._proposals = np.empty((tokens.size, mh_steps), np.int32)
+        _begin(self.topics, n_topics, seed)
+        self._counts = np.bincount(self.topics, minlength=n_topics).astype(np.int64)
+        _propose_in_all_rows(
+            self._documents.members, self._documents.offsets, self.topics, self._proposals, alpha, n_topics,
+            seed, self._visits,
+        )
+
+    def iterate(self) -> float:
+        """Visits every word, then every document; returns log p(words, topics) a token, as it was in between."""
+        self._visit(self._words)
+        log_likelihood = self.log_likelihood()
+        self._visit(self._documents)
+        return log_likelihood
+
+    def run(self, iterations: int, report: Callable[[Step], None] = lambda step: None) -> list[float]:
+        """Iterates, and tells ``report`` about each iteration; returns the log-likelihoods a token."""
+        began = time.perf_counter()
+        history = []
+        for iteration in range(1, iterations + 1):
+            history.append(self.iterate())
+            seconds = (time.perf_counter() - began) / iteration
+            rate, left = self.topics.size / seconds, seconds * (iterations - iteration)
+            report(Step(iteration, iterations, history[-1], rate, left))
+        return history
+
+    def word_topic_counts(self) -> np.ndarray:
+        """(topics, words) int64: how often each word has each topic."""
+        return self._count(self.corpus.tokens, len(self.corpus.words)).T
+
+    def document_topic_counts(self) -> np.ndarray:
+        """(documents, topics) int64: how many tokens of each document have each topic."""
+        return self._count(np.repeat(np.arange(len(self.corpus)), np.diff(self.corpus.offsets)), len(self.corpus))
+
+    def log_likelihood(self) -> float:
+        """log p(words, topics | alpha, beta) a token, in nats, with both distributions integrated out.
+
+        Griffiths and Steyvers, *Finding scientific topics*, 2004, eq. 2-3, in the form
+        prod (prior) (prior + 1) ... (prior + C - 1) / the same of the row's sum.
+        """
+        lengths = np.diff(self._documents.offsets)
+        all_topics, all_words = self.n_topics * self.alpha, len(self.corpus.words) * self.beta
+        total = sum(
+            _log_rising(rows.members, rows.offsets, self.topics, rows.logs, self.n_topics)
+            for rows in (self._words, self._documents)
+        )
+        total += np.sum(gammaln(all_topics) - gammaln(all_topics + lengths))
+        total += np.sum(gammaln(all_words) - gammaln(all_words + self._counts))
+        return float(total / self.topics.size)
+
+    def _visit(self, rows: Rows) -> None:
+        self._visits += 1
+        _visit(
+            rows.members, rows.offsets, self.topics, self._proposals, self._counts, rows.prior,
+            len(self.corpus.words) * self.beta, self._seed, self._visits,
+        )
+
+    def _count(self, row_of_token: np.ndarray, rows: int) -> np.ndarray:
+        flat = row_of_token.astype(np.int64) * self.n_topics + self.topics
+        return np.bincount(flat, minlength=rows * self.n_topics).reshape(rows, self.n_topics)
+
+
+@compiled
+def _begin(topics, n_topics, seed):
+    state = np.empty(1, np.uint64)
+    begin_stream(state, seed, -1, 0)
+    for token in range(topics.size):
+        topics[token] = below(state, n_topics)
+
+
+@compiled
+def _visit(members, offsets, topics, proposals, counts, prior, all_words, seed, visit):
+    """Accepts or rejects every token's proposals by its row's counts, then lets the row make new ones."""
+    in_row = np.zeros(counts.size, np.int64)
+    new_counts = np.zeros(counts.size, np.int64)
+    state = np.empty(1, np.uint64)
+    for row in range(offsets.size - 1):
+        begin, end = offsets[row], offsets[row + 1]
+        begin_stream(state, seed, visit, row)
+        for i in range(begin, end):
+            in_row[topics[members[i]]] += 1
+        for i in range(begin, end):
+            token = members[i]
+            # The first proposal's place keeps the outcome until all tokens of the row have seen the same counts.
+            proposals[token, 0] = _accept(topics[token], proposals[token], in_row, counts, prior, all_words, state)
+        for i in range(begin, end):
+            in_row[topics[members[i]]] = 0
+        for i in range(begin, end):
+            token = members[i]
+            topics[token] = proposals[token, 0]
+            new_counts[topics[token]] += 1
+        _propose(members, begin, end, topics, proposals, prior, counts.size, state)
+    counts[:] = new_counts
+
+
+@compiled
+def _accept(before, proposed, in_row, counts, prior, all_words, state):
+    """Runs a token's Metropolis-Hastings chain over its proposals; ``before`` is not counted in its own favour."""
+    now = before
+    for new in proposed:
+        if new == now:
+            continue
+        own_now, own_new = now == before, new == before
+        gain = (in_row[new] - own_new + prior) * (counts[now] - own_now + all_words)
+        loss = (in_row[now] - own_now + prior) * (counts[new] - own_new + all_words)
+        if uniform(state) * loss < gain:
+            now = new
+    return now
+
+
+@compiled
+def _propose(members, begin, end, topics, proposals, prior, n_topics, state):
+    """Draws each token's proposals from the counts of the other tokens in its row, plus the prior."""
+    others = end - begin - 1
+    from_a_token = others / (others + n_topics * prior)
+    for i in range(begin, end):
+        for m in range(proposals.shape[1]):
+            if uniform(state) < from_a_token:
+                other = begin + below(state, others)
+                other += other >= i  # skips the token itself
+                proposals[members[i], m] = topics[members[other]]
+            else:
+                proposals[members[i], m] = below(state, n_topics)
+
+
+@compiled
+def _propose_in_all_rows(members, offsets, topics, proposals, prior, n_topics, seed, visit):
+    state = np.empty(1, np.uint64)
+    for row in range(offsets.size - 1):
+        begin_stream(state, seed, visit, row)
+        _propose(members, offsets[row], offsets[row + 1], topics, proposals, prior, n_topics, state)
+
+
+@compiled
+def _log_rising(members, offsets, topics, logs, n_topics):
+    """Sum over rows and topics of log(prior (prior + 1) ... (prior + C - 1)), one factor a token."""
+    in_row = np.zeros(n_topics, np.int64)
+    total = 0.0
+    for row in range(offsets.size - 1):
+        for i in range(offsets[row], offsets[row + 1]):
+            topic = topics[members[i]]
+            total += logs[in_row[topic]]
+            in_row[topic] += 1
+        for i in range(offsets[row], offsets[row + 1]):
+            in_row[topics[members[i]]] = 0
+    return total
