@@ -30,7 +30,7 @@ class DownloadError(RuntimeError):
 
 
 def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DEFAULT_CACHE) -> pathlib.Path:
-    """Returns the wheel of ``requirement``, from the cache or from the package index.
+    """Returns the wheel of `requirement`, from the cache or from the package index.
 
     Args:
         requirement: "name==version".
@@ -64,7 +64,7 @@ def extract_member(
     destination: str | os.PathLike,
     max_bytes: int = MAX_MEMBER_BYTES,
 ) -> pathlib.Path:
-    """Writes one file of a wheel to the path ``destination``, or leaves it alone where it is there already, unharmed.
+    """Writes one file of a wheel to the path `destination`, or leaves it alone where it is there already, unharmed.
 
     Args:
         wheel: path of the archive.
@@ -84,7 +84,8 @@ def extract_member(
             if info.is_dir() or info.file_size > max_bytes:
                 found = "a folder" if info.is_dir() else f"{info.file_size} bytes"
                 raise DownloadError(
-                    f"{member!r} in {os.fspath(wheel)} is {found}; expected a file of at most {max_bytes} bytes.")
+                    f"{member!r} in {os.fspath(wheel)} is {found}; expected a file of at most {max_bytes} bytes."
+                )
             if _is_intact(destination, info):
                 return destination
             with archive.open(info) as source, written_aside(destination) as aside:
@@ -95,13 +96,14 @@ def extract_member(
         raise DownloadError(f"{os.fspath(wheel)} holds no file {member!r}; is it the right version?") from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DownloadError(
-            f"{os.fspath(wheel)} is damaged ({error}). Delete it and run again to fetch it anew.") from error
+            f"{os.fspath(wheel)} is damaged ({error}). Delete it and run again to fetch it anew."
+        ) from error
     return destination
 
 
 @contextlib.contextmanager
 def written_aside(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a path beside ``path`` to write to; it takes ``path``'s place at the end, or vanishes if the block raises."""
+    """Yields a path beside `path` to write to: renamed to `path` at the end, removed if the block raises."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -117,29 +119,47 @@ def written_aside(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pathlib.Path) -> pathlib.Path:
     by_hand = (
         f"To get it by hand, run `python -m pip download --no-deps {requirement}` on a machine with access to a "
-        f"package index and put the .whl file into {cache.resolve()}.")
+        f"package index and put the .whl file into {cache.resolve()}."
+    )
     if importlib.util.find_spec("pip") is None:
         raise DownloadError(
             f"{requirement} is not in the cache, and this Python has no pip to fetch it with (`python -m ensurepip` "
-            f"adds it). {by_hand}")
+            f"adds it). {by_hand}"
+        )
     pinned = folder / "requirement.txt"
     pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check",
-        "--retries", "2", "--no-deps", "--only-binary=:all:", "--require-hashes",
-        "--requirement", str(pinned), "--dest", str(folder)]
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--retries",
+        "2",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--requirement",
+        str(pinned),
+        "--dest",
+        str(folder),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise DownloadError(
-            f"Fetching {requirement} took over {PIP_TIMEOUT_SECONDS} s and was stopped. {by_hand}") from None
+            f"Fetching {requirement} took over {PIP_TIMEOUT_SECONDS} s and was stopped. {by_hand}"
+        ) from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         reason = "; ".join([line for line in said if line.startswith("ERROR")] or said[-3:]) or "no message"
         raise DownloadError(
             f"{requirement} (sha256 {sha256[:12]}…) is not in the cache and could not be fetched; pip says: "
-            f"{reason.rstrip('.')}. Is the network off? {by_hand}")
+            f"{reason.rstrip('.')}. Is the network off? {by_hand}"
+        )
     return wheels[0]
 
 

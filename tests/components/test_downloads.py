@@ -32,6 +32,7 @@ def _pip_that_delivers(content: bytes, calls: list):
         folder = pathlib.Path(command[command.index("--dest") + 1])
         (folder / "some_clips-1.2-py3-none-any.whl").write_bytes(content)
         return subprocess.CompletedProcess(command, 0, "", "")
+
     return run
 
 
@@ -75,7 +76,8 @@ def test_other_bytes_than_the_checksum_says_never_reach_the_cache(wheel, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "requirement", ["some-clips", "some-clips>=1.2", "--index-url==x", "a==1 --hash=sha256:0", "a==1\nb==2"])
+    "requirement", ["some-clips", "some-clips>=1.2", "--index-url==x", "a==1 --hash=sha256:0", "a==1\nb==2"]
+)
 def test_only_a_plain_pinned_requirement_is_accepted(requirement, tmp_path):
     with pytest.raises(ValueError, match="name==version"):
         downloads.fetch_wheel(requirement, "0" * 64, tmp_path)

@@ -1,0 +1,33 @@
+"""Frame features as a TFX component."""
+
+import json
+import os
+
+import apache_beam as beam
+from tfx import v1 as tfx
+
+from components.artifacts import Dataset, FrameFeatures
+from components.features import store
+from components.features.transform import ExtractFeatures
+from components.videos import ingest
+from components.videos.decoding import Limits
+
+_dsl = tfx.dsl.components
+
+
+@_dsl.component(use_beam=True)
+def FeatureExtraction(
+    dataset: _dsl.InputArtifact[Dataset],
+    features: _dsl.OutputArtifact[FrameFeatures],
+    store_dir: _dsl.Parameter[str],
+    config_json: _dsl.Parameter[str],
+    beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Computes the shards of frame features that ``store_dir`` does not hold yet, and indexes all of them."""
+    config = json.loads(config_json)
+    limits = Limits(**config.pop("limits"))
+    max_rejected_fraction = config.pop("max_rejected_fraction")
+    videos = os.path.join(dataset.uri, ingest.VIDEOS)
+    with beam_pipeline as p:
+        _ = p | ExtractFeatures(videos, features.uri, store_dir, limits=limits, **config)
+    store.demand_enough(features.uri, max_rejected_fraction)

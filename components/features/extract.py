@@ -1,0 +1,102 @@
+"""From frames to features: a network fed in batches of one shape, filled across videos."""
+
+import collections
+import hashlib
+import json
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.features.backbones.base import Backbone
+
+BATCH_SIZE = 32
+# Changes whenever the same settings would give other numbers than before, so that no stored feature outlives its code.
+VERSION = 1
+
+
+class FeatureExtractor:
+    """A backbone, compiled once for one batch shape.
+
+    Clips differ in length and size; every frame is brought to the network's size first, and batches are filled with
+    frames of as many videos as it takes. The last one is padded, since another shape would be another compilation.
+
+    Args:
+        backbone: pictures -> features.
+        batch_size: pictures at a time.
+    """
+
+    def __init__(self, backbone: Backbone, batch_size: int = BATCH_SIZE):
+        if batch_size < 1:
+            raise ValueError(f"Expected a batch of at least 1 picture, got batch_size={batch_size}.")
+        self.backbone = backbone
+        self.batch_size = batch_size
+        self._side = backbone.image_size
+        self._prepare = tf.function(
+            backbone.prepare, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)], autograph=False
+        )
+        self._features = tf.function(
+            backbone.features,
+            input_signature=[tf.TensorSpec((batch_size, self._side, self._side, 3), tf.uint8)],
+            autograph=False,
+        )
+
+    def __call__(
+        self, videos: Iterable[tuple[Hashable, Sequence[np.ndarray]]]
+    ) -> Iterator[tuple[Hashable, np.ndarray]]:
+        """Features of videos, one after the other.
+
+        Args:
+            videos: (key, frames) with t >= 1 frames (height, width, 3) uint8 RGB; consumed as batches need it.
+        Yields:
+            (key, features (t, dim) float32), in the order of `videos`.
+        """
+        waiting: collections.deque[tuple[Hashable, int]] = collections.deque()  # (key, its count of frames)
+        pictures = np.empty((0, self._side, self._side, 3), np.uint8)
+        rows = np.empty((0, self.backbone.dim), np.float32)
+        for key, frames in videos:
+            if not len(frames):
+                raise ValueError(f"Video {key!r} has no frames; expected at least 1.")
+            waiting.append((key, len(frames)))
+            pictures = np.concatenate([pictures, self.prepare(frames)])
+            full = len(pictures) // self.batch_size * self.batch_size
+            if full:
+                rows = np.concatenate([rows, self._run(pictures[:full])])
+                pictures = pictures[full:]
+            while waiting and waiting[0][1] <= len(rows):
+                key, count = waiting.popleft()
+                yield key, rows[:count]
+                rows = rows[count:]
+        if len(pictures):
+            rows = np.concatenate([rows, self._run(pictures)])
+        for key, count in waiting:
+            yield key, rows[:count]
+            rows = rows[count:]
+
+    def prepare(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+        """Brings frames of any sizes to the network's: t arrays -> (t, side, side, 3) uint8."""
+        if len({frame.shape for frame in frames}) == 1:
+            return self._prepare(np.stack(frames)).numpy()
+        return np.concatenate([self._prepare(frame[np.newaxis]).numpy() for frame in frames])
+
+    def _run(self, pictures: np.ndarray) -> np.ndarray:
+        """(k, side, side, 3) -> (k, dim), a padded batch at a time."""
+        batches = []
+        for start in range(0, len(pictures), self.batch_size):
+            batch = pictures[start : start + self.batch_size]
+            padding = [(0, self.batch_size - len(batch)), (0, 0), (0, 0), (0, 0)]
+            batches.append(self._features(np.pad(batch, padding)).numpy()[: len(batch)])
+        return np.concatenate(batches)
+
+
+def fingerprint(backbone: str, *, n_frames: int, dim: int, batch_size: int = BATCH_SIZE) -> str:
+    """A short text that is equal for two runs exactly when they would compute the same features of the same clip.
+
+    Args:
+        backbone: the network and its weights, as `backbones.registry.identity` tells them.
+        n_frames: frames a video.
+        dim: width of a feature vector.
+        batch_size: part of it because sums over another batch shape may round otherwise.
+    """
+    told = {"backbone": backbone, "n_frames": n_frames, "dim": dim, "batch_size": batch_size, "version": VERSION}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,236 @@
+"""The unit of work: a run of a dataset's rows, whose clips are decoded and put through the network together."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.features import extract, store
+from components.features.backbones import registry
+from components.features.decoder import TIMEOUT_SECONDS, Clip, DecoderFailed, DecoderPool
+from components.features.extract import FeatureExtractor
+from components.videos.decoding import Limits, UnreadableVideo
+from components.videos.feature_files import FeatureError, read_features
+from components.videos.reader import equally_spaced
+from schemas.features import N_FRAMES
+
+VIDEOS_PER_SHARD = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Everything that decides what the features of a dataset are, and how they are computed.
+
+    Attributes:
+        videos: the dataset's rows, `videos.jsonl` of ingest, whose paths every worker can read.
+        store: the folder of the shard files; may serve several datasets and settings.
+        backbone: the network's name.
+        weights: its weights, see `registry.load`.
+        cache_dir: where fetched weights are kept.
+        n_frames: frames a video, at most.
+        feature_dim: width of a feature vector; None: the backbone's, or that of the precomputed features where the
+            dataset has nothing else.
+        videos_per_shard: rows a unit of work.
+        batch_size: frames that go through the network at a time.
+        decoders: processes a worker that decode clips.
+        decode_timeout: seconds after which a hanging decoder is stopped.
+        limits: what one clip may cost.
+    """
+
+    videos: str
+    store: str
+    backbone: str = registry.DEFAULT
+    weights: str | None = None
+    cache_dir: str | None = None
+    n_frames: int = N_FRAMES
+    feature_dim: int | None = None
+    videos_per_shard: int = VIDEOS_PER_SHARD
+    batch_size: int = extract.BATCH_SIZE
+    decoders: int = 2
+    decode_timeout: float = TIMEOUT_SECONDS
+    limits: Limits = Limits()
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A run of rows.
+
+    Attributes:
+        number: place among the shards, from 0.
+        offset: of the first row in `Job.videos`, in bytes.
+        count: of rows.
+    """
+
+    number: int
+    offset: int
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A job cut into shards, with what all of them need to know.
+
+    Attributes:
+        job: the job.
+        dim: width of a feature vector.
+        fingerprint: of the settings that the numbers depend on.
+        shards: in the dataset's order.
+    """
+
+    job: Job
+    dim: int
+    fingerprint: str
+    shards: tuple[Shard, ...]
+
+
+def plan(job: Job) -> Plan:
+    """Cuts a job into shards; the same rows and settings always give the same ones.
+
+    Raises:
+        ValueError: an unknown backbone, or a setting out of range.
+    """
+    if min(job.n_frames, job.videos_per_shard, job.batch_size, job.decoders) < 1:
+        raise ValueError("Expected n_frames, videos_per_shard, batch_size and decoders of at least 1.")
+    identity = registry.identity(job.backbone, job.weights)
+    shards, first_clip, first_features = [], None, None
+    with tf.io.gfile.GFile(job.videos, "rb") as file:
+        while True:
+            offset, lines = file.tell(), []
+            while len(lines) < job.videos_per_shard and (line := file.readline()):
+                lines.append(line)
+            if not lines:
+                break
+            shards.append(Shard(len(shards), offset, len(lines)))
+            for line in lines if first_clip is None else ():
+                row = json.loads(line)
+                first_clip = first_clip or row.get("path")
+                first_features = first_features or row.get("features")
+    dim = job.feature_dim or registry.DIMS[job.backbone]
+    if not job.feature_dim and first_features and not first_clip:
+        dim = read_features(first_features, job.limits).shape[1]
+    numbers = extract.fingerprint(identity, n_frames=job.n_frames, dim=dim, batch_size=job.batch_size)
+    return Plan(job, dim, numbers, tuple(shards))
+
+
+def read_rows(videos: str, shard: Shard) -> list[dict]:
+    """The rows of a shard."""
+    with tf.io.gfile.GFile(videos, "rb") as file:
+        file.seek(shard.offset)
+        return [json.loads(file.readline()) for _ in range(shard.count)]
+
+
+def shard_file(folder: str, fingerprint: str, rows: Iterable[Mapping]) -> str:
+    """The file of a shard: its name changes whenever the features in it would."""
+    told = [[row["video_id"], _content(row), row.get("start"), row.get("end")] for row in rows]
+    digest = hashlib.sha256(json.dumps([fingerprint, told]).encode()).hexdigest()
+    return os.path.join(folder, fingerprint, f"{digest[:32]}.tfrecord.gz")
+
+
+def finish_shard(
+    planned: Plan, shard: Shard, network: Callable[[], FeatureExtractor], decoders: Callable[[], DecoderPool]
+) -> tuple[dict, list[dict], bool]:
+    """Computes a shard, unless it is in the store already.
+
+    Args:
+        planned: the job.
+        shard: one of its shards.
+        network, decoders: give what computing takes; called only where something is to be computed.
+    Returns:
+        Its index row, its rejected rows, and whether it was computed.
+    """
+    rows = read_rows(planned.job.videos, shard)
+    path = shard_file(planned.job.store, planned.fingerprint, rows)
+    header = store.read_header(path)
+    compute = header is None or not all(rejected["lasting"] for rejected in header["rejected"])
+    if compute:
+        outcomes = features_of(
+            rows, planned.job.n_frames, planned.dim, network=network, decoders=decoders, limits=planned.job.limits
+        )
+        store.write_shard(path, outcomes)
+        header = store.read_header(path)
+    index_row = {
+        "shard": shard.number, "file": path, "videos": header["videos"], "rejected": len(header["rejected"]),
+    }  # fmt: skip
+    rejected = [
+        {"video_id": video["video_id"], "step": store.STEP, "what": "video", "reason": video["reason"]}
+        for video in header["rejected"]
+    ]
+    return index_row, rejected, compute
+
+
+def features_of(
+    rows: Sequence[Mapping],
+    n_frames: int,
+    dim: int,
+    *,
+    network: Callable[[], FeatureExtractor],
+    decoders: Callable[[], DecoderPool],
+    limits: Limits = Limits(),
+) -> list[store.Features | store.Rejected]:
+    """Frame features of some videos: clips are decoded and put through the network, precomputed features are read.
+
+    Args:
+        rows: of a dataset: `video_id`, and `path` (with `start`, `end`) or `features`.
+        n_frames: at most this many feature vectors a video, equally spaced.
+        dim: the width every feature vector must have.
+        network, decoders: called only where there are clips.
+        limits: what one video may cost.
+    Returns:
+        One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= n_frames), or why there is none.
+    """
+    outcomes: dict[int, store.Features | store.Rejected] = {}
+    clips = [place for place, row in enumerate(rows) if "path" in row]
+
+    def decoded() -> Iterator[tuple[int, list[np.ndarray]]]:
+        wanted = (Clip(rows[place]["path"], rows[place].get("start"), rows[place].get("end")) for place in clips)
+        for place, frames in zip(clips, decoders().sample(wanted), strict=True):
+            if isinstance(frames, UnreadableVideo):
+                lasting = not isinstance(frames, DecoderFailed)
+                outcomes[place] = store.Rejected(rows[place]["video_id"], str(frames), lasting)
+            else:
+                yield place, frames
+
+    if clips:
+        for place, frames in network()(decoded()):
+            outcomes[place] = _checked(rows[place]["video_id"], frames, dim)
+    for place, row in enumerate(rows):
+        if "path" not in row:
+            outcomes[place] = _precomputed(row, n_frames, dim, limits)
+    return [outcomes[place] for place in range(len(rows))]
+
+
+def _precomputed(row: Mapping, n_frames: int, dim: int, limits: Limits) -> store.Features | store.Rejected:
+    try:
+        frames = read_features(row["features"], limits)
+    except FeatureError as error:
+        return store.Rejected(row["video_id"], str(error), lasting=not isinstance(error.__cause__, OSError))
+    return _checked(row["video_id"], frames[list(equally_spaced(len(frames), n_frames))], dim)
+
+
+def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | store.Rejected:
+    if frames.shape[1] != dim:
+        return store.Rejected(
+            video_id,
+            f"its features are {frames.shape[1]} wide; those of the dataset are {dim}. Extract all of them with one "
+            "network, or set `feature_dim`.",
+        )
+    if not np.isfinite(frames).all() or not frames.any():
+        what = "all zero" if np.isfinite(frames).all() else "NaN or infinite in places"
+        return store.Rejected(video_id, f"its features came out {what}. Are the network's weights whole?")
+    return video_id, np.ascontiguousarray(frames, np.float32)
+
+
+def _content(row: Mapping) -> str | list:
+    """What a row's clip or features are: the hash that ingest found, or the file's path, size and time of change."""
+    if "content" in row:
+        return row["content"]
+    source = row.get("path") or row["features"]
+    file = source if "path" in row else source.partition(".npz#")[0] + (".npz" if ".npz#" in source else "")
+    if not tf.io.gfile.exists(file):
+        return [source, None]
+    status = tf.io.gfile.stat(file)
+    return [source, status.length, status.mtime_nsec]

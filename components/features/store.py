@@ -1,0 +1,175 @@
+"""Features at rest: a store of shard files, and a folder that says which of them make up a dataset.
+
+A shard is a gzip TFRecord: first a header (JSON: what was set aside and why), then one record a video. Its name is a
+hash of all that its content depends on, so that a shard which is there need not be computed again, whatever ended the
+last run. Equal content has equal bytes.
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components import staging
+from components.videos.ingest import TooManyRejected
+from schemas import records
+
+INDEX, REJECTED, SUMMARY = "index.jsonl", "rejected.jsonl", "summary.json"
+STEP = "features"
+
+
+class DamagedShard(RuntimeError):
+    """A shard file that cannot be read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejected:
+    """A video without features, and why.
+
+    Attributes:
+        video_id: of the video.
+        reason: in words.
+        lasting: False where another run may succeed, such as after a crash or while a disk is away; its shard is then
+            computed again by the next run.
+    """
+
+    video_id: str
+    reason: str
+    lasting: bool = True
+
+
+Features = tuple[str, np.ndarray]  # video_id, (t, dim) float32
+
+
+def write_shard(path: str, outcomes: Sequence[Features | Rejected]) -> None:
+    """Writes one shard, aside first and renamed when whole.
+
+    Args:
+        path: the file; local or on an object store.
+        outcomes: one a video, in the dataset's order.
+    """
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    rejected = [dataclasses.asdict(outcome) for outcome in outcomes if isinstance(outcome, Rejected)]
+    header = {"videos": len(outcomes) - len(rejected), "rejected": rejected}
+    features = (_encode(*outcome) for outcome in outcomes if not isinstance(outcome, Rejected))
+    records.write(path, itertools.chain([json.dumps(header, sort_keys=True).encode()], features))
+    for partial in tf.io.gfile.glob(f"{path}.partial-*"):  # of a run that was killed while it wrote this shard
+        tf.io.gfile.remove(partial)
+
+
+def read_header(path: str) -> dict | None:
+    """A shard's {"videos": count, "rejected": [fields of Rejected]}; None where there is no such shard."""
+    if not tf.io.gfile.exists(path):
+        return None
+    return json.loads(next(_serialized(path)))
+
+
+def read_shard(path: str) -> Iterator[Features]:
+    """Yields (video_id, frames (t, dim) float32) of one shard, in the dataset's order.
+
+    Raises:
+        DamagedShard: the file is gone or cut short.
+    """
+    for serialized in itertools.islice(_serialized(path), 1, None):
+        yield _decode(serialized)
+
+
+def read_features(folder: str) -> Iterator[Features]:
+    """Yields (video_id, frames (t, dim) float32) of a whole dataset, in its order.
+
+    Args:
+        folder: what the features step wrote.
+    """
+    for row in read_index(folder):
+        yield from read_shard(row["file"])
+
+
+def read_index(folder: str) -> list[dict]:
+    """The shards of a dataset: {"shard", "file", "videos", "rejected" (counts)} each, in order."""
+    return [json.loads(line) for line in staging.read_text(os.path.join(folder, INDEX)).splitlines()]
+
+
+def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int) -> dict:
+    """Completes the features of a dataset: which shards they are, what was set aside, and the counts.
+
+    Args:
+        folder: where to write.
+        shards: the index row of each shard and its rejected rows, in any order.
+        dim: width of a feature vector.
+    Returns:
+        The summary, which is also written, last: where it is, the features are complete.
+    """
+    ordered = sorted(shards, key=lambda shard: shard[0]["shard"])
+    rejected = [row for _, rows in ordered for row in rows]
+    summary = {
+        "videos": sum(row["videos"] for row, _ in ordered),
+        "rejected_videos": len(rejected),
+        "feature_dim": dim,
+        "shards": len(ordered),
+        "first_reasons": [f"{row['video_id']}: {row['reason']}" for row in rejected[:3]],
+    }
+    staging.write_text(os.path.join(folder, INDEX), _json_lines(row for row, _ in ordered))
+    staging.write_text(os.path.join(folder, REJECTED), _json_lines(rejected))
+    staging.write_text(os.path.join(folder, SUMMARY), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    return summary
+
+
+def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
+    """Stops a run in which too many videos gave no features.
+
+    Args:
+        folder: what the features step wrote.
+        max_rejected_fraction: the largest share of the videos that may have been set aside.
+    Returns:
+        The summary.
+    Raises:
+        TooManyRejected: more than that were, or no video is left.
+    """
+    summary = json.loads(staging.read_text(os.path.join(folder, SUMMARY)))
+    videos, rejected = summary["videos"], summary["rejected_videos"]
+    if videos and rejected <= max_rejected_fraction * (videos + rejected):
+        return summary
+    reasons = "".join(f"\n  {reason}" for reason in summary["first_reasons"])
+    raise TooManyRejected(
+        f"{rejected} of {videos + rejected} videos gave no frame features; at most {max_rejected_fraction:.0%} may fail "
+        f"(`max_rejected_fraction`) and at least one must succeed. Each with its reason is in "
+        f"{os.path.join(folder, REJECTED)}; the first:{reasons or ' none'}"
+    )
+
+
+def _encode(video_id: str, frames: np.ndarray) -> bytes:
+    """Raw little-endian numbers: exact, and ten times faster to write and read than a list of floats."""
+    feature = {
+        "video_id": _bytes(video_id.encode()),
+        "frames": _bytes(np.ascontiguousarray(frames, "<f4").tobytes()),
+        "shape": tf.train.Feature(int64_list=tf.train.Int64List(value=frames.shape)),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _decode(serialized: bytes) -> Features:
+    feature = tf.train.Example.FromString(serialized).features.feature
+    frames = np.frombuffer(feature["frames"].bytes_list.value[0], "<f4").astype(np.float32)
+    return feature["video_id"].bytes_list.value[0].decode(), frames.reshape(feature["shape"].int64_list.value)
+
+
+def _serialized(path: str) -> Iterator[bytes]:
+    try:
+        yield from tf.data.TFRecordDataset(path, compression_type="GZIP").as_numpy_iterator()
+    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+        raise DamagedShard(
+            f"The features in {path} cannot be read ({error.message}). Delete the file, if it is there, and run the "
+            "features step again: it computes what is missing."
+        ) from error
+
+
+def _json_lines(rows: Iterable[dict]) -> str:
+    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows)

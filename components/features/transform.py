@@ -1,0 +1,124 @@
+"""Frame features with Beam: the shards of a dataset, computed where they are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.utils.shared import Shared
+
+from components.features import shards, store
+from components.features.backbones import registry
+from components.features.decoder import DecoderPool
+from components.features.extract import FeatureExtractor
+from components.features.progress import Progress
+
+_log = logging.getLogger(__name__)
+
+
+class ExtractFeatures(beam.PTransform):
+    """The rows of `videos.jsonl` -> shards in the store and their index in a folder; gives the summary, one dict.
+
+    A worker process holds one network and a few decoder processes. Whatever ends a run, the next one keeps all
+    finished shards, computes the others, and ends with the same bytes.
+
+    Args:
+        videos: `videos.jsonl` of ingest; its paths must be readable by every worker.
+        output_dir: the folder that gets `index.jsonl`, `rejected.jsonl` and `summary.json`.
+        store_dir: the folder of the shards, which outlives runs and may be shared by them.
+        settings: the other fields of `shards.Job`, with their defaults there.
+    """
+
+    def __init__(self, videos: str, output_dir: str, store_dir: str, **settings):
+        super().__init__()
+        self._job = shards.Job(os.fspath(videos), os.fspath(store_dir), **settings)
+        self._output_dir = os.fspath(output_dir)
+
+    def expand(self, pipeline):
+        planned = shards.plan(self._job)
+        common = dataclasses.replace(planned, shards=())  # what every worker gets; its shards come as elements
+        progress = Progress(os.path.join(self._output_dir, "progress"), len(planned.shards), self._job.videos_per_shard)
+        progress.clear()
+        return (
+            pipeline
+            | "Shards" >> beam.Create(planned.shards)
+            | "Spread" >> beam.Reshuffle()
+            | "Finish" >> beam.ParDo(_FinishShard(common, progress, Shared()))
+            | "Gather" >> beam.combiners.ToList()
+            | "Index" >> beam.Map(_write_index, self._output_dir, planned.dim, progress)
+        )
+
+
+class ReadFeatures(beam.PTransform):
+    """The features of a dataset as a PCollection of (video_id, frames (t, dim) float32).
+
+    Args:
+        folder: the `output_dir` of `ExtractFeatures`.
+    """
+
+    def __init__(self, folder: str):
+        super().__init__()
+        self._folder = os.fspath(folder)
+
+    def expand(self, pipeline):
+        return (
+            pipeline
+            | "Folder" >> beam.Create([self._folder])
+            | "Shards" >> beam.FlatMap(lambda folder: [row["file"] for row in store.read_index(folder)])
+            | "Spread" >> beam.Reshuffle()
+            | "Videos" >> beam.FlatMap(store.read_shard)
+        )
+
+
+class _FinishShard(beam.DoFn):
+    """Computes shards; the network is loaded, and decoders are started, when the first one that is missing comes."""
+
+    def __init__(self, planned: shards.Plan, progress: Progress, shared: Shared):
+        self._planned, self._progress, self._shared = planned, progress, shared
+        self._network: FeatureExtractor | None = None
+        self._decoders: DecoderPool | None = None
+
+    def process(self, shard: shards.Shard) -> Iterator[tuple[dict, list[dict]]]:
+        began = time.monotonic()
+        index_row, rejected, computed = shards.finish_shard(
+            self._planned, shard, network=self._get_network, decoders=self._get_decoders
+        )
+        for row in rejected:
+            _log.warning("features: set aside %s: %s", row["video_id"], row["reason"])
+        self._progress.finished(shard.number, time.monotonic() - began if computed else None)
+        yield index_row, rejected
+
+    def teardown(self):
+        if self._decoders is not None:
+            self._decoders.close()
+        self._network = self._decoders = None
+        Shared().acquire(set)  # Beam keeps the last shared object alive; asked for another, it lets the network go
+
+    def _get_network(self) -> FeatureExtractor:
+        job = self._planned.job
+
+        def load() -> FeatureExtractor:
+            return FeatureExtractor(registry.load(job.backbone, job.weights, job.cache_dir), job.batch_size)
+
+        if self._network is None:  # one for all threads of the process, kept alive by those that hold it
+            self._network = self._shared.acquire(load, tag=self._planned.fingerprint)
+        return self._network
+
+    def _get_decoders(self) -> DecoderPool:
+        job = self._planned.job
+        if self._decoders is None:
+            self._decoders = DecoderPool(
+                job.decoders, n_frames=job.n_frames, limits=job.limits, timeout=job.decode_timeout
+            )
+        return self._decoders
+
+
+def _write_index(finished: list[tuple[dict, list[dict]]], output_dir: str, dim: int, progress: Progress) -> dict:
+    summary = store.write_index(output_dir, finished, dim)
+    progress.clear()
+    _log.info("features: %(videos)d videos, %(rejected_videos)d set aside, %(shards)d shards", summary)
+    return summary
