@@ -12,6 +12,7 @@ import jsonschema
 from components.downloads import written_aside
 
 _SHOWN_CHARACTERS = 80
+_KINDS = {"string": "text", "array": "a list", "number": "a number", "object": "an object"}
 
 
 class ManifestError(ValueError):
@@ -124,7 +125,7 @@ def _explain(fault: jsonschema.ValidationError | str) -> str:
         return f"{fault.message}. A row's fields are {known}."
     expected = {
         "enum": lambda: "one of " + ", ".join(map(repr, fault.validator_value)),
-        "type": lambda: f"a {fault.validator_value}",
+        "type": lambda: _KINDS[fault.validator_value],
         "minimum": lambda: f"at least {fault.validator_value}",
         "exclusiveMinimum": lambda: f"more than {fault.validator_value}",
         "minLength": lambda: "text that is not empty",
