@@ -1,0 +1,109 @@
+"""From the captions of training videos to a topic model and the topics of each of those videos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from components.topics import model as files
+from components.topics.documents import Corpus
+from components.topics.labels import OccurrenceRule
+from components.topics.model import TopicModel
+from components.topics.table import describe_topics
+from components.topics.warplda import Step, WarpLDA
+
+SAMPLES = 20
+ITERATIONS_BETWEEN_SAMPLES = 5  # neighbouring states of a chain are nearly the same
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What fitting gives.
+
+    Attributes:
+        model: with its readable table.
+        labels: the topics that occur in each training video, by id; none for a video without a known word.
+        log_likelihood: a token, after each iteration, in nats.
+    """
+
+    model: TopicModel
+    labels: dict[str, list[int]]
+    log_likelihood: list[float]
+
+    def to_files(self, inferred: Mapping[str, Sequence[int]] = {}) -> dict[str, bytes]:
+        """The files of the topics' folder.
+
+        Args:
+            inferred: topics of further videos, by id, which join the training videos' in ``labels.jsonl``.
+        """
+        labels = sorted({**self.labels, **inferred}.items())
+        history = enumerate(self.log_likelihood, start=1)
+        return {
+            **self.model.to_files(),
+            files.LABELS: _json_lines({"video_id": name, "topics": list(topics)} for name, topics in labels),
+            files.LOG_LIKELIHOOD: _json_lines(
+                {"iteration": iteration, "log_likelihood": round(value, 6)} for iteration, value in history
+            ),
+        }
+
+
+def fit(
+    documents: Mapping[str, Sequence[str]],
+    *,
+    n_topics: int = 100,
+    alpha: float = 0.1,
+    beta: float = 0.01,
+    iterations: int = 600,
+    mh_steps: int = 2,
+    min_count: int = 3,
+    max_topics: int = 3,
+    min_share: float = 0.03,
+    seed: int = 0,
+    report: Callable[[Step], None] = lambda step: None,
+) -> Fit:
+    """Fits a topic model to training videos alone, and labels them.
+
+    The model and the labels average the last 20 samples of the chain, 5 iterations apart (fewer in a shorter run): a
+    single sample's chance assignments would make topics occur that do not.
+
+    Args:
+        documents: the content words of each training video, by id.
+        n_topics, alpha, beta, mh_steps: see `WarpLDA`.
+        iterations: of the chain, those of the samples among them.
+        min_count: words seen less often are left out.
+        max_topics, min_share: see `OccurrenceRule`.
+        seed: of everything random.
+        report: told about each iteration.
+    Raises:
+        ValueError: a setting is out of its range, or the documents hold no word often enough.
+    """
+    if iterations < 1:
+        raise ValueError(f"iterations is {iterations}; expected at least 1.")
+    rule = OccurrenceRule(max_topics, min_share)
+    corpus = Corpus.from_documents(documents, min_count)
+    sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=mh_steps, seed=seed)
+    of_words = np.zeros((n_topics, len(corpus.words)), np.int64)
+    of_documents = np.zeros((len(corpus), n_topics), np.int64)
+    samples = 0
+
+    def take_sample(step: Step) -> None:
+        nonlocal of_words, of_documents, samples
+        left, rest = divmod(iterations - step.iteration, ITERATIONS_BETWEEN_SAMPLES)
+        if left < SAMPLES and not rest:
+            of_words += sampler.word_topic_counts()
+            of_documents += sampler.document_topic_counts()
+            samples += 1
+        report(step)
+
+    log_likelihood = sampler.run(iterations, take_sample)
+    model = TopicModel(corpus.words, of_words, samples, alpha, beta, rule, seed)
+    labels = {name: rule(counts / samples) for name, counts in zip(corpus.ids, of_documents, strict=True)}
+    topics = describe_topics(corpus, model.phi, of_words, labels.values())
+    return Fit(replace(model, topics=topics), labels, log_likelihood)
+
+
+def _json_lines(rows) -> bytes:
+    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows).encode()

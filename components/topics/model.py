@@ -1,0 +1,164 @@
+"""A fitted topic model, in memory and in its folder."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.topics.documents import content_words, index_of, number_words
+from components.topics.labels import OccurrenceRule
+from components.topics.table import Topic
+
+MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
+
+
+@dataclass(frozen=True, eq=False)
+class TopicModel:
+    """Topics, and which of them occur in a video's captions.
+
+    Attributes:
+        words: the vocabulary; a word's place is its number.
+        counts: (topics, words) int64, how often each word has each topic, summed over the samples.
+        samples: how many samples of the chain were summed.
+        alpha: pseudo-count of each topic in a document.
+        beta: pseudo-count of each word in a topic.
+        rule: which topics occur in a document.
+        seed: of the fit; inference begins from it too.
+        topics: the readable table, by id.
+    """
+
+    words: tuple[str, ...]
+    counts: np.ndarray
+    samples: int
+    alpha: float
+    beta: float
+    rule: OccurrenceRule
+    seed: int
+    topics: tuple[Topic, ...] = ()
+
+    @property
+    def n_topics(self) -> int:
+        return len(self.counts)
+
+    @functools.cached_property
+    def phi(self) -> np.ndarray:
+        """(topics, words) float64: the probability of each word in each topic."""
+        return word_probabilities(self.counts / self.samples, self.beta)
+
+    @functools.cached_property
+    def _by_word(self) -> np.ndarray:
+        return np.ascontiguousarray(self.phi.T)
+
+    def infer(self, document_id: str, captions: Iterable[str]) -> np.ndarray:
+        """(topics,) float64: how many of a video's content words have each topic, averaged over samples.
+
+        Words that were not fitted are left out. The result depends on the id, the captions and the model alone.
+        """
+        return self.infer_words(document_id, content_words(captions))
+
+    def infer_words(self, document_id: str, words: Iterable[str]) -> np.ndarray:
+        """As `infer`, of content words."""
+        from components.topics.inference import document_seed, fold_in  # numba takes a second to import
+
+        tokens = number_words(words, index_of(self.words))
+        return fold_in(tokens, self._by_word, self.alpha, seed=document_seed(document_id, self.seed))
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes ``model.npz`` and ``topics.json``; equal models give equal bytes."""
+        write_files(folder, self.to_files())
+
+    def to_files(self) -> dict[str, bytes]:
+        """What `save` writes, by file name."""
+        arrays = {
+            "words": np.array(self.words),
+            "counts": self.counts,
+            "samples": np.int64(self.samples),
+            "alpha": np.float64(self.alpha),
+            "beta": np.float64(self.beta),
+            "max_topics": np.int64(self.rule.max_topics),
+            "min_share": np.float64(self.rule.min_share),
+            "seed": np.int64(self.seed),
+        }
+        table = {"topics": [topic.to_json() for topic in self.topics]}
+        return {MODEL: _npz(arrays), TABLE: (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode()}
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> TopicModel:
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: the folder holds no topic model.
+            ValueError: its files are damaged, or do not belong together.
+        """
+        folder = Path(folder)
+        missing = [name for name in (MODEL, TABLE) if not (folder / name).is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"No topic model in {folder}: {' and '.join(missing)} missing. Expected the folder that the topics step "
+                "wrote, with model.npz and topics.json."
+            )
+        return cls.from_files({name: (folder / name).read_bytes() for name in (MODEL, TABLE)})
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> TopicModel:
+        """The model in the bytes of `to_files`."""
+        try:
+            with np.load(io.BytesIO(files[MODEL]), allow_pickle=False) as arrays:
+                model = cls(
+                    words=tuple(str(word) for word in arrays["words"]),
+                    counts=arrays["counts"],
+                    samples=int(arrays["samples"]),
+                    alpha=float(arrays["alpha"]),
+                    beta=float(arrays["beta"]),
+                    rule=OccurrenceRule(int(arrays["max_topics"]), float(arrays["min_share"])),
+                    seed=int(arrays["seed"]),
+                    topics=tuple(Topic.from_json(row) for row in json.loads(files[TABLE])["topics"]),
+                )
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"The topic model cannot be read ({type(error).__name__}: {error}). {MODEL} or {TABLE} is damaged or "
+                "of another version; run the topics step again."
+            ) from error
+        if model.counts.shape != (len(model.topics), len(model.words)):
+            raise ValueError(
+                f"{MODEL} holds counts of shape {model.counts.shape}, but {len(model.words)} words, and {TABLE} "
+                f"{len(model.topics)} topics: the files are of different runs. Run the topics step again."
+            )
+        return model
+
+
+def word_probabilities(counts: np.ndarray, beta: float) -> np.ndarray:
+    """phi (topics, words) from counts of the same shape: (C_kw + beta) / (C_k + V beta)."""
+    smoothed = counts + beta
+    return smoothed / smoothed.sum(axis=1, keepdims=True)
+
+
+def write_files(folder: str | os.PathLike, files: Mapping[str, bytes]) -> None:
+    """Writes files into a local folder, each aside first and then renamed."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        aside = folder / f".{name}.{os.getpid()}.tmp"
+        aside.write_bytes(content)
+        os.replace(aside, folder / name)
+
+
+def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An ``.npz`` whose bytes depend on the arrays alone; numpy's own writes the time of day into it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(arrays):
+            entry = io.BytesIO()
+            np.lib.format.write_array(entry, np.asanyarray(arrays[name]), allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, entry.getvalue())
+    return buffer.getvalue()

@@ -1,0 +1,108 @@
+"""The topics of a dataset with Beam: words in parallel, one worker fits, labels in parallel."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import apache_beam as beam
+
+from components import staging
+from components.topics import fitting
+from components.topics.documents import content_words
+from components.topics.fitting import Fit
+from components.topics.model import TopicModel, write_files
+from components.topics.table import mean_npmi
+from components.topics.warplda import Step
+
+_log = logging.getLogger(__name__)
+LOG_EVERY_SECONDS = 10.0
+
+
+class ModelTopics(beam.PTransform):
+    """Rows of a dataset -> the files of the topics' folder; gives a summary, one dict.
+
+    Only rows of the split ``train`` are fitted; the others are labelled by what was learned there. Rows without a clip
+    (``texts.jsonl``) help to fit and are labelled like the others.
+
+    Expands dicts with ``video_id``, ``split`` and ``captions``.
+
+    Args:
+        output_dir: gets ``model.npz``, ``topics.json``, ``labels.jsonl``, ``log_likelihood.jsonl``; may be remote.
+        settings: keyword arguments of `fitting.fit`, with their defaults there.
+    """
+
+    def __init__(self, output_dir: str, **settings):
+        super().__init__()
+        self._output_dir = output_dir
+        self._settings = settings
+
+    def expand(self, rows):
+        documents = rows | "Words" >> beam.Map(
+            lambda row: (row["split"], row["video_id"], content_words(row["captions"]))
+        )
+        fitted = (
+            documents
+            | "Train" >> beam.FlatMapTuple(lambda split, name, words: [(name, words)] if split == "train" else [])
+            | "OnOneWorker" >> beam.combiners.ToDict()
+            | "Fit" >> beam.Map(_fit, self._settings)
+        )
+        inferred = (
+            documents
+            | "HeldOut" >> beam.FlatMapTuple(lambda split, name, words: [(name, words)] if split != "train" else [])
+            | "Spread" >> beam.Reshuffle()
+            | "Infer" >> beam.ParDo(
+                _InferLabels(), beam.pvalue.AsSingleton(fitted | "Model" >> beam.Map(lambda fit: fit.model.to_files()))
+            )
+            | "Gather" >> beam.combiners.ToDict()
+        )
+        return fitted | "Write" >> beam.Map(_write, beam.pvalue.AsSingleton(inferred), self._output_dir)
+
+
+class _InferLabels(beam.DoFn):
+    """The topics that occur in a video that was not fitted."""
+
+    def __init__(self):
+        self._model: TopicModel | None = None
+
+    def process(self, document: tuple[str, list[str]], files: dict[str, bytes]):
+        if self._model is None:
+            self._model = TopicModel.from_files(files)
+        name, words = document
+        yield name, self._model.rule(self._model.infer_words(name, words))
+
+
+def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
+    logged = time.monotonic()
+
+    def say(step: Step) -> None:
+        nonlocal logged
+        if step.iteration == step.iterations or time.monotonic() - logged > LOG_EVERY_SECONDS:
+            logged = time.monotonic()
+            _log.info("%s", step)
+
+    return fitting.fit(documents, report=say, **settings)
+
+
+def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
+    with staging.writable(output_dir) as folder:
+        write_files(folder, fit.to_files(inferred))
+    labels = {**fit.labels, **inferred}
+    without = sorted(name for name, topics in labels.items() if not topics)
+    if without:
+        _log.warning(
+            "topics: %d of %d videos have no known word in their captions, hence no topic: %s",
+            len(without), len(labels), ", ".join(without[:10]) + (", ..." if len(without) > 10 else ""),
+        )
+    summary = {
+        "fitted": len(fit.labels),
+        "inferred": len(inferred),
+        "without_topics": len(without),
+        "topics_a_video": round(sum(map(len, fit.labels.values())) / len(fit.labels), 3),
+        "mean_npmi": mean_npmi(fit.model.topics),
+        "log_likelihood": round(fit.log_likelihood[-1], 4),
+    }
+    _log.info(
+        "topics: %(fitted)d videos fitted, %(inferred)d inferred, %(topics_a_video).2f topics a video", summary
+    )
+    return summary
