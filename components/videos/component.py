@@ -1,0 +1,45 @@
+"""Ingest as a TFX component."""
+
+import json
+import logging
+import os
+
+import apache_beam as beam
+from tfx import v1 as tfx
+
+from components import staging
+from components.artifacts import Dataset
+from components.videos import ingest
+from components.videos.decoding import Limits
+from components.videos.importers import manifest_of
+from components.videos.transform import IngestVideos
+
+_dsl = tfx.dsl.components
+
+
+@_dsl.component(use_beam=True)
+def VideoIngest(
+    dataset: _dsl.OutputArtifact[Dataset],
+    data: _dsl.Parameter[str],
+    content: _dsl.Parameter[str],
+    config_json: _dsl.Parameter[str],
+    beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Turns the folder ``data`` into accepted rows; what cannot be used is set aside with its reason.
+
+    ``content`` tells one state of the folder from another, so that a changed
+    dataset is ingested anew and an unchanged one is not.
+    """
+    del content
+    config = json.loads(config_json)
+    limits = Limits(**config.pop("limits"))
+    max_rejected_fraction = config.pop("max_rejected_fraction")
+    feature_dim = config.pop("feature_dim")
+    with staging.writable(dataset.uri) as folder:
+        manifest = manifest_of(data, os.path.join(folder, "manifest.jsonl"), **config)
+        with beam_pipeline as p:
+            _ = p | IngestVideos(str(manifest), data, folder, feature_dim=feature_dim, limits=limits)
+        with open(os.path.join(folder, ingest.SUMMARY), encoding="utf-8") as file:
+            summary = json.load(file)
+    logging.info("ingest: %s", ingest.describe(summary))
+    ingest.demand_enough(summary, max_rejected_fraction)

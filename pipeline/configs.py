@@ -1,0 +1,380 @@
+"""Every setting of the pipeline, once, with presets; and the only reader of the environment.
+
+A setting is named ``section.name`` everywhere: here, in ``--set``, in the
+README. Settings of the model and of training are documented where they are
+defined (:mod:`trainer.settings`).
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping
+
+from schemas.features import N_FRAMES
+from trainer.settings import CaptionerConfig, TrainingConfig
+
+
+class SettingError(ValueError):
+    """A setting that does not exist or cannot have that value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LimitSettings:
+    """What one clip may cost, so that a hostile one cannot hold up a worker.
+
+    Args:
+        max_file_bytes: the largest file that is opened.
+        max_pixels: the most pixels a frame may have.
+        max_frames: the most frames decoded in one pass.
+        max_decode_seconds: the most processor time of one pass, in seconds.
+        max_damaged: the largest share of packets that may fail to decode.
+        max_array_bytes: the largest array of precomputed features.
+    """
+
+    max_file_bytes: int = 8 * 2**30
+    max_pixels: int = 8192 * 4320
+    max_frames: int = 250_000
+    max_decode_seconds: float = 900.0
+    max_damaged: float = 0.5
+    max_array_bytes: int = 2 * 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """How a dataset folder becomes rows.
+
+    Args:
+        layout: ``manifest``, ``msvd``, ``msrvtt`` or ``flickr8k``; None looks for itself.
+        captions_only: whether captions whose clip is missing still help the topics.
+        max_rejected_fraction: the share of videos that may be set aside, at ingest and again at the features.
+    """
+
+    layout: str | None = None
+    captions_only: bool = True
+    max_rejected_fraction: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSettings:
+    """How frames become features.
+
+    Args:
+        backbone: ``efficientnet_lite0``, ``googlenet``, ``inception_v1`` or ``inception_v3``; ``none`` where the
+            dataset brings its features, and then the model serves features alone.
+        weights: the backbone's weights: a file, a folder or a URL; see the README's table of backbones.
+        feature_dim: width of a feature where the dataset brings them; None finds it out.
+        n_frames: equally spaced frames a video, at most.
+        videos_per_shard: videos that are finished together; a killed run repeats at most one shard a worker.
+        batch_size: frames that pass the network together.
+        decoders: processes a worker that decode clips.
+        decode_timeout: seconds after which a hanging decoder is stopped and its clip set aside.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    weights: str | None = None
+    feature_dim: int | None = None
+    n_frames: int = N_FRAMES
+    videos_per_shard: int = 64
+    batch_size: int = 32
+    decoders: int = 2
+    decode_timeout: float = 1800.0
+
+
+@dataclasses.dataclass(frozen=True)
+class VocabularySettings:
+    """Which words the captioner may say.
+
+    Args:
+        min_count: how often the training captions must hold a word.
+    """
+
+    min_count: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingSettings:
+    """How captions are written by the exported model.
+
+    Args:
+        beam: sentences kept at every word; 1 is greedy.
+        max_words: the longest caption.
+        length_penalty: exponent of the caption's length that divides its log-probability; 0 keeps the sum.
+    """
+
+    beam: int = 5
+    max_words: int = 20
+    length_penalty: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TopicSettings:
+    """How topics are found in captions.
+
+    Args:
+        n_topics: topics of the model, N_t.
+        alpha: pseudo-count of each topic in a document.
+        beta: pseudo-count of each word in a topic.
+        iterations: of the sampler.
+        mh_steps: proposals that a token gets in each visit, M of WarpLDA.
+        min_count: how often all training captions together must hold a word.
+        max_topics: at most so many topics occur in a video.
+        min_share: a topic that holds a smaller share of a video's words does not occur in it.
+    """
+
+    n_topics: int = 100
+    alpha: float = 0.1
+    beta: float = 0.01
+    iterations: int = 600
+    mh_steps: int = 2
+    min_count: int = 3
+    max_topics: int = 3
+    min_share: float = 0.03
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeSettings:
+    """What a model must reach before it is pushed. The metrics are BLEU-1..4, METEOR, ROUGE-L and CIDEr.
+
+    Args:
+        splits: the splits that are judged, where the dataset has them.
+        decisive_split: the split that the thresholds hold for.
+        minimum: metric -> the least it may be.
+        max_drop: metric -> how far it may fall below the last blessed model's.
+        allow_unmeasured: whether a threshold on a metric that could not be measured is passed over.
+        examples: best and worst captions shown of each split.
+    """
+
+    splits: tuple[str, ...] = ("val", "test")
+    decisive_split: str = "val"
+    minimum: Mapping[str, float] = dataclasses.field(default_factory=lambda: {"CIDEr": 0.05})
+    max_drop: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    allow_unmeasured: bool = False
+    examples: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """How a run uses the machine.
+
+    Args:
+        workers: Beam worker processes; 1 runs in the pipeline's own process.
+        seed: of the topics, the model and the order of the data.
+    """
+
+    workers: int = 1
+    seed: int = 0
+
+
+def _choices_of(config: type, followed: Iterable[str]) -> type:
+    """A settings class less the fields that follow from other settings or from the data."""
+    kept = [
+        (field.name, field.type, dataclasses.field(default=field.default))
+        for field in dataclasses.fields(config)
+        if field.name not in followed
+    ]
+    return dataclasses.make_dataclass(config.__name__.replace("Config", "Settings"), kept, frozen=True)
+
+
+CaptionerSettings = _choices_of(CaptionerConfig, ("vocabulary_size", "feature_dim", "n_topics"))
+TrainingSettings = _choices_of(TrainingConfig, ("n_frames", "seed"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings, by section."""
+
+    data: DataSettings = DataSettings()
+    limits: LimitSettings = LimitSettings()
+    features: FeatureSettings = FeatureSettings()
+    topics: TopicSettings = TopicSettings()
+    vocabulary: VocabularySettings = VocabularySettings()
+    model: CaptionerSettings = CaptionerSettings()
+    training: TrainingSettings = TrainingSettings()
+    decoding: DecodingSettings = DecodingSettings()
+    judge: JudgeSettings = JudgeSettings()
+    run: RunSettings = RunSettings()
+
+    def changed(self, changes: Iterable[str]) -> Settings:
+        """These settings with some of them changed.
+
+        Args:
+            changes: ``section.name=value`` each; a value is a Python or JSON literal, or else text.
+        Raises:
+            SettingError: there is no such setting, or it cannot have that value.
+        """
+        settings = self
+        for change in changes:
+            name, equals, value = change.partition("=")
+            section, dot, field = name.strip().partition(".")
+            if not (equals and dot):
+                raise SettingError(f"Expected section.name=value, got {change!r}; for instance training.epochs=20.")
+            settings = settings._with(section, field, _literal(value.strip()))
+        return settings
+
+    def _with(self, section: str, field: str, value) -> Settings:
+        sections = [entry.name for entry in dataclasses.fields(self)]
+        if section not in sections:
+            raise SettingError(f"There is no section {section!r} of settings; there are {', '.join(sections)}.")
+        current = getattr(self, section)
+        names = {entry.name: entry for entry in dataclasses.fields(current)}
+        if field not in names:
+            raise SettingError(
+                f"There is no setting {section}.{field}. The settings of {section} are {', '.join(sorted(names))}."
+            )
+        value = _fitting(f"{section}.{field}", getattr(current, field), value)
+        changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
+        if section == "training":
+            changed.training_config()
+        return changed
+
+    @property
+    def feature_dim(self) -> int:
+        """The width of a frame's feature.
+
+        Raises:
+            SettingError: no backbone and no setting tells it.
+        """
+        from components.features.backbones.registry import DIMS
+
+        dim = self.features.feature_dim or DIMS.get(self.features.backbone)
+        if dim is None:
+            raise SettingError(
+                f"features.backbone is {self.features.backbone!r}, so features.feature_dim must say how wide the "
+                f"dataset's features are. (Backbones: {', '.join(DIMS)}.)"
+            )
+        return dim
+
+    def training_config(self) -> TrainingConfig:
+        """What the trainer is told: the chosen settings of training and those that follow from others."""
+        try:
+            return TrainingConfig(
+                **dataclasses.asdict(self.training), n_frames=self.features.n_frames, seed=self.run.seed
+            )
+        except (TypeError, ValueError) as error:
+            raise SettingError(str(error)) from error
+
+    def json_of(self, step: str, **more) -> str:
+        """The settings that one step of the DAG reads, as JSON: the form that survives every orchestrator.
+
+        Args:
+            step: ``ingest``, ``feature_extraction``, ``topic_modelling``, ``examples_check``, ``trainer`` or ``judge``.
+            more: places and the like, added as they are.
+        """
+        limits = dataclasses.asdict(self.limits)
+        features = dataclasses.asdict(self.features)
+        sections = {
+            "ingest": lambda: {
+                **dataclasses.asdict(self.data),
+                "feature_dim": self.features.feature_dim,
+                "limits": limits,
+            },
+            "feature_extraction": lambda: {
+                **features,
+                "feature_dim": self.feature_dim,
+                "limits": limits,
+                "max_rejected_fraction": self.data.max_rejected_fraction,
+            },
+            "topic_modelling": lambda: {**dataclasses.asdict(self.topics), "seed": self.run.seed},
+            "examples_check": lambda: {
+                "feature_dim": self.feature_dim,
+                "n_topics": self.topics.n_topics,
+                "max_frames": self.features.n_frames,
+            },
+            "trainer": lambda: {
+                "model": {**dataclasses.asdict(self.model), "n_topics": self.topics.n_topics},
+                "training": dataclasses.asdict(self.training_config()),
+                "decoding": dataclasses.asdict(self.decoding),
+                "features": {
+                    "backbone": None if self.features.backbone == "none" else self.features.backbone,
+                    "weights": self.features.weights,
+                    "n_frames": self.features.n_frames,
+                    "dim": self.feature_dim,
+                },
+            },
+            "judge": lambda: dataclasses.asdict(self.judge),
+        }
+        return json.dumps({**sections[step](), **more}, sort_keys=True)
+
+
+def _literal(text: str):
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return None if text == "None" else text
+
+
+def _fitting(name: str, current, value):
+    """The value in the setting's own type, where that loses nothing."""
+    if isinstance(current, bool) or current is None or value is None:
+        fits = not isinstance(current, bool) or isinstance(value, bool)
+    elif isinstance(current, float):
+        fits, value = isinstance(value, (int, float)) and not isinstance(value, bool), value
+        value = float(value) if fits else value
+    elif isinstance(current, tuple):
+        fits, value = isinstance(value, (list, tuple)), tuple(value) if isinstance(value, (list, tuple)) else value
+    else:
+        fits = isinstance(value, type(current)) and not isinstance(value, bool)
+    if not fits:
+        raise SettingError(f"{name} is {current!r} by default and cannot be {value!r}.")
+    return value
+
+
+def shown(value) -> str:
+    """A setting's value as the README and the command line write it."""
+    return json.dumps(value, default=dict)
+
+
+def preset(name: str) -> Settings:
+    """The settings of a preset.
+
+    Raises:
+        SettingError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise SettingError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def cache_folder() -> str:
+    """Where downloads are kept: ``TOPICLENS_CACHE``, or ``.cache/downloads`` in the current folder."""
+    return os.environ.get("TOPICLENS_CACHE", os.path.join(".cache", "downloads"))
+
+
+PRESETS: dict[str, Settings] = {
+    # Sixty segments in the repository: everything at a size of minutes.
+    "sample": Settings(
+        features=FeatureSettings(videos_per_shard=16),
+        topics=TopicSettings(n_topics=12, iterations=200, min_count=2),
+        vocabulary=VocabularySettings(min_count=2),
+        model=CaptionerSettings(
+            encoder_units=64, attention_units=64, decoder_units=128, embedding_units=64, topic_units=64
+        ),
+        training=TrainingSettings(epochs=40, patience=10, learning_rate=2e-3, batch_captions=50),
+    ),
+    # 6,000 photos with the features of 28 regions each.
+    "flickr8k": Settings(
+        features=FeatureSettings(backbone="none", feature_dim=1024),
+        model=CaptionerSettings(),
+    ),
+    # YouTubeClips: 28 frames a clip through the network of the paper.
+    "msvd": Settings(
+        features=FeatureSettings(backbone="googlenet", weights="../shared/data/googlenet/bvlc_googlenet.npz"),
+        model=CaptionerSettings(),
+    ),
+    # The sizes and the optimiser of the paper's authors.
+    "paper": Settings(
+        features=FeatureSettings(backbone="inception_v1"),
+        model=CaptionerSettings(decoder_units=3518, embedding_units=468),
+        training=TrainingSettings(
+            **{
+                field.name: getattr(TrainingConfig.paper(), field.name)
+                for field in dataclasses.fields(TrainingSettings)
+            }
+        ),
+    ),
+}

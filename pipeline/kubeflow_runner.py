@@ -1,0 +1,49 @@
+"""Compiles the pipeline into the specification that Vertex AI Pipelines and Kubeflow Pipelines 2 run."""
+
+from __future__ import annotations
+
+import os
+
+from tfx import v1 as tfx
+
+from pipeline.configs import Settings
+from pipeline.pipeline import Places, create_pipeline
+
+# Where the image of serving/containers lays the package (see its Dockerfile).
+SCHEMA_IN_IMAGE = "/topiclens/schemas/curated.pbtxt"
+
+
+def compile_pipeline(
+    settings: Settings,
+    *,
+    data: str,
+    root: str,
+    image: str,
+    output: str,
+    content: str = "",
+    base_model: str | None = None,
+    beam_arguments: tuple[str, ...] = (),
+) -> str:
+    """Writes the pipeline specification, a JSON file.
+
+    Args:
+        settings: every setting.
+        data: the dataset's folder as the cluster sees it: a mounted path.
+        root: the folder of all artifacts, such as ``gs://bucket/topiclens``.
+        image: the container image that holds this package.
+        output: the file to write.
+        content: a fingerprint of the dataset; change it to have the dataset ingested anew.
+        base_model: an exported model to start training from.
+        beam_arguments: Beam's arguments on the cluster, for instance Dataflow's.
+    Returns:
+        ``output``.
+    """
+    places = Places(data=data, root=root, content=content, schema=SCHEMA_IN_IMAGE, base_model=base_model)
+    pipeline = create_pipeline(settings, places, beam_pipeline_args=list(beam_arguments))
+    runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
+        config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(default_image=image),
+        output_dir=os.path.dirname(os.path.abspath(output)),
+        output_filename=os.path.basename(output),
+    )
+    runner.run(pipeline, write_out=True)
+    return output

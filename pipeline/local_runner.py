@@ -1,0 +1,131 @@
+"""Runs the pipeline on this machine: LocalDagRunner, metadata in SQLite, Beam in this process or a few."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterator
+
+from absl import logging as absl_logging
+from tfx import v1 as tfx
+
+from pipeline.configs import Settings, cache_folder
+from pipeline.lineage import METADATA, Outcome, model_artifact, newest
+from pipeline.pipeline import create_pipeline
+from pipeline.places import Places
+
+# Named in full: Beam's short name DirectRunner tries to download another runner in its newer releases.
+_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+
+class RootInUse(RuntimeError):
+    """Another run writes to the same root."""
+
+
+def run(settings: Settings, *, data: str, root: str, base_model: str | None = None) -> Outcome:
+    """Runs every step whose inputs or settings changed since the last run on this root.
+
+    Args:
+        settings: every setting.
+        data: the dataset's folder.
+        root: the folder of everything that the run makes; made if need be.
+        base_model: a run's root, or a Model artifact, to start training from.
+    Returns:
+        What the run left behind.
+    Raises:
+        RootInUse: another run is at work on this root.
+    """
+    places = Places(
+        data=os.path.abspath(data),
+        root=os.path.abspath(root),
+        content=fingerprint(data, without=root),
+        base_model=model_artifact(base_model) if base_model else None,
+        cache=os.path.abspath(cache_folder()),
+    )
+    os.makedirs(places.root, exist_ok=True)
+    with _alone(places.root), _announced():
+        pipeline = create_pipeline(
+            settings,
+            places,
+            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                os.path.join(places.root, METADATA)
+            ),
+            beam_pipeline_args=beam_arguments(settings.run.workers),
+        )
+        tfx.orchestration.LocalDagRunner().run(pipeline)
+    return newest(places.root)
+
+
+def beam_arguments(workers: int) -> list[str]:
+    """Beam's arguments for so many worker processes; 1 stays in this process, which spares their start."""
+    if workers == 1:
+        return [f"--runner={_RUNNER}"]
+    return [f"--runner={_RUNNER}", "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+
+
+def fingerprint(data: str, *, without: str = "") -> str:
+    """Tells one state of a dataset folder from another, by the names, sizes and times of its files.
+
+    Args:
+        data: the folder.
+        without: a folder to leave out, where the run's own root lies within.
+    """
+    digest = hashlib.sha256()
+    without = os.path.abspath(without)
+    for folder, subfolders, names in os.walk(data):
+        subfolders[:] = sorted(name for name in subfolders if os.path.abspath(os.path.join(folder, name)) != without)
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                status = os.stat(path)
+                digest.update(f"{os.path.relpath(path, data)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _alone(root: str) -> Iterator[None]:
+    with open(os.path.join(root, ".lock"), "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RootInUse(
+                f"Another run is at work on root {root!r}. Wait for it, stop it, or name another --root."
+            ) from error
+        yield
+
+
+class _Announcer(logging.Handler):
+    """Says which step begins, out of all that TFX logs."""
+
+    def __init__(self):
+        super().__init__()
+        self._began = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message.startswith("Component ") and message.endswith(" is running."):
+            print(f"[{time.monotonic() - self._began:5.0f} s] {message.split()[1]}", flush=True)
+        elif record.name.startswith(("components", "trainer")) or message.startswith("ingest:"):
+            print(f"          {message}", flush=True)
+
+
+@contextlib.contextmanager
+def _announced() -> Iterator[None]:
+    """Prints one line a step in place of TFX's own log; warnings and errors still come through."""
+    announcer = _Announcer()
+    absl_logger = absl_logging.get_absl_logger()
+    verbosity = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(absl_logging.INFO)
+    absl_handler = absl_logging.get_absl_handler()
+    absl_handler.setLevel(logging.ERROR)
+    absl_logger.addHandler(announcer)
+    try:
+        yield
+    finally:
+        absl_logger.removeHandler(announcer)
+        absl_handler.setLevel(logging.NOTSET)
+        absl_logging.set_verbosity(verbosity)

@@ -1,0 +1,100 @@
+"""The DAG, readable top to bottom: from a folder of clips and captions to a pushed captioner."""
+
+from __future__ import annotations
+
+import os
+
+from tfx import v1 as tfx
+
+from components.captions.component import CaptionJudge
+from components.examples.component import ExamplesJoin
+from components.features.component import FeatureExtraction
+from components.pushing.component import Pusher
+from components.topics.component import TopicModelling
+from components.validation.component import ExamplesCheck
+from components.videos.component import VideoIngest
+from components.vocabulary.component import Vocabulary
+from pipeline.configs import Settings
+from pipeline.places import NAME, Places
+
+
+def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) -> tfx.dsl.Pipeline:
+    """Builds the whole DAG.
+
+    Args:
+        settings: every setting.
+        places: where the data, the artifacts and the served versions are.
+        pipeline_arguments: what the runner adds (metadata, Beam's arguments).
+    """
+    dataset = VideoIngest(data=places.data, content=places.content, config_json=settings.json_of("ingest"))
+    rows = dataset.outputs["dataset"]
+
+    features = FeatureExtraction(
+        dataset=rows,
+        store_dir=places.feature_store,
+        config_json=settings.json_of("feature_extraction", cache_dir=places.cache),
+    )
+    topics = TopicModelling(dataset=rows, config_json=settings.json_of("topic_modelling"))
+    vocabulary = Vocabulary(dataset=rows, min_count=settings.vocabulary.min_count)
+
+    join = ExamplesJoin(
+        dataset=rows,
+        features=features.outputs["features"],
+        topic_model=topics.outputs["topic_model"],
+        n_topics=settings.topics.n_topics,
+    )
+    examples = join.outputs["examples"]
+
+    statistics = tfx.components.StatisticsGen(examples=examples)
+    schema = tfx.components.ImportSchemaGen(schema_file=places.schema)
+    anomalies = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    check = ExamplesCheck(
+        examples=examples, anomalies=anomalies.outputs["anomalies"], config_json=settings.json_of("examples_check")
+    )
+
+    base_model = []
+    if places.base_model:
+        base_model = [
+            tfx.dsl.Importer(
+                source_uri=places.base_model, artifact_type=tfx.types.standard_artifacts.Model
+            ).with_id("BaseModel")
+        ]
+    trainer = tfx.components.Trainer(
+        run_fn="trainer.run.run_fn",
+        examples=examples,
+        transform_graph=vocabulary.outputs["vocabulary"],
+        schema=schema.outputs["schema"],
+        base_model=base_model[0].outputs["result"] if base_model else None,
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["val"]),
+        custom_config={"config_json": settings.json_of("trainer", work_dir=places.training, cache_dir=places.cache)},
+    )
+    trainer.add_upstream_node(check)
+    model = trainer.outputs["model"]
+
+    judge = CaptionJudge(
+        model=model,
+        examples=examples,
+        topic_model=topics.outputs["topic_model"],
+        baseline_dir=places.baseline,
+        config_json=settings.json_of("judge"),
+    )
+    pusher = Pusher(
+        model=model,
+        model_blessing=judge.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
+        ),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name=NAME,
+        pipeline_root=os.path.join(places.root, "artifacts"),
+        components=[
+            dataset, features, topics, vocabulary, join, statistics, schema, anomalies, check,
+            *base_model, trainer, judge, pusher,
+        ],  # fmt: skip
+        enable_cache=True,
+        **pipeline_arguments,
+    )

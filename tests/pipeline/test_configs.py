@@ -1,0 +1,80 @@
+"""Settings: each once, each documented, each change checked."""
+
+import dataclasses
+import json
+import pathlib
+import re
+
+import pytest
+
+from pipeline import configs
+
+README = pathlib.Path(configs.__file__).parents[1] / "README.md"
+
+
+def every_setting() -> list[str]:
+    settings = configs.Settings()
+    return [
+        f"{section.name}.{field.name}"
+        for section in dataclasses.fields(settings)
+        for field in dataclasses.fields(getattr(settings, section.name))
+    ]
+
+
+@pytest.mark.parametrize("name", every_setting())
+def test_every_setting_stands_in_the_readme_with_its_default(name):
+    section, field = name.split(".")
+    row = re.search(rf"^\| `{re.escape(name)}` \| `?(.*?)`? \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert row, f"the README's table of settings has no row for `{name}`"
+    default = getattr(getattr(configs.Settings(), section), field)
+    assert row[1] == configs.shown(default)
+
+
+@pytest.mark.parametrize("name", sorted(configs.PRESETS))
+@pytest.mark.parametrize("step", ["ingest", "feature_extraction", "topic_modelling", "examples_check", "trainer", "judge"])
+def test_every_step_gets_its_settings_as_json(name, step):
+    told = json.loads(configs.preset(name).json_of(step, place="here"))
+    assert told["place"] == "here" and len(told) > 1
+
+
+def test_a_change_reaches_the_step_and_leaves_the_preset_alone():
+    changed = configs.preset("sample").changed(["training.epochs=3", "run.seed=7", 'judge.minimum={"CIDEr": 0.4}'])
+    trainer = json.loads(changed.json_of("trainer"))
+    assert (trainer["training"]["epochs"], trainer["training"]["seed"]) == (3, 7)
+    assert json.loads(changed.json_of("judge"))["minimum"] == {"CIDEr": 0.4}
+    assert configs.preset("sample").training.epochs != 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("training.epochs", "section.name=value"),
+        ("epochs=3", "section.name=value"),
+        ("trainer.epochs=3", "no section 'trainer'"),
+        ("training.epoch=3", "no setting training.epoch"),
+        ("training.epochs=many", "cannot be 'many'"),
+        ("training.epochs=0", "expected 1 or more"),
+        ("model.skip=1", "cannot be 1"),
+        ("training.optimizer=sgd", "adam"),
+    ],
+)
+def test_a_wrong_change_says_what_is_wrong(change, said):
+    with pytest.raises(configs.SettingError, match=re.escape(said)):
+        configs.Settings().changed([change])
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(configs.SettingError, match="sample.*flickr8k.*msvd.*paper"):
+        configs.preset("coco")
+
+
+def test_the_paper_preset_is_the_paper_s():
+    paper = configs.preset("paper")
+    assert (paper.topics.n_topics, paper.features.n_frames, paper.model.interpretive_weight) == (100, 28, 0.1)
+    assert (paper.training.optimizer, paper.training.learning_rate, paper.training.batch_captions) == ("adadelta", 1.0, 64)
+    assert (paper.model.decoder_units, paper.model.embedding_units) == (3518, 468)
+
+
+def test_features_that_the_dataset_brings_need_their_width():
+    with pytest.raises(configs.SettingError, match="feature_dim"):
+        configs.Settings().changed(["features.backbone=none"]).json_of("examples_check")
