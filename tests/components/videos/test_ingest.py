@@ -41,7 +41,7 @@ ROWS = [
     (row("empty file", "zero.mp4"), "'zero.mp4' is an empty file"),
     (row("sound", "sound.m4a"), "'sound.m4a' has no video stream, only: audio"),
     (row("text file", "notes.avi"), "'notes.avi' cannot be opened as a video"),
-    (row("outside", "../outside.mp4"), "'../outside.mp4' leads outside the dataset's folder"),
+    (row("outside", "../data2.mp4"), "'../data2.mp4' leads outside the dataset's folder"),
     (row("absolute", "/etc/hostname"), "'/etc/hostname' leads outside the dataset's folder"),
     (row("link", "link.mp4"), "'link.mp4' leads outside the dataset's folder"),
     (row("circle", "circle.mp4"), "there is no file 'circle.mp4'"),
@@ -84,8 +84,8 @@ def dataset(clips, tmp_path_factory):
         (root / name).write_bytes(whole[: len(whole) // 2])
     (root / "zero.mp4").touch()
     (root / "notes.avi").write_text("not a video\n" * 100)
-    clips.write(parent / "outside.mp4", 5)
-    (root / "link.mp4").symlink_to(parent / "outside.mp4")
+    clips.write(parent / "data2.mp4", 5)
+    (root / "link.mp4").symlink_to(parent / "data2.mp4")
     (root / "circle.mp4").symlink_to(root / "circle.mp4")
     frames = np.random.default_rng(0).uniform(0.1, 1, size=(4, 8)).astype(np.float32)
     np.savez(parent / "out.npz", ids=np.array(["a"]), features=frames[None])
