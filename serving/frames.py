@@ -19,7 +19,7 @@ def encode_frames(frames: Iterable[np.ndarray], *, short_side: int = SHORT_SIDE,
     Args:
         frames: (height, width, 3) uint8 arrays, RGB, in order of time.
         short_side: pixels; a frame whose short side is longer is shrunk to it, aspect kept. None is enlarged.
-        quality: JPEG quality; 95 leaves the captions as they are.
+        quality: JPEG quality, 1 to 95.
     Returns:
         JPEG bytes, one a frame.
     """

@@ -46,6 +46,7 @@ class SavedModel:
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads, allow_soft_placement=True
         )
+        config.gpu_options.allow_growth = True
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:

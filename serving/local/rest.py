@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -52,6 +53,11 @@ class RestServer(ThreadingHTTPServer):
         self.max_request_bytes = max_request_bytes
         self._connections = threading.BoundedSemaphore(max_pending + _SPARE_CONNECTIONS)
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # The parent asks the name service who this address is, which can take seconds; nothing here wants to know.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def process_request(self, request, client_address) -> None:
         if not self._connections.acquire(blocking=False):

@@ -109,6 +109,11 @@ def test_status_is_the_documented_object(get):
 def test_metadata_holds_the_signatures(get):
     status, answer = get(f"{MODEL}/metadata")
     assert status == 200
+    assert get(f"{MODEL}/versions/1/metadata") == (status, answer)
+    assert get(f"{MODEL}/versions/9/metadata") == (
+        404,
+        {"error": "Servable not found for request: Specific(topiclens, 9)"},
+    )
     assert answer["model_spec"] == {"name": "topiclens", "signature_name": "", "version": "1"}
     definition = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert definition["method_name"] == "tensorflow/serving/predict"
