@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from components.captions.judge import METRICS
 from components.captions.report import write_aside
@@ -73,20 +73,20 @@ def bless(
         judged = ", ".join(figures) or "no split"
         raise ValueError(f"The blessing is to be given on split {split!r}, but {judged} was judged. Judge it too.")
     current, earlier = figures[split], (previous or {}).get(split)
-    reasons = [
-        _minimum(metric, least, split, current) if metric in current["metrics"] else _unmeasured(metric, thresholds, current)
-        for metric, least in thresholds.minimum.items()
-    ]
-    reasons += [
-        _drop(metric, drop, split, current, earlier) if metric in current["metrics"] else _unmeasured(metric, thresholds, current)
-        for metric, drop in thresholds.max_drop.items()
-    ]
+
+    def hold(metric: str, check: Callable[..., Reason], bound: float) -> Reason:
+        if metric not in current["metrics"]:
+            return _unmeasured(metric, current, thresholds.allow_unmeasured)
+        return check(metric, bound, split, current, earlier)
+
+    reasons = [hold(metric, _minimum, least) for metric, least in thresholds.minimum.items()]
+    reasons += [hold(metric, _drop, fall) for metric, fall in thresholds.max_drop.items()]
     if not reasons:
         reasons = [Reason("none", True, f"No threshold is set for {split}: every model that was judged is blessed.")]
     return Blessing(split, tuple(dict.fromkeys(reasons)))
 
 
-def _minimum(metric: str, least: float, split: str, current: dict) -> Reason:
+def _minimum(metric: str, least: float, split: str, current: dict, _) -> Reason:
     value = current["metrics"][metric]
     passed = value >= least
     words = f"{metric} on {split} is {value:.4f}; at least {least:g} is asked: {_verdict(passed)}."
@@ -98,22 +98,21 @@ def _drop(metric: str, drop: float, split: str, current: dict, earlier: dict | N
     if earlier is None:
         return Reason(name, True, f"No blessed model was judged on {split} before; {metric} has nothing to fall below.")
     if earlier["references_sha256"] != current["references_sha256"]:
-        words = f"The last blessed model was judged on other videos or references of {split}; {metric} does not compare."
+        words = f"{metric} of the last blessed model is of other videos or references of {split}: it does not compare."
         return Reason(name, True, words)
     if metric not in earlier["metrics"]:
-        return Reason(name, True, f"{metric} was not measured for the last blessed model; it has nothing to fall below.")
+        return Reason(name, True, f"{metric} of the last blessed model was not measured; it has nothing to fall below.")
     value, before = current["metrics"][metric], earlier["metrics"][metric]
     passed = before - value <= drop
     words = (
-        f"{metric} on {split} is {value:.4f}, {'down' if value < before else 'up'} {abs(value - before):.4f} from the last "
-        f"blessed model's {before:.4f}; a fall of {drop:g} is allowed: {_verdict(passed)}."
+        f"{metric} on {split} is {value:.4f}, {'down' if value < before else 'up'} {abs(value - before):.4f} from the "
+        f"last blessed model's {before:.4f}; a fall of {drop:g} is allowed: {_verdict(passed)}."
     )
     return Reason(name, passed, words)
 
 
-def _unmeasured(metric: str, thresholds: Thresholds, current: dict) -> Reason:
+def _unmeasured(metric: str, current: dict, passed: bool) -> Reason:
     why = current["not_measured"].get(metric, "it was not asked for")
-    passed = thresholds.allow_unmeasured
     verdict = "passed over, as `allow_unmeasured` asks" if passed else "not met, since nothing shows that it is"
     return Reason(f"{metric} measured", passed, f"{metric} not measured: {why}. Its threshold is {verdict}.")
 

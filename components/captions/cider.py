@@ -1,8 +1,9 @@
 """CIDEr as coco-caption reports it (Vedantam et al., *CIDEr: Consensus-based Image Description Evaluation*, CVPR 2015).
 
-What coco-caption, and so every paper that uses it, calls CIDEr is the variant that the paper's §7 names CIDEr-D, without
-stemming: n-gram weights clipped at the reference's, and a Gaussian penalty on the difference in length. Document
-frequencies are counted over the references that are judged, so scores of different sets of videos do not compare.
+What coco-caption, and so every paper that uses it, calls CIDEr is the variant that the paper's §7 names CIDEr-D,
+without stemming: n-gram weights clipped at the reference's, and a Gaussian penalty on the difference in length.
+Document frequencies are counted over the references that are judged, so scores of different sets of videos do not
+compare.
 """
 
 import dataclasses

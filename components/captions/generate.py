@@ -1,5 +1,6 @@
 """Captions of records by an exported model, through the same signature that a server answers with."""
 
+import dataclasses
 import itertools
 import os
 import time
@@ -33,7 +34,7 @@ def load(model_dir: str | os.PathLike) -> Answer:
     try:
         model = tf.saved_model.load(os.fspath(model_dir))
     except OSError as error:
-        raise CaptioningError(f"{model_dir} holds no SavedModel ({error}). Has the training step exported one?") from error
+        raise CaptioningError(f"{model_dir} holds no SavedModel ({error}). Has training exported one?") from error
     signature = model.signatures.get(SIGNATURE)
     if signature is None or "frames" not in signature.structured_input_signature[1]:
         raise CaptioningError(
@@ -54,7 +55,7 @@ def pad(videos: Sequence[VideoRecord]) -> np.ndarray:
     widths = sorted({video.frames.shape[1] for video in videos})
     if len(widths) > 1:
         named = {video.frames.shape[1]: video.video_id for video in videos}
-        raise CaptioningError(f"Videos with frame features of different widths: {named}. Were they made by one backbone?")
+        raise CaptioningError(f"Frame features of different widths: {named}. Were they made by one backbone?")
     batch = np.zeros((len(videos), max(len(video.frames) for video in videos), widths[0]), np.float32)
     for row, video in zip(batch, videos, strict=True):
         row[: len(video.frames)] = video.frames
@@ -99,5 +100,5 @@ def caption_examples(
         if video.video_id in captions:
             raise CaptioningError(f"Video {video.video_id!r} occurs twice in {examples}; expected one record a video.")
         captions[video.video_id] = caption
-        videos.append(records.VideoRecord(**{**vars(video), "frames": video.frames[:0]}))
+        videos.append(dataclasses.replace(video, frames=video.frames[:0]))
     return captions, videos

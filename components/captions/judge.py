@@ -34,12 +34,12 @@ class References:
     def __init__(self, captions: Mapping[str, Sequence[str]]):
         if not captions:
             raise CaptionsError("There are no references to judge captions by. Is the split empty?")
-        self.captions = {video_id: list(texts) for video_id, texts in captions.items() if not isinstance(texts, str)}
         for video_id, texts in captions.items():
             if isinstance(texts, str):
-                raise CaptionsError(f"The references of video {video_id!r} are one string; expected a list of captions.")
+                raise CaptionsError(f"The references of video {video_id!r} are a string; expected a list of them.")
             if not texts:
                 raise CaptionsError(f"Video {video_id!r} has no reference caption; a caption of it cannot be judged.")
+        self.captions = {video_id: list(texts) for video_id, texts in captions.items()}
         self.sentences = {
             video_id: [_tokens(video_id, text) for text in texts] for video_id, texts in self.captions.items()
         }
@@ -99,7 +99,8 @@ def judge(
     Raises:
         CaptionsError: a caption without references or the other way round, or one that is no string.
     """
-    wanted = [metric for metric in METRICS if metric in _known(metrics)]
+    known = _known(metrics)
+    wanted = [metric for metric in METRICS if metric in known]
     references = references if isinstance(references, References) else References(references)
     sentences = _tokenized(references, captions)
     members = {name: [video_id for video_id in ids if video_id in sentences] for name, ids in (slices or {}).items()}
@@ -229,9 +230,10 @@ def _known(metrics: Iterable[str]) -> set[str]:
 
 def _tokenized(references: References, captions: Mapping[str, str]) -> Sentences:
     """The captions' tokens in the order of the references; every video has both, or it is an error."""
+    judged, said = references.captions.keys(), captions.keys()
     for videos, fault, cause in (
-        (sorted(captions.keys() - references.captions.keys()), "a caption but no references", "another split or dataset"),
-        (sorted(references.captions.keys() - captions.keys()), "references but no caption", "a run that was cut short"),
+        (sorted(said - judged), "a caption but no references", "another split or dataset"),
+        (sorted(judged - said), "references but no caption", "a run that was cut short"),
     ):
         if videos:
             named = ", ".join(map(repr, videos[:5])) + (", ..." if len(videos) > 5 else "")

@@ -1,8 +1,8 @@
 """METEOR 1.5 by its authors' own program (Denkowski & Lavie, *Meteor Universal*, WMT 2014).
 
-METEOR aligns words by stems, synonyms and a table of paraphrases, and its parameters were tuned with that very code, so
-it is run and not rewritten: the Java program that ships, with its English data, in the `pycocoevalcap` wheel. Where Java
-or the wheel is missing, METEOR is *not measured*, and the reason is said; no other metric takes its name.
+METEOR aligns words by stems, synonyms and a table of paraphrases, and its parameters were tuned with that very code,
+so it is run and not rewritten: the Java program that ships, with its English data, in the `pycocoevalcap` wheel. Where
+Java or the wheel is missing, METEOR is *not measured*, and the reason is said; no other metric takes its name.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ ANSWER_SECONDS = 60.0  # for one line
 HEAP = "2G"
 
 _SEPARATOR = " ||| "
-_SEPARATOR_IN_TEXT = re.compile(r"\|{3,}|\s+")
+_SEPARATOR_IN_TEXT = re.compile(r"\|{3,}")
 
 
 class MeteorUnavailable(RuntimeError):
@@ -79,7 +79,7 @@ class Meteor:
 
     def statistics(self, references: Sequence[str], caption: str) -> str:
         """What METEOR counts for a tokenised caption and its tokenised references, as the program writes it."""
-        texts = [_SEPARATOR_IN_TEXT.sub(" ", text) for text in (*references, caption)]
+        texts = [" ".join(_SEPARATOR_IN_TEXT.sub(" ", text).split()) for text in (*references, caption)]
         # The line ends in the caption even when that is empty; otherwise the last reference would be taken for it.
         return self._ask(_SEPARATOR.join(("SCORE", *texts)), answers=1)[0]
 
@@ -101,7 +101,7 @@ class Meteor:
             except BrokenPipeError:
                 lines = [""]
         if late.is_set():
-            raise MeteorUnavailable(f"METEOR gave no answer within {self._seconds:.0f} s and was stopped")
+            raise MeteorUnavailable(f"METEOR gave no answer within {self._seconds:g} s and was stopped")
         if not all(lines):
             raise MeteorUnavailable(f"METEOR stopped{self._last_words()}")
         self._seconds = self._answer_seconds

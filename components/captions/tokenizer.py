@@ -8,10 +8,13 @@ in the caption as the word `-lrb-`.
 The rules follow the Penn Treebank's conventions and the Java tokenizer's observed output; none of its code was used.
 They work as a lexer's do: at every position the rule that reads furthest wins, the first of equals. A rule is a regular
 expression; where it has groups, they are the tokens it yields, and the rest of the match is context it had to see.
+
+One difference is wanted: the Java program reads a file of captions and looks past the end of a line, so what becomes of
+a last word like "B." depends on the caption that follows. Here a caption is read alone.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 # What coco-caption removes. It looks for upper-case bracket names after lower-casing, which is why brackets survive.
 PUNCTUATION = frozenset(
@@ -21,20 +24,20 @@ PUNCTUATION = frozenset(
 # Words that keep their full stop. Those that are words of their own in lower case keep it when capitalised only;
 # "No. 5" keeps it only before a number.
 ABBREVIATIONS = """
-    adj adm adv al ala alex apr ariz assn assoc asst atty attys aug ave bancorp bhd bldg blvd brig bros calif capt cf cie
-    cmdr co col colo comdr conn corp cos cpl ct dak dec dept det dr drs elec ens esq est etc ext feb fla fri ft ga gen
-    gov govs hon inc ind insp intl jan jos jr jul jun kan kans ky lieut lt ltd maj mar md messrs mfg mich minn mlle mme
-    mo mon mont mr mrs ms msgr mt mtg natl neb nev nov oct okla penn pfc ph plc pres prof profs pte ptes pty pvt rd rep
-    reps rev rt sen sens sep sept seq sfc sgt spc sq sr st ste supt sys tel tenn thu thurs treas tue tues univ va vs vt
-    wed wis wisc wm wyo"""
+    adj adm adv al ala alex apr ariz assn assoc asst atty attys aug ave bancorp bhd bldg blvd brig bros calif capt cf
+    cie cmdr co col colo comdr conn corp cos cpl ct dak dec dept det dr drs elec ens esq est etc ext feb fla fri ft ga
+    gen gov govs hon inc ind insp intl jan jos jr jul jun kan kans ky lieut lt ltd maj mar md messrs mfg mich minn
+    mlle mme mo mon mont mr mrs ms msgr mt mtg natl neb nev nov oct okla penn pfc ph plc pres prof profs pte ptes pty
+    pvt rd rep reps rev rt sen sens sep sept seq sfc sgt spc sq sr st ste supt sys tel tenn thu thurs treas tue tues
+    univ va vs vt wed wis wisc wm wyo"""
 CAPITALISED_ABBREVIATIONS = "ark az del ill la mass miss ore pa tex wash"
 NUMBERED_ABBREVIATIONS = "art ca fig figs no nos op pp prop"
-# After one of these a lone letter's full stop ends a sentence ("vitamin A. The"); elsewhere it is an initial ("J. Smith").
+# Before one of these a lone letter's full stop ends a sentence ("vitamin A. The"); elsewhere it is an initial.
 SENTENCE_STARTS = """
-    A About According Additionally After An As At But Earlier He Her Here However If In It Last Many More Now Once One Other
-    Our She Since So Some Such That The Their Then There These They This We What When While Yet You"""
+    A About According Additionally After An As At But Earlier He Her Here However If In It Last Many More Now Once One
+    Other Our She Since So Some Such That The Their Then There These They This We What When While Yet You"""
 FILE_EXTENSIONS = """
-    bat bmp bz2 c class cgi cpp dll doc docx exe gif gz h htm html jar java jpeg jpg mov mp3 pdf php pl png ppt ps py sql
+    bat bmp c class cgi cpp dll doc docx exe gif gz h htm html jar java jpeg jpg mov mp3 pdf php pl png ppt ps py sql
     tar txt wav x xml zip"""
 
 
@@ -42,7 +45,7 @@ def _any_of(words: str) -> str:
     return "(?:" + "|".join(sorted(words.split(), key=len, reverse=True)) + ")"
 
 
-LETTER = r"(?:[^\W\d_\u2071-\u2bff]|[\u0300-\u036f])"
+LETTER = r"(?:[^\W\d_²³¹¼-¾\u2070-\u2bff]|[\u0300-\u036f])"
 ALNUM = r"(?:[^\W_²³¹¼-¾\u2070-\u2bff]|[\u0300-\u036f])"
 WORD = rf"(?:{LETTER}{ALNUM}*)"
 MIXED = rf"(?:{ALNUM}*{LETTER}{ALNUM}*)"  # a word that may start with digits: 4x4, 1st
@@ -50,11 +53,13 @@ QUOTE = "['’\x92]"
 ENDING = rf"(?:'(?i:s|m|d|re|ve|ll)(?!{LETTER})|[’\x92](?i:s|m|d|re|ve|ll))"  # of it's, I'm, they've
 URL_END = r"[^\s<>\"()]+[^\s<>\"().,?!:;'’|]"
 
+SOFT_HYPHEN = "\xad"
 NO_BREAK = "\xa0"  # joins what is one token although it contains a space
 BRACKETS = {"(": "-LRB-", ")": "-RRB-", "[": "-LSB-", "]": "-RSB-", "{": "-LCB-", "}": "-RCB-"}
 CURRENCIES = {"£": "#", "€": "$", "¤": "$", "\x80": "$", "¢": "cents"}
 FRACTIONS = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
-ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": "''", "&apos;": "'", "&nbsp;": "", "&mdash;": "--", "&ndash;": "--"}
+ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": "''", "&apos;": "'", "&nbsp;": ""}
+ENTITIES |= {"&mdash;": "--", "&ndash;": "--"}
 
 
 Spell = Callable[[str], str]
@@ -95,10 +100,10 @@ def _rules() -> list[tuple[re.Pattern, Spell]]:
     rule(rf"{QUOTE}(?i:em|till?|cause)|{QUOTE}[nN]{QUOTE}|'[nN](?!\S)|[’\x92][nN]")
     rule(rf"{QUOTE}[2-9]0s|({QUOTE}\d\d)(?:\s|$)")
     # Compounds: t-shirt, 3-year-old, he/she, 24/7, AT&T, C++.
-    rule(rf"({ALNUM}+(?:[-_]{ALNUM}+)+)(?:{ENDING})?")
-    rule(rf"{ALNUM}+(?:[.,]{ALNUM}+)*[.,]?(?:-{ALNUM}+)+")
+    rule(rf"({ALNUM}+(?:[-_‐‑]{ALNUM}+)+)(?:{ENDING})?")
+    rule(rf"{ALNUM}+(?:[.,]{ALNUM}+){{0,9}}[.,]?(?:-{ALNUM}+)+")
     rule(rf"{ALNUM}+(?:[-/]{ALNUM}+)+")
-    rule(r"[A-Z]+(?:&[A-Z]+)+")
+    rule(r"[A-Z]+(?:&(?:amp;)?[A-Z]+)+", lambda token: token.replace("&amp;", "&"))
     rule(r"(?i:c\+\+|[cf]#)")
     # Abbreviations and acronyms; any word keeps its full stop before a comma.
     rule(rf"(?i:{_any_of(ABBREVIATIONS)})\.")
@@ -162,8 +167,12 @@ def penn_treebank_tokens(text: str) -> list[str]:
 
 
 def tokenize(caption: str) -> str:
-    """The caption as every metric reads it: its tokens in lower case, punctuation dropped, one space between them."""
+    """The caption as every metric reads it: its tokens in lower case, punctuation dropped, one space between them.
+
+    >>> tokenize("The dogs' T-shirt isn't red (yet)!")
+    "the dogs t-shirt is n't red -lrb- yet -rrb-"
+    """
     if not isinstance(caption, str):
         raise TypeError(f"A caption must be a string; got {type(caption).__name__}: {caption!r}.")
-    tokens = (token.lower() for token in penn_treebank_tokens(caption))
+    tokens = (token.lower() for token in penn_treebank_tokens(caption.replace(SOFT_HYPHEN, "")))
     return " ".join(token for token in tokens if token and token not in PUNCTUATION)

@@ -1,0 +1,103 @@
+"""Records are captioned through the model's serving signature, in order, in batches."""
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+from apache_beam.testing import test_pipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from components.captions import generate, slices
+from components.captions.transform import CaptionRecords
+from schemas import records
+from schemas.records import VideoRecord
+
+DIM = 4
+
+
+class CountingModel(tf.Module):
+    """Captions a video by how many real frames it has, so that padding and mixed-up rows show."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, DIM], tf.float32, name="frames")])
+    def answer(self, frames):
+        count = tf.reduce_sum(tf.cast(tf.reduce_any(frames != 0, axis=-1), tf.int32), axis=-1)
+        caption = tf.strings.join([tf.strings.as_string(count), tf.constant("frames – counted")], separator=" ")
+        return {"caption": caption, "log_prob": tf.zeros(tf.shape(count))}
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("model"))
+    model = CountingModel()
+    tf.saved_model.save(model, folder, signatures={"serving_default": model.answer})
+    return folder
+
+
+def video(number: int, frames: int) -> VideoRecord:
+    return VideoRecord(
+        video_id=f"video{number:02}",
+        split="val",
+        frames=np.full((frames, DIM), number + 1, np.float32),
+        captions=("a man", "someone"),
+        topics=np.array([number % 2, 1], np.int64),
+        label="odd" if number % 2 else None,
+    )
+
+
+LENGTHS = [3, 1, 7, 2, 5, 4, 6]
+VIDEOS = [video(number, frames) for number, frames in enumerate(LENGTHS)]
+EXPECTED = {f"video{number:02}": f"{frames} frames – counted" for number, frames in enumerate(LENGTHS)}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_every_record_gets_its_own_caption_in_order_whatever_the_batch(model_dir, tmp_path, batch_size):
+    records.write(str(tmp_path / "data_tfrecord-00000-of-00001.gz"), VIDEOS)
+    done = []
+    captions, videos = generate.caption_examples(
+        model_dir, str(tmp_path), batch_size=batch_size, progress=lambda count, _: done.append(count)
+    )
+    assert list(captions.items()) == list(EXPECTED.items())
+    assert [one.captions for one in videos] == [one.captions for one in VIDEOS]
+    assert done == [min(count, len(VIDEOS)) for count in range(batch_size, len(VIDEOS) + batch_size, batch_size)]
+
+
+def test_records_are_captioned_the_same_by_beam(model_dir):
+    with test_pipeline.TestPipeline() as pipeline:
+        captions = (
+            pipeline
+            | beam.Create([records.encode(one) for one in VIDEOS])
+            | CaptionRecords(model_dir, batch_size=3)
+        )
+        assert_that(captions, equal_to(list(EXPECTED.items())))
+
+
+def test_slices_of_records_are_their_topics_and_labels():
+    made = slices.of_records(VIDEOS[:3], names={1: "dog"})
+    assert made == {
+        "topic 0": ["video01"],
+        "topic 1: dog": ["video00", "video01", "video02"],
+        "label odd": ["video01"],
+    }
+
+
+def test_a_video_that_occurs_twice_is_refused(model_dir, tmp_path):
+    records.write(str(tmp_path / "a.gz"), [VIDEOS[0], VIDEOS[0]])
+    with pytest.raises(generate.CaptioningError, match="'video00' occurs twice"):
+        generate.caption_examples(model_dir, str(tmp_path))
+
+
+def test_features_of_two_widths_are_refused_by_name():
+    wide = VideoRecord("wide", "val", np.ones((2, DIM + 1), np.float32), ("a",), np.zeros(1, np.int64))
+    with pytest.raises(generate.CaptioningError, match="different widths: .*'wide'"):
+        generate.pad([VIDEOS[0], wide])
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(generate.CaptioningError, match="holds no SavedModel"):
+        generate.load(tmp_path)
+
+
+def test_a_model_without_the_signature_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path))
+    with pytest.raises(generate.CaptioningError, match="no signature serving_default that takes `frames` .it has none."):
+        generate.load(tmp_path)
