@@ -1,6 +1,7 @@
 """Judging captions against human references with the field's metrics, as coco-caption computes them.
 
->>> score({"clip": ["A dog runs.", "the dog is running"]}, {"clip": "a dog is running"}, metrics=("BLEU-1", "ROUGE-L"))
+>>> score({"clip": ["A dog runs.", "The dog's running!"]}, {"clip": "a dog runs"}, metrics=("ROUGE-L",))
+{'ROUGE-L': 1.0}
 """
 
 import contextlib

@@ -99,5 +99,5 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 def test_a_model_without_the_signature_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(generate.CaptioningError, match="no signature serving_default that takes `frames` .it has none."):
+    with pytest.raises(generate.CaptioningError, match="no signature serving_default .* .it has none."):
         generate.load(tmp_path)

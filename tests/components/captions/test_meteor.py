@@ -84,9 +84,9 @@ def test_meteor_equals_coco_captions_in_each_video_each_slice_and_the_corpus(cor
     references, captions = corpus(0)
     some = list(references)[:10]
     judgement = judge(references, captions, ("METEOR",), slices={"some": some})
-    coco = CocoMeteor()
-    expected, expected_each = coco.compute_score(references, {key: [text] for key, text in captions.items()})
-    expected_some, _ = coco.compute_score({key: references[key] for key in some}, {key: [captions[key]] for key in some})
+    coco, listed = CocoMeteor(), {key: [text] for key, text in captions.items()}
+    expected, expected_each = coco.compute_score(references, listed)
+    expected_some, _ = coco.compute_score(*({key: given[key] for key in some} for given in (references, listed)))
     assert judgement.metrics["METEOR"] == pytest.approx(expected, abs=1e-6)
     assert [scores["METEOR"] for scores in judgement.by_video.values()] == pytest.approx(expected_each, abs=1e-6)
     assert judgement.slices["some"].metrics["METEOR"] == pytest.approx(expected_some, abs=1e-6)
