@@ -12,8 +12,9 @@ from components import staging
 
 def read(path: str) -> Iterator[dict]:
     """The rows of a file, in order; local or on an object store."""
-    for line in staging.read_text(path).splitlines():
-        yield json.loads(line)
+    for line in staging.read_text(path).split("\n"):  # not splitlines: JSON strings may hold other line separators
+        if line:
+            yield json.loads(line)
 
 
 def write(path: str, rows: Iterable[dict]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from tfx import v1 as tfx
 
+from pipeline.beam import LOCAL_BEAM
 from pipeline.configs import Settings
 from pipeline.pipeline import Places, create_pipeline
 
-# Where the image of serving/containers lays the package (see its Dockerfile).
+# Where serving/containers/pipeline.Dockerfile lays the package.
 SCHEMA_IN_IMAGE = "/topiclens/schemas/curated.pbtxt"
 
 
@@ -21,8 +23,9 @@ def compile_pipeline(
     image: str,
     output: str,
     content: str = "",
+    schema: str = SCHEMA_IN_IMAGE,
     base_model: str | None = None,
-    beam_arguments: tuple[str, ...] = (),
+    beam_arguments: Sequence[str] = LOCAL_BEAM,
 ) -> str:
     """Writes the pipeline specification, a JSON file.
 
@@ -33,15 +36,18 @@ def compile_pipeline(
         image: the container image that holds this package.
         output: the file to write.
         content: a fingerprint of the dataset; change it to have the dataset ingested anew.
+        schema: the curated schema, as the image holds it.
         base_model: an exported model to start training from.
-        beam_arguments: Beam's arguments on the cluster, for instance Dataflow's.
+        beam_arguments: Beam's arguments; by default each step's container is its only worker.
     Returns:
         ``output``.
     """
-    places = Places(data=data, root=root, content=content, schema=SCHEMA_IN_IMAGE, base_model=base_model)
+    places = Places(data=data, root=root, content=content, schema=schema, base_model=base_model)
     pipeline = create_pipeline(settings, places, beam_pipeline_args=list(beam_arguments))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
-        config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(default_image=image),
+        config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
+            default_image=image, use_pipeline_spec_2_1=True
+        ),
         output_dir=os.path.dirname(os.path.abspath(output)),
         output_filename=os.path.basename(output),
     )

@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from absl import logging as absl_logging
 from tfx import v1 as tfx
 
+from pipeline.beam import beam_arguments
 from pipeline.configs import Settings, cache_folder
 from pipeline.lineage import METADATA, Outcome, model_artifact, newest
 from pipeline.pipeline import create_pipeline
 from pipeline.places import Places
-
-# Named in full: Beam's short name DirectRunner tries to download another runner in its newer releases.
-_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 class RootInUse(RuntimeError):
@@ -58,13 +56,6 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
         )
         tfx.orchestration.LocalDagRunner().run(pipeline)
     return newest(places.root)
-
-
-def beam_arguments(workers: int) -> list[str]:
-    """Beam's arguments for so many worker processes; 1 stays in this process, which spares their start."""
-    if workers == 1:
-        return [f"--runner={_RUNNER}"]
-    return [f"--runner={_RUNNER}", "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
 
 
 def fingerprint(data: str, *, without: str = "") -> str:

@@ -1,0 +1,14 @@
+# The image that Kubeflow and Vertex AI run the pipeline's steps in:
+#   docker build -f serving/containers/pipeline.Dockerfile -t REGISTRY/topiclens:0.1.0 .
+#   topiclens run --preset msvd --data /mnt/msvd --root gs://BUCKET/topiclens \
+#     --compile pipeline.json --image REGISTRY/topiclens:0.1.0
+FROM python:3.11-slim
+
+WORKDIR /topiclens
+COPY bootstrap.lock requirements.lock ./
+RUN python -m pip install --no-cache-dir --require-hashes -r bootstrap.lock \
+ && uv pip sync --system --no-cache --require-hashes bootstrap.lock requirements.lock
+COPY . .
+RUN uv pip install --system --no-cache --no-deps --no-build-isolation --editable .
+# Kubeflow starts steps from another working directory.
+ENV PYTHONPATH=/topiclens TF_CPP_MIN_LOG_LEVEL=2
