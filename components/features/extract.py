@@ -89,7 +89,7 @@ class FeatureExtractor:
         return np.concatenate(batches)
 
 
-def fingerprint(backbone: str, *, n_frames: int, dim: int, batch_size: int = BATCH_SIZE) -> str:
+def fingerprint(backbone: str, *, n_frames: int, dim: int | None, batch_size: int = BATCH_SIZE) -> str:
     """A short text that is equal for two runs exactly when they would compute the same features of the same clip.
 
     Args:

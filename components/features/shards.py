@@ -28,7 +28,7 @@ class Job:
     Attributes:
         videos: the dataset's rows, `videos.jsonl` of ingest, whose paths every worker can read.
         store: the folder of the shard files; may serve several datasets and settings.
-        backbone: the network's name.
+        backbone: the network's name, or "none" where every video has precomputed features.
         weights: its weights, see `registry.load`.
         cache_dir: where fetched weights are kept.
         n_frames: frames a video, at most.
@@ -76,13 +76,13 @@ class Plan:
 
     Attributes:
         job: the job.
-        dim: width of a feature vector.
+        dim: width of a feature vector; None for a dataset without a video.
         fingerprint: of the settings that the numbers depend on.
         shards: in the dataset's order.
     """
 
     job: Job
-    dim: int
+    dim: int | None
     fingerprint: str
     shards: tuple[Shard, ...]
 
@@ -91,7 +91,7 @@ def plan(job: Job) -> Plan:
     """Cuts a job into shards; the same rows and settings always give the same ones.
 
     Raises:
-        ValueError: an unknown backbone, or a setting out of range.
+        ValueError: an unknown backbone, none where there are clips, or a setting out of range.
     """
     if min(job.n_frames, job.videos_per_shard, job.batch_size, job.decoders) < 1:
         raise ValueError("Expected n_frames, videos_per_shard, batch_size and decoders of at least 1.")
@@ -109,7 +109,12 @@ def plan(job: Job) -> Plan:
                 row = json.loads(line)
                 first_clip = first_clip or row.get("path")
                 first_features = first_features or row.get("features")
-    dim = job.feature_dim or registry.DIMS[job.backbone]
+    if first_clip and job.backbone == registry.NONE:
+        raise ValueError(
+            f"The dataset has clips, such as {first_clip!r}, and the setting `backbone` is 'none'. Name a backbone: "
+            f"{', '.join(registry.NAMES)}."
+        )
+    dim = job.feature_dim or registry.DIMS.get(job.backbone)
     if not job.feature_dim and first_features and not first_clip:
         dim = read_features(first_features, job.limits).shape[1]
     numbers = extract.fingerprint(identity, n_frames=job.n_frames, dim=dim, batch_size=job.batch_size)
@@ -215,8 +220,8 @@ def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | st
     if frames.shape[1] != dim:
         return store.Rejected(
             video_id,
-            f"its features are {frames.shape[1]} wide; those of the dataset are {dim}. Extract all of them with one "
-            "network, or set `feature_dim`.",
+            f"its features are {frames.shape[1]} wide, expected {dim}. Extract all of them with one network, or set "
+            "`feature_dim` (and `backbone` to 'none' where every video brings its features).",
         )
     if not np.isfinite(frames).all() or not frames.any():
         what = "all zero" if np.isfinite(frames).all() else "NaN or infinite in places"

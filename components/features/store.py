@@ -93,7 +93,7 @@ def read_index(folder: str) -> list[dict]:
     return [json.loads(line) for line in staging.read_text(os.path.join(folder, INDEX)).splitlines()]
 
 
-def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int) -> dict:
+def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int | None) -> dict:
     """Completes the features of a dataset: which shards they are, what was set aside, and the counts.
 
     Args:
@@ -135,8 +135,8 @@ def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
         return summary
     reasons = "".join(f"\n  {reason}" for reason in summary["first_reasons"])
     raise TooManyRejected(
-        f"{rejected} of {videos + rejected} videos gave no frame features; at most {max_rejected_fraction:.0%} may fail "
-        f"(`max_rejected_fraction`) and at least one must succeed. Each with its reason is in "
+        f"{rejected} of {videos + rejected} videos gave no frame features; at most {max_rejected_fraction:.0%} "
+        f"may fail (`max_rejected_fraction`) and at least one must succeed. Each with its reason is in "
         f"{os.path.join(folder, REJECTED)}; the first:{reasons or ' none'}"
     )
 

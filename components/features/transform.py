@@ -117,7 +117,7 @@ class _FinishShard(beam.DoFn):
         return self._decoders
 
 
-def _write_index(finished: list[tuple[dict, list[dict]]], output_dir: str, dim: int, progress: Progress) -> dict:
+def _write_index(finished: list[tuple[dict, list[dict]]], output_dir: str, dim: int | None, progress: Progress) -> dict:
     summary = store.write_index(output_dir, finished, dim)
     progress.clear()
     _log.info("features: %(videos)d videos, %(rejected_videos)d set aside, %(shards)d shards", summary)

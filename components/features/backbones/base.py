@@ -42,6 +42,7 @@ class Backbone(keras.Model):
         self.dim = dim
         self.crop = crop
         self.trainable = False
+        self.built = True  # its only weights are the network's
 
     def prepare(self, images: tf.Tensor) -> tf.Tensor:
         """Crops the centred square and resizes it: (n, height, width, 3) uint8 -> (n, size, size, 3) uint8."""

@@ -98,8 +98,8 @@ def _convolution(x, name: str, channels: int, kernel: int = 1, stride: int = 1):
 def folded(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
     """The checkpoint's tensors as the layers of `build` hold them.
 
-    Every convolution is followed by a batch normalisation, in the file as in the network; at inference both together are
-    one convolution with a bias, which is what is kept: (h, w, in, out) kernels, (h, w, channel, 1) depthwise ones.
+    Every convolution is followed by a batch normalisation, in the file as in the network; at inference both together
+    are one convolution with a bias, which is what is kept: kernels (h, w, in, out), depthwise ones (h, w, channel, 1).
     """
     arrays = {"_fc": [tensors["_fc.weight"].T, tensors["_fc.bias"]]}
     modules = dict.fromkeys(name.rpartition(".")[0] for name in tensors)  # in the file's order

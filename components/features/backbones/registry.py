@@ -10,6 +10,7 @@ from components import downloads
 DIMS = {"efficientnet_lite0": 1280, "googlenet": 1024, "inception_v1": 1024, "inception_v3": 2048}
 NAMES = tuple(DIMS)
 DEFAULT = "efficientnet_lite0"
+NONE = "none"  # in a setting: the dataset brings its features, and no network is loaded
 _CHUNK_BYTES = 2**20
 
 
@@ -26,7 +27,7 @@ def load(
             folder; `inception_v3`: Keras' .h5 file; `efficientnet_lite0`: None, its weights are fetched and cached.
         cache_dir: where fetched weights are kept; None is `downloads.DEFAULT_CACHE`.
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or `NONE`.
         WeightsError: weights that are missing or do not fit; the message says what to do.
         DownloadError: the embedded weights are neither cached nor to be had.
     """
@@ -39,6 +40,8 @@ def identity(name: str, weights: str | os.PathLike | None = None) -> str:
 
     A file counts by its content, a bucket's folder or a SavedModel's by the content of all its files, a URL by itself.
     """
+    if name == NONE:
+        return NONE
     _known(name)
     if not weights:
         return f"{name}:published"

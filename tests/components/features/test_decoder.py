@@ -1,0 +1,89 @@
+"""Clips that crash, hang or fail cost themselves alone."""
+
+import time
+
+import numpy as np
+import pytest
+
+from components.features.decoder import Clip, DecoderFailed, DecoderPool, DecoderProcess
+from components.videos.decoding import Limits, UnreadableVideo
+from components.videos.reader import sample_frames
+
+UNRULY = "tests.components.features.unruly_reader:sample_frames"
+
+
+@pytest.fixture
+def decoder():
+    process = DecoderProcess(3, timeout=30.0, reader=UNRULY)
+    yield process
+    process.close()
+
+
+def test_frames_arrive_as_the_reader_gave_them(clip_folder):
+    process = DecoderProcess(4)
+    try:
+        clip = Clip(str(clip_folder / "03.mp4"), start=0.2)
+        expected = sample_frames(clip.path, 4, start=0.2).frames
+        np.testing.assert_array_equal(process.sample(clip), expected)
+        tight = DecoderProcess(4, limits=Limits(max_frames=2))
+        with pytest.raises(UnreadableVideo, match="max_frames"):
+            tight.sample(clip)
+    finally:
+        process.close()
+        tight.close()
+
+
+def test_a_crash_costs_one_clip_and_says_so(decoder):
+    before = decoder.sample(Clip("fine-1"))
+    with pytest.raises(DecoderFailed, match=r"'crash-2' made its decoder crash \(signal 11\)"):
+        decoder.sample(Clip("crash-2"))
+    after = decoder.sample(Clip("fine-3"))
+    assert [frame.shape for frame in before] == [(4, 6, 3), (5, 6, 3), (6, 6, 3)]  # sizes may change within a clip
+    assert before[0].max() == 1 and after[2].min() == 3  # whatever the child prints is not taken for pixels
+
+
+def test_a_hanging_clip_is_given_up(decoder):
+    decoder.sample(Clip("fine-1"))
+    decoder._timeout = 0.5
+    with pytest.raises(DecoderFailed, match="not decoded within 0.5 s"):
+        decoder.sample(Clip("hang-2"))
+    decoder._timeout = 30.0
+    assert decoder.sample(Clip("fine-3"))[0].max() == 3
+
+
+@pytest.mark.parametrize(
+    "path, error", [("damaged-1", UnreadableVideo), ("gone-1", DecoderFailed), ("bug-1", DecoderFailed)]
+)
+def test_only_what_lies_in_the_clip_itself_is_lasting(path, error, decoder):
+    with pytest.raises(UnreadableVideo, match=path) as caught:
+        decoder.sample(Clip(path))
+    assert type(caught.value) is error
+
+
+def test_a_pool_answers_in_order_and_works_no_further_ahead_than_it_has_decoders():
+    asked = []
+
+    def clips():
+        for number in range(6):
+            asked.append(number)
+            yield Clip(f"{'slow' if number == 0 else 'damaged' if number == 3 else 'fine'}-{number}")
+
+    pool = DecoderPool(2, n_frames=1, reader=UNRULY)
+    try:
+        outcomes = []
+        for outcome in pool.sample(clips()):
+            assert len(asked) <= len(outcomes) + 3  # the one in hand and one a decoder
+            outcomes.append("damaged" if isinstance(outcome, UnreadableVideo) else int(outcome[0].max()))
+        assert outcomes == [0, 1, 2, "damaged", 4, 5]
+    finally:
+        pool.close()
+
+
+def test_closing_ends_the_child(decoder):
+    decoder.sample(Clip("fine-1"))
+    child = decoder._child
+    decoder.close()
+    deadline = time.monotonic() + 5
+    while child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert child.poll() is not None

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from components.features.extract import FeatureExtractor, fingerprint
+
+
+def _plain(colour, height, width, count=1):
+    return [np.full((height, width, 3), np.add(colour, index), np.uint8) for index in range(count)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_every_frame_gets_its_own_features_however_batches_fall(batch_size, mean_colour):
+    videos = {
+        "a": _plain((10, 20, 30), 40, 60, count=3),
+        "b": _plain((200, 0, 90), 17, 33, count=1),
+        "c": _plain((5, 100, 250), 64, 20, count=5) + _plain((1, 2, 3), 20, 64),  # its size changes on the way
+    }
+    found = list(FeatureExtractor(mean_colour, batch_size)(videos.items()))
+    assert [key for key, _ in found] == list(videos)
+    for key, features in found:
+        np.testing.assert_allclose(features, [frame[0, 0] for frame in videos[key]], atol=1e-4)
+        assert features.dtype == np.float32
+
+
+def test_videos_are_consumed_as_they_are_needed_and_told_as_soon_as_they_are_done(mean_colour):
+    taken = []
+
+    def videos():
+        for number in range(8):
+            taken.append(number)
+            yield number, _plain((number, 0, 0), 20, 20, count=4)
+
+    extractor = FeatureExtractor(mean_colour, batch_size=4)
+    for number, _ in extractor(videos()):
+        assert taken == list(range(number + 1))
+
+
+def test_one_batch_shape_is_compiled_whatever_comes(mean_colour):
+    extractor = FeatureExtractor(mean_colour, batch_size=4)
+    for count, size in ((1, 20), (9, 31), (4, 16)):
+        list(extractor([(0, _plain((1, 2, 3), size, size + 5, count))]))
+    assert extractor._features.experimental_get_tracing_count() == 1
+    assert extractor._prepare.experimental_get_tracing_count() == 1
+
+
+def test_a_video_without_frames_is_an_error(mean_colour):
+    with pytest.raises(ValueError, match="no frames"):
+        list(FeatureExtractor(mean_colour)([("a", [])]))
+
+
+def test_the_fingerprint_follows_every_setting_that_changes_a_feature():
+    base = dict(backbone="googlenet:1", n_frames=28, dim=1024, batch_size=32)
+    changed = [
+        dict(base, **{name: value}) for name, value in dict(backbone="x", n_frames=8, dim=3, batch_size=1).items()
+    ]
+    assert len({fingerprint(**told) for told in [base, *changed]}) == 5
+    assert fingerprint(**base) == fingerprint(**base)

@@ -1,0 +1,163 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from components.features import shards, store
+from components.features.decoder import DecoderFailed
+from components.features.extract import FeatureExtractor
+from components.videos.decoding import UnreadableVideo
+from components.videos.feature_files import FeatureError
+from components.videos.reader import equally_spaced
+
+
+class Decoders:
+    """In place of a pool: a frame of colour 1, 2, 3... a clip; the error for paths that are in `faults`."""
+
+    def __init__(self, **faults):
+        self.faults, self.sampled = faults, []
+
+    def sample(self, clips):
+        for clip in clips:
+            self.sampled.append(clip.path)
+            colour = int(clip.path.strip("clip"))
+            yield self.faults.get(clip.path) or [np.full((20, 30, 3), colour, np.uint8)] * 2
+
+
+def _write(path, rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def _clip(number: int, **more) -> dict:
+    return {"video_id": f"vidéo {number}", "path": f"clip{number}", "content": f"c{number}", "captions": ["ä"]} | more
+
+
+@pytest.fixture
+def job(tmp_path):
+    videos = _write(tmp_path / "videos.jsonl", [_clip(number) for number in range(1, 8)])
+    return shards.Job(videos, str(tmp_path / "store"), videos_per_shard=3, feature_dim=3)
+
+
+@pytest.mark.parametrize("videos_per_shard", [1, 3, 7, 100])
+def test_shards_hold_every_row_once_and_in_order(job, videos_per_shard):
+    planned = shards.plan(dataclasses.replace(job, videos_per_shard=videos_per_shard))
+    rows = [row for shard in planned.shards for row in shards.read_rows(job.videos, shard)]
+    assert rows == [_clip(number) for number in range(1, 8)]
+    assert [shard.number for shard in planned.shards] == list(range(len(planned.shards)))
+    assert all(shard.count == videos_per_shard for shard in planned.shards[:-1])
+
+
+def test_a_shards_name_follows_what_its_features_depend_on_and_nothing_else():
+    rows = [_clip(1), _clip(2)]
+    name = shards.shard_file("store", "f", rows)
+    assert name == shards.shard_file("store", "f", [_clip(1, captions=["other"], path="moved"), _clip(2, label="x")])
+    others = [
+        shards.shard_file("store", "g", rows),
+        shards.shard_file("store", "f", rows[::-1]),
+        shards.shard_file("store", "f", rows[:1]),
+        shards.shard_file("store", "f", [_clip(1, content="changed"), _clip(2)]),
+        shards.shard_file("store", "f", [_clip(1, start=1.0), _clip(2)]),
+        shards.shard_file("store", "f", [_clip(1, end=1.0), _clip(2)]),
+        shards.shard_file("store", "f", [_clip(1, video_id="renamed"), _clip(2)]),
+    ]
+    assert len({name, *others}) == 8
+
+
+def test_a_row_that_was_not_ingested_counts_by_its_files_size_and_time(tmp_path):
+    clip = tmp_path / "a.mp4"
+    names = set()
+    for content in (None, b"one", b"other"):
+        if content:
+            clip.write_bytes(content)
+        names.add(shards.shard_file("store", "f", [{"video_id": "a", "path": str(clip)}]))
+    assert len(names) == 3
+
+
+def test_outcomes_keep_the_rows_order_whatever_fails_or_needs_no_network(mean_colour, tmp_path):
+    np.save(tmp_path / "known.npy", np.full((1, 3), 9.0, np.float16))
+    rows = [_clip(1), {"video_id": "known", "features": str(tmp_path / "known.npy")}, _clip(2), _clip(3), _clip(4)]
+    decoders = Decoders(clip2=UnreadableVideo("it is damaged."), clip4=DecoderFailed("its decoder crashed."))
+    outcomes = shards.features_of(
+        rows, 2, 3, network=lambda: FeatureExtractor(mean_colour, 4), decoders=lambda: decoders
+    )
+    assert outcomes[2:5:2] == [
+        store.Rejected("vidéo 2", "it is damaged."),
+        store.Rejected("vidéo 4", "its decoder crashed.", lasting=False),
+    ]
+    for outcome, video_id, value, count in zip(
+        (outcomes[0], outcomes[1], outcomes[3]), ("vidéo 1", "known", "vidéo 3"), (1, 9, 3), (2, 1, 2), strict=True
+    ):
+        assert outcome[0] == video_id
+        np.testing.assert_allclose(outcome[1], np.full((count, 3), value), atol=1e-4)
+
+
+def _unwanted():
+    raise AssertionError("precomputed features need neither a network nor a decoder")
+
+
+@pytest.mark.parametrize("time", [1, 4, 5, 50])
+def test_precomputed_features_are_thinned_as_frames_are(time, tmp_path):
+    frames = np.random.default_rng(0).normal(size=(time, 6)).astype(np.float16)
+    np.save(tmp_path / "a.npy", frames)
+    row = {"video_id": "a", "features": str(tmp_path / "a.npy")}
+    ((video_id, found),) = shards.features_of([row], 4, 6, network=_unwanted, decoders=_unwanted)
+    assert video_id == "a" and found.dtype == np.float32
+    np.testing.assert_array_equal(found, frames[list(equally_spaced(time, 4))].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "array, reason",
+    [
+        (np.ones((4, 5), np.float32), "5 wide, expected 6"),
+        (np.full((4, 6), np.nan, np.float32), "NaN"),
+        (np.full((4, 6), np.inf, np.float32), "infinite"),
+        (np.zeros((4, 6), np.float32), "zero everywhere"),
+        (np.zeros((0, 6), np.float32), "shape"),
+        (np.ones(6, np.float32), "shape"),
+        (np.array([[{}]]), "pickled|cannot be read"),
+    ],
+)
+def test_unusable_precomputed_features_are_set_aside_with_the_reason(array, reason, tmp_path):
+    np.save(tmp_path / "a.npy", array, allow_pickle=True)
+    row = {"video_id": "a", "features": str(tmp_path / "a.npy")}
+    (outcome,) = shards.features_of([row], 4, 6, network=_unwanted, decoders=_unwanted)
+    assert outcome.lasting
+    with pytest.raises(FeatureError, match=reason):
+        raise FeatureError(outcome.reason)
+
+
+def test_a_finished_shard_is_kept_and_its_rejected_rows_with_it(job, mean_colour):
+    planned = shards.plan(job)
+    decoders = Decoders(clip2=UnreadableVideo("it is damaged."))
+    options = {"network": lambda: FeatureExtractor(mean_colour, 4), "decoders": lambda: decoders}
+    index_row, rejected, computed = shards.finish_shard(planned, planned.shards[0], **options)
+    assert computed and [row["video_id"] for row in rejected] == ["vidéo 2"] and index_row["videos"] == 2
+    again = shards.finish_shard(planned, planned.shards[0], network=_unwanted, decoders=_unwanted)
+    assert again == (index_row, rejected, False)
+
+
+def test_a_shard_in_which_a_decoder_crashed_is_tried_again(job, mean_colour):
+    planned = shards.plan(job)
+    options = {"network": lambda: FeatureExtractor(mean_colour, 4)}
+    crashing = Decoders(clip2=DecoderFailed("its decoder crashed."))
+    _, rejected, _ = shards.finish_shard(planned, planned.shards[0], decoders=lambda: crashing, **options)
+    assert len(rejected) == 1
+    index_row, rejected, computed = shards.finish_shard(planned, planned.shards[0], decoders=Decoders, **options)
+    assert computed and not rejected
+    assert [video_id for video_id, _ in store.read_shard(index_row["file"])] == ["vidéo 1", "vidéo 2", "vidéo 3"]
+
+
+def test_the_width_is_the_backbones_where_there_are_clips_and_the_arrays_where_there_are_none(job, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2, 7), np.float32))
+    features = {"video_id": "a", "features": str(tmp_path / "a.npy")}
+    known = _write(tmp_path / "known.jsonl", [features])
+    mixed = _write(tmp_path / "mixed.jsonl", [features, _clip(1)])
+    assert shards.plan(dataclasses.replace(job, videos=known, feature_dim=None, backbone="none")).dim == 7
+    assert shards.plan(dataclasses.replace(job, videos=mixed, feature_dim=None)).dim == 1280
+    assert shards.plan(dataclasses.replace(job, videos=mixed, feature_dim=12)).dim == 12
+    with pytest.raises(ValueError, match="clip1.*Name a backbone"):
+        shards.plan(dataclasses.replace(job, videos=mixed, backbone="none"))
+    with pytest.raises(ValueError, match="no backbone 'inception_v9'"):
+        shards.plan(dataclasses.replace(job, backbone="inception_v9"))
