@@ -73,6 +73,7 @@ class Videos:
         references: for each video its captions as written.
         topics: (n, n_topics) float32.
         left_out: ids of the records without a usable caption.
+        largest_feature: the largest absolute value among all features.
         digest: names the content; equal for equal records however they are split into files.
     """
 
@@ -83,6 +84,7 @@ class Videos:
     references: list[tuple[str, ...]]
     topics: np.ndarray
     left_out: list[str]
+    largest_feature: float
     digest: str
 
     def __len__(self) -> int:
@@ -101,15 +103,6 @@ class Videos:
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             yield self.ids[start:stop], self.padded_frames(range(start, stop), n_frames)
-
-
-def record_files(patterns: str | Sequence[str]) -> list[str]:
-    """The files that one or more patterns name, sorted; remote patterns work where TensorFlow can read them."""
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-    files = sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)})
-    if not files:
-        raise DataError(f"No record file matches {patterns}; expected gzip TFRecords such as Split-train/*.gz.")
-    return files
 
 
 def read_videos(
@@ -134,11 +127,13 @@ def read_videos(
         cache_gb: memory for frames, GiB; what does not fit goes to a scratch file.
         scratch_dir: where that file lives; the system's temporary folder by default.
     Raises:
+        FileNotFoundError: a pattern matches nothing.
         DataError: a record does not fit the model, holds a NaN or an infinity, or comes twice, or none can be used.
     """
-    files = record_files(patterns)
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    files = [file for pattern in patterns for file in records.files_of(pattern)]
     store = FrameStore(int(cache_gb * _GIB), scratch_dir)
-    rows, left_out, digests = [], [], {}
+    rows, left_out, digests, largest = [], [], {}, 0.0
     for record in _parsed(files):
         video_id = record["video_id"].decode()
         frames, topics = record["frames"], record["topics"]
@@ -151,6 +146,7 @@ def read_videos(
         if captions:
             rows.append((video_id, len(store), captions, references, topics.astype(np.float32)))
             store.append(frames)
+            largest = max(largest, float(np.abs(frames).max()))
         else:
             left_out.append(video_id)
     if not rows:
@@ -168,6 +164,7 @@ def read_videos(
         references=list(references),
         topics=np.stack(topics),
         left_out=sorted(left_out),
+        largest_feature=largest,
         digest=content.hexdigest(),
     )
 

@@ -188,7 +188,7 @@ def test_a_record_that_does_not_fit_the_model_is_named(tmp_path, frames, topics,
 
 
 def test_files_that_are_missing_cut_or_repeated_are_errors(tmp_path):
-    with pytest.raises(DataError, match="No record file matches"):
+    with pytest.raises(FileNotFoundError, match="No record files match"):
         read(str(tmp_path / "nothing*"))
     pattern = write(tmp_path / "cut", make_records(4))
     whole = (tmp_path / "cut" / "part-0.gz").read_bytes()

@@ -1,0 +1,164 @@
+"""What a training needs to go on after a kill: one file for its whole state, one for its best weights.
+
+`last.npz` holds every variable of the model (the states of the dropout generators among them) and of the optimiser,
+and the progress as JSON; `best.npz` the model as it was in the best epoch. Each is written aside and renamed, so a kill
+at any moment leaves whole files. `best.npz` is renamed first: at worst it is one epoch ahead of `last.npz`, and that
+epoch, repeated, writes it again.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+LAST, BEST = "last.npz", "best.npz"
+_FINGERPRINT = "fingerprint.json"
+
+
+class CheckpointMismatch(ValueError):
+    """A checkpoint folder that belongs to another training."""
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        epochs_done: whole epochs, 0 before the first.
+        best_score: of the best epoch; None before the first validation. Higher is better.
+        best_epoch: counted from 0; None before the first validation.
+        lowered_at: the epoch after which the learning rate was last lowered on a plateau, or None.
+        finished: why training is over, or None.
+        history: the logged figures of each epoch.
+    """
+
+    epochs_done: int = 0
+    best_score: float | None = None
+    best_epoch: int | None = None
+    lowered_at: int | None = None
+    finished: str | None = None
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+
+    def epochs_without_improvement(self, epoch: int) -> int:
+        return 0 if self.best_epoch is None else epoch - self.best_epoch
+
+
+class Checkpoints:
+    """The checkpoint files of one folder, local or remote (any path that TensorFlow can write).
+
+    Args:
+        folder: created where it is missing.
+        model: compiled, with a built optimiser.
+    """
+
+    def __init__(self, folder: str | os.PathLike, model: keras.Model):
+        self.folder = os.fspath(folder)
+        self.model = model
+        tf.io.gfile.makedirs(self.folder)
+
+    def save(self, progress: Progress) -> None:
+        """Writes the whole state as the last checkpoint."""
+        arrays = _named("model", self.model.variables) | _named("optimizer", self.model.optimizer.variables)
+        arrays["progress"] = np.array(json.dumps(dataclasses.asdict(progress)))
+        self._write(LAST, arrays)
+
+    def save_best(self) -> None:
+        """Writes the model's weights as they are now as the best ones."""
+        self._write(BEST, _named("model", self.model.variables))
+
+    def restore(self) -> Progress:
+        """Puts the last checkpoint into the model and its optimiser; a fresh Progress where there is none."""
+        if not tf.io.gfile.exists(self._path(LAST)):
+            return Progress()
+        arrays = self._read(LAST)
+        _assign(self.model.variables, "model", arrays, self._path(LAST))
+        _assign(self.model.optimizer.variables, "optimizer", arrays, self._path(LAST))
+        return Progress(**json.loads(str(arrays["progress"])))
+
+    def restore_best(self) -> bool:
+        """Puts the best weights into the model; False where no epoch was ever validated."""
+        if not tf.io.gfile.exists(self._path(BEST)):
+            return False
+        _assign(self.model.variables, "model", self._read(BEST), self._path(BEST))
+        return True
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def _write(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        write_aside(self._path(name), buffer.getvalue())
+
+    def _read(self, name: str) -> dict[str, np.ndarray]:
+        with tf.io.gfile.GFile(self._path(name), "rb") as file:
+            with np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
+                return dict(arrays)
+
+
+def fingerprint_of(facts: Mapping) -> str:
+    """Names a training by everything that decides its outcome: equal facts, equal name."""
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
+def claim(folder: str | os.PathLike, facts: Mapping[str, Mapping]) -> None:
+    """Marks a folder as that of the training which `facts` describe, or checks that it is.
+
+    Args:
+        facts: sections of names and values, such as {"training": {"seed": 0}, "data": {...}}.
+    Raises:
+        CheckpointMismatch: it belongs to another; the message says what differs.
+    """
+    path = os.path.join(os.fspath(folder), _FINGERPRINT)
+    facts = json.loads(json.dumps(facts))
+    if not tf.io.gfile.exists(path):
+        tf.io.gfile.makedirs(os.fspath(folder))
+        write_aside(path, json.dumps(facts, indent=1, sort_keys=True).encode())
+        return
+    with tf.io.gfile.GFile(path) as file:
+        known = json.loads(file.read())
+    if known != facts:
+        raise CheckpointMismatch(
+            f"{os.fspath(folder)} holds the checkpoints of another training: {'; '.join(_differences(known, facts))}. "
+            "Choose another work folder, delete this one to begin anew, or set these back to resume."
+        )
+
+
+def write_aside(path: str, content: bytes) -> None:
+    """Writes a file under another name and renames it: a reader sees the old content or the new, never a part."""
+    aside = f"{path}.tmp"
+    with tf.io.gfile.GFile(aside, "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(aside, path, overwrite=True)
+
+
+def _named(group: str, variables: Sequence) -> dict[str, np.ndarray]:
+    return {f"{group}/{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
+
+
+def _assign(variables: Sequence, group: str, arrays: Mapping[str, np.ndarray], path: str) -> None:
+    saved = [name for name in arrays if name.startswith(f"{group}/")]
+    shapes = [tuple(variable.shape) for variable in variables]
+    if [arrays[f"{group}/{i}"].shape for i in range(len(saved))] != shapes:
+        raise CheckpointMismatch(
+            f"{path} holds {len(saved)} {group} variables of other shapes than the {len(shapes)} of this program. "
+            "It was probably written by another version: choose another work folder to begin anew."
+        )
+    for i, variable in enumerate(variables):
+        variable.assign(arrays[f"{group}/{i}"])
+
+
+def _differences(known: Mapping, wanted: Mapping) -> list[str]:
+    found = []
+    for section in sorted({*known, *wanted}):
+        before, now = known.get(section, {}), wanted.get(section, {})
+        for name in sorted({*before, *now}):
+            if before.get(name) != now.get(name):
+                found.append(f"{section} {name} was {before.get(name)!r}, is now {now.get(name)!r}")
+    return found

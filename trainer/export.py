@@ -1,0 +1,195 @@
+"""A captioner as a SavedModel that TensorFlow Serving answers from, and back from there into Keras.
+
+    saved_model.pb, variables/          signatures `serving_default` and, with a backbone, `caption_frames`
+    assets.extra/captioner.json         what the model is made of, its vocabulary, its features, its decoding
+    assets.extra/captioner.weights.h5   the weights by layer
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from trainer import decoding
+from trainer.captioner import Captioner, CaptionerConfig
+from trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
+
+FORMAT = 1
+EXTRA = "assets.extra"
+_JSON, _WEIGHTS = "captioner.json", "captioner.weights.h5"
+
+# In TensorFlow's own registry, yet nothing a server without this Python process can run.
+_PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
+
+class ExportError(RuntimeError):
+    """A model that cannot be exported or an export that cannot be read, with the reason."""
+
+
+def export(
+    captioner: Captioner,
+    vocabulary: Vocabulary,
+    directory: str | os.PathLike,
+    *,
+    features: Mapping,
+    backbone=None,
+    beam: int = 5,
+    max_words: int = 20,
+    length_penalty: float = 0.0,
+    extra: Mapping | None = None,
+) -> None:
+    """Writes a SavedModel: aside first, then renamed, so that `directory` is whole or absent.
+
+    Signatures, every input and output with a leading batch dimension:
+        serving_default: `frames` (b, t, dim) float32 -> `caption` (b,) string, `log_prob` (b,) float32.
+        caption_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is shorter -> the same outputs.
+
+    Args:
+        directory: must not hold anything yet; its parent is created.
+        features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024}.
+        backbone: a `components.features` backbone of the same dim; without it there is no `caption_frames`.
+        beam, max_words, length_penalty: see `trainer.decoding.beam_search`.
+        extra: further entries of captioner.json.
+    Raises:
+        ExportError: the parts do not fit each other, the place is taken, or an op is not one of TensorFlow's own.
+    """
+    directory = os.fspath(directory)
+    _check(captioner, vocabulary, backbone, directory)
+    aside = os.path.join(os.path.dirname(os.path.abspath(directory)), f".{os.path.basename(directory)}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.makedirs(aside)
+
+    answer = _captioning(captioner, vocabulary, beam, max_words, length_penalty)
+    archive = keras.export.ExportArchive()
+    archive.track(captioner)
+    frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
+    archive.add_endpoint("serving_default", answer, [frames])
+    if backbone is not None:
+        archive.track(backbone)
+        extract = _extraction(backbone)
+        jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
+        archive.add_endpoint("caption_frames", lambda frames_jpeg: answer(extract(frames_jpeg)), [jpegs])
+    archive.write_out(aside, verbose=False)
+    assert_core_ops(aside)
+
+    os.makedirs(os.path.join(aside, EXTRA))
+    captioner.save_weights(os.path.join(aside, EXTRA, _WEIGHTS))
+    meta = {
+        "format": FORMAT,
+        "model": dataclasses.asdict(captioner.config),
+        "vocabulary": list(vocabulary),
+        "features": dict(features),
+        "decoding": {"beam": beam, "max_words": max_words, "length_penalty": length_penalty},
+        **(extra or {}),
+    }
+    with open(os.path.join(aside, EXTRA, _JSON), "w", encoding="utf-8") as file:
+        json.dump(meta, file, ensure_ascii=False, indent=1)
+    os.replace(aside, directory)
+
+
+def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary, dict]:
+    """Rebuilds the Keras model of an export: (captioner, vocabulary, the content of captioner.json).
+
+    Raises:
+        ExportError: `directory` is no export of a captioner, or one of another format.
+    """
+    path = os.path.join(os.fspath(directory), EXTRA, _JSON)
+    if not os.path.exists(path):
+        raise ExportError(
+            f"{os.fspath(directory)} holds no {EXTRA}/{_JSON}; expected a folder that trainer.export.export wrote, "
+            "such as a pushed version of the model."
+        )
+    with open(path, encoding="utf-8") as file:
+        meta = json.load(file)
+    if meta.get("format") != FORMAT:
+        raise ExportError(f"{path} has format {meta.get('format')}; this program reads {FORMAT}. Export it again.")
+    vocabulary = Vocabulary(meta["vocabulary"][len(SPECIAL_WORDS) :])
+    captioner = Captioner(CaptionerConfig(**meta["model"]), name="captioner")
+    captioner.load_weights(weights_path(directory))
+    return captioner, vocabulary, meta
+
+
+def weights_path(directory: str | os.PathLike) -> str:
+    """Where an export keeps the weights for Keras."""
+    return os.path.join(os.fspath(directory), EXTRA, _WEIGHTS)
+
+
+def assert_core_ops(directory: str | os.PathLike) -> None:
+    """Checks that a SavedModel runs on a server that has TensorFlow's own ops and nothing else.
+
+    Raises:
+        ExportError: names the ops that are not.
+    """
+    saved_model = saved_model_pb2.SavedModel()
+    with open(os.path.join(os.fspath(directory), "saved_model.pb"), "rb") as file:
+        saved_model.ParseFromString(file.read())
+    foreign = set()
+    for meta_graph in saved_model.meta_graphs:
+        library = meta_graph.graph_def.library.function
+        functions = {function.signature.name for function in library}
+        nodes = [*meta_graph.graph_def.node, *(node for function in library for node in function.node_def)]
+        foreign |= {node.op for node in nodes if not _is_core(node.op) and node.op not in functions}
+    if foreign:
+        raise ExportError(
+            f"The model holds ops that a stock TensorFlow server does not know: {', '.join(sorted(foreign))}. "
+            "They come from a custom-op library, such as tensorflow-text, or run Python; express them in TensorFlow's "
+            "own ops."
+        )
+
+
+def _is_core(op: str) -> bool:
+    # raw_ops is generated from TensorFlow's own registry, so ops of libraries loaded later are not in it.
+    return hasattr(tf.raw_ops, op) and op not in _PYTHON_OPS
+
+
+def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, directory: str) -> None:
+    config = captioner.config
+    if config.vocabulary_size != len(vocabulary):
+        raise ExportError(f"The model writes {config.vocabulary_size} words, the vocabulary has {len(vocabulary)}.")
+    if backbone is not None and backbone.dim != config.feature_dim:
+        raise ExportError(
+            f"Backbone {backbone.name} gives {backbone.dim} floats a frame, the model reads {config.feature_dim}; "
+            "export with the backbone that made the training features."
+        )
+    if os.path.isdir(directory) and os.listdir(directory):
+        raise ExportError(f"{directory} is not empty; a version is never overwritten. Choose another folder.")
+
+
+def _captioning(captioner: Captioner, vocabulary: Vocabulary, beam: int, max_words: int, length_penalty: float):
+    """frames (b, t, dim) -> {"caption": (b,) string, "log_prob": (b,) float32}."""
+    silent = {PAD, BOS, EOS}
+    texts = ["" if i in silent else word for i, word in enumerate(vocabulary)]
+
+    def answer(frames):
+        words, log_prob = decoding.beam_search(
+            captioner, frames, beam=beam, max_words=max_words, length_penalty=length_penalty
+        )
+        captions = tf.strings.strip(tf.strings.reduce_join(tf.gather(texts, words), axis=1, separator=" "))
+        return {"caption": captions, "log_prob": log_prob}
+
+    return answer
+
+
+def _extraction(backbone):
+    """frames_jpeg (b, t) string -> (b, t, dim) float32, all-zero rows where the bytes are empty.
+
+    A frame is decoded and cropped by itself, so sizes may differ; the network sees one video at a time, which bounds
+    its memory whatever the batch.
+    """
+    size, dim = backbone.image_size, backbone.dim
+
+    def prepare(jpeg):
+        image = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE")
+        return backbone.prepare(image[None])[0]
+
+    def of_video(jpegs):
+        real = tf.where(tf.strings.length(jpegs) > 0)
+        pictures = tf.map_fn(prepare, tf.gather_nd(jpegs, real), tf.TensorSpec([size, size, 3], tf.uint8))
+        return tf.scatter_nd(real, backbone.features(pictures), [tf.size(jpegs, tf.int64), dim])
+
+    return lambda frames_jpeg: tf.map_fn(of_video, frames_jpeg, tf.TensorSpec([None, dim], tf.float32))

@@ -1,0 +1,97 @@
+"""TensorBoard logs that a resumed training continues without a gap and without a value twice.
+
+Each epoch is one event file whose name is made of the epoch's number. It is written aside and renamed when the epoch is
+over; an epoch that is repeated after a kill replaces its own file.
+"""
+
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from trainer.settings import TrainingConfig
+from trainer.validation import Validation
+
+_ASIDE = "unfinished"
+_SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")
+_ACTIVATION_VIDEOS = 32
+
+
+class TensorBoardEpochs(keras.callbacks.Callback):
+    """Writes scalars, histograms of weights and activations, sample captions and the graph; the step is the epoch.
+
+    Scalars: `train/...` and `val/...` with the caption loss and the interpretive loss apart, `val/<metric>`, and
+    `training/` with the learning rate, captions/s and the share of time waiting for input.
+
+    Args:
+        log_dir: a folder of its own.
+        validation: has the latest captions and the videos.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike, settings: TrainingConfig, validation: Validation):
+        super().__init__()
+        self.log_dir = os.fspath(log_dir)
+        self.settings = settings
+        self.validation = validation
+        videos = validation.videos
+        shown = range(min(_ACTIVATION_VIDEOS, len(videos)))
+        self._frames = videos.padded_frames(shown, settings.n_frames)
+        self._shown_ids = videos.ids[: settings.sample_captions]
+
+    def on_epoch_end(self, epoch, logs=None):
+        aside = os.path.join(self.log_dir, _ASIDE)
+        if tf.io.gfile.exists(aside):
+            tf.io.gfile.rmtree(aside)
+        writer = tf.summary.create_file_writer(aside)
+        with writer.as_default(step=epoch + 1):
+            self._scalars(logs)
+            self._captions()
+            if self.settings.histogram_every and epoch % self.settings.histogram_every == 0:
+                self._histograms()
+            if epoch == 0 and keras.backend.backend() == "tensorflow":
+                tf.summary.graph(self._forward_graph())
+        writer.close()
+        (written,) = tf.io.gfile.listdir(aside)
+        # TensorBoard reads the event files of a folder in the order of their names.
+        name = os.path.join(self.log_dir, f"events.out.tfevents.{epoch + 1:010d}.epoch.v2")
+        tf.io.gfile.rename(os.path.join(aside, written), name, overwrite=True)
+        tf.io.gfile.rmtree(aside)
+
+    def _scalars(self, logs):
+        for name, value in logs.items():
+            if name in _SPEEDS:
+                tag = f"training/{name}"
+            elif name.startswith("val_"):
+                tag = f"val/{name.removeprefix('val_')}"
+            else:
+                tag = f"train/{name}"
+            tf.summary.scalar(tag, value)
+
+    def _captions(self):
+        rows = ["| video | caption | references |", "|---|---|---|"]
+        for video_id in self._shown_ids:
+            caption = self.validation.captions.get(video_id)
+            if caption is not None:
+                rows.append(f"| {video_id} | **{caption}** | {'<br>'.join(self.validation.references[video_id])} |")
+        if len(rows) > 2:
+            tf.summary.text("captions", "\n".join(rows))
+
+    def _histograms(self):
+        for variable in self.model.trainable_variables:
+            tf.summary.histogram(f"weights/{variable.path}", ops.convert_to_numpy(variable))
+        activations = self.model.encode(self._frames)
+        real = ops.convert_to_numpy(activations["mask"])
+        tf.summary.histogram("activations/v", ops.convert_to_numpy(activations["v"])[real])
+        tf.summary.histogram("activations/mean_v", ops.convert_to_numpy(activations["mean"]))
+        tf.summary.histogram("activations/topic_scores", ops.convert_to_numpy(self.model.topic_scores(self._frames)))
+
+    def _forward_graph(self):
+        batch = {
+            "frames": tf.TensorSpec([None, *self._frames.shape[1:]], tf.float32),
+            "words": tf.TensorSpec([None, None], tf.int32),
+            "video_index": tf.TensorSpec([None], tf.int32),
+            "topics": tf.TensorSpec([None, self.validation.videos.topics.shape[1]], np.float32),
+        }
+        return tf.function(lambda x: self.model(x, training=False)).get_concrete_function(batch).graph

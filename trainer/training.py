@@ -1,0 +1,238 @@
+"""Training a captioner from record files: the one public way in, from plain Python and from the pipeline."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+
+import keras
+
+from trainer import checkpoints as checkpointing
+from trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveProgress, StopOnDivergence
+from trainer.captioner import Captioner, CaptionerConfig
+from trainer.checkpoints import Checkpoints, Progress
+from trainer.data import TrainingBatches
+from trainer.export import load_captioner, weights_path
+from trainer.optimizers import build_optimizer
+from trainer.progress import ProgressLines
+from trainer.settings import TrainingConfig
+from trainer.tensorboard import TensorBoardEpochs
+from trainer.validation import ScoreCaptions, Validation
+from trainer.videos import Videos, read_videos
+from trainer.vocabulary import Vocabulary
+from trainer.warm_start import warm_start
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """What a training gives.
+
+    Attributes:
+        captioner: with the weights of the best epoch.
+        best_epoch: counted from 1.
+        best_score: of that epoch: the monitored figure, or minus the validation loss.
+        finished: why training ended.
+        history: the logged figures of each epoch, the resumed ones included.
+        epochs_run: how many of them ran in this call; 0 when everything was done before.
+        work_dir: holds the checkpoints.
+        log_dir: for `tensorboard --logdir`.
+    """
+
+    captioner: Captioner
+    best_epoch: int
+    best_score: float
+    finished: str
+    history: list[dict[str, float]]
+    epochs_run: int
+    work_dir: str
+    log_dir: str
+
+
+def train(
+    train_files: str | Sequence[str],
+    val_files: str | Sequence[str],
+    *,
+    vocabulary: Vocabulary,
+    model: CaptionerConfig,
+    training: TrainingConfig = TrainingConfig(),
+    work_dir: str | os.PathLike,
+    score_captions: ScoreCaptions | None = None,
+    init_from: str | os.PathLike | None = None,
+    same_topics: bool = False,
+    folder_per_run: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> TrainingResult:
+    """Trains until validation captions stop improving, and returns the best epoch's captioner.
+
+    A call that was killed goes on from its last whole epoch when it is made again; one that was finished returns its
+    result at once. The order of the data, the dropout and the optimiser's state are those of an uninterrupted run.
+
+    Args:
+        train_files, val_files: patterns of gzip TFRecords (see `schemas.records`).
+        vocabulary: of the training captions.
+        model: what the captioner is made of.
+        training: how it is trained.
+        work_dir: holds the checkpoints and the logs of this training.
+        score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
+        init_from: a folder that `trainer.export.export` wrote; what fits is copied before training.
+        same_topics: the topics there are the same ones, so that the topic perceptron is copied too.
+        folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
+            other settings begin anew instead of being an error.
+        say: takes the lines of progress; prints them by default.
+    Raises:
+        CheckpointMismatch: `work_dir` holds another training.
+        DataError: the records cannot be trained on.
+        TrainingDiverged: the loss became NaN.
+        ValueError: settings contradict each other.
+    """
+    say = say or _print
+    if model.vocabulary_size != len(vocabulary):
+        raise ValueError(
+            f"The model is for {model.vocabulary_size} words, but the vocabulary has {len(vocabulary)}, special words "
+            "included. Set vocabulary_size to len(vocabulary)."
+        )
+    train_videos = _read("training", train_files, vocabulary, model, training, say)
+    val_videos = _read("validation", val_files, vocabulary, model, training, say)
+    facts = _facts(train_videos, val_videos, vocabulary, model, training, init_from, same_topics)
+    work_dir = os.fspath(work_dir)
+    if folder_per_run:
+        work_dir = os.path.join(work_dir, checkpointing.fingerprint_of(facts))
+    checkpointing.claim(work_dir, facts)
+    log_dir = os.path.join(work_dir, "logs")
+
+    # Without this, initial weights and the seeds of dropout would differ from run to run.
+    keras.utils.set_random_seed(training.seed)
+    batches = TrainingBatches(
+        train_videos,
+        n_frames=training.n_frames,
+        batch_captions=training.batch_captions,
+        max_captions_per_video=training.max_captions_per_video,
+        bucket_batches=training.bucket_batches,
+        seed=training.seed,
+    )
+    captioner = Captioner(model, name="captioner")
+    optimizer = build_optimizer(training, steps_per_epoch=len(batches))
+    optimizer.build(captioner.trainable_variables)
+    captioner.compile(optimizer=optimizer, jit_compile=training.jit_compile)
+    checkpoints = Checkpoints(work_dir, captioner)
+    progress = checkpoints.restore()
+    if init_from is not None and progress.epochs_done == 0:
+        source, source_vocabulary, _ = load_captioner(init_from)
+        done = warm_start(captioner, vocabulary, source, source_vocabulary, same_topics=same_topics)
+        say(f"Starting from {init_from}: " + ", ".join(f"{name} {what}" for name, what in done.items()))
+
+    start = progress.epochs_done
+    if progress.finished is None:
+        if start:
+            say(f"Going on after epoch {start} of {training.epochs}, from {work_dir}")
+        callbacks = _callbacks(
+            batches, train_videos, val_videos, vocabulary, training, captioner, score_captions, checkpoints, progress,
+            log_dir, say,
+        )  # fmt: skip
+        say(f"Training on {len(train_videos)} videos with {batches.captions_per_epoch} captions; logs in {log_dir}")
+        captioner.fit(batches.dataset(), initial_epoch=start, epochs=training.epochs, verbose=0, callbacks=callbacks)
+    checkpoints.restore_best()
+    say(f"Training is over: {progress.finished}. Best epoch {progress.best_epoch + 1}, {training.monitor} "
+        f"{abs(progress.best_score):.4f}")  # fmt: skip
+    return TrainingResult(
+        captioner=captioner,
+        best_epoch=progress.best_epoch + 1,
+        best_score=progress.best_score,
+        finished=progress.finished,
+        history=progress.history,
+        epochs_run=progress.epochs_done - start,
+        work_dir=work_dir,
+        log_dir=log_dir,
+    )
+
+
+def _callbacks(
+    batches: TrainingBatches,
+    train_videos: Videos,
+    val_videos: Videos,
+    vocabulary: Vocabulary,
+    training: TrainingConfig,
+    captioner: Captioner,
+    score_captions: ScoreCaptions | None,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    log_dir: str,
+    say: Callable[[str], None],
+) -> list[keras.callbacks.Callback]:
+    """In the order in which they run after an epoch: measured, judged, shown, and then saved as done."""
+    speed = FollowEpochs(batches)
+    validation = Validation(
+        val_videos,
+        vocabulary,
+        training,
+        model=captioner,
+        score_captions=score_captions,
+        checkpoints=checkpoints,
+        progress=progress,
+    )
+    plateau = [LowerOnPlateau(training, progress)] if training.schedule == "plateau" else []
+    return [
+        StopOnDivergence(training, train_videos.largest_feature),
+        speed,
+        validation,
+        *plateau,
+        TensorBoardEpochs(log_dir, training, validation),
+        ProgressLines(training, speed, progress, say),
+        SaveProgress(checkpoints, progress, training.epochs),
+    ]
+
+
+def _read(
+    split: str,
+    patterns: str | Sequence[str],
+    vocabulary: Vocabulary,
+    model: CaptionerConfig,
+    training: TrainingConfig,
+    say: Callable[[str], None],
+) -> Videos:
+    videos = read_videos(
+        patterns,
+        vocabulary,
+        feature_dim=model.feature_dim,
+        n_topics=model.n_topics,
+        n_frames=training.n_frames,
+        max_caption_words=training.max_caption_words,
+        cache_gb=training.cache_gb,
+    )
+    if videos.left_out:
+        say(f"Left out {len(videos.left_out)} {split} videos without captions: {', '.join(videos.left_out[:10])}")
+    return videos
+
+
+def _facts(
+    train_videos: Videos,
+    val_videos: Videos,
+    vocabulary: Vocabulary,
+    model: CaptionerConfig,
+    training: TrainingConfig,
+    init_from: str | os.PathLike | None,
+    same_topics: bool,
+) -> dict[str, dict]:
+    """Everything that decides the outcome of a training, so that a checkpoint is resumed by its own training alone."""
+    return {
+        "model": dataclasses.asdict(model),
+        "training": training.fixed(),
+        "data": {
+            "training records": train_videos.digest,
+            "validation records": val_videos.digest,
+            "vocabulary": hashlib.blake2b(vocabulary.to_text().encode(), digest_size=16).hexdigest(),
+        },
+        "start": {
+            "weights": None if init_from is None else _file_digest(weights_path(init_from)),
+            "same topics": same_topics,
+        },
+    }
+
+
+def _file_digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
