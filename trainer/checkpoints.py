@@ -17,6 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.files import write_aside
+
 LAST, BEST = "last.npz", "best.npz"
 _FINGERPRINT = "fingerprint.json"
 
@@ -128,14 +130,6 @@ def claim(folder: str | os.PathLike, facts: Mapping[str, Mapping]) -> None:
             f"{os.fspath(folder)} holds the checkpoints of another training: {'; '.join(_differences(known, facts))}. "
             "Choose another work folder, delete this one to begin anew, or set these back to resume."
         )
-
-
-def write_aside(path: str, content: bytes) -> None:
-    """Writes a file under another name and renames it: a reader sees the old content or the new, never a part."""
-    aside = f"{path}.tmp"
-    with tf.io.gfile.GFile(aside, "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(aside, path, overwrite=True)
 
 
 def _named(group: str, variables: Sequence) -> dict[str, np.ndarray]:

@@ -16,7 +16,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer import decoding
-from trainer.captioner import Captioner, CaptionerConfig
+from trainer.captioner import Captioner
+from trainer.settings import CaptionerConfig
 from trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
 
 FORMAT = 1

@@ -9,13 +9,13 @@ import keras
 
 from trainer import checkpoints as checkpointing
 from trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveProgress, StopOnDivergence
-from trainer.captioner import Captioner, CaptionerConfig
+from trainer.captioner import Captioner
 from trainer.checkpoints import Checkpoints, Progress
 from trainer.data import TrainingBatches
 from trainer.export import load_captioner, weights_path
 from trainer.optimizers import build_optimizer
 from trainer.progress import ProgressLines
-from trainer.settings import TrainingConfig
+from trainer.settings import CaptionerConfig, TrainingConfig
 from trainer.tensorboard import TensorBoardEpochs
 from trainer.validation import ScoreCaptions, Validation
 from trainer.videos import Videos, read_videos

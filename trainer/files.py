@@ -1,0 +1,26 @@
+"""Files on local disks and in object stores alike, wherever TensorFlow can read and write."""
+
+import os
+
+import tensorflow as tf
+
+
+def write_aside(path: str, content: bytes) -> None:
+    """Writes a file under another name and renames it: a reader sees the old content or the new, never a part."""
+    aside = f"{path}.tmp"
+    with tf.io.gfile.GFile(aside, "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(aside, path, overwrite=True)
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copies a folder with all its files; files of equal name are replaced."""
+    for folder, _, files in tf.io.gfile.walk(source):
+        below = os.path.join(target, os.path.relpath(folder, source)) if folder != source else target
+        tf.io.gfile.makedirs(below)
+        for file in files:
+            tf.io.gfile.copy(os.path.join(folder, file), os.path.join(below, file), overwrite=True)
+
+
+def is_remote(path: str) -> bool:
+    return "://" in path
