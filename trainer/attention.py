@@ -1,0 +1,59 @@
+"""Temporal attention: which frames the next word is about."""
+
+import keras
+from keras import ops
+
+
+class TemporalAttention(keras.layers.Layer):
+    """Averages frames, each weighted by its relevance to the decoder state (Dong et al. 2017, eq. 3-4).
+
+    Several decoder states may look at one video (the beams of a search): they are its queries.
+
+    Args:
+        units: width of the comparison, w_a.
+
+    Call arguments:
+        state: (batch, queries, state_dim), the decoder states h.
+        memory: (batch, time, memory_dim), the encoded frames v.
+        mask: (batch, time) bool, False at padding.
+        keys: (batch, time, units), ``project(memory)`` where it has been computed before: it is the same at every step.
+    Returns:
+        context (batch, queries, memory_dim); alpha (batch, queries, time), summing to 1 over the kept frames.
+    """
+
+    def __init__(self, units=256, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_projection = keras.layers.Dense(units, use_bias=False, name="state_projection")  # U_a
+        self.frame_projection = keras.layers.Dense(units, name="frame_projection")  # T_a, b_a
+        self.score = keras.layers.Dense(1, use_bias=False, name="score")  # w_a
+
+    def build(self, state_dim, memory_dim):
+        self.state_projection.build((None, state_dim))
+        self.frame_projection.build((None, memory_dim))
+        self.score.build((None, self.units))
+
+    def project(self, memory):
+        """T_a v_i + b_a, the part of the comparison that no decoder state changes: (batch, time, units)."""
+        return self.frame_projection(memory)
+
+    def call(self, state, memory, mask, keys=None):
+        keys = self.project(memory) if keys is None else keys
+        batch, n_queries, _ = ops.shape(state)
+        comparison = ops.tanh(self.state_projection(state)[:, :, None, :] + keys[:, None, :, :])
+        # As rows of a matrix: TensorFlow 2.16 corrupts its memory on (a, b, c, d) x (d, 1) products (oneDNN).
+        scores = self.score(ops.reshape(comparison, (-1, self.units)))
+        scores = ops.reshape(scores, (batch, n_queries, -1)) + padding_bias(mask)[:, None, :]
+        alpha = ops.softmax(scores, axis=-1)
+        return ops.matmul(alpha, memory), alpha
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units}
+
+
+def padding_bias(mask):
+    """What to add to the scores so that padding gets no weight: (batch, time), 0 at kept frames.
+
+    It is finite, so that a clip without a single frame gets even weights rather than NaN.
+    """
+    return ops.where(mask, 0.0, -1e9)

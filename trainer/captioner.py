@@ -1,0 +1,94 @@
+"""The captioner: the encoder, the decoder and the topics, trained together."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from trainer.decoder import CaptionDecoder
+from trainer.encoder import VideoEncoder
+from trainer.losses import TopicPerceptron, interpretive_loss
+from trainer.settings import CaptionerConfig
+from trainer.vocabulary import PAD
+
+
+class Captioner(keras.Model):
+    """LSTM-I of Dong et al. 2017, and LSTM-B where ``config.interpretive_weight`` is 0.
+
+    It is trained by ``compile(optimizer)`` and ``fit``: the loss is its own, the mean over the batch's pairs of a video
+    and a caption of -log p(caption | video) + lambda * L_I(video).
+
+    Call arguments:
+        x: a dictionary of ``frames`` (videos, time, feature_dim) float, padded with zero rows; ``words``
+            (captions, steps) int, BOS w_1 .. w_k EOS and then PAD, the longest caption first; ``video_index``
+            (captions,) int, the row of ``frames`` that a caption is of; ``topics`` (videos, n_topics), 0 or 1.
+    Returns:
+        A dictionary with a row for each caption: ``log_prob`` (captions,), log p(caption | video); ``n_words``
+        (captions,), the words that it is over, EOS included; ``interpretive_loss`` (captions,), L_I of its video.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config if isinstance(config, CaptionerConfig) else CaptionerConfig(**config)
+        config = self.config
+        self.encoder = VideoEncoder(config.encoder_units, config.skip, name="encoder")
+        self.decoder = CaptionDecoder(
+            config.vocabulary_size,
+            config.decoder_units,
+            config.embedding_units,
+            config.attention_units,
+            config.dropout,
+            name="decoder",
+        )
+        self.topic_perceptron = TopicPerceptron(config.n_topics, config.topic_units, config.dropout, name="topics")
+        self.caption_loss = keras.metrics.Mean(name="caption_loss")
+        self.interpretive_loss = keras.metrics.Mean(name="interpretive_loss")
+        self.word_loss = keras.metrics.Mean(name="word_loss")
+        # TensorFlow's own kernels beat its XLA on processors, start sooner, and take the changing sizes of batches.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
+        self.build()
+
+    def build(self, input_shape=None):
+        """Creates every weight: the configuration holds all sizes, so a new captioner is whole."""
+        if self.built:
+            return
+        self.encoder.build((None, None, self.config.feature_dim))
+        self.decoder.build(self.encoder.memory_dim)
+        self.topic_perceptron.build((None, 2 * self.config.encoder_units))
+
+    def encode(self, frames):
+        """The encoder's named activations, ``v``, ``mask``, ``mean``, ``memory`` and ``memory_mean``: see VideoEncoder."""
+        memory, activations = self.encoder(frames)
+        return {"memory": memory, **activations}
+
+    def topic_scores(self, frames):
+        """f(mean v): (videos, time, feature_dim) to (videos, n_topics)."""
+        return self.topic_perceptron(self.encode(frames)["mean"])
+
+    def call(self, x, training=False):
+        video = self.encode(x["frames"])
+        log_probs = self.decoder(
+            x["words"], video["memory"], video["mask"], video["memory_mean"], x["video_index"], training=training
+        )
+        scores = self.topic_perceptron(video["mean"], training=training)
+        return {
+            "log_prob": ops.sum(log_probs, axis=1),
+            "n_words": ops.sum(ops.cast(ops.not_equal(x["words"][:, 1:], PAD), "float32"), axis=1),
+            "interpretive_loss": ops.take(interpretive_loss(scores, x["topics"]), x["video_index"], axis=0),
+        }
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """-log p + lambda * L_I (section 3.1), the mean over the pairs."""
+        loss = -ops.mean(y_pred["log_prob"])
+        if self.config.interpretive_weight:
+            loss += self.config.interpretive_weight * ops.mean(y_pred["interpretive_loss"])
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        self.caption_loss.update_state(-y_pred["log_prob"])
+        self.interpretive_loss.update_state(y_pred["interpretive_loss"])
+        self.word_loss.update_state(-y_pred["log_prob"] / y_pred["n_words"], sample_weight=y_pred["n_words"])
+        return self.get_metrics_result()
+
+    def get_config(self):
+        return super().get_config() | {"config": dataclasses.asdict(self.config)}

@@ -1,0 +1,111 @@
+"""Writing captions: greedy and beam search for a whole batch, as one graph.
+
+Both score a caption by its whole log-probability, the end-of-sentence word included: a caption that reaches
+``max_words`` must end there, and pays for it. PAD, BOS and UNK are never written.
+"""
+
+import numpy as np
+from keras import ops
+
+from trainer.vocabulary import BOS, EOS, PAD, UNK
+
+_NEVER = float("-inf")
+
+
+def greedy(model, frames, max_words=20):
+    """The likeliest word at every step.
+
+    Args:
+        model: a Captioner.
+        frames: (videos, time, feature_dim), padded with zero rows.
+        max_words: longest caption.
+    Returns:
+        words (videos, max_words) int32, PAD after the last one, no EOS; log_prob (videos,) of the caption with its EOS.
+    """
+    return beam_search(model, frames, beam=1, max_words=max_words)
+
+
+def beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):
+    """Searches for the likeliest caption, keeping ``beam`` unfinished ones in play.
+
+    At each step the ``beam`` best continuations are chosen among all. Those that end leave the beam, and the best one
+    ever finished is kept apart, so that it can neither be pushed out nor hold a place. A video's search is over when
+    nothing unfinished can overtake its best finished caption.
+
+    Args:
+        model: a Captioner.
+        frames: (videos, time, feature_dim), padded with zero rows.
+        beam: unfinished captions in play for each video.
+        max_words: longest caption.
+        length_penalty: ranks finished captions by log_prob / (words + 1) ** length_penalty; 0 by log_prob alone.
+    Returns:
+        words (videos, max_words) int32, PAD after the last one, no EOS; log_prob (videos,) of the caption with its EOS.
+    """
+    decoder = model.decoder
+    video = model.encode(frames)
+    memory, mask = video["memory"], video["mask"]
+    keys = decoder.attention.project(memory)
+    videos = ops.shape(memory)[0]
+    vocabulary_size = decoder.vocabulary_size
+    forbidden, only_the_end = _word_rules(vocabulary_size)
+
+    def rank(log_prob, n_words):
+        return log_prob / ops.cast(n_words + 1, log_prob.dtype) ** length_penalty
+
+    def running(step, state, words, log_prob, best_words, best_log_prob, best_rank):
+        # A log-probability only falls, and is forgiven most at the greatest length: the best that can still come.
+        can_come = rank(ops.max(log_prob, axis=1), ops.convert_to_tensor(max_words))
+        return ops.any(can_come > best_rank)
+
+    def extend(step, state, words, log_prob, best_words, best_log_prob, best_rank):
+        last = ops.where(step == 0, BOS, ops.take(words, ops.maximum(step - 1, 0), axis=2))
+        logits, state, _ = decoder.step(last, state, memory, mask, keys)
+        rules = ops.where(step == max_words, only_the_end, forbidden)
+        candidates = log_prob[:, :, None] + ops.log_softmax(logits, axis=-1) + rules
+        scores, places = ops.top_k(ops.reshape(candidates, (videos, beam * vocabulary_size)), beam)
+        parents, next_words = places // vocabulary_size, places % vocabulary_size
+
+        # The best of those that end here against the best that has ended before.
+        ended = ops.where(next_words == EOS, scores, _NEVER)
+        winner = ops.argmax(ended, axis=1)[:, None]
+        ended_log_prob = ops.take_along_axis(ended, winner, axis=1)
+        ended_rank = rank(ended_log_prob, step)[:, 0]
+        ended_words = _of_beam(words, ops.take_along_axis(parents, winner, axis=1))[:, 0]
+        better = ended_rank > best_rank
+        best_words = ops.where(better[:, None], ended_words, best_words)
+        best_log_prob = ops.where(better, ended_log_prob[:, 0], best_log_prob)
+        best_rank = ops.where(better, ended_rank, best_rank)
+
+        # The rest go on.
+        state = tuple(_of_beam(part, parents) for part in state)
+        here = ops.arange(max_words) == step
+        words = ops.where(here, next_words[:, :, None], _of_beam(words, parents))
+        log_prob = ops.where(next_words == EOS, _NEVER, scores)
+        return step + 1, state, words, log_prob, best_words, best_log_prob, best_rank
+
+    state = tuple(ops.repeat(part[:, None], beam, axis=1) for part in decoder.initial_state(video["memory_mean"]))
+    nothing = ops.zeros((videos, beam, max_words), dtype="int32")
+    # All beams begin alike: but for one they would be the same caption several times.
+    alone = ops.where(ops.arange(beam) == 0, 0.0, _NEVER) + ops.zeros((videos, 1))
+    never = ops.full((videos,), _NEVER)
+    *_, best_words, best_log_prob, _ = ops.while_loop(
+        running,
+        extend,
+        (ops.convert_to_tensor(0), state, nothing, alone, nothing[:, 0], never, never),
+        maximum_iterations=max_words + 1,
+    )
+    return best_words, best_log_prob
+
+
+def _of_beam(values, parents):
+    """The rows of ``values`` (videos, beam, ...) that ``parents`` (videos, n) names, in each video."""
+    return ops.take_along_axis(values, parents[:, :, None], axis=1)
+
+
+def _word_rules(vocabulary_size):
+    """What to add to the log-probabilities: words never written, and the one word allowed at the end."""
+    forbidden = np.zeros(vocabulary_size, "float32")
+    forbidden[[PAD, BOS, UNK]] = _NEVER
+    only_the_end = np.full(vocabulary_size, _NEVER, "float32")
+    only_the_end[EOS] = 0.0
+    return ops.convert_to_tensor(forbidden), ops.convert_to_tensor(only_the_end)
