@@ -18,15 +18,23 @@ others accept or reject (Metropolis-Hastings).
 So both visits are one function, `_visit`, that runs over the rows of the
 word-topic or of the document-topic matrix. A row's counts are made when it is
 visited and forgotten afterwards; no matrix is kept, and all that a visit
-touches out of order is one vector of K counts. Counts are *delayed*: all tokens
-of a visit see the topics as they were before it.
+touches out of order is one vector of K counts. What lies outside the row is
+*delayed*: the proposals speak for the other matrix as it was after the last
+visit, and the K counts are those from before this one, so the order of the rows
+does not matter.
 
 A row proposes by naming the topic of one of its tokens at random, which is a
 draw from its counts, or, as often as the prior says, any topic. The paper
 does so for documents and builds alias tables for words; tokens are ordered here
-so that naming one is as cheap for words. The token itself is left out of the
-counts that decide about it, as in eq. 1; the paper's sampler leaves it in,
-which is the same model with its priors moved.
+so that naming one is as cheap for words.
+
+Two things are closer to the exact sampler than the paper's, at no cost. The
+token itself is left out of the counts that decide about it, as in eq. 1; left
+in, it is the same model with its priors moved (Asuncion et al., UAI 2009). And a
+row's own counts, which are at hand, follow its tokens; were they delayed too,
+all tokens of a word would move together, and words would come out in sharper
+topics than the posterior has them in (the test against collapsed Gibbs sampling
+measures that).
 """
 
 from __future__ import annotations
@@ -102,7 +110,8 @@ class WarpLDA:
         alpha: pseudo-count of each topic in a document.
         beta: pseudo-count of each word in a topic.
         mh_steps: M, the proposals that a token gets in each visit.
-        seed: of the first topics and of all that follow; equal seeds give equal chains.
+        seed: of all that is drawn; equal seeds give equal chains.
+        topics: (tokens,) the topics to begin with, 0..K-1; random ones if None.
     Attributes:
         topics: (tokens,) int32, the topic of each token now, in the corpus' order.
     Raises:
@@ -118,10 +127,11 @@ class WarpLDA:
         beta: float = 0.01,
         mh_steps: int = 2,
         seed: int = 0,
+        topics: np.ndarray | None = None,
     ):
-        for name, value, least in (("n_topics", n_topics, 1), ("mh_steps", mh_steps, 1)):
-            if value < least:
-                raise ValueError(f"{name} is {value}; expected at least {least}.")
+        for name, value in (("n_topics", n_topics), ("mh_steps", mh_steps)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; expected at least 1.")
         for name, value in (("alpha", alpha), ("beta", beta)):
             if not value > 0:
                 raise ValueError(f"{name} is {value}; expected a pseudo-count above 0, such as 0.1.")
@@ -134,14 +144,12 @@ class WarpLDA:
             np.argsort(tokens, kind="stable"), np.bincount(tokens, minlength=len(corpus.words)), beta
         )
         self._documents = Rows.of(np.arange(tokens.size), np.diff(corpus.offsets), alpha)
-        self.topics = np.empty(tokens.size, np.int32)
-        self._proposals = np.empty((tokens.size, mh_steps), np.int32)
-        _begin(self.topics, n_topics, seed)
+        if topics is None:
+            topics = np.random.default_rng(seed).integers(n_topics, size=tokens.size)
+        self.topics = np.array(topics, np.int32)
         self._counts = np.bincount(self.topics, minlength=n_topics).astype(np.int64)
-        _propose_in_all_rows(
-            self._documents.members, self._documents.offsets, self.topics, self._proposals, alpha, n_topics,
-            seed, self._visits,
-        )
+        self._proposals = np.empty((tokens.size, mh_steps), np.int32)
+        self._propose(self._documents)
 
     def iterate(self) -> float:
         """Visits every word, then every document; returns log p(words, topics) a token, as it was in between."""
@@ -185,6 +193,11 @@ class WarpLDA:
         total += np.sum(gammaln(all_words) - gammaln(all_words + self._counts))
         return float(total / self.topics.size)
 
+    def _propose(self, rows: Rows) -> None:
+        _propose_in_all_rows(
+            rows.members, rows.offsets, self.topics, self._proposals, rows.prior, self.n_topics, self._seed, self._visits
+        )
+
     def _visit(self, rows: Rows) -> None:
         self._visits += 1
         _visit(
@@ -198,16 +211,8 @@ class WarpLDA:
 
 
 @compiled
-def _begin(topics, n_topics, seed):
-    state = np.empty(1, np.uint64)
-    begin_stream(state, seed, -1, 0)
-    for token in range(topics.size):
-        topics[token] = below(state, n_topics)
-
-
-@compiled
 def _visit(members, offsets, topics, proposals, counts, prior, all_words, seed, visit):
-    """Accepts or rejects every token's proposals by its row's counts, then lets the row make new ones."""
+    """Lets every token accept or reject its proposals by its row's counts, and the row make new ones."""
     in_row = np.zeros(counts.size, np.int64)
     new_counts = np.zeros(counts.size, np.int64)
     state = np.empty(1, np.uint64)
@@ -218,28 +223,28 @@ def _visit(members, offsets, topics, proposals, counts, prior, all_words, seed, 
             in_row[topics[members[i]]] += 1
         for i in range(begin, end):
             token = members[i]
-            # The first proposal's place keeps the outcome until all tokens of the row have seen the same counts.
-            proposals[token, 0] = _accept(topics[token], proposals[token], in_row, counts, prior, all_words, state)
-        for i in range(begin, end):
-            in_row[topics[members[i]]] = 0
-        for i in range(begin, end):
-            token = members[i]
-            topics[token] = proposals[token, 0]
+            in_row[topics[token]] -= 1
+            topics[token] = _accept(topics[token], proposals[token], in_row, counts, prior, all_words, state)
+            in_row[topics[token]] += 1
             new_counts[topics[token]] += 1
+        for i in range(begin, end):
+            in_row[topics[members[i]]] = 0  # as cheap as the row is short; clearing all K would not be
         _propose(members, begin, end, topics, proposals, prior, counts.size, state)
     counts[:] = new_counts
 
 
 @compiled
 def _accept(before, proposed, in_row, counts, prior, all_words, state):
-    """Runs a token's Metropolis-Hastings chain over its proposals; ``before`` is not counted in its own favour."""
+    """Runs a token's Metropolis-Hastings chain over its proposals.
+
+    ``in_row`` leaves the token out already; ``counts``, from before the visit, holds it under ``before``.
+    """
     now = before
     for new in proposed:
         if new == now:
             continue
-        own_now, own_new = now == before, new == before
-        gain = (in_row[new] - own_new + prior) * (counts[now] - own_now + all_words)
-        loss = (in_row[now] - own_now + prior) * (counts[new] - own_new + all_words)
+        gain = (in_row[new] + prior) * (counts[now] - (now == before) + all_words)
+        loss = (in_row[now] + prior) * (counts[new] - (new == before) + all_words)
         if uniform(state) * loss < gain:
             now = new
     return now

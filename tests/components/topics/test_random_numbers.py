@@ -1,0 +1,59 @@
+"""The generator against its published outputs, and what happens where compiled code cannot be kept."""
+
+import numba
+import numpy as np
+import pytest
+
+from components.topics import random_numbers
+from components.topics.random_numbers import begin_stream, below, compiled, seed_of, uniform
+
+
+def test_outputs_are_those_of_splitmix64():
+    state = np.array([1234567], np.uint64)
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423]  # of Vigna's splitmix64.c
+    assert [int(random_numbers._next(state)) for _ in published] == published
+
+
+def test_draws_are_uniform():
+    state = np.array([1], np.uint64)
+    draws = np.array([below(state, 7) for _ in range(14_000)])
+    assert draws.min() == 0 and draws.max() == 6
+    expected = len(draws) / 7
+    assert np.sum((np.bincount(draws) - expected) ** 2 / expected) < 22.5  # chi-square, 6 degrees, p = 0.001
+    reals = np.array([uniform(state) for _ in range(10_000)])
+    assert reals.min() >= 0 and reals.max() < 1 and abs(reals.mean() - 0.5) < 0.01
+
+
+def test_streams_differ_by_seed_visit_and_row():
+    first = set()
+    for seed in range(4):
+        for visit in range(4):
+            for row in range(4):
+                state = np.empty(1, np.uint64)
+                begin_stream(state, seed, visit, row)
+                first.add(uniform(state))
+    assert len(first) == 4**3
+
+
+def test_a_names_seed_depends_on_name_and_seed_alone():
+    assert seed_of("video1", 0) == seed_of("video1", 0)
+    assert len({seed_of("video1", 0), seed_of("video2", 0), seed_of("video1", 1)}) == 3
+
+
+def test_loops_compile_where_no_folder_can_keep_them(monkeypatch):
+    caching = pytest.importorskip("numba.core.caching")
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert compiled(_double)(21) == 42
+
+
+def test_other_failures_of_the_compiler_are_not_hidden(monkeypatch):
+    def broken(**options):
+        raise RuntimeError("LLVM is missing")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="LLVM is missing"):
+        compiled(_double)
+
+
+def _double(x):
+    return 2 * x
