@@ -3,11 +3,13 @@
 FFmpeg is native code that reads untrusted bytes: among a million clips one may crash it or never end. Here that costs
 one clip and a new process (about half a second). It also lets clips decode while the network computes.
 
-The child answers one request at a time over its pipes: a line of JSON (path, n, start, end, limits), answered by a line
-of JSON, either {"error": why, "lasting": bool} or {"shapes": [[height, width, 3], ...]} followed by the frames' bytes.
+The child says when it is ready and then answers one request at a time over its pipes: a line of JSON (path, n, start,
+end, limits) by a line of JSON, either {"error": why, "lasting": bool} or {"shapes": [[height, width, 3], ...]} followed
+by the frames' bytes.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import importlib
 import itertools
@@ -27,6 +29,7 @@ from schemas.features import N_FRAMES
 
 READER = "components.videos.reader:sample_frames"
 TIMEOUT_SECONDS = 1800.0
+_READY = b"ready\n"
 
 
 class DecoderFailed(UnreadableVideo):
@@ -69,10 +72,16 @@ class DecoderProcess:
         Raises:
             UnreadableVideo: the clip cannot be used.
             DecoderFailed: it could not be decoded this time.
+            RuntimeError: no decoder starts at all.
         """
         child = self._started()
         hung = threading.Event()
-        watch = threading.Timer(self._timeout, lambda: (hung.set(), child.kill()))
+
+        def give_up():
+            hung.set()
+            child.kill()
+
+        watch = threading.Timer(self._timeout, give_up)
         watch.start()
         try:
             request = dataclasses.asdict(clip) | {"n": self._n_frames, "limits": dataclasses.asdict(self._limits)}
@@ -103,7 +112,8 @@ class DecoderProcess:
         """Ends the child, if there is one."""
         if self._child is not None:
             child, self._child = self._child, None
-            child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # of a request that it did not live to read
+                child.stdin.close()
             child.stdout.close()
             child.kill()
             child.wait()
@@ -118,6 +128,13 @@ class DecoderProcess:
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             )
+            if self._child.stdout.readline() != _READY:
+                child = self._child
+                self.close()
+                raise RuntimeError(
+                    f"The process that decodes clips does not start ({_how_it_ended(child)}): see its own message "
+                    "above. Is the project installed in this Python, with its requirements?"
+                )
         return self._child
 
 
@@ -181,6 +198,8 @@ def _serve(reader: str) -> None:
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever native code prints must not end up among the frames
+    answers.write(_READY)
+    answers.flush()
     for line in requests:
         request = json.loads(line)
         frames: list[np.ndarray] = []

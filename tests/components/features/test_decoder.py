@@ -42,6 +42,12 @@ def test_a_crash_costs_one_clip_and_says_so(decoder):
     assert before[0].max() == 1 and after[2].min() == 3  # whatever the child prints is not taken for pixels
 
 
+def test_a_decoder_that_cannot_start_stops_the_job_and_blames_no_clip():
+    with pytest.raises(RuntimeError, match="does not start(.|\n)*exit status 1") as caught:
+        DecoderProcess(reader="components.no_such_module:sample_frames").sample(Clip("fine-1"))
+    assert not isinstance(caught.value, UnreadableVideo)
+
+
 def test_a_hanging_clip_is_given_up(decoder):
     decoder.sample(Clip("fine-1"))
     decoder._timeout = 0.5
