@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_frames
+from pipeline.configs import SettingError, cache_folder
 from serving.captioning import Caption, Captioning
 from serving.frames import encode_frames
 
@@ -33,13 +37,31 @@ def caption_files(
             yield video, captioner.caption_videos([encode_frames(frames)])[0], None
 
 
-def _captioner(model: str, server: str | None, beam: int | None) -> Captioning:
+@contextlib.contextmanager
+def _captioner(model: str, server: str | None, beam: int | None) -> Iterator[Captioning]:
     if server:
         if beam:
-            raise ValueError("--beam goes with --model: a server's beam is fixed when its model is exported.")
+            raise SettingError("--beam goes with --model: a server's beam was fixed when its model was exported.")
         from serving.client import CaptionClient
 
-        return CaptionClient(server)
+        with CaptionClient(server) as client:
+            yield client
+        return
     from serving.captioner import LocalCaptioner
 
-    return LocalCaptioner(model, beam=beam) if beam else LocalCaptioner(model)
+    with contextlib.ExitStack() as stack:
+        if beam:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="topiclens-"))
+            model = _with_beam(model, os.path.join(folder, "model"), beam)
+        yield stack.enter_context(LocalCaptioner(model))
+
+
+def _with_beam(model: str, directory: str, beam: int) -> str:
+    from components.features.backbones import registry
+    from serving.beams import export_with_beam
+    from serving.saved_model import resolve_version
+    from trainer.export import load_captioner
+
+    features = load_captioner(resolve_version(model))[2]["features"]
+    backbone = registry.load(features["backbone"], features.get("weights"), cache_folder())
+    return str(export_with_beam(model, directory, beam=beam, backbone=backbone))

@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", metavar="DIR", help="another exported model than the run's own")
     evaluate.add_argument("--split", default="val", choices=("train", "val", "test"))
 
+    settings = _command(commands, "settings", _settings, "show every setting of a preset, and what it means",
+                        "topiclens settings --preset paper")  # fmt: skip
+    settings.add_argument("--preset", default="sample", help="default: %(default)s; 'defaults' shows the defaults")
+    settings.add_argument("--markdown", action="store_true", help="as the README's table")
+
     serve = _command(commands, "serve", _serve, "serve the pushed versions with the stand-in for TensorFlow Serving",
                      "topiclens serve --root runs/sample --grpc-port 8500 --rest-port 8501")  # fmt: skip
     serve.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
@@ -164,6 +169,15 @@ def _evaluate(options) -> int:
     from pipeline import lineage, report
 
     report.evaluate(lineage.newest(options.root), options.model, options.split)
+    return 0
+
+
+def _settings(options) -> int:
+    from pipeline import configs
+
+    chosen = configs.Settings() if options.preset == "defaults" else configs.preset(options.preset)
+    for name, value, meaning in configs.described(chosen):
+        print(f"| `{name}` | `{value}` | {meaning} |" if options.markdown else f"{name} = {value}\n    {meaning}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Every setting of the pipeline, once, with presets; and the only reader of the environment.
 
-A setting is named ``section.name`` everywhere: here, in ``--set``, in the
+A setting is named `section.name` everywhere: here, in `--set`, in the
 README. Settings of the model and of training are documented where they are
 defined (:mod:`trainer.settings`).
 """
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
+import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.features import N_FRAMES
 from trainer.settings import CaptionerConfig, TrainingConfig
@@ -47,7 +50,7 @@ class DataSettings:
     """How a dataset folder becomes rows.
 
     Args:
-        layout: ``manifest``, ``msvd``, ``msrvtt`` or ``flickr8k``; None looks for itself.
+        layout: `manifest`, `msvd`, `msrvtt` or `flickr8k`; None looks for itself.
         captions_only: whether captions whose clip is missing still help the topics.
         max_rejected_fraction: the share of videos that may be set aside, at ingest and again at the features.
     """
@@ -62,7 +65,7 @@ class FeatureSettings:
     """How frames become features.
 
     Args:
-        backbone: ``efficientnet_lite0``, ``googlenet``, ``inception_v1`` or ``inception_v3``; ``none`` where the
+        backbone: `efficientnet_lite0`, `googlenet`, `inception_v1` or `inception_v3`; `none` where the
             dataset brings its features, and then the model serves features alone.
         weights: the backbone's weights: a file, a folder or a URL; see the README's table of backbones.
         feature_dim: width of a feature where the dataset brings them; None finds it out.
@@ -175,7 +178,8 @@ def _choices_of(config: type, followed: Iterable[str]) -> type:
         for field in dataclasses.fields(config)
         if field.name not in followed
     ]
-    return dataclasses.make_dataclass(config.__name__.replace("Config", "Settings"), kept, frozen=True)
+    name = config.__name__.replace("Config", "Settings")
+    return dataclasses.make_dataclass(name, kept, frozen=True, namespace={"__doc__": config.__doc__})
 
 
 CaptionerSettings = _choices_of(CaptionerConfig, ("vocabulary_size", "feature_dim", "n_topics"))
@@ -201,7 +205,7 @@ class Settings:
         """These settings with some of them changed.
 
         Args:
-            changes: ``section.name=value`` each; a value is a Python or JSON literal, or else text.
+            changes: `section.name=value` each; a value is a Python or JSON literal, or else text.
         Raises:
             SettingError: there is no such setting, or it cannot have that value.
         """
@@ -260,7 +264,7 @@ class Settings:
         """The settings that one step of the DAG reads, as JSON: the form that survives every orchestrator.
 
         Args:
-            step: ``ingest``, ``feature_extraction``, ``topic_modelling``, ``examples_check``, ``trainer`` or ``judge``.
+            step: `ingest`, `feature_extraction`, `topic_modelling`, `examples_check`, `trainer` or `judge`.
             more: places and the like, added as they are.
         """
         limits = dataclasses.asdict(self.limits)
@@ -324,9 +328,28 @@ def _fitting(name: str, current, value):
     return value
 
 
-def shown(value) -> str:
-    """A setting's value as the README and the command line write it."""
-    return json.dumps(value, default=dict)
+def described(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Every setting in words: its name, its value as `--set` takes it, and what its class's docstring says of it."""
+    for section in dataclasses.fields(settings):
+        values = getattr(settings, section.name)
+        meanings = _meanings(type(values))
+        for field in dataclasses.fields(values):
+            value = json.dumps(getattr(values, field.name), default=dict)
+            yield f"{section.name}.{field.name}", value, meanings[field.name]
+
+
+def _meanings(section: type) -> dict[str, str]:
+    """What the `Args` of a settings class say of each field."""
+    meanings, names = {}, []
+    lines = inspect.cleandoc(section.__doc__).partition("Args:\n")[2].splitlines()
+    for line in itertools.takewhile(lambda line: line.startswith(" ") or not line, lines):
+        entry = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
+        if entry:
+            names = entry[1].split(", ")
+            meanings.update(dict.fromkeys(names, entry[2]))
+        else:
+            meanings.update({name: f"{meanings[name]} {line.strip()}".strip() for name in names})
+    return meanings
 
 
 def preset(name: str) -> Settings:
@@ -341,7 +364,7 @@ def preset(name: str) -> Settings:
 
 
 def cache_folder() -> str:
-    """Where downloads are kept: ``TOPICLENS_CACHE``, or ``.cache/downloads`` in the current folder."""
+    """Where downloads are kept: `TOPICLENS_CACHE`, or `.cache/downloads` in the current folder."""
     return os.environ.get("TOPICLENS_CACHE", os.path.join(".cache", "downloads"))
 
 
