@@ -1,0 +1,75 @@
+"""A real export, tiny and untrained, through the captioner, the stand-in and another beam."""
+
+import keras
+import numpy as np
+import pytest
+
+from serving.beams import export_with_beam
+from serving.captioner import LocalCaptioner
+from serving.client import CaptionClient
+from trainer.captioner import Captioner, CaptionerConfig
+from trainer.decoding import beam_search
+from trainer.export import export
+from trainer.vocabulary import Vocabulary
+
+DIM = 6
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """(base folder, the Keras captioner, its vocabulary) of an export with beam 4."""
+    base = tmp_path_factory.mktemp("exported")
+    vocabulary = Vocabulary(["a", "dog", "cat", "runs", "sits"])
+    keras.utils.set_random_seed(3)
+    captioner = Captioner(
+        CaptionerConfig(
+            vocabulary_size=len(vocabulary),
+            feature_dim=DIM,
+            n_topics=3,
+            encoder_units=5,
+            attention_units=5,
+            decoder_units=7,
+            embedding_units=4,
+            topic_units=4,
+        )
+    )
+    features = {"backbone": None, "n_frames": 8, "dim": DIM}
+    export(captioner, vocabulary, base / "1", features=features, beam=4, max_words=6)
+    return base, captioner, vocabulary
+
+
+def clips():
+    random = np.random.default_rng(0)
+    return [random.normal(size=(length, DIM)).astype(np.float32) for length in (8, 3, 5)]
+
+
+def padded():
+    batch = np.zeros((3, 8, DIM), np.float32)
+    for row, clip in zip(batch, clips()):
+        row[: len(clip)] = clip
+    return batch
+
+
+def test_an_export_captions_in_process_and_served_as_the_model_does(exported, start):
+    base, model, vocabulary = exported
+    words, log_probs = beam_search(model, padded(), beam=4, max_words=6)
+    expected = [vocabulary.decode(row) for row in np.asarray(words)]
+    server = start(base)
+    with (
+        LocalCaptioner(base) as local,
+        CaptionClient(server.grpc_address) as grpc,
+        CaptionClient(server.rest_address) as rest,
+    ):
+        for captioner in (local, grpc, rest):
+            captions = captioner.caption_features(clips())
+            assert [caption.text for caption in captions] == expected
+            np.testing.assert_allclose([c.log_prob for c in captions], np.asarray(log_probs), rtol=1e-4)
+
+
+def test_another_beam_is_exported_from_the_export(exported, tmp_path):
+    base, model, vocabulary = exported
+    words, log_probs = beam_search(model, padded(), beam=1, max_words=6)
+    with LocalCaptioner(export_with_beam(base, tmp_path / "greedy", beam=1)) as greedy:
+        captions = greedy.caption_features(clips())
+    assert [caption.text for caption in captions] == [vocabulary.decode(row) for row in np.asarray(words)]
+    np.testing.assert_allclose([c.log_prob for c in captions], np.asarray(log_probs), rtol=1e-4)
