@@ -12,31 +12,19 @@ import os
 import tempfile
 from collections.abc import Iterator
 
+import tensorflow as tf
 
-def is_remote(uri: str) -> bool:
-    """Whether a URI names an object store and not a folder of this machine."""
-    return "://" in uri and not uri.startswith("file://")
-
-
-def _copy_tree(source: str, destination: str) -> None:
-    import tensorflow as tf
-
-    gfile = tf.io.gfile
-    for folder, _, names in gfile.walk(source):
-        target = os.path.join(destination, os.path.relpath(folder, source)) if folder != source else destination
-        gfile.makedirs(target)
-        for name in names:
-            gfile.copy(os.path.join(folder, name), os.path.join(target, name), overwrite=True)
+from trainer.files import copy_tree, is_remote, write_aside
 
 
 @contextlib.contextmanager
 def readable(uri: str) -> Iterator[str]:
     """The folder at ``uri`` as a local path; a copy, gone afterwards, where it is remote."""
     if not is_remote(uri):
-        yield uri.removeprefix("file://")
+        yield uri
         return
     with tempfile.TemporaryDirectory(prefix="topiclens-") as folder:
-        _copy_tree(uri.rstrip("/"), folder)
+        copy_tree(uri.rstrip("/"), folder)
         yield folder
 
 
@@ -44,29 +32,21 @@ def readable(uri: str) -> Iterator[str]:
 def writable(uri: str) -> Iterator[str]:
     """A local folder whose content is at ``uri`` once the block ends without an error."""
     if not is_remote(uri):
-        folder = uri.removeprefix("file://")
-        os.makedirs(folder, exist_ok=True)
-        yield folder
+        os.makedirs(uri, exist_ok=True)
+        yield uri
         return
     with tempfile.TemporaryDirectory(prefix="topiclens-") as folder:
         yield folder
-        _copy_tree(folder, uri.rstrip("/"))
+        copy_tree(folder, uri.rstrip("/"))
 
 
 def write_text(path: str, text: str) -> None:
     """Writes a small file aside and renames it; local or on an object store, from any worker."""
-    import tensorflow as tf
-
-    partial = f"{path}.partial-{os.getpid()}"
     tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(partial, "w") as file:
-        file.write(text)
-    tf.io.gfile.rename(partial, path, overwrite=True)
+    write_aside(path, text.encode())
 
 
 def read_text(path: str) -> str:
     """A small file's text; local or on an object store."""
-    import tensorflow as tf
-
     with tf.io.gfile.GFile(path) as file:
         return file.read()

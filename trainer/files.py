@@ -7,7 +7,7 @@ import tensorflow as tf
 
 def write_aside(path: str, content: bytes) -> None:
     """Writes a file under another name and renames it: a reader sees the old content or the new, never a part."""
-    aside = f"{path}.tmp"
+    aside = f"{path}.partial-{os.getpid()}"  # several workers may write the same file
     with tf.io.gfile.GFile(aside, "wb") as file:
         file.write(content)
     tf.io.gfile.rename(aside, path, overwrite=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import tempfile
@@ -90,9 +89,9 @@ def _read_vocabulary(path: str) -> Vocabulary:
 
 
 def _scorer():
-    from components.captions.judge import FAST_METRICS, score
+    from components.captions.judge import EpochScores
 
-    return functools.partial(score, metrics=FAST_METRICS)
+    return EpochScores()
 
 
 def _backbone(features: dict, cache_dir: str | None):

@@ -11,7 +11,7 @@ REMOTE = "ram://topiclens-test"
 def test_a_local_folder_is_used_in_place(tmp_path):
     with staging.writable(str(tmp_path / "out")) as folder:
         assert folder == str(tmp_path / "out")
-    with staging.readable(f"file://{folder}") as again:
+    with staging.readable(folder) as again:
         assert again == folder
 
 
