@@ -9,7 +9,7 @@ CACHE  := .cache
 RUNS   := runs
 DATA   ?= ../shared/data
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED = 1
 
 .PHONY: run test check-data lock clean

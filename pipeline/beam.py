@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-# Named in full: Beam's short name DirectRunner tries to download another runner in its newer releases.
-LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",)
+LOCAL_BEAM = (
+    # Named in full: Beam's short name DirectRunner tries to download another runner in its newer releases.
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    # No container is started; but where none is named, TFX packs itself for remote workers, anew in every step.
+    "--sdk_container_image=unused",
+)
 
 
 def beam_arguments(workers: int) -> list[str]:

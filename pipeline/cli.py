@@ -14,7 +14,7 @@ DEFAULT_ROOT = "runs/sample"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns the exit status: 0 done, 1 a fault that the message explains, 2 wrong usage."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=UserWarning, message="pkg_resources is deprecated")
     options = _parser().parse_args(arguments)

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 
@@ -90,7 +91,7 @@ def _alone(root: str) -> Iterator[None]:
 
 
 class _Announcer(logging.Handler):
-    """Says which step begins, out of all that TFX logs."""
+    """Says which step begins, out of all that TFX logs, and what the steps themselves have to say."""
 
     def __init__(self):
         super().__init__()
@@ -98,25 +99,30 @@ class _Announcer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if message.startswith("Component ") and message.endswith(" is running."):
-            print(f"[{time.monotonic() - self._began:5.0f} s] {message.split()[1]}", flush=True)
-        elif record.name.startswith(("components", "trainer")) or message.startswith("ingest:"):
+        if record.name != "absl":
             print(f"          {message}", flush=True)
+        elif message.startswith("Component ") and message.endswith(" is running."):
+            print(f"[{time.monotonic() - self._began:5.0f} s] {message.split()[1]}", flush=True)
+        elif record.levelno >= logging.ERROR:
+            print(message, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def _announced() -> Iterator[None]:
-    """Prints one line a step in place of TFX's own log; warnings and errors still come through."""
+    """Prints one line a step, and the steps' own, in place of TFX's log."""
     announcer = _Announcer()
-    absl_logger = absl_logging.get_absl_logger()
-    verbosity = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.INFO)
-    absl_handler = absl_logging.get_absl_handler()
-    absl_handler.setLevel(logging.ERROR)
-    absl_logger.addHandler(announcer)
+    loggers = [logging.getLogger(name) for name in ("absl", "components", "trainer")]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(announcer)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    absl_logging.get_absl_handler().setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        absl_logger.removeHandler(announcer)
-        absl_handler.setLevel(logging.NOTSET)
-        absl_logging.set_verbosity(verbosity)
+        absl_logging.get_absl_handler().setLevel(logging.NOTSET)
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.removeHandler(announcer)
+            logger.setLevel(level)
+            logger.propagate = propagate

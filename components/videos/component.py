@@ -15,6 +15,7 @@ from components.videos.importers import manifest_of
 from components.videos.transform import IngestVideos
 
 _dsl = tfx.dsl.components
+_log = logging.getLogger(__name__)
 
 
 @_dsl.component(use_beam=True)
@@ -41,5 +42,5 @@ def VideoIngest(
             _ = p | IngestVideos(str(manifest), data, folder, feature_dim=feature_dim, limits=limits)
         with open(os.path.join(folder, ingest.SUMMARY), encoding="utf-8") as file:
             summary = json.load(file)
-    logging.info("ingest: %s", ingest.describe(summary))
+    _log.info("ingest: %s", ingest.describe(summary))
     ingest.demand_enough(summary, max_rejected_fraction)
