@@ -3,9 +3,12 @@
 A batch holds all captions of a few videos, so that the encoder runs once a video (see `trainer.captioner`):
 
     frames       (V, T, F) float32   frame features, all-zero rows where a clip is shorter than T
-    words        (N, L) int32        BOS w1 .. wk EOS, then PAD; the longest caption first; L a multiple of 4
+    words        (N, L) int32        BOS w1 .. wk EOS, then PAD; the longest caption first
     video_index  (N,) int32          the row of `frames` that a caption describes
     topics       (V, K) float32      the video's topics, 0 or 1
+
+V and N vary; T and L do not, because the decoder is unrolled over L (see `trainer.recurrence`): L holds the longest
+caption of the split, rounded up to a multiple of 4. A step that no caption of a batch reaches costs next to nothing.
 """
 
 import math
@@ -32,7 +35,8 @@ class TrainingBatches:
         max_captions_per_video: draws this many captions of each video anew for every epoch; None takes all.
         shuffle: False keeps the videos in the order of their ids (for validation).
         bucket_batches: videos are sorted by their longest caption within runs of this many batches, and the batches of
-            a run shuffled again: less padding, and the order stays random beyond a run. 1 turns it off.
+            a run shuffled again: captions of a batch then end at about the same step, which keeps its products large.
+            The order stays random beyond a run. 1 turns it off.
         seed: of the shuffling.
     """
 
@@ -55,6 +59,8 @@ class TrainingBatches:
         self.seed = seed
         self.epoch = 0
         self.captions_per_epoch = sum(min(len(c), max_captions_per_video or len(c)) for c in videos.captions)
+        longest = max(len(words) for captions in videos.captions for words in captions)
+        self.length = math.ceil(longest / LENGTH_MULTIPLE) * LENGTH_MULTIPLE
         self.videos_per_batch = max(1, round(batch_captions * len(videos) / self.captions_per_epoch))
         self.wait_seconds = 0.0
 
@@ -69,19 +75,22 @@ class TrainingBatches:
         for positions in self._order(chosen, rng):
             yield self._batch(positions, chosen)
 
+    @property
+    def element_spec(self) -> dict[str, tf.TensorSpec]:
+        return {
+            "frames": tf.TensorSpec([None, self.n_frames, self.videos.frames[0].shape[1]], tf.float32),
+            "words": tf.TensorSpec([None, self.length], tf.int32),
+            "video_index": tf.TensorSpec([None], tf.int32),
+            "topics": tf.TensorSpec([None, self.videos.topics.shape[1]], tf.float32),
+        }
+
     def dataset(self) -> tf.data.Dataset:
         """The batches of epoch `self.epoch`, assembled ahead of the consumer.
 
         Set `self.epoch` before each pass. The seconds a consumer had to wait for batches add up in
         `self.wait_seconds`.
         """
-        shapes = {
-            "frames": tf.TensorSpec([None, self.n_frames, self.videos.frames[0].shape[1]], tf.float32),
-            "words": tf.TensorSpec([None, None], tf.int32),
-            "video_index": tf.TensorSpec([None], tf.int32),
-            "topics": tf.TensorSpec([None, self.videos.topics.shape[1]], tf.float32),
-        }
-        batches = tf.data.Dataset.from_generator(lambda: self.batches(self.epoch), output_signature=shapes)
+        batches = tf.data.Dataset.from_generator(lambda: self.batches(self.epoch), output_signature=self.element_spec)
         # Zip asks its datasets one after the other: the moment of asking, then the batch. What lies between is waiting.
         asked = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
         timed = tf.data.Dataset.zip(asked, batches.prefetch(_PREFETCHED_BATCHES)).map(self._clock)
@@ -117,8 +126,7 @@ class TrainingBatches:
     def _batch(self, positions: Sequence[int], chosen: list[list[np.ndarray]]) -> dict[str, np.ndarray]:
         pairs = [(words, row) for row, i in enumerate(positions) for words in chosen[i]]
         pairs.sort(key=lambda pair: -len(pair[0]))
-        length = -(-len(pairs[0][0]) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
-        words = np.full((len(pairs), length), PAD, np.int32)
+        words = np.full((len(pairs), self.length), PAD, np.int32)
         for row, (caption, _) in zip(words, pairs):
             row[: len(caption)] = caption
         return {

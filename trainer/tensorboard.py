@@ -7,7 +7,6 @@ over; an epoch that is repeated after a kill replaces its own file.
 import os
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -27,14 +26,16 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     Args:
         log_dir: a folder of its own.
+        batch_spec: the TensorSpecs of a training batch, for the graph.
         validation: has the latest captions and the videos.
     """
 
-    def __init__(self, log_dir: str | os.PathLike, settings: TrainingConfig, validation: Validation):
+    def __init__(self, log_dir: str | os.PathLike, settings: TrainingConfig, batch_spec: dict, validation: Validation):
         super().__init__()
         self.log_dir = os.fspath(log_dir)
         self.settings = settings
         self.validation = validation
+        self._batch_spec = batch_spec
         videos = validation.videos
         shown = range(min(_ACTIVATION_VIDEOS, len(videos)))
         self._frames = videos.padded_frames(shown, settings.n_frames)
@@ -88,10 +89,4 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         tf.summary.histogram("activations/topic_scores", ops.convert_to_numpy(self.model.topic_scores(self._frames)))
 
     def _forward_graph(self):
-        batch = {
-            "frames": tf.TensorSpec([None, *self._frames.shape[1:]], tf.float32),
-            "words": tf.TensorSpec([None, None], tf.int32),
-            "video_index": tf.TensorSpec([None], tf.int32),
-            "topics": tf.TensorSpec([None, self.validation.videos.topics.shape[1]], np.float32),
-        }
-        return tf.function(lambda x: self.model(x, training=False)).get_concrete_function(batch).graph
+        return tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self._batch_spec).graph

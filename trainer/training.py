@@ -176,7 +176,7 @@ def _callbacks(
         speed,
         validation,
         *plateau,
-        TensorBoardEpochs(log_dir, training, validation),
+        TensorBoardEpochs(log_dir, training, batches.element_spec, validation),
         ProgressLines(training, speed, progress, say),
         SaveProgress(checkpoints, progress, training.epochs),
     ]
