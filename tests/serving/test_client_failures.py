@@ -35,7 +35,7 @@ def test_waiting_for_a_server_that_never_comes_ends_in_time(scheme, free_port):
     before = time.monotonic()
     with pytest.raises(ServerUnavailable, match="after 1 s"):
         client.wait_until_ready(timeout=1.0)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 10
 
 
 def test_a_request_is_tried_again_until_the_server_is_there(base, start, free_port):
@@ -54,7 +54,7 @@ def test_retries_stop_at_the_deadline(free_port):
     before = time.monotonic()
     with pytest.raises(ServerUnavailable):
         client.caption_features([CLIP])
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 10
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
