@@ -5,7 +5,9 @@
     assets.extra/captioner.weights.h5   the weights by layer
 """
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -75,7 +77,8 @@ def export(
         extract = _extraction(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
         archive.add_endpoint("caption_frames", lambda frames_jpeg: answer(extract(frames_jpeg)), [jpegs])
-    archive.write_out(aside, verbose=False)
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
+        archive.write_out(aside, verbose=False)
     assert_core_ops(aside)
 
     os.makedirs(os.path.join(aside, EXTRA))
@@ -190,7 +193,16 @@ def _extraction(backbone):
 
     def of_video(jpegs):
         real = tf.where(tf.strings.length(jpegs) > 0)
-        pictures = tf.map_fn(prepare, tf.gather_nd(jpegs, real), tf.TensorSpec([size, size, 3], tf.uint8))
-        return tf.scatter_nd(real, backbone.features(pictures), [tf.size(jpegs, tf.int64), dim])
+        shape = [tf.size(jpegs, tf.int64), dim]
 
-    return lambda frames_jpeg: tf.map_fn(of_video, frames_jpeg, tf.TensorSpec([None, dim], tf.float32))
+        def extract():
+            pictures = tf.map_fn(
+                prepare, tf.gather_nd(jpegs, real), fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8)
+            )
+            return tf.scatter_nd(real, backbone.features(pictures), shape)
+
+        # TensorFlow's fused convolutions answer an empty batch with a wrong shape.
+        return tf.cond(tf.shape(real)[0] > 0, extract, lambda: tf.zeros(shape))
+
+    features = tf.TensorSpec([None, dim], tf.float32)
+    return lambda frames_jpeg: tf.map_fn(of_video, frames_jpeg, fn_output_signature=features)

@@ -1,0 +1,158 @@
+"""The SavedModel: what it answers, what it is made of, and the way back into Keras."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.features.backbones.base import Backbone
+from tests.trainer import toy_clips
+from trainer import decoding
+from trainer.captioner import Captioner
+from trainer.export import ExportError, assert_core_ops, export, load_captioner
+
+FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
+BEAM, MAX_WORDS = 3, 5
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    """A network of one convolution, whose features tell pictures apart."""
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(toy_clips.DIM, 3, activation="relu")(keras.layers.Rescaling(1 / 64)(pixels))
+    network = keras.Model(pixels, {"features": keras.layers.GlobalAveragePooling2D()(x)})
+    return Backbone("tiny", network, image_size=8, dim=toy_clips.DIM)
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    keras.utils.set_random_seed(2)
+    return Captioner(toy_clips.model(), name="captioner")
+
+
+@pytest.fixture(scope="module")
+def exported(captioner, backbone, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("models") / "1"
+    export(
+        captioner, toy_clips.vocabulary(), directory, features=FEATURES, backbone=backbone, beam=BEAM,
+        max_words=MAX_WORDS, extra={"training": {"best_epoch": 3}},
+    )  # fmt: skip
+    return directory
+
+
+@pytest.fixture(scope="module")
+def served(exported):
+    return tf.saved_model.load(str(exported))
+
+
+def frames(seed=0):
+    """(4, 3, DIM): one clip of 3 frames, one of 2, one of 1, and one without any."""
+    clips = np.random.default_rng(seed).normal(size=(4, 3, toy_clips.DIM)).astype(np.float32)
+    for row, length in enumerate((3, 2, 1, 0)):
+        clips[row, length:] = 0
+    return clips
+
+
+def test_the_default_signature_answers_as_beam_search_in_keras(served, captioner):
+    answer = served.signatures["serving_default"](frames=tf.constant(frames()))
+    words, log_prob = decoding.beam_search(captioner, frames(), beam=BEAM, max_words=MAX_WORDS)
+    expected = [toy_clips.vocabulary().decode(row.tolist()) for row in np.asarray(words)]
+    assert [caption.decode() for caption in answer["caption"].numpy()] == expected
+    assert any(expected)
+    np.testing.assert_allclose(answer["log_prob"], log_prob, rtol=1e-5)
+
+
+def test_padding_changes_no_answer(served):
+    answer = served.signatures["serving_default"]
+    padded = np.concatenate([frames(), np.zeros((4, 2, toy_clips.DIM), np.float32)], axis=1)
+    for name, value in answer(frames=tf.constant(frames())).items():
+        if name == "caption":
+            assert answer(frames=tf.constant(padded))[name].numpy().tolist() == value.numpy().tolist()
+        else:
+            np.testing.assert_allclose(answer(frames=tf.constant(padded))[name], value, rtol=1e-4)
+
+
+def test_pictures_are_answered_as_their_features(served, backbone):
+    rng = np.random.default_rng(3)
+
+    def jpeg(height, width):
+        picture = rng.integers(0, 255, (height // 4, width // 4, 3), np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+        return tf.io.encode_jpeg(picture).numpy()
+
+    batch = [[jpeg(24, 32), jpeg(48, 20), b""], [b"", jpeg(16, 16), b""], [b"", b"", b""]]
+    features = np.zeros((3, 3, toy_clips.DIM), np.float32)
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        picture = tf.io.decode_jpeg(batch[i][j], channels=3, dct_method="INTEGER_ACCURATE")
+        features[i, j] = backbone(picture[None])[0]
+    assert (features[0, 0] != features[0, 1]).any()
+    got = served.signatures["caption_frames"](frames_jpeg=tf.constant(batch))
+    expected = served.signatures["serving_default"](frames=tf.constant(features))
+    assert got["caption"].numpy().tolist() == expected["caption"].numpy().tolist()
+    np.testing.assert_allclose(got["log_prob"], expected["log_prob"], rtol=1e-4)
+
+
+def test_every_input_and_output_leads_with_the_batch(served):
+    assert set(served.signatures) == {"serving_default", "caption_frames"}
+    for signature in served.signatures.values():
+        (spec,) = signature.structured_input_signature[1].values()
+        assert spec.shape[0] is None
+        assert {name: out.dtype for name, out in signature.structured_outputs.items()} == {
+            "caption": tf.string,
+            "log_prob": tf.float32,
+        }
+        assert all(out.shape.as_list() == [None] for out in signature.structured_outputs.values())
+
+
+def test_the_keras_model_comes_back_with_its_words_and_its_description(exported, captioner):
+    loaded, vocabulary, meta = load_captioner(exported)
+    assert vocabulary == toy_clips.vocabulary()
+    assert (meta["features"], meta["training"]) == (FEATURES, {"best_epoch": 3})
+    assert meta["decoding"] == {"beam": BEAM, "max_words": MAX_WORDS, "length_penalty": 0.0}
+    assert loaded.config == captioner.config
+    for got, expected in zip(loaded.trainable_variables, captioner.trainable_variables, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def save(function, path):
+    module = tf.Module()
+    module.answer = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)])
+    tf.saved_model.save(module, str(path), signatures=module.answer)
+
+
+def test_an_op_that_needs_python_is_named(tmp_path):
+    save(lambda x: tf.cond(tf.size(x) > 1, lambda: tf.numpy_function(lambda v: v, [x], tf.string), lambda: x), tmp_path)
+    with pytest.raises(ExportError, match="does not know: (Eager)?PyFunc"):
+        assert_core_ops(tmp_path)
+
+
+def test_an_op_of_a_custom_library_is_named(tmp_path):
+    text = pytest.importorskip("tensorflow_text")
+    save(lambda x: text.WhitespaceTokenizer().tokenize(x).to_tensor(), tmp_path)
+    with pytest.raises(ExportError, match="TFText>"):
+        assert_core_ops(tmp_path)
+
+
+def test_a_version_is_never_overwritten_and_leftovers_do_not_matter(exported, captioner):
+    with pytest.raises(ExportError, match="never overwritten"):
+        export(captioner, toy_clips.vocabulary(), exported, features=FEATURES)
+    assert [path.name for path in exported.parent.iterdir()] == ["1"]
+
+
+def test_parts_that_do_not_fit_are_refused(captioner, backbone, tmp_path):
+    wide = Backbone("wide", backbone.network, image_size=8, dim=toy_clips.DIM + 1)
+    with pytest.raises(ExportError, match="Backbone wide gives 7 floats a frame, the model reads 6"):
+        export(captioner, toy_clips.vocabulary(), tmp_path / "1", features=FEATURES, backbone=wide)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_no_export_is_an_error_that_says_what_was_expected(exported, tmp_path):
+    with pytest.raises(ExportError, match="expected a folder that trainer.export.export wrote"):
+        load_captioner(tmp_path)
+    (tmp_path / "assets.extra").mkdir()
+    meta = json.loads((exported / "assets.extra" / "captioner.json").read_text())
+    (tmp_path / "assets.extra" / "captioner.json").write_text(json.dumps(meta | {"format": 99}))
+    with pytest.raises(ExportError, match="format 99; this program reads 1"):
+        load_captioner(tmp_path)
