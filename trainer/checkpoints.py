@@ -63,6 +63,8 @@ class Checkpoints:
         self.folder = os.fspath(folder)
         self.model = model
         tf.io.gfile.makedirs(self.folder)
+        for leftover in tf.io.gfile.glob(self._path("*.partial-*")):  # of a kill while writing
+            tf.io.gfile.remove(leftover)
 
     def save(self, progress: Progress) -> None:
         """Writes the whole state as the last checkpoint."""

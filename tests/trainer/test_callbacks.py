@@ -12,7 +12,8 @@ from trainer.optimizers import averaged_weights, build_optimizer
 from trainer.progress import duration
 from trainer.settings import TrainingConfig
 from trainer.validation import Validation
-from trainer.vocabulary import Vocabulary
+from trainer.videos import FrameStore, Videos
+from trainer.vocabulary import BOS, EOS, Vocabulary
 
 
 def pretender(settings=TrainingConfig(), losses=()):
@@ -25,33 +26,40 @@ def pretender(settings=TrainingConfig(), losses=()):
     )
 
 
+def one_video() -> Videos:
+    frames = FrameStore(memory_bytes=100)
+    frames.append(np.ones((1, 2), np.float32))
+    return Videos(
+        ids=["a"],
+        frames=frames,
+        store_index=np.array([0]),
+        captions=[[np.array([BOS, 4, EOS])]],
+        references=[("x",)],
+        topics=np.zeros((1, 1), np.float32),
+        left_out=[],
+        largest_feature=1.0,
+        digest="",
+    )
+
+
 def validate(settings, losses):
     """Runs the validations of some epochs; gives (progress, saves of the best, the epoch it stopped after)."""
-    videos = types.SimpleNamespace(ids=["a"], references=[("x",)], captions=[[np.array([1, 4, 2])]], frames=[np.ones((1, 2))],
-                                   topics=np.zeros((1, 1), np.float32), __len__=lambda: 1)  # fmt: skip
-    model = pretender(settings, losses)
-    progress, saved = Progress(), []
-    checkpoints = types.SimpleNamespace(save_best=lambda: saved.append(progress.best_epoch))
+    model, progress, saved = pretender(settings, losses), Progress(), []
     validation = Validation(
-        _Sized(videos), Vocabulary(["x"]), settings, model=model, score_captions=None, checkpoints=checkpoints,
+        one_video(),
+        Vocabulary(["x"]),
+        settings,
+        model=model,
+        score_captions=None,
+        checkpoints=types.SimpleNamespace(save_best=lambda: saved.append(progress.best_epoch)),
         progress=progress,
-    )  # fmt: skip
+    )
     validation.set_model(model)
     for epoch in range(len(losses)):
         validation.on_epoch_end(epoch, {})
         if model.stop_training:
             return progress, saved, epoch
     return progress, saved, None
-
-
-class _Sized:
-    """One video, as far as validation looks at it."""
-
-    def __init__(self, videos):
-        self.__dict__.update(vars(videos))
-
-    def __len__(self):
-        return 1
 
 
 def test_training_stops_after_its_patience_and_keeps_the_best_epoch():
@@ -140,7 +148,8 @@ def test_schedules_rise_and_fall_as_the_settings_say():
 
     assert rates() == pytest.approx([0.2] * 5)
     assert rates(warmup_epochs=1) == pytest.approx([0, 0.1, 0.2, 0.2, 0.2])
-    assert rates(schedule="cosine") == pytest.approx([0.1 * (1 + np.cos(np.pi * t)) for t in (0, 0.05, 0.1, 0.55, 1)], abs=1e-7)
+    falling = [0.1 * (1 + np.cos(np.pi * t)) for t in (0, 0.05, 0.1, 0.55, 1)]
+    assert rates(schedule="cosine") == pytest.approx(falling, abs=1e-7)
     assert rates(schedule="cosine", warmup_epochs=1) == pytest.approx([0, 0.1, 0.2, 0.1, 0], abs=1e-7)
 
 
@@ -154,13 +163,9 @@ def test_weights_decay_and_biases_do_not():
     model = dense(TrainingConfig(learning_rate=0.1, weight_decay=0.5))
     kernel, bias = (np.ones(variable.shape) for variable in model.variables)
     model.set_weights([kernel, bias])
-    model.optimizer.apply_gradients([(np.zeros_like(v, "float32"), v) for v in map(_variable, model.variables)])
+    model.optimizer.apply_gradients([(keras.ops.zeros_like(v), v) for v in model.trainable_variables])
     np.testing.assert_allclose(model.get_weights()[0], kernel * (1 - 0.1 * 0.5), rtol=1e-6)
     np.testing.assert_allclose(model.get_weights()[1], bias)
-
-
-def _variable(variable):
-    return variable
 
 
 def test_gradients_are_clipped_as_one_vector():

@@ -53,7 +53,9 @@ def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch
     monkeypatch.setattr("trainer.files.tf.io.gfile.rename", _cut_off)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save(Progress(epochs_done=2))
-    assert checkpoints.restore().epochs_done == 1
+    assert len(list(tmp_path.iterdir())) == 2
+    assert Checkpoints(tmp_path, made).restore().epochs_done == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
 
 
 def _cut_off(*_, **__):
