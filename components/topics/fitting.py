@@ -33,13 +33,13 @@ class Fit:
     labels: dict[str, list[int]]
     log_likelihood: list[float]
 
-    def to_files(self, inferred: Mapping[str, Sequence[int]] = {}) -> dict[str, bytes]:
+    def to_files(self, inferred: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
         """The files of the topics' folder.
 
         Args:
             inferred: topics of further videos, by id, which join the training videos' in ``labels.jsonl``.
         """
-        labels = sorted({**self.labels, **inferred}.items())
+        labels = sorted({**self.labels, **(inferred or {})}.items())
         history = enumerate(self.log_likelihood, start=1)
         return {
             **self.model.to_files(),
@@ -87,22 +87,24 @@ def fit(
     sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=mh_steps, seed=seed)
     of_words = np.zeros((n_topics, len(corpus.words)), np.int64)
     of_documents = np.zeros((len(corpus), n_topics), np.int64)
-    samples = 0
-
-    def take_sample(step: Step) -> None:
-        nonlocal of_words, of_documents, samples
-        left, rest = divmod(iterations - step.iteration, ITERATIONS_BETWEEN_SAMPLES)
-        if left < SAMPLES and not rest:
+    samples, log_likelihood = 0, []
+    for step in sampler.steps(iterations):
+        log_likelihood.append(step.log_likelihood)
+        report(step)
+        if _is_sample(iterations - step.iteration):
             of_words += sampler.word_topic_counts()
             of_documents += sampler.document_topic_counts()
             samples += 1
-        report(step)
 
-    log_likelihood = sampler.run(iterations, take_sample)
     model = TopicModel(corpus.words, of_words, samples, alpha, beta, rule, seed)
     labels = {name: rule(counts / samples) for name, counts in zip(corpus.ids, of_documents, strict=True)}
     topics = describe_topics(corpus, model.phi, of_words, labels.values())
     return Fit(replace(model, topics=topics), labels, log_likelihood)
+
+
+def _is_sample(iterations_left: int) -> bool:
+    place, between = divmod(iterations_left, ITERATIONS_BETWEEN_SAMPLES)
+    return place < SAMPLES and not between
 
 
 def _json_lines(rows) -> bytes:

@@ -102,8 +102,8 @@ class TopicModel:
         missing = [name for name in (MODEL, TABLE) if not (folder / name).is_file()]
         if missing:
             raise FileNotFoundError(
-                f"No topic model in {folder}: {' and '.join(missing)} missing. Expected the folder that the topics step "
-                "wrote, with model.npz and topics.json."
+                f"No topic model in {folder}: {' and '.join(missing)} missing. Expected the folder that the topics "
+                "step wrote, with model.npz and topics.json."
             )
         return cls.from_files({name: (folder / name).read_bytes() for name in (MODEL, TABLE)})
 

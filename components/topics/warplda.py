@@ -40,14 +40,14 @@ measures that).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln
 
 from components.topics.documents import Corpus
-from components.topics.random_numbers import begin_stream, below, compiled, uniform
+from components.topics.random_numbers import begin_stream, compiled, uniform
 
 
 @dataclass(frozen=True)
@@ -158,16 +158,18 @@ class WarpLDA:
         self._visit(self._documents)
         return log_likelihood
 
-    def run(self, iterations: int, report: Callable[[Step], None] = lambda step: None) -> list[float]:
-        """Iterates, and tells ``report`` about each iteration; returns the log-likelihoods a token."""
+    def steps(self, iterations: int) -> Iterator[Step]:
+        """Iterates, and tells after each iteration how far it is."""
         began = time.perf_counter()
-        history = []
         for iteration in range(1, iterations + 1):
-            history.append(self.iterate())
+            log_likelihood = self.iterate()
             seconds = (time.perf_counter() - began) / iteration
             rate, left = self.topics.size / seconds, seconds * (iterations - iteration)
-            report(Step(iteration, iterations, history[-1], rate, left))
-        return history
+            yield Step(iteration, iterations, log_likelihood, rate, left)
+
+    def run(self, iterations: int) -> list[float]:
+        """Iterates; returns the log-likelihoods a token."""
+        return [step.log_likelihood for step in self.steps(iterations)]
 
     def word_topic_counts(self) -> np.ndarray:
         """(topics, words) int64: how often each word has each topic."""
@@ -195,7 +197,8 @@ class WarpLDA:
 
     def _propose(self, rows: Rows) -> None:
         _propose_in_all_rows(
-            rows.members, rows.offsets, self.topics, self._proposals, rows.prior, self.n_topics, self._seed, self._visits
+            rows.members, rows.offsets, self.topics, self._proposals, rows.prior, self.n_topics, self._seed,
+            self._visits,
         )
 
     def _visit(self, rows: Rows) -> None:
@@ -245,7 +248,7 @@ def _accept(before, proposed, in_row, counts, prior, all_words, state):
             continue
         gain = (in_row[new] + prior) * (counts[now] - (now == before) + all_words)
         loss = (in_row[now] + prior) * (counts[new] - (new == before) + all_words)
-        if uniform(state) * loss < gain:
+        if gain >= loss or uniform(state) * loss < gain:
             now = new
     return now
 
@@ -254,15 +257,16 @@ def _accept(before, proposed, in_row, counts, prior, all_words, state):
 def _propose(members, begin, end, topics, proposals, prior, n_topics, state):
     """Draws each token's proposals from the counts of the other tokens in its row, plus the prior."""
     others = end - begin - 1
-    from_a_token = others / (others + n_topics * prior)
     for i in range(begin, end):
         for m in range(proposals.shape[1]):
-            if uniform(state) < from_a_token:
-                other = begin + below(state, others)
+            point = uniform(state) * (others + n_topics * prior)
+            if point < others:
+                other = begin + np.int64(point)
                 other += other >= i  # skips the token itself
                 proposals[members[i], m] = topics[members[other]]
             else:
-                proposals[members[i], m] = below(state, n_topics)
+                any_topic = np.int64((point - others) / prior)
+                proposals[members[i], m] = min(any_topic, n_topics - 1)  # rounding may make it K
 
 
 @compiled

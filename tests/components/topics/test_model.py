@@ -1,0 +1,82 @@
+"""A topic model in its folder."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from components.topics import fitting
+from components.topics.model import MODEL, TABLE, TopicModel
+
+
+@pytest.fixture(scope="module")
+def model(documents):
+    return fitting.fit(documents, n_topics=4, iterations=60, seed=3).model
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    model.save(tmp_path)
+    return tmp_path
+
+
+def test_a_saved_model_infers_as_before(model, folder):
+    loaded = TopicModel.load(folder)
+    assert loaded.topics == model.topics and loaded.rule == model.rule and loaded.words == model.words
+    captions = ["t1w1 t1w2 t1w3", "t2w1 t1w1"]
+    np.testing.assert_array_equal(loaded.infer("v", captions), model.infer("v", captions))
+    np.testing.assert_array_equal(loaded.phi, model.phi)
+
+
+def test_the_words_of_a_topic_are_a_distribution(model):
+    np.testing.assert_allclose(model.phi.sum(1), 1)
+    assert model.phi.min() > 0
+
+
+def test_equal_models_are_equal_bytes_whatever_the_time(model, monkeypatch):
+    first = model.to_files()
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    assert TopicModel.from_files(first).to_files() == first
+
+
+def test_nothing_else_is_left_in_the_folder(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [MODEL, TABLE]
+
+
+def test_the_files_hold_no_pickled_code(folder):
+    with zipfile.ZipFile(folder / MODEL) as archive:
+        for name in archive.namelist():
+            assert b"'|O'" not in archive.read(name)[:128]
+
+
+def test_the_table_can_be_read_without_our_code(folder):
+    row = json.loads((folder / TABLE).read_text())["topics"][0]
+    assert set(row) == {"id", "name", "words", "npmi", "share_of_videos"}
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"No topic model in {tmp_path}: model.npz and topics.json missing"):
+        TopicModel.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", [MODEL, TABLE])
+@pytest.mark.parametrize("keep", [0, 100])
+def test_a_damaged_file_is_an_error_that_says_so(folder, name, keep):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="damaged.*run the topics step again"):
+        TopicModel.load(folder)
+
+
+def test_files_of_two_runs_are_told_apart(folder):
+    table = json.loads((folder / TABLE).read_text())
+    table["topics"].pop()
+    (folder / TABLE).write_text(json.dumps(table))
+    with pytest.raises(ValueError, match="files are of different runs"):
+        TopicModel.load(folder)
+
+
+def test_captions_without_a_known_word_have_no_topic(model):
+    counts = model.infer("v", ["zebras xylophone"])
+    assert counts.sum() == 0 and model.rule(counts) == []
