@@ -92,8 +92,8 @@ class StopOnDivergence(keras.callbacks.Callback):
     def _likely_cause(self) -> str:
         if self.largest_feature > _LARGE_FEATURE:
             return (
-                f"The frame features reach {self.largest_feature:.3g}, where networks give tens at most, so their scale "
-                "is the likely cause: normalise the features."
+                f"The frame features reach {self.largest_feature:.3g}, where networks give tens at most, so their "
+                "scale is the likely cause: normalise the features."
             )
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         clipping = f"clipped at {self.settings.clip_norm:g}" if self.settings.clip_norm else "not clipped"

@@ -1,8 +1,9 @@
 """A captioner as a SavedModel that TensorFlow Serving answers from, and back from there into Keras.
 
-    saved_model.pb, variables/          signatures `serving_default` and, with a backbone, `caption_frames`
-    assets.extra/captioner.json         what the model is made of, its vocabulary, its features, its decoding
-    assets.extra/captioner.weights.h5   the weights by layer
+An export is a folder of
+- saved_model.pb and variables/: the signatures `serving_default` and, with a backbone, `caption_frames`;
+- assets.extra/captioner.json: what the model is made of, its vocabulary, its features, its decoding;
+- assets.extra/captioner.weights.h5: the weights by layer.
 """
 
 import contextlib

@@ -62,7 +62,7 @@ class _Rising(keras.optimizers.schedules.LearningRateSchedule):
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model):
-    """Inside, the model holds the moving average of its weights if its optimiser keeps one; afterwards its own again."""
+    """Inside, the model holds the moving average of its weights, if its optimiser keeps one; afterwards its own."""
     optimizer = model.optimizer
     if not optimizer.use_ema or not optimizer.built:
         yield

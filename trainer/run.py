@@ -45,9 +45,7 @@ def run_fn(fn_args: FnArgs) -> None:
             fn_args.train_files,
             fn_args.eval_files,
             vocabulary=vocabulary,
-            model=CaptionerConfig(
-                vocabulary_size=len(vocabulary), feature_dim=features["dim"], **config["model"]
-            ),
+            model=CaptionerConfig(vocabulary_size=len(vocabulary), feature_dim=features["dim"], **config["model"]),
             training=TrainingConfig(**config["training"]),
             work_dir=config["work_dir"],
             folder_per_run=True,

@@ -76,8 +76,8 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         if settings.monitor != LOSS and score_captions is None:
             raise ValueError(
-                f"The best epoch is to be chosen by {settings.monitor} (the setting `monitor`), but no `score_captions` "
-                "was given to measure it. Pass one, or set monitor to 'loss'."
+                f"The best epoch is to be chosen by {settings.monitor} (the setting `monitor`), but no "
+                "`score_captions` was given to measure it. Pass one, or set monitor to 'loss'."
             )
         self.videos = videos
         self.settings = settings
@@ -114,8 +114,8 @@ class Validation(keras.callbacks.Callback):
         monitor = self.settings.monitor
         if monitor not in figures:
             raise ValueError(
-                f"The setting `monitor` is {monitor!r}, but validation gave {', '.join(sorted(figures))}. Set it to one "
-                "of these."
+                f"The setting `monitor` is {monitor!r}, but validation gave {', '.join(sorted(figures))}. "
+                "Set it to one of these."
             )
         score = float(figures[monitor])
         if not math.isfinite(score):

@@ -151,7 +151,7 @@ def read_videos(
             left_out.append(video_id)
     if not rows:
         raise DataError(
-            f"None of the {len(left_out)} records in {files} has a caption with words; a captioner learns from captions."
+            f"None of the {len(left_out)} records in {files} has a caption with words; a captioner learns from these."
         )
     rows.sort(key=lambda row: row[0])
     ids, index, captions, references, topics = zip(*rows)

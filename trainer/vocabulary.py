@@ -11,9 +11,7 @@ SPECIAL_WORDS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 # Words as the Penn Treebank tokeniser cuts them, which is how caption metrics read a sentence ("dog's" -> "dog 's",
 # "isn't" -> "is n't", "t-shirt" stays whole), less the punctuation. A trained word is then also a scored word.
-_WORD = re.compile(
-    r"[^\W_]+(?=n't\b)|n't\b|'(?:s|d|m|re|ve|ll)\b|\d+(?:[.,]\d+)+|[^\W_]+(?:-[^\W_]+)*"
-)
+_WORD = re.compile(r"[^\W_]+(?=n't\b)|n't\b|'(?:s|d|m|re|ve|ll)\b|\d+(?:[.,]\d+)+|[^\W_]+(?:-[^\W_]+)*")
 _APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'"})
 
 

@@ -9,7 +9,9 @@ from trainer.checkpoints import CheckpointMismatch, Checkpoints, Progress, claim
 
 def model(units=3):
     keras.utils.set_random_seed(units)
-    made = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    made = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+    )
     made.compile(keras.optimizers.Adam(0.01, amsgrad=True, use_ema=True), loss="mse")
     made.optimizer.build(made.trainable_variables)
     return made
@@ -29,7 +31,9 @@ def test_steps_after_a_restore_are_those_that_would_have_followed(tmp_path):
     progress = Checkpoints(tmp_path, after).restore()
     step(after, 2)
     assert progress == Progress(epochs_done=3, history=[{"loss": 0.5}])
-    for got, expected in zip(after.variables + after.optimizer.variables, straight.variables + straight.optimizer.variables):
+    for got, expected in zip(
+        after.variables + after.optimizer.variables, straight.variables + straight.optimizer.variables
+    ):
         np.testing.assert_array_equal(got, expected)
 
 

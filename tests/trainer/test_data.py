@@ -21,9 +21,7 @@ def make_records(count: int, seed: int = 0, captions: tuple[int, int] = (1, 6)) 
             video_id=f"video{i:03d}",
             split="train",
             frames=rng.random((rng.integers(1, FRAMES + 1), DIM), np.float32) + 0.1,
-            captions=tuple(
-                " ".join(rng.choice(WORDS, rng.integers(1, 9))) for _ in range(rng.integers(*captions))
-            ),
+            captions=tuple(" ".join(rng.choice(WORDS, rng.integers(1, 9))) for _ in range(rng.integers(*captions))),
             topics=rng.integers(0, 2, TOPICS),
         )
         for i in range(count)
@@ -208,5 +206,3 @@ def test_frames_are_padded_in_id_order_for_captioning(videos):
     expected = {record.video_id: record.frames for record in make_records(23)}
     for video_id, clip in zip(sum(ids, []), np.concatenate(frames)):
         np.testing.assert_array_equal(clip[records.frame_mask(clip)], expected[video_id])
-
-
