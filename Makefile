@@ -8,6 +8,12 @@ READY  := $(VENV)/.ready
 CACHE  := .cache
 RUNS   := runs
 DATA   ?= ../shared/data
+# Two small packages come as source alone. Where there is no compiler, Zig's, which ships in a wheel, builds them.
+LOCKS  := bootstrap.lock requirements.lock $(if $(shell command -v c++),,compiler.lock)
+ZIG    := $(abspath $(BIN))/python -m ziglang
+COMPILER := $(if $(shell command -v c++),,\
+  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r compiler.lock && \
+  CC="$(ZIG) cc" CXX="$(ZIG) c++" LDSHARED="$(ZIG) cc -shared" LDCXXSHARED="$(ZIG) c++ -shared")
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED = 1
@@ -26,7 +32,7 @@ check-data: $(READY)   ## the slow checks, on the real data that DATA names
 $(READY): requirements.lock bootstrap.lock setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes bootstrap.lock requirements.lock
+	$(COMPILER) $(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
