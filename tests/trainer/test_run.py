@@ -56,18 +56,6 @@ def test_it_trains_from_a_base_model_exports_and_hands_over_the_logs(tmp_path):
     logs = os.listdir(tmp_path / "training" / run / "logs")
     assert logs and os.listdir(arguments.model_run_dir) == logs
 
-    # The same call, as after a crash of a later step: the finished training is not repeated.
-    again = fn_args(
-        tmp_path,
-        base_model=arguments.base_model,
-        serving_model_dir=str(tmp_path / "again"),
-        model_run_dir=str(tmp_path / "again_run"),
-    )
-    before = os.stat(tmp_path / "training" / run / "last.npz").st_mtime_ns
-    run_fn(again)
-    assert os.stat(tmp_path / "training" / run / "last.npz").st_mtime_ns == before
-    assert os.listdir(again.model_run_dir) == logs
-
 
 @pytest.mark.parametrize(
     "custom_config, message",
