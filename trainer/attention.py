@@ -35,7 +35,9 @@ class TemporalAttention(keras.layers.Layer):
 
     def project(self, memory):
         """T_a v_i + b_a, the part of the comparison that no decoder state changes: (batch, time, units)."""
-        return self.frame_projection(memory)
+        batch, time, memory_dim = ops.shape(memory)
+        keys = self.frame_projection(ops.reshape(memory, (-1, memory_dim)))
+        return ops.reshape(keys, (batch, time, self.units))
 
     def call(self, state, memory, mask, keys=None):
         keys = self.project(memory) if keys is None else keys

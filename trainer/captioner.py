@@ -67,12 +67,12 @@ class Captioner(keras.Model):
 
     def call(self, x, training=False):
         video = self.encode(x["frames"])
-        log_probs = self.decoder(
+        log_prob = self.decoder(
             x["words"], video["memory"], video["mask"], video["memory_mean"], x["video_index"], training=training
         )
         scores = self.topic_perceptron(video["mean"], training=training)
         return {
-            "log_prob": ops.sum(log_probs, axis=1),
+            "log_prob": log_prob,
             "n_words": ops.sum(ops.cast(ops.not_equal(x["words"][:, 1:], PAD), "float32"), axis=1),
             "interpretive_loss": ops.take(interpretive_loss(scores, x["topics"]), x["video_index"], axis=0),
         }

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
-from trainer.attention import TemporalAttention
+from trainer.attention import TemporalAttention, padding_bias
+from trainer.recurrence import Packing, attend_and_recur
+from trainer.vocabulary import PAD
 
 
 class CaptionDecoder(keras.layers.Layer):
@@ -63,34 +65,49 @@ class CaptionDecoder(keras.layers.Layer):
             ops.reshape(ops.concatenate([y, context], axis=-1), flat), [ops.reshape(h, flat), ops.reshape(c, flat)]
         )
         h, c = (ops.reshape(part, (batch, queries, self.units)) for part in state)
-        return self.predict(h, context, y, training), (h, c), {"context": context, "alpha": alpha}
+        logits = self.predict(ops.concatenate([h, context], axis=-1), y, training)
+        return logits, (h, c), {"context": context, "alpha": alpha}
 
-    def predict(self, h, context, y, training=False):
-        """Logits of the next word from [h_t, context_t, y_{t-1}] (eq. 6); any leading dimensions."""
-        return self.readout(self.dropout(ops.concatenate([h, context, y], axis=-1), training=training))
+    def predict(self, state, y, training=False):
+        """Logits of the next word from [h_t, context_t] and y_{t-1} (eq. 6); any leading dimensions."""
+        return self.readout(self.dropout(ops.concatenate([state, y], axis=-1), training=training))
 
     def call(self, words, memory, mask, memory_mean, video_index, training=False):
-        """Log-probability of every word of known captions ('teacher forcing').
+        """log p(caption | video) of known captions ('teacher forcing').
 
         Args:
-            words: (captions, steps) int, BOS w_1 .. w_k EOS and then PAD.
+            words: (captions, steps + 1) int, BOS w_1 .. w_k EOS and then PAD.
             memory, mask, memory_mean: the encoded videos, (videos, ...).
             video_index: (captions,) int, which video a caption is of.
         Returns:
-            (captions, steps - 1) log p of the words 1.., 0 at padding.
+            (captions,), the sum over the words w_1 .. w_k EOS.
         """
-        state = self.initial_state(memory_mean)
-        state = tuple(ops.take(part, video_index, axis=0)[:, None, :] for part in state)
-        keys = ops.take(self.attention.project(memory), video_index, axis=0)
-        memory, mask = ops.take(memory, video_index, axis=0), ops.take(mask, video_index, axis=0)
-        logits = []
-        for t in range(words.shape[1] - 1):
-            step_logits, state, _ = self.step(words[:, t : t + 1], state, memory, mask, keys, training)
-            logits.append(step_logits)
-        logits = ops.concatenate(logits, axis=1)
-        targets = words[:, 1:]
-        loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-        return -loss * ops.cast(ops.not_equal(targets, 0), loss.dtype)
+        # The longest first, whatever the order they came in; the result goes back to that order.
+        order = ops.argsort(-ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1))
+        words, video_index = ops.take(words, order, axis=0), ops.take(video_index, order, axis=0)
+        packing = Packing(words[:, 1:])
+        y = self.embedding(packing.pack(words[:, :-1]))
+        h, c = (ops.take(part, video_index, axis=0) for part in self.initial_state(memory_mean))
+        states = attend_and_recur(
+            packing,
+            y,
+            h,
+            c,
+            ops.take(memory, video_index, axis=0),
+            ops.take(self.attention.project(memory), video_index, axis=0),
+            ops.take(padding_bias(mask), video_index, axis=0),
+            weights=(
+                self.attention.state_projection.kernel,
+                self.attention.score.kernel,
+                self.cell.kernel,
+                self.cell.recurrent_kernel,
+                self.cell.bias,
+            ),
+        )
+        targets = packing.pack(words[:, 1:])
+        loss = ops.sparse_categorical_crossentropy(targets, self.predict(states, y, training), from_logits=True)
+        loss = loss * ops.cast(ops.not_equal(targets, PAD), loss.dtype)
+        return -ops.segment_sum(loss, ops.take(order, packing.caption), ops.shape(words)[0])
 
     def get_config(self):
         return super().get_config() | {

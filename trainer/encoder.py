@@ -51,52 +51,49 @@ class VideoEncoder(keras.layers.Layer):
 
     def call(self, frames):
         mask = frame_mask(frames)
-        v = self._both_directions(frames, mask)
+        v = ops.concatenate([self._read(self.forward, frames, mask), self._read(self.backward, frames, mask, True)], axis=-1)
         memory = ops.concatenate([v, frames], axis=-1) if self.skip else v
         memory_mean = masked_mean(memory, mask)
         mean = memory_mean[:, : 2 * self.units]
         return memory, {"v": v, "mask": mask, "mean": mean, "memory_mean": memory_mean}
 
-    def _both_directions(self, frames, mask):
-        """v (videos, time, 2 * units). Both directions take a step together, as one batched product."""
-        units = self.units
-        kernel = ops.concatenate([self.forward.kernel, self.backward.kernel], axis=1)
-        bias = ops.concatenate([self.forward.bias, self.backward.bias], axis=0)
-        recurrent_kernel = ops.concatenate([self.forward.recurrent_kernel, self.backward.recurrent_kernel], axis=0)
-        recurrent_kernel = ops.reshape(recurrent_kernel, (2, units, 4 * units))
+    def _read(self, cell, frames, mask, backwards=False):
+        """The states (videos, time, units) of one direction, zero at padding."""
         videos, time = ops.shape(frames)[:2]
-
-        # No step depends on the input's projection: one product for all steps and both directions, time first.
-        inputs = ops.matmul(ops.transpose(frames, (1, 0, 2)), kernel) + bias
-        inputs = ops.reshape(inputs, (time, videos, 2, 4 * units))
-        inputs = ops.stack([inputs[:, :, 0], ops.flip(inputs[:, :, 1], axis=0)], axis=1)
+        # The frames' part of every step is one product. Time first: a step is then one piece of memory.
+        rows = ops.reshape(ops.transpose(frames, (1, 0, 2)), (-1, self.feature_dim))
+        inputs = ops.reshape(ops.matmul(rows, cell.kernel) + cell.bias, (time, videos, 4 * self.units))
         keep = ops.transpose(mask)[:, :, None]
-        keep = ops.stack([keep, ops.flip(keep, axis=0)], axis=1)
 
-        def step(state, t):
+        def step(state, x):
+            inputs, keep = x
             h, c = state
-            i, f, g, o = ops.split(inputs[t] + ops.matmul(h, recurrent_kernel), 4, axis=-1)
+            i, f, g, o = ops.split(inputs + ops.matmul(h, cell.recurrent_kernel), 4, axis=-1)
             next_c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
             next_h = ops.sigmoid(o) * ops.tanh(next_c)
-            state = (ops.where(keep[t], next_h, h), ops.where(keep[t], next_c, c))
-            return state, state
+            return ops.where(keep, next_h, h), ops.where(keep, next_c, c)
 
-        zeros = ops.zeros((2, videos, units), dtype=self.compute_dtype)
-        states = _scan(step, (zeros, zeros), time)
-        v = ops.concatenate([states[:, 0], ops.flip(states[:, 1], axis=0)], axis=-1)
-        return ops.transpose(v, (1, 0, 2)) * ops.cast(mask, v.dtype)[:, :, None]
+        zeros = ops.zeros((videos, self.units), dtype=self.compute_dtype)
+        states = _states_over_time(step, (zeros, zeros), (inputs, keep), time, backwards)
+        return ops.transpose(states, (1, 0, 2)) * ops.cast(mask, states.dtype)[:, :, None]
 
     def get_config(self):
         return super().get_config() | {"units": self.units, "skip": self.skip}
 
 
-def _scan(step, state, time):
-    """The first part of the state after each of ``time`` steps, stacked; unrolled, which is faster, if time is known."""
+def _states_over_time(step, state, inputs, time, backwards):
+    """h after each step, in the order of time: (time, ...). Unrolled, which is faster, where the time is known."""
     if not isinstance(time, int):
-        _, states = ops.scan(step, state, ops.arange(time))
+
+        def body(state, t):
+            state = step(state, [part[t] for part in inputs])
+            return state, state
+
+        _, states = ops.scan(body, state, ops.arange(time), reverse=backwards)
         return states[0]
-    outputs = []
-    for t in range(time):
-        state, _ = step(state, t)
-        outputs.append(state[0])
-    return ops.stack(outputs)
+    steps = list(zip(*(ops.unstack(part, time) for part in inputs)))
+    states = []
+    for x in reversed(steps) if backwards else steps:
+        state = step(state, x)
+        states.append(state[0])
+    return ops.stack(states[::-1] if backwards else states)
