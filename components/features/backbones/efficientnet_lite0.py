@@ -64,18 +64,19 @@ def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> bas
 
 
 def build() -> keras.Model:
-    """The network with random weights; convolutions are named as the checkpoint's modules."""
+    """The network with random weights; convolutions are named as the checkpoint's modules, less the first
+    underscore: a SavedModel takes no variable whose name begins with one."""
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="pixels")
     x = layers.Rescaling(1 / 128, offset=-127 / 128)(pixels)
-    x = _convolution(x, "_conv_stem", 32, kernel=3, stride=2)
+    x = _convolution(x, "conv_stem", 32, kernel=3, stride=2)
     block = 0
     for repeats, kernel, stride, expansion, channels in _STAGES:
         for repeat in range(repeats):
-            x = _inverted_bottleneck(x, f"_blocks.{block}.", kernel, stride if repeat == 0 else 1, expansion, channels)
+            x = _inverted_bottleneck(x, f"blocks.{block}.", kernel, stride if repeat == 0 else 1, expansion, channels)
             block += 1
-    x = _convolution(x, "_conv_head", DIM)
+    x = _convolution(x, "conv_head", DIM)
     features = layers.GlobalAveragePooling2D(name="features")(x)
-    probabilities = layers.Dense(CLASSES, activation="softmax", name="_fc")(features)
+    probabilities = layers.Dense(CLASSES, activation="softmax", name="fc")(features)
     return keras.Model(pixels, {"features": features, "probabilities": probabilities}, name=NAME)
 
 
@@ -101,7 +102,7 @@ def folded(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
     Every convolution is followed by a batch normalisation, in the file as in the network; at inference both together
     are one convolution with a bias, which is what is kept: kernels (h, w, in, out), depthwise ones (h, w, channel, 1).
     """
-    arrays = {"_fc": [tensors["_fc.weight"].T, tensors["_fc.bias"]]}
+    arrays = {"fc": [tensors["_fc.weight"].T, tensors["_fc.bias"]]}
     modules = dict.fromkeys(name.rpartition(".")[0] for name in tensors)  # in the file's order
     del modules["_fc"]
     names = iter(modules)
@@ -112,5 +113,5 @@ def folded(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
         gain = scale / np.sqrt(variance + _EPSILON)
         kernel = tensors[f"{convolution}.weight"] * gain[:, None, None, None]  # (out, in, height, width)
         axes = (2, 3, 0, 1) if convolution.endswith("_depthwise_conv") else (2, 3, 1, 0)
-        arrays[convolution] = [kernel.transpose(axes), shift - mean * gain]
+        arrays[convolution.removeprefix("_")] = [kernel.transpose(axes), shift - mean * gain]
     return arrays

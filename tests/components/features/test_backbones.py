@@ -145,7 +145,7 @@ def test_a_convolution_and_its_normalisation_fold_into_one():
     folded = efficientnet_lite0.folded(state)
     kernel, bias = folded["a_conv"]
     np.testing.assert_allclose(x @ kernel[0, 0] + bias, expected)
-    np.testing.assert_array_equal(folded["_fc"][0], state["_fc.weight"].T)
+    np.testing.assert_array_equal(folded["fc"][0], state["_fc.weight"].T)
 
 
 def test_efficientnet_refuses_a_file_that_is_no_checkpoint(tmp_path):
