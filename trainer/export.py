@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
+from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer import decoding
@@ -79,7 +80,9 @@ def export(
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
         archive.add_endpoint("caption_frames", lambda frames_jpeg: answer(extract(frames_jpeg)), [jpegs])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
-        archive.write_out(aside, verbose=False)
+        verbosity = absl_logging.get_verbosity()
+    archive.write_out(aside, verbose=False)
+    absl_logging.set_verbosity(verbosity)  # saving turns the whole process' log down, for good
     assert_core_ops(aside)
 
     os.makedirs(os.path.join(aside, EXTRA))
