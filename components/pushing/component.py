@@ -25,6 +25,8 @@ class AtomicPushExecutor(pusher_executor.Executor):
         proto_utils.json_to_proto(exec_properties["push_destination"], destination)
         served = destination.filesystem.base_directory
         aside = os.path.join(served, ".incoming")
+        if tf.io.gfile.exists(aside):  # of a push that was interrupted
+            tf.io.gfile.rmtree(aside)
         destination.filesystem.base_directory = aside
         super().Do(
             input_dict,

@@ -1,0 +1,99 @@
+"""The whole journey on real video, as a person starts it: clips in, captions over the API out."""
+
+import json
+import pathlib
+
+import pytest
+
+from pipeline import cli, lineage
+from pipeline.sample import fetch
+
+CHANGES = [
+    "topics.n_topics=4", "topics.iterations=30", "vocabulary.min_count=1", "model.encoder_units=8",
+    "model.attention_units=8", "model.decoder_units=16", "model.embedding_units=8", "model.topic_units=8",
+    "training.epochs=2", "features.n_frames=4", 'judge.minimum={"CIDEr": 0.0}', "training.learning_rate=0.01",
+    'judge.splits=["val"]',
+]  # fmt: skip
+CACHE = pathlib.Path(".cache/downloads")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> pathlib.Path:
+    """Three clips of the embedded sample, cut into segments, and one file that is no video."""
+    from components.downloads import DownloadError
+
+    whole = tmp_path_factory.mktemp("sample")
+    try:
+        fetch.materialise(whole, CACHE)
+    except DownloadError as error:
+        pytest.skip(f"the sample's clips are neither cached nor to be had: {error}")
+    rows = [row for row in fetch.segments() if "bikes" in row["path"] or "carphone" in row["path"]]
+    (whole / "videos" / "broken.mp4").write_bytes(b"this is no video")
+    rows.append({**rows[0], "video_id": "broken", "path": "videos/broken.mp4", "split": "train"})
+    (whole / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return whole
+
+
+@pytest.fixture(scope="module")
+def root(dataset, tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("root")
+    assert run(dataset, folder) == 0
+    return folder
+
+
+def run(dataset: pathlib.Path, root: pathlib.Path, *more: str) -> int:
+    settings = [argument for change in CHANGES for argument in ("--set", change)]
+    return cli.main(["run", "--preset", "sample", "--data", str(dataset), "--root", str(root), *settings, *more])
+
+
+def test_real_clips_become_a_pushed_model_that_captions_over_the_api(root, dataset, capsys):
+    assert run(dataset, root, "--caption-held-out", "2") == 0
+    said = capsys.readouterr().out
+    assert "Serving version" in said and said.count("model :") == 2 == said.count("people:")
+    assert "BLESSED" in said and "tensorboard --logdir" in said
+
+
+def test_the_clip_that_is_no_video_is_set_aside_with_its_reason(root):
+    rejected = pathlib.Path(lineage.newest(str(root)).folder("components.Dataset"), "rejected.jsonl")
+    (row,) = [json.loads(line) for line in rejected.read_text().splitlines()]
+    assert row["video_id"] == "broken" and "broken.mp4" in row["reason"]
+
+
+def test_the_same_command_again_repeats_nothing(root, dataset):
+    before = lineage.newest(str(root)).artifacts
+    assert run(dataset, root) == 0
+    assert lineage.newest(str(root)).artifacts == before
+    assert len([entry for entry in (root / "serving" / "topiclens").iterdir() if entry.name.isdigit()]) == 1
+
+
+def test_a_change_of_the_topics_does_not_run_the_network_again(root, dataset):
+    before = lineage.newest(str(root)).artifacts
+    assert run(dataset, root, "--set", "topics.max_topics=2") == 0
+    after = lineage.newest(str(root)).artifacts
+    assert after["components.FrameFeatures"] == before["components.FrameFeatures"]
+    assert after["components.TopicModel"] != before["components.TopicModel"]
+    assert after["Model"] != before["Model"]
+
+
+def test_a_file_is_captioned_by_the_model_and_with_another_beam(root, dataset, capsys):
+    video = str(dataset / "videos" / "bikes.mp4")
+    model = str(root / "serving" / "topiclens")
+    assert cli.main(["caption", video, "--model", model, "--json"]) == 0
+    assert cli.main(["caption", video, "--model", model, "--beam", "1", "--json"]) == 0
+    wide, narrow = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert wide["video"] == narrow["video"] == video
+    assert wide["log_prob"] >= narrow["log_prob"] - 1e-4, "a beam of 5 finds at least what a beam of 1 finds"
+
+
+def test_one_unreadable_file_does_not_stop_the_others(root, dataset, capsys):
+    videos = [str(dataset / "videos" / name) for name in ("broken.mp4", "bikes.mp4")]
+    assert cli.main(["caption", *videos, "--model", str(root / "serving" / "topiclens")]) == 1
+    said = capsys.readouterr()
+    assert "broken.mp4" in said.err and "bikes.mp4: " in said.out
+
+
+def test_topics_and_evaluation_are_shown(root, capsys):
+    assert cli.main(["topics", "--root", str(root)]) == 0
+    assert cli.main(["evaluate", "--root", str(root), "--split", "val"]) == 0
+    said = capsys.readouterr().out
+    assert "NPMI" in said and "CIDEr" in said and "Worst captions" in said
