@@ -79,10 +79,10 @@ def export(
         extract = _extraction(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
         archive.add_endpoint("caption_frames", lambda frames_jpeg: answer(extract(frames_jpeg)), [jpegs])
+    verbosity = absl_logging.get_verbosity()
     with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
-        verbosity = absl_logging.get_verbosity()
-    archive.write_out(aside, verbose=False)
-    absl_logging.set_verbosity(verbosity)  # saving turns the whole process' log down, for good
+        archive.write_out(aside, verbose=False)
+    absl_logging.set_verbosity(verbosity)  # saving turns the log of the whole process down, for good
     assert_core_ops(aside)
 
     os.makedirs(os.path.join(aside, EXTRA))

@@ -96,4 +96,4 @@ def test_topics_and_evaluation_are_shown(root, capsys):
     assert cli.main(["topics", "--root", str(root)]) == 0
     assert cli.main(["evaluate", "--root", str(root), "--split", "val"]) == 0
     said = capsys.readouterr().out
-    assert "NPMI" in said and "CIDEr" in said and "Worst captions" in said
+    assert "NPMI" in said and "CIDEr" in said and "## val, by slice" in said

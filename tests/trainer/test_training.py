@@ -75,7 +75,8 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(whole, resumed):
     assert said[0].startswith("Going on after epoch 2 of 4")
     assert result.epochs_run == 2
     for (path, value), (_, reference) in zip(weights(result), weights(expected), strict=True):
-        np.testing.assert_allclose(value, reference, rtol=1e-5, atol=1e-6, err_msg=path)
+        # Not to the bit: threads add in another order from run to run, and Adam magnifies the smallest gradients.
+        np.testing.assert_allclose(value, reference, rtol=1e-4, atol=2e-5, err_msg=path)
     for epoch, reference in zip(result.history, expected.history, strict=True):
         assert epoch["caption_loss"] == pytest.approx(reference["caption_loss"], rel=1e-4)
         assert epoch["val_CIDEr"] == pytest.approx(reference["val_CIDEr"])
