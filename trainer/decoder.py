@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from trainer.attention import TemporalAttention, padding_bias
+from trainer.losses import log_prob_of
 from trainer.recurrence import Packing, attend_and_recur
 from trainer.vocabulary import PAD
 
@@ -93,9 +94,10 @@ class CaptionDecoder(keras.layers.Layer):
             y,
             h,
             c,
-            ops.take(memory, video_index, axis=0),
-            ops.take(self.attention.project(memory), video_index, axis=0),
-            ops.take(padding_bias(mask), video_index, axis=0),
+            memory,
+            self.attention.project(memory),
+            padding_bias(mask),
+            video_index,
             weights=(
                 self.attention.state_projection.kernel,
                 self.attention.score.kernel,
@@ -105,9 +107,9 @@ class CaptionDecoder(keras.layers.Layer):
             ),
         )
         targets = packing.pack(words[:, 1:])
-        loss = ops.sparse_categorical_crossentropy(targets, self.predict(states, y, training), from_logits=True)
-        loss = loss * ops.cast(ops.not_equal(targets, PAD), loss.dtype)
-        return -ops.segment_sum(loss, ops.take(order, packing.caption), ops.shape(words)[0])
+        log_probs = log_prob_of(targets, self.predict(states, y, training))
+        log_probs = log_probs * ops.cast(ops.not_equal(targets, PAD), log_probs.dtype)
+        return ops.segment_sum(log_probs, ops.take(order, packing.caption), ops.shape(words)[0])
 
     def get_config(self):
         return super().get_config() | {

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from trainer.lstm import lstm_over_time
+
 
 def frame_mask(frames):
     """(videos, time) bool, True where a row of ``frames`` (videos, time, dim) holds a real frame: padding is all zeros."""
@@ -39,7 +41,7 @@ class VideoEncoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.skip = skip
-        # The cells hold the weights and the gates' order (i, f, g, o); the loop below is ours.
+        # The cells hold the weights and the gates' order (i, f, g, o); the loop is ours.
         self.forward = keras.layers.LSTMCell(units, name="forward")
         self.backward = keras.layers.LSTMCell(units, name="backward")
 
@@ -51,7 +53,9 @@ class VideoEncoder(keras.layers.Layer):
 
     def call(self, frames):
         mask = frame_mask(frames)
-        v = ops.concatenate([self._read(self.forward, frames, mask), self._read(self.backward, frames, mask, True)], axis=-1)
+        ahead = self._read(self.forward, frames, mask)
+        back = self._read(self.backward, frames, mask, backwards=True)
+        v = ops.concatenate([ahead, back], axis=-1)
         memory = ops.concatenate([v, frames], axis=-1) if self.skip else v
         memory_mean = masked_mean(memory, mask)
         mean = memory_mean[:, : 2 * self.units]
@@ -63,37 +67,8 @@ class VideoEncoder(keras.layers.Layer):
         # The frames' part of every step is one product. Time first: a step is then one piece of memory.
         rows = ops.reshape(ops.transpose(frames, (1, 0, 2)), (-1, self.feature_dim))
         inputs = ops.reshape(ops.matmul(rows, cell.kernel) + cell.bias, (time, videos, 4 * self.units))
-        keep = ops.transpose(mask)[:, :, None]
-
-        def step(state, x):
-            inputs, keep = x
-            h, c = state
-            i, f, g, o = ops.split(inputs + ops.matmul(h, cell.recurrent_kernel), 4, axis=-1)
-            next_c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-            next_h = ops.sigmoid(o) * ops.tanh(next_c)
-            return ops.where(keep, next_h, h), ops.where(keep, next_c, c)
-
-        zeros = ops.zeros((videos, self.units), dtype=self.compute_dtype)
-        states = _states_over_time(step, (zeros, zeros), (inputs, keep), time, backwards)
+        states = lstm_over_time(inputs, cell.recurrent_kernel, ops.transpose(mask)[:, :, None], backwards)
         return ops.transpose(states, (1, 0, 2)) * ops.cast(mask, states.dtype)[:, :, None]
 
     def get_config(self):
         return super().get_config() | {"units": self.units, "skip": self.skip}
-
-
-def _states_over_time(step, state, inputs, time, backwards):
-    """h after each step, in the order of time: (time, ...). Unrolled, which is faster, where the time is known."""
-    if not isinstance(time, int):
-
-        def body(state, t):
-            state = step(state, [part[t] for part in inputs])
-            return state, state
-
-        _, states = ops.scan(body, state, ops.arange(time), reverse=backwards)
-        return states[0]
-    steps = list(zip(*(ops.unstack(part, time) for part in inputs)))
-    states = []
-    for x in reversed(steps) if backwards else steps:
-        state = step(state, x)
-        states.append(state[0])
-    return ops.stack(states[::-1] if backwards else states)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from trainer.lstm import Gates, lstm_step, lstm_step_gradient
+
 
 class Packing:
     """Where the words of captions lie when they are packed, so that nothing is computed for padding.
@@ -62,88 +64,83 @@ class _Step(NamedTuple):
     x: object  # (n, memory_dim + units), [context_t, h_{t-1}]
     comparison: object  # (n, time, attention_units), tanh(U_a h_{t-1} + T_a v_i + b_a)
     alpha: object  # (n, time)
-    gates: tuple  # i, f, g, o, each (n, units)
-    c_before: object  # (n, units), c_{t-1}
-    tanh_c: object  # (n, units), tanh(c_t)
+    gates: Gates
 
 
-def attend_and_recur(packing, y, h, c, memory, keys, bias, weights):
+def attend_and_recur(packing, y, h, c, memory, keys, bias, video_index, weights):
     """The states and contexts of all words of all captions (eq. 3-4 and the LSTM).
 
     Args:
         packing: the Packing of the captions.
         y: (words, embedding_units), the packed vectors of the words that are read.
         h, c: (captions, units), the initial state.
-        memory: (captions, time, memory_dim), what is attended to.
-        keys: (captions, time, attention_units), ``attention.project(memory)``.
-        bias: (captions, time), ``padding_bias``; it gets no gradient.
+        memory: (videos, time, memory_dim), what is attended to.
+        keys: (videos, time, attention_units), ``attention.project(memory)``.
+        bias: (videos, time), ``padding_bias``; it gets no gradient.
+        video_index: (captions,) int, the row of the videos that a caption is of.
         weights: U_a (units, attention_units); w_a (attention_units, 1); the LSTM's kernel
             (embedding_units + memory_dim, 4 * units), recurrent kernel (units, 4 * units) and bias (4 * units,).
     Returns:
         (words, units + memory_dim), [h_t, context_t], packed.
     """
     embedding_units, units, memory_dim = y.shape[-1], h.shape[-1], memory.shape[-1]
+    bias = ops.take(bias, video_index, axis=0)
+
+    def to_videos(values):
+        """The sum of the rows (n, ...) of the first n captions over each video: (videos, ...)."""
+        return ops.segment_sum(values, video_index[: ops.shape(values)[0]], ops.shape(memory)[0])
 
     @ops.custom_gradient
     def recurrence(y, h, c, memory, keys, state_projection, score, kernel, recurrent_kernel, cell_bias):
         words_kernel = kernel[:embedding_units]
         state_kernel = ops.concatenate([kernel[embedding_units:], recurrent_kernel], axis=0)
         inputs = ops.matmul(y, words_kernel) + cell_bias
+        memory, keys = ops.take(memory, video_index, axis=0), ops.take(keys, video_index, axis=0)
         steps, outputs = [], []
         for rows in packing.rows:
             n = rows.stop - rows.start
-            h_before, c_before = h[:n], c[:n]
+            h_before = h[:n]
             queries = ops.matmul(h_before, state_projection)
             comparison = ops.tanh(keys[:n] + queries[:, None, :])
             scores = ops.matmul(ops.reshape(comparison, (-1, comparison.shape[-1])), score)
             alpha = ops.softmax(ops.reshape(scores, (n, -1)) + bias[:n], axis=-1)
             context = ops.squeeze(ops.matmul(alpha[:, None, :], memory[:n]), axis=1)
             x = ops.concatenate([context, h_before], axis=-1)
-            i, f, g, o = ops.split(inputs[rows] + ops.matmul(x, state_kernel), 4, axis=-1)
-            i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
-            c = f * c_before + i * g
-            tanh_c = ops.tanh(c)
-            h = o * tanh_c
-            steps.append(_Step(x, comparison, alpha, (i, f, g, o), c_before, tanh_c))
+            h, c, gates = lstm_step(inputs[rows] + ops.matmul(x, state_kernel), c[:n])
+            steps.append(_Step(x, comparison, alpha, gates))
             outputs.append(ops.concatenate([h, context], axis=-1))
 
         def gradient(*args, upstream=None):
             (d_outputs,) = args if upstream is None else (upstream,)
-            state_kernel_t, state_projection_t = ops.transpose(state_kernel), ops.transpose(state_projection)
-            d_h = ops.zeros((0, units), d_outputs.dtype)
-            d_c = ops.zeros((0, units), d_outputs.dtype)
-            d_scores_sum, d_keys = ops.zeros_like(bias[:0]), ops.zeros_like(keys[:0])
-            d_score = ops.zeros_like(score)
+            # Transposed once, by parts: TensorFlow would fold a plain transpose back into every step's product.
+            state_kernel_t = ops.concatenate(
+                [ops.transpose(kernel[embedding_units:]), ops.transpose(recurrent_kernel)], axis=1
+            )
+            state_projection_t = ops.transpose(state_projection)
+            d_h, d_c = d_outputs[:0, :units], d_outputs[:0, :units]
+            d_keys, d_score = 0.0, 0.0
             d_gates, d_queries, d_contexts = [], [], []
             for rows, step in zip(reversed(packing.rows), reversed(steps)):
                 n = rows.stop - rows.start
-                i, f, g, o = step.gates
                 d_output = d_outputs[rows]
-                d_h = _grow(d_h, n) + d_output[:, :units]
-                d_c = _grow(d_c, n) + d_h * o * (1 - ops.square(step.tanh_c))
-                d_gate = [
-                    d_c * g * i * (1 - i),
-                    d_c * step.c_before * f * (1 - f),
-                    d_c * i * (1 - ops.square(g)),
-                    d_h * step.tanh_c * o * (1 - o),
-                ]
-                d_gates.append(ops.concatenate(d_gate, axis=-1))
-                d_x = ops.matmul(d_gates[-1], state_kernel_t)
+                d_z, d_c = lstm_step_gradient(step.gates, _grow(d_h, n) + d_output[:, :units], _grow(d_c, n))
+                d_x = ops.matmul(d_z, state_kernel_t)
                 d_context = d_x[:, :memory_dim] + d_output[:, units:]
-                d_contexts.append(d_context)
                 d_alpha = ops.squeeze(ops.matmul(d_context[:, None, :], ops.transpose(memory[:n], (0, 2, 1))), axis=1)
                 d_scores = step.alpha * (d_alpha - ops.sum(step.alpha * d_alpha, axis=-1, keepdims=True))
-                # d tanh = 1 - tanh^2, and the scores' gradients of a step sum to 0 over time: softmax ignores a shift.
-                squared = ops.square(step.comparison)
-                d_query = -ops.squeeze(ops.matmul(d_scores[:, None, :], squared), axis=1) * score[:, 0]
-                d_queries.append(d_query)
                 d_score += ops.matmul(
-                    ops.transpose(ops.reshape(step.comparison, (-1, squared.shape[-1]))), ops.reshape(d_scores, (-1, 1))
+                    ops.transpose(ops.reshape(step.comparison, (-1, step.comparison.shape[-1]))),
+                    ops.reshape(d_scores, (-1, 1)),
                 )
-                d_scores_sum = _grow(d_scores_sum, n) + d_scores
-                d_keys = _grow(d_keys, n) + d_scores[:, :, None] * squared
+                # The derivative of tanh is 1 - tanh^2; this is what the tanh^2 takes off (times w_a, below).
+                taken_off = d_scores[:, :, None] * step.comparison * step.comparison
+                d_keys += to_videos(d_scores)[:, :, None] - to_videos(taken_off)
+                # A step's d_scores sum to 0 over time, because softmax ignores a shift: the 1 leaves nothing here.
+                d_query = -ops.sum(taken_off, axis=1) * score[:, 0]
                 d_h = d_x[:, memory_dim:] + ops.matmul(d_query, state_projection_t)
-                d_c = d_c * f
+                d_gates.append(d_z)
+                d_queries.append(d_query)
+                d_contexts.append(d_context)
 
             x = ops.concatenate([step.x for step in steps])
             alpha = packing.unpack(ops.concatenate([step.alpha for step in steps]))
@@ -153,8 +150,8 @@ def attend_and_recur(packing, y, h, c, memory, keys, bias, weights):
                 ops.matmul(d_gates, ops.transpose(words_kernel)),
                 _grow(d_h, packing.captions),
                 _grow(d_c, packing.captions),
-                ops.matmul(ops.transpose(alpha, (0, 2, 1)), packing.unpack(d_contexts)),
-                _grow((d_scores_sum[:, :, None] - d_keys) * score[:, 0], packing.captions),
+                to_videos(ops.matmul(ops.transpose(alpha, (0, 2, 1)), packing.unpack(d_contexts))),
+                d_keys * score[:, 0],
                 ops.matmul(ops.transpose(x[:, memory_dim:]), d_queries),
                 d_score,
                 ops.concatenate([ops.matmul(ops.transpose(y), d_gates), d_state_kernel[:memory_dim]]),
