@@ -23,7 +23,8 @@ def compiled(function: Callable) -> Callable:
     """Compiles a loop when it is first called, and keeps the code on disk where a folder for it can be written.
 
     numba keeps it beside the source, in ``NUMBA_CACHE_DIR`` or in the user's cache folder. Where none of them can be
-    written (a container with a read-only root, say) every process compiles anew, which takes seconds.
+    written (a container with a read-only root, say) every process compiles anew, which takes seconds. It looks for
+    changes in the loop's own file alone: after a change here, clear the ``__pycache__`` of the loops that draw numbers.
     """
     try:
         return numba.njit(cache=True, nogil=True)(function)

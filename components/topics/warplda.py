@@ -17,8 +17,8 @@ others accept or reject (Metropolis-Hastings).
 
 So both visits are one function, `_visit`, that runs over the rows of the
 word-topic or of the document-topic matrix. A row's counts are made when it is
-visited and forgotten afterwards; no matrix is kept, and all that a visit
-touches out of order is one vector of K counts. What lies outside the row is
+visited and forgotten afterwards; no matrix is kept, and all that a token is
+judged by are its row's counts and one vector of K. What lies outside the row is
 *delayed*: the proposals speak for the other matrix as it was after the last
 visit, and the K counts are those from before this one, so the order of the rows
 does not matter.
@@ -123,8 +123,8 @@ class WarpLDA:
         corpus: Corpus,
         *,
         n_topics: int = 100,
-        alpha: float = 0.1,
-        beta: float = 0.01,
+        alpha: float = 0.2,
+        beta: float = 0.05,
         mh_steps: int = 2,
         seed: int = 0,
         topics: np.ndarray | None = None,

@@ -64,7 +64,7 @@ def test_labels_match_the_published_ones_far_above_chance(fit, data_folder):
     f1 = matched_f1(ours, reference)
     by_chance = matched_f1(ours, np.random.default_rng(0).permutation(reference))
     print(f"F1 {f1:.3f}, shuffled {by_chance:.3f}")
-    assert f1 >= 0.5 and by_chance <= 0.13
+    assert f1 >= 0.51 and by_chance <= 0.13
 
 
 @pytest.mark.timeout(1800)
