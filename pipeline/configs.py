@@ -128,8 +128,8 @@ class TopicSettings:
     """
 
     n_topics: int = 100
-    alpha: float = 0.1
-    beta: float = 0.01
+    alpha: float = 0.2
+    beta: float = 0.05
     iterations: int = 600
     mh_steps: int = 2
     min_count: int = 3
