@@ -41,9 +41,11 @@ class TemporalAttention(keras.layers.Layer):
 
     def call(self, state, memory, mask, keys=None):
         keys = self.project(memory) if keys is None else keys
-        batch, n_queries, _ = ops.shape(state)
-        comparison = ops.tanh(self.state_projection(state)[:, :, None, :] + keys[:, None, :, :])
-        # As rows of a matrix: TensorFlow 2.16 corrupts its memory on (a, b, c, d) x (d, 1) products (oneDNN).
+        batch, n_queries, state_dim = ops.shape(state)
+        # All products are of matrices. TensorFlow 2.16 even corrupts its memory on some (a, b, c, d) x (d, 1) (oneDNN).
+        queries = self.state_projection(ops.reshape(state, (batch * n_queries, state_dim)))
+        queries = ops.reshape(queries, (batch, n_queries, 1, self.units))
+        comparison = ops.tanh(queries + keys[:, None, :, :])
         scores = self.score(ops.reshape(comparison, (-1, self.units)))
         scores = ops.reshape(scores, (batch, n_queries, -1)) + padding_bias(mask)[:, None, :]
         alpha = ops.softmax(scores, axis=-1)

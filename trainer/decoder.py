@@ -57,20 +57,20 @@ class CaptionDecoder(keras.layers.Layer):
             logits (batch, queries, vocabulary_size), the next state, and the named activations ``context``
             (batch, queries, memory_dim) and ``alpha`` (batch, queries, time).
         """
-        h, c = state
         batch, queries = ops.shape(words)
-        flat = (batch * queries, -1)
-        y = self.embedding(words)
-        context, alpha = self.attention(h, memory, mask, keys)
-        _, state = self.cell(
-            ops.reshape(ops.concatenate([y, context], axis=-1), flat), [ops.reshape(h, flat), ops.reshape(c, flat)]
+        context, alpha = self.attention(state[0], memory, mask, keys)
+        # Rows of matrices from here on: products of higher rank are slow.
+        y, context_rows, h, c = (
+            ops.reshape(values, (batch * queries, values.shape[-1]))
+            for values in (self.embedding(words), context, *state)
         )
-        h, c = (ops.reshape(part, (batch, queries, self.units)) for part in state)
-        logits = self.predict(ops.concatenate([h, context], axis=-1), y, training)
+        _, (h, c) = self.cell(ops.concatenate([y, context_rows], axis=-1), [h, c])
+        logits = self.predict(ops.concatenate([h, context_rows], axis=-1), y, training)
+        logits, h, c = (ops.reshape(rows, (batch, queries, rows.shape[-1])) for rows in (logits, h, c))
         return logits, (h, c), {"context": context, "alpha": alpha}
 
     def predict(self, state, y, training=False):
-        """Logits of the next word from [h_t, context_t] and y_{t-1} (eq. 6); any leading dimensions."""
+        """Logits (rows, vocabulary_size) of the next word from [h_t, context_t] and y_{t-1} (eq. 6)."""
         return self.readout(self.dropout(ops.concatenate([state, y], axis=-1), training=training))
 
     def call(self, words, memory, mask, memory_mean, video_index, training=False):
