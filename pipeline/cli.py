@@ -105,9 +105,9 @@ def _command(commands, name: str, function, purpose: str, example: str) -> argpa
 
 
 def _run(options) -> int:
-    from pipeline import configs
+    from pipeline.presets import preset
 
-    settings = configs.preset(options.preset).changed(options.changes)
+    settings = preset(options.preset).changed(options.changes)
     data = options.data or _sample(options)
     if options.compile:
         from pipeline.kubeflow_runner import compile_pipeline
@@ -174,8 +174,9 @@ def _evaluate(options) -> int:
 
 def _settings(options) -> int:
     from pipeline import configs
+    from pipeline.presets import preset
 
-    chosen = configs.Settings() if options.preset == "defaults" else configs.preset(options.preset)
+    chosen = configs.Settings() if options.preset == "defaults" else preset(options.preset)
     for name, value, meaning in configs.described(chosen):
         print(f"| `{name}` | `{value}` | {meaning} |" if options.markdown else f"{name} = {value}\n    {meaning}")
     return 0

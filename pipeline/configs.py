@@ -1,4 +1,4 @@
-"""Every setting of the pipeline, once, with presets; and the only reader of the environment.
+"""Every setting of the pipeline, once; and the only reader of the environment.
 
 A setting is named `section.name` everywhere: here, in `--set`, in the
 README. Settings of the model and of training are documented where they are
@@ -16,33 +16,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from components.videos.decoding import Limits
 from schemas.features import N_FRAMES
 from trainer.settings import CaptionerConfig, TrainingConfig
 
 
 class SettingError(ValueError):
     """A setting that does not exist or cannot have that value."""
-
-
-@dataclasses.dataclass(frozen=True)
-class LimitSettings:
-    """What one clip may cost, so that a hostile one cannot hold up a worker.
-
-    Args:
-        max_file_bytes: the largest file that is opened.
-        max_pixels: the most pixels a frame may have.
-        max_frames: the most frames decoded in one pass.
-        max_decode_seconds: the most processor time of one pass, in seconds.
-        max_damaged: the largest share of packets that may fail to decode.
-        max_array_bytes: the largest array of precomputed features.
-    """
-
-    max_file_bytes: int = 8 * 2**30
-    max_pixels: int = 8192 * 4320
-    max_frames: int = 250_000
-    max_decode_seconds: float = 900.0
-    max_damaged: float = 0.5
-    max_array_bytes: int = 2 * 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +171,7 @@ class Settings:
     """All settings, by section."""
 
     data: DataSettings = DataSettings()
-    limits: LimitSettings = LimitSettings()
+    limits: Limits = Limits()
     features: FeatureSettings = FeatureSettings()
     topics: TopicSettings = TopicSettings()
     vocabulary: VocabularySettings = VocabularySettings()
@@ -339,9 +319,9 @@ def described(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 
 def _meanings(section: type) -> dict[str, str]:
-    """What the `Args` of a settings class say of each field."""
+    """What a settings class' docstring says of each field, under `Args` or `Attributes`."""
     meanings, names = {}, []
-    lines = inspect.cleandoc(section.__doc__).partition("Args:\n")[2].splitlines()
+    lines = re.split(r"^(?:Args|Attributes):\n", inspect.cleandoc(section.__doc__), flags=re.MULTILINE)[1].splitlines()
     for line in itertools.takewhile(lambda line: line.startswith(" ") or not line, lines):
         entry = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
         if entry:
@@ -352,52 +332,6 @@ def _meanings(section: type) -> dict[str, str]:
     return meanings
 
 
-def preset(name: str) -> Settings:
-    """The settings of a preset.
-
-    Raises:
-        SettingError: there is no such preset.
-    """
-    if name not in PRESETS:
-        raise SettingError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
-
-
 def cache_folder() -> str:
     """Where downloads are kept: `TOPICLENS_CACHE`, or `.cache/downloads` in the current folder."""
     return os.environ.get("TOPICLENS_CACHE", os.path.join(".cache", "downloads"))
-
-
-PRESETS: dict[str, Settings] = {
-    # Sixty segments in the repository: everything at a size of minutes.
-    "sample": Settings(
-        features=FeatureSettings(videos_per_shard=16),
-        topics=TopicSettings(n_topics=12, iterations=200, min_count=2),
-        vocabulary=VocabularySettings(min_count=2),
-        model=CaptionerSettings(
-            encoder_units=64, attention_units=64, decoder_units=128, embedding_units=64, topic_units=64
-        ),
-        training=TrainingSettings(epochs=40, patience=10, learning_rate=2e-3, batch_captions=50),
-    ),
-    # 6,000 photos with the features of 28 regions each.
-    "flickr8k": Settings(
-        features=FeatureSettings(backbone="none", feature_dim=1024),
-        model=CaptionerSettings(),
-    ),
-    # YouTubeClips: 28 frames a clip through the network of the paper.
-    "msvd": Settings(
-        features=FeatureSettings(backbone="googlenet", weights="../shared/data/googlenet/bvlc_googlenet.npz"),
-        model=CaptionerSettings(),
-    ),
-    # The sizes and the optimiser of the paper's authors.
-    "paper": Settings(
-        features=FeatureSettings(backbone="inception_v1"),
-        model=CaptionerSettings(decoder_units=3518, embedding_units=468),
-        training=TrainingSettings(
-            **{
-                field.name: getattr(TrainingConfig.paper(), field.name)
-                for field in dataclasses.fields(TrainingSettings)
-            }
-        ),
-    ),
-}

@@ -111,6 +111,8 @@ class _Announcer(logging.Handler):
 def _announced() -> Iterator[None]:
     """Prints one line a step, and the steps' own, in place of TFX's log."""
     announcer = _Announcer()
+    verbosity = absl_logging.get_verbosity()  # absl keeps a level of its own beside its logger's
+    absl_logging.set_verbosity(absl_logging.INFO)
     loggers = [logging.getLogger(name) for name in ("absl", "components", "trainer")]
     before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
@@ -122,6 +124,7 @@ def _announced() -> Iterator[None]:
         yield
     finally:
         absl_logging.get_absl_handler().setLevel(logging.NOTSET)
+        absl_logging.set_verbosity(verbosity)
         for logger, (level, propagate) in zip(loggers, before, strict=True):
             logger.removeHandler(announcer)
             logger.setLevel(level)

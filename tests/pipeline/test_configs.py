@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipeline import configs
+from pipeline import configs, presets
 
 README = pathlib.Path(configs.__file__).parents[1] / "README.md"
 
@@ -18,19 +18,19 @@ def test_every_setting_stands_in_the_readme_as_the_code_has_it(name, value, mean
     )
 
 
-@pytest.mark.parametrize("name", sorted(configs.PRESETS))
+@pytest.mark.parametrize("name", sorted(presets.PRESETS))
 @pytest.mark.parametrize("step", ["ingest", "feature_extraction", "topic_modelling", "examples_check", "trainer", "judge"])
 def test_every_step_gets_its_settings_as_json(name, step):
-    told = json.loads(configs.preset(name).json_of(step, place="here"))
+    told = json.loads(presets.preset(name).json_of(step, place="here"))
     assert told["place"] == "here" and len(told) > 1
 
 
 def test_a_change_reaches_the_step_and_leaves_the_preset_alone():
-    changed = configs.preset("sample").changed(["training.epochs=3", "run.seed=7", 'judge.minimum={"CIDEr": 0.4}'])
+    changed = presets.preset("sample").changed(["training.epochs=3", "run.seed=7", 'judge.minimum={"CIDEr": 0.4}'])
     trainer = json.loads(changed.json_of("trainer"))
     assert (trainer["training"]["epochs"], trainer["training"]["seed"]) == (3, 7)
     assert json.loads(changed.json_of("judge"))["minimum"] == {"CIDEr": 0.4}
-    assert configs.preset("sample").training.epochs != 3
+    assert presets.preset("sample").training.epochs != 3
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_a_wrong_change_says_what_is_wrong(change, said):
 
 def test_an_unknown_preset_names_the_known_ones():
     with pytest.raises(configs.SettingError, match="sample.*flickr8k.*msvd.*paper"):
-        configs.preset("coco")
+        presets.preset("coco")
 
 
 def test_the_paper_preset_is_the_paper_s():
-    paper = configs.preset("paper")
+    paper = presets.preset("paper")
     assert (paper.topics.n_topics, paper.features.n_frames, paper.model.interpretive_weight) == (100, 28, 0.1)
     assert (paper.training.optimizer, paper.training.learning_rate, paper.training.batch_captions) == ("adadelta", 1.0, 64)
     assert (paper.model.decoder_units, paper.model.embedding_units) == (3518, 468)

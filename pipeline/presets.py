@@ -1,0 +1,59 @@
+"""Settings that go together, by name: what `--preset` takes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pipeline.configs import (
+    CaptionerSettings,
+    FeatureSettings,
+    SettingError,
+    Settings,
+    TopicSettings,
+    TrainingSettings,
+    VocabularySettings,
+)
+from trainer.settings import TrainingConfig
+
+PRESETS: dict[str, Settings] = {
+    # Sixty segments in the repository: everything at a size of minutes.
+    "sample": Settings(
+        features=FeatureSettings(videos_per_shard=16),
+        topics=TopicSettings(n_topics=12, iterations=200, min_count=2),
+        vocabulary=VocabularySettings(min_count=2),
+        model=CaptionerSettings(
+            encoder_units=64, attention_units=64, decoder_units=128, embedding_units=64, topic_units=64
+        ),
+        training=TrainingSettings(epochs=40, patience=10, learning_rate=2e-3, batch_captions=50),
+    ),
+    # 6,000 photos with the features of 28 regions each.
+    "flickr8k": Settings(
+        features=FeatureSettings(backbone="none", feature_dim=1024),
+    ),
+    # YouTubeClips: 28 frames a clip through the network of the paper, whose file features.weights must name.
+    "msvd": Settings(
+        features=FeatureSettings(backbone="googlenet"),
+    ),
+    # The sizes and the optimiser of the paper's authors.
+    "paper": Settings(
+        features=FeatureSettings(backbone="inception_v1"),
+        model=CaptionerSettings(decoder_units=3518, embedding_units=468),
+        training=TrainingSettings(
+            **{
+                field.name: getattr(TrainingConfig.paper(), field.name)
+                for field in dataclasses.fields(TrainingSettings)
+            }
+        ),
+    ),
+}
+
+
+def preset(name: str) -> Settings:
+    """The settings of a preset.
+
+    Raises:
+        SettingError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise SettingError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
