@@ -1,0 +1,68 @@
+"""The BiLSTM over frames, and what short clips change: nothing."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.encoder import VideoEncoder, frame_mask, masked_mean
+
+
+@pytest.fixture
+def encoder():
+    encoder = VideoEncoder(units=3)
+    encoder.build((None, None, 5))
+    return encoder
+
+
+def random_clips(videos=2, time=4, dim=5, seed=0):
+    return np.random.default_rng(seed).normal(size=(videos, time, dim)).astype(np.float32)
+
+
+def test_equals_keras_own_bidirectional_lstm(encoder):
+    layer = keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True))
+    clips = random_clips()
+    layer.build(clips.shape)
+    layer.set_weights([*encoder.forward.get_weights()[:3], *encoder.backward.get_weights()[:3]])
+    np.testing.assert_allclose(encoder(clips)[1]["v"], layer(clips), atol=1e-6)
+
+
+@pytest.mark.parametrize("kept", [[0, 1, 2], [1, 2, 5], [0, 2, 4]], ids=["at the end", "around", "in between"])
+def test_padding_changes_nothing(encoder, kept):
+    clips = random_clips(time=3)
+    padded = np.zeros((2, 6, 5), np.float32)
+    padded[:, kept] = clips
+    memory, activations = encoder(padded)
+    _, expected = encoder(clips)
+    np.testing.assert_allclose(activations["v"].numpy()[:, kept], expected["v"], atol=1e-6)
+    assert not memory.numpy()[:, [t for t in range(6) if t not in kept]].any()
+    np.testing.assert_allclose(activations["mean"], expected["mean"], atol=1e-6)
+    assert activations["mask"].numpy().sum() == 6
+
+
+def test_means_divide_by_the_real_frames():
+    rows = np.array([[[1.0], [3.0], [0.0]], [[0.0], [0.0], [0.0]]], np.float32)
+    np.testing.assert_array_equal(masked_mean(rows, frame_mask(rows)), [[2.0], [0.0]])
+
+
+def test_a_clip_of_unknown_time_gives_the_same(encoder):
+    clips = random_clips(time=4)
+    clips[1, 2:] = 0
+    unknown = tf.function(lambda x: encoder(x)[0], input_signature=[tf.TensorSpec([None, None, 5])])
+    np.testing.assert_allclose(unknown(clips), encoder(clips)[0], atol=1e-6)
+
+
+def test_skip_joins_the_raw_features_but_the_neurons_stay_those_of_the_lstm():
+    encoder = VideoEncoder(units=3, skip=True)
+    encoder.build((None, None, 5))
+    clips = random_clips()
+    memory, activations = encoder(clips)
+    assert encoder.memory_dim == 11
+    np.testing.assert_array_equal(memory[..., :6], activations["v"])
+    np.testing.assert_array_equal(memory[..., 6:], clips)
+    np.testing.assert_allclose(activations["memory_mean"][:, :6], activations["mean"])
+
+
+def test_its_configuration_makes_it_again():
+    again = VideoEncoder.from_config(VideoEncoder(units=7, skip=True).get_config())
+    assert (again.units, again.skip) == (7, True)
