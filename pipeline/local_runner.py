@@ -112,9 +112,9 @@ def _announced() -> Iterator[None]:
     """Prints one line a step, and the steps' own, in place of TFX's log."""
     announcer = _Announcer()
     verbosity = absl_logging.get_verbosity()  # absl keeps a level of its own beside its logger's
-    absl_logging.set_verbosity(absl_logging.INFO)
     loggers = [logging.getLogger(name) for name in ("absl", "components", "trainer")]
     before = [(logger.level, logger.propagate) for logger in loggers]
+    absl_logging.set_verbosity(absl_logging.INFO)
     for logger in loggers:
         logger.addHandler(announcer)
         logger.setLevel(logging.INFO)
