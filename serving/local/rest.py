@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
 import socketserver
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -31,8 +33,9 @@ _MAX_VERSION = 2**63 - 1
 _SPARE_CONNECTIONS = 16
 # Seconds of silence after which a connection is closed.
 _IDLE_SECONDS = 30
-# How much of a body that is too long is read and dropped, so that its sender gets to the answer.
+# What still comes after a refusal is read and dropped, so that its sender gets to the answer: so much, for so long.
 _MAX_DISCARDED = 64 * 2**20
+_LINGER_SECONDS = 10
 
 
 class RestServer(ThreadingHTTPServer):
@@ -124,7 +127,6 @@ class _Handler(BaseHTTPRequestHandler):
                 f"The request body of {int(length):,} bytes is larger than the stand-in server takes "
                 f"({self.server.max_request_bytes:,})",
             )
-            self._discard(int(length))
             return None
         body = self.rfile.read(int(length))
         if len(body) < int(length):
@@ -171,12 +173,23 @@ class _Handler(BaseHTTPRequestHandler):
         return self.path.partition("?")[0]
 
     def _refuse(self, status: int, message: str) -> None:
-        self.close_connection = True  # What follows on it is the body that was not read.
-        self._send(status, {"error": message})
+        """Answers and closes the connection, in the order of RFC 9112, section 9.6.
 
-    def _discard(self, length: int) -> None:
-        left = min(length, _MAX_DISCARDED)
-        while left > 0:
+        What follows is the body that was not read: were the socket closed on it, the client would find its connection
+        reset before it found the answer.
+        """
+        self.close_connection = True
+        self._send(status, {"error": message})
+        try:
+            self.connection.shutdown(socket.SHUT_WR)
+            self._discard()
+        except OSError:
+            pass  # The client left first, or was silent too long.
+
+    def _discard(self) -> None:
+        left, deadline = _MAX_DISCARDED, time.monotonic() + _LINGER_SECONDS
+        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+            self.connection.settimeout(seconds)
             chunk = self.rfile.read1(min(left, 2**16))
             if not chunk:
                 return

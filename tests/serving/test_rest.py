@@ -206,7 +206,8 @@ def test_a_body_over_the_bound_is_refused_unread(server):
 
 def test_a_body_without_a_length_is_refused(server):
     connection = http.client.HTTPConnection(server.rest_address.removeprefix("http://"), timeout=10)
-    connection.request("POST", f"{MODEL}:predict", iter([b"{}"]), encode_chunked=True)
+    body = [b"{}"] * 1000  # Still on its way when the server refuses.
+    connection.request("POST", f"{MODEL}:predict", iter(body), encode_chunked=True)
     assert connection.getresponse().status == 411
     connection.close()
 
