@@ -173,11 +173,12 @@ def _evaluate(options) -> int:
 
 
 def _settings(options) -> int:
-    from pipeline import configs
+    from pipeline.configs import Settings
     from pipeline.presets import preset
+    from pipeline.settings_table import described
 
-    chosen = configs.Settings() if options.preset == "defaults" else preset(options.preset)
-    for name, value, meaning in configs.described(chosen):
+    chosen = Settings() if options.preset == "defaults" else preset(options.preset)
+    for name, value, meaning in described(chosen):
         print(f"| `{name}` | `{value}` | {meaning} |" if options.markdown else f"{name} = {value}\n    {meaning}")
     return 0
 

@@ -1,20 +1,16 @@
 """Every setting of the pipeline, once; and the only reader of the environment.
 
-A setting is named `section.name` everywhere: here, in `--set`, in the
-README. Settings of the model and of training are documented where they are
-defined (:mod:`trainer.settings`).
+A setting is named `section.name` everywhere: here, in `--set`, in the README. Settings of the model and of training are
+documented where they are defined (:mod:`trainer.settings`).
 """
 
 from __future__ import annotations
 
 import ast
 import dataclasses
-import inspect
-import itertools
 import json
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from components.videos.decoding import Limits
 from schemas.features import N_FRAMES
@@ -306,30 +302,6 @@ def _fitting(name: str, current, value):
     if not fits:
         raise SettingError(f"{name} is {current!r} by default and cannot be {value!r}.")
     return value
-
-
-def described(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Every setting in words: its name, its value as `--set` takes it, and what its class's docstring says of it."""
-    for section in dataclasses.fields(settings):
-        values = getattr(settings, section.name)
-        meanings = _meanings(type(values))
-        for field in dataclasses.fields(values):
-            value = json.dumps(getattr(values, field.name), default=dict)
-            yield f"{section.name}.{field.name}", value, meanings[field.name]
-
-
-def _meanings(section: type) -> dict[str, str]:
-    """What a settings class' docstring says of each field, under `Args` or `Attributes`."""
-    meanings, names = {}, []
-    lines = re.split(r"^(?:Args|Attributes):\n", inspect.cleandoc(section.__doc__), flags=re.MULTILINE)[1].splitlines()
-    for line in itertools.takewhile(lambda line: line.startswith(" ") or not line, lines):
-        entry = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
-        if entry:
-            names = entry[1].split(", ")
-            meanings.update(dict.fromkeys(names, entry[2]))
-        else:
-            meanings.update({name: f"{meanings[name]} {line.strip()}".strip() for name in names})
-    return meanings
 
 
 def cache_folder() -> str:

@@ -31,13 +31,15 @@ class Captioner(keras.Model):
         super().__init__(**kwargs)
         self.config = config if isinstance(config, CaptionerConfig) else CaptionerConfig(**config)
         config = self.config
-        self.encoder = VideoEncoder(config.encoder_units, config.skip, name="encoder")
+        self.encoder = VideoEncoder(config.encoder_units, config.skip, config.frame_dropout, name="encoder")
         self.decoder = CaptionDecoder(
             config.vocabulary_size,
             config.decoder_units,
             config.embedding_units,
             config.attention_units,
             config.dropout,
+            config.word_dropout,
+            config.label_smoothing,
             name="decoder",
         )
         self.topic_perceptron = TopicPerceptron(config.n_topics, config.topic_units, config.dropout, name="topics")
@@ -56,9 +58,9 @@ class Captioner(keras.Model):
         self.decoder.build(self.encoder.memory_dim)
         self.topic_perceptron.build((None, 2 * self.config.encoder_units))
 
-    def encode(self, frames):
+    def encode(self, frames, training=False):
         """The encoder's named activations, ``v``, ``mask``, ``mean``, ``memory`` and ``memory_mean``: see VideoEncoder."""
-        memory, activations = self.encoder(frames)
+        memory, activations = self.encoder(frames, training=training)
         return {"memory": memory, **activations}
 
     def topic_scores(self, frames):
@@ -66,7 +68,7 @@ class Captioner(keras.Model):
         return self.topic_perceptron(self.encode(frames)["mean"])
 
     def call(self, x, training=False):
-        video = self.encode(x["frames"])
+        video = self.encode(x["frames"], training)
         log_prob = self.decoder(
             x["words"], video["memory"], video["mask"], video["memory_mean"], x["video_index"], training=training
         )

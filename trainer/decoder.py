@@ -18,20 +18,34 @@ class CaptionDecoder(keras.layers.Layer):
         embedding_units: width of a word's vector y.
         attention_units: width of the attention's comparison.
         dropout: share of [h, context, y] that is dropped before the word is chosen, in training.
+        word_dropout: share of y that is dropped before it is read, in training.
+        label_smoothing: share of a target that goes to all words alike, in training.
     """
 
-    def __init__(self, vocabulary_size, units=512, embedding_units=468, attention_units=256, dropout=0.5, **kwargs):
+    def __init__(
+        self,
+        vocabulary_size,
+        units=512,
+        embedding_units=468,
+        attention_units=256,
+        dropout=0.5,
+        word_dropout=0.0,
+        label_smoothing=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.units = units
         self.embedding_units = embedding_units
         self.attention_units = attention_units
+        self.label_smoothing = label_smoothing
         self.embedding = keras.layers.Embedding(vocabulary_size, embedding_units, name="embedding")
         self.attention = TemporalAttention(attention_units, name="attention")
         self.cell = keras.layers.LSTMCell(units, name="cell")  # its input is [y, context]
         self.initial_h = keras.layers.Dense(units, activation="tanh", name="initial_h")
         self.initial_c = keras.layers.Dense(units, activation="tanh", name="initial_c")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.word_dropout = keras.layers.Dropout(word_dropout, name="word_dropout")
         self.readout = keras.layers.Dense(vocabulary_size, name="readout")  # W_p, b_p
 
     def build(self, memory_dim):
@@ -81,13 +95,13 @@ class CaptionDecoder(keras.layers.Layer):
             memory, mask, memory_mean: the encoded videos, (videos, ...).
             video_index: (captions,) int, which video a caption is of.
         Returns:
-            (captions,), the sum over the words w_1 .. w_k EOS.
+            (captions,), the sum over the words w_1 .. w_k EOS; in training, with the smoothed targets.
         """
         # The longest first, whatever the order they came in; the result goes back to that order.
         order = ops.argsort(-ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1))
         words, video_index = ops.take(words, order, axis=0), ops.take(video_index, order, axis=0)
         packing = Packing(words[:, 1:])
-        y = self.embedding(packing.pack(words[:, :-1]))
+        y = self.word_dropout(self.embedding(packing.pack(words[:, :-1])), training=training)
         h, c = (ops.take(part, video_index, axis=0) for part in self.initial_state(memory_mean))
         states = attend_and_recur(
             packing,
@@ -107,7 +121,8 @@ class CaptionDecoder(keras.layers.Layer):
             ),
         )
         targets = packing.pack(words[:, 1:])
-        log_probs = log_prob_of(targets, self.predict(states, y, training))
+        smoothing = self.label_smoothing if training else 0.0
+        log_probs = log_prob_of(targets, self.predict(states, y, training), smoothing)
         log_probs = log_probs * ops.cast(ops.not_equal(targets, PAD), log_probs.dtype)
         return ops.segment_sum(log_probs, ops.take(order, packing.caption), ops.shape(words)[0])
 
@@ -118,4 +133,6 @@ class CaptionDecoder(keras.layers.Layer):
             "embedding_units": self.embedding_units,
             "attention_units": self.attention_units,
             "dropout": self.dropout.rate,
+            "word_dropout": self.word_dropout.rate,
+            "label_smoothing": self.label_smoothing,
         }

@@ -28,6 +28,7 @@ class VideoEncoder(keras.layers.Layer):
         units: LSTM units of each direction.
         skip: joins the raw features to what the decoder attends to. The neurons, ``v``, stay those of the LSTM: no
             correction of the encoder can move a raw feature.
+        dropout: share of the frames' numbers that is dropped in training.
 
     Call arguments:
         frames: (videos, time, feature_dim) float; padded with all-zero rows.
@@ -37,10 +38,11 @@ class VideoEncoder(keras.layers.Layer):
         real frames, and ``memory_mean`` (videos, memory_dim), the same for the memory.
     """
 
-    def __init__(self, units=256, skip=False, **kwargs):
+    def __init__(self, units=256, skip=False, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.units = units
         self.skip = skip
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
         # The cells hold the weights and the gates' order (i, f, g, o); the loop is ours.
         self.forward = keras.layers.LSTMCell(units, name="forward")
         self.backward = keras.layers.LSTMCell(units, name="backward")
@@ -51,8 +53,9 @@ class VideoEncoder(keras.layers.Layer):
         self.forward.build((None, self.feature_dim))
         self.backward.build((None, self.feature_dim))
 
-    def call(self, frames):
+    def call(self, frames, training=False):
         mask = frame_mask(frames)
+        frames = self.dropout(frames, training=training)
         ahead = self._read(self.forward, frames, mask)
         back = self._read(self.backward, frames, mask, backwards=True)
         v = ops.concatenate([ahead, back], axis=-1)
@@ -71,4 +74,4 @@ class VideoEncoder(keras.layers.Layer):
         return ops.transpose(states, (1, 0, 2)) * ops.cast(mask, states.dtype)[:, :, None]
 
     def get_config(self):
-        return super().get_config() | {"units": self.units, "skip": self.skip}
+        return super().get_config() | {"units": self.units, "skip": self.skip, "dropout": self.dropout.rate}

@@ -48,22 +48,36 @@ def interpretive_loss(scores, topics):
     return ops.sum(ops.square(scores - ops.cast(topics, scores.dtype)), axis=-1)
 
 
-@ops.custom_gradient
-def log_prob_of(targets, logits):
+def log_prob_of(targets, logits, smoothing=0.0):
     """log softmax(logits) at the targets: (words,) int and (words, classes) to (words,).
 
     With its gradient written out it takes a third of the time of TensorFlow's own sparse cross-entropy.
+
+    Args:
+        targets: (words,) int.
+        logits: (words, classes).
+        smoothing: this share of the result is the mean over all classes instead (Szegedy et al. 2016, section 7).
     """
-    probabilities = ops.softmax(logits, axis=-1)
-    rows = targets[:, None]
-    likeliest = ops.log(ops.max(probabilities, axis=-1)) - ops.max(logits, axis=-1)  # minus log sum exp, never -inf
-    log_prob = ops.squeeze(ops.take_along_axis(logits, rows, axis=-1), axis=-1) + likeliest
 
-    def gradient(*args, upstream=None):
-        (d_log_prob,) = args if upstream is None else (upstream,)
-        d_logits = probabilities * -d_log_prob[:, None]
-        places = ops.stack([ops.arange(ops.shape(targets)[0], dtype="int32"), targets], axis=1)
-        at_targets = d_log_prob * (1 - ops.exp(log_prob))
-        return None, ops.scatter_update(d_logits, places, at_targets)
+    @ops.custom_gradient
+    def log_prob_of(targets, logits):
+        probabilities = ops.softmax(logits, axis=-1)
+        rows = targets[:, None]
+        likeliest = ops.log(ops.max(probabilities, axis=-1)) - ops.max(logits, axis=-1)  # - log sum exp, never -inf
+        chosen = ops.squeeze(ops.take_along_axis(logits, rows, axis=-1), axis=-1)
+        if smoothing:
+            result = (1 - smoothing) * chosen + smoothing * ops.mean(logits, axis=-1) + likeliest
+        else:
+            result = chosen + likeliest
 
-    return log_prob, gradient
+        def gradient(*args, upstream=None):
+            (d_result,) = args if upstream is None else (upstream,)
+            everywhere = smoothing / logits.shape[-1]
+            d_logits = (everywhere - probabilities) * d_result[:, None]
+            places = ops.stack([ops.arange(ops.shape(targets)[0], dtype="int32"), targets], axis=1)
+            at_targets = d_result * (1 - smoothing + everywhere - ops.exp(chosen + likeliest))
+            return None, ops.scatter_update(d_logits, places, at_targets)
+
+        return result, gradient
+
+    return log_prob_of(targets, logits)

