@@ -27,6 +27,12 @@ class TopicModel(Artifact):
     TYPE_NAME = "components.TopicModel"
 
 
+class NeuronLinks(Artifact):
+    """``links.json``: which neurons carry which topic."""
+
+    TYPE_NAME = "components.NeuronLinks"
+
+
 class ExamplesReport(Artifact):
     """``report.json``: what the check of the records found."""
 

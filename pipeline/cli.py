@@ -78,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     topics = _command(commands, "topics", _topics, "show the topics of a run", "topiclens topics --root runs/sample")
     topics.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
 
+    neurons = _command(commands, "neurons", _neurons, "show which neurons carry which topic",
+                       "topiclens neurons --root runs/sample")  # fmt: skip
+    neurons.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    neurons.add_argument("--json", action="store_true", help="the links as the run keeps them")
+
     evaluate = _command(commands, "evaluate", _evaluate, "judge a model's captions against the human ones",
                         "topiclens evaluate --root runs/sample --split test")  # fmt: skip
     evaluate.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
@@ -162,6 +167,19 @@ def _topics(options) -> int:
     from pipeline import lineage
 
     print(format_table(TopicModel.load(lineage.newest(options.root).folder("components.TopicModel")).topics))
+    return 0
+
+
+def _neurons(options) -> int:
+    from components import staging
+    from components.neurons.links import LINKS_FILE, TopicLinks, format_table
+    from pipeline import lineage
+
+    folder = lineage.newest(options.root).folder("components.NeuronLinks")
+    if options.json:
+        print(staging.read_text(os.path.join(folder, LINKS_FILE)))
+    else:
+        print(format_table(TopicLinks.load(folder)))
     return 0
 
 

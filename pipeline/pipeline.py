@@ -9,6 +9,7 @@ from tfx import v1 as tfx
 from components.captions.component import CaptionJudge
 from components.examples.component import ExamplesJoin
 from components.features.component import FeatureExtraction
+from components.neurons.component import NeuronNaming
 from components.pushing.component import Pusher
 from components.topics.component import TopicModelling
 from components.validation.component import ExamplesCheck
@@ -81,6 +82,9 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         baseline_dir=places.baseline,
         config_json=settings.json_of("judge"),
     )
+    neurons = []
+    if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
+        neurons = [NeuronNaming(model=model, examples=examples, topic_model=topics.outputs["topic_model"])]
     pusher = Pusher(
         model=model,
         model_blessing=judge.outputs["blessing"],
@@ -93,7 +97,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         pipeline_root=os.path.join(places.root, "artifacts"),
         components=[
             dataset, features, topics, vocabulary, join, statistics, schema, anomalies, check,
-            *base_model, trainer, judge, pusher,
+            *base_model, trainer, *neurons, judge, pusher,
         ],  # fmt: skip
         enable_cache=True,
         **pipeline_arguments,

@@ -1,4 +1,4 @@
-"""Random numbers for compiled loops, and how loops are compiled.
+"""Random numbers for compiled loops.
 
 The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): its state is a
 counter, so any number of streams can be begun from a hash of what they are for.
@@ -8,30 +8,15 @@ A row of the sampler then draws the same numbers whichever row came before it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
-import numba
 import numpy as np
+
+from components.compiling import compiled
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _TO_UNIT = 2.0**-53
-
-
-def compiled(function: Callable) -> Callable:
-    """Compiles a loop when it is first called, and keeps the code on disk where a folder for it can be written.
-
-    numba keeps it beside the source, in ``NUMBA_CACHE_DIR`` or in the user's cache folder. Where none of them can be
-    written (a container with a read-only root, say) every process compiles anew, which takes seconds. It looks for
-    changes in the loop's own file alone: after a change here, clear the ``__pycache__`` of the loops that draw numbers.
-    """
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError as error:
-        if "cannot cache function" not in str(error):
-            raise
-        return numba.njit(nogil=True)(function)
 
 
 @compiled

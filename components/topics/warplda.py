@@ -46,8 +46,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from components.compiling import compiled
 from components.topics.documents import Corpus
-from components.topics.random_numbers import begin_stream, compiled, uniform
+from components.topics.random_numbers import begin_stream, uniform
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The neurons of the encoder: which topic each carries, and how well."""

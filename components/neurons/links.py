@@ -1,0 +1,181 @@
+"""Topic links: the names of neurons, as people and programs read them (Dong et al. 2017, section 3.2)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from components import staging
+from components.neurons.pdm import Tally
+from components.topics.table import Topic
+
+LINKS_FILE = "links.json"
+
+
+@dataclass(frozen=True)
+class LinkedNeuron:
+    """A neuron and one topic.
+
+    Attributes:
+        neuron: its place in v.
+        votes: the number of videos with the topic in which it made the largest prediction difference.
+        mean_difference: its mean prediction difference over the videos with the topic.
+        mean_activation: its mean activation over the same videos.
+        runner_up: the id of the topic that chose it next most often; None if no other did.
+    """
+
+    neuron: int
+    votes: int
+    mean_difference: float
+    mean_activation: float
+    runner_up: int | None = None
+
+
+@dataclass(frozen=True)
+class TopicLink:
+    """A topic and the neurons that carry it.
+
+    Attributes:
+        id, name, words, npmi: of the topic.
+        videos: in how many training videos it occurs.
+        neurons: those that it is the name of, most votes first; none if every neuron that it chose is another topic's.
+    """
+
+    id: int
+    name: str
+    words: tuple[str, ...]
+    npmi: float | None
+    videos: int
+    neurons: tuple[LinkedNeuron, ...]
+
+
+@dataclass(frozen=True)
+class TopicLinks:
+    """All topics with their neurons, and the neurons that no topic chose.
+
+    Attributes:
+        topics: by id, those without a neuron too.
+        n_neurons: how many there are in all.
+    """
+
+    topics: tuple[TopicLink, ...]
+    n_neurons: int
+
+    def topic_of(self) -> dict[int, int]:
+        """The topic of every neuron that has one."""
+        return {linked.neuron: topic.id for topic in self.topics for linked in topic.neurons}
+
+    @property
+    def without_neuron(self) -> list[TopicLink]:
+        """Topics that occur and have no neuron."""
+        return [topic for topic in self.topics if topic.videos and not topic.neurons]
+
+    @property
+    def without_topic(self) -> list[int]:
+        """Neurons that no topic chose in any video."""
+        named = self.topic_of()
+        return [neuron for neuron in range(self.n_neurons) if neuron not in named]
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes `links.json`."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        staging.write_text(os.path.join(folder, LINKS_FILE), text)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> TopicLinks:
+        """Reads what `save` wrote."""
+        data = json.loads(staging.read_text(os.path.join(folder, LINKS_FILE)))
+        topics = [
+            TopicLink(**{**row, "words": tuple(row["words"]), "neurons": tuple(LinkedNeuron(**n) for n in row["neurons"])})
+            for row in data["topics"]
+        ]
+        return cls(tuple(topics), data["n_neurons"])
+
+
+def link(tally: Tally, topics: Sequence[Topic]) -> TopicLinks:
+    """Names every neuron by the topic that chose it most often.
+
+    Where topics chose it equally often, the one to which it makes the larger mean difference has it, and then the one
+    with the lower id.
+
+    Args:
+        tally: of the training videos.
+        topics: the topics' table, by id.
+    """
+    preference = np.lexsort((-tally.mean_differences, -tally.votes), axis=0)  # (topics, neurons), the dearest first
+    best, second = preference[0], preference[1] if len(topics) > 1 else preference[0]
+    neurons: list[list[LinkedNeuron]] = [[] for _ in topics]
+    for neuron in range(tally.votes.shape[1]):
+        topic = int(best[neuron])
+        if tally.votes[topic, neuron]:
+            other = int(second[neuron])
+            chosen = other != topic and tally.votes[other, neuron]
+            neurons[topic].append(
+                LinkedNeuron(
+                    neuron=neuron,
+                    votes=int(tally.votes[topic, neuron]),
+                    mean_difference=float(tally.mean_differences[topic, neuron]),
+                    mean_activation=float(tally.mean_activations[topic, neuron]),
+                    runner_up=other if chosen else None,
+                )
+            )
+    return TopicLinks(
+        tuple(
+            TopicLink(
+                id=topic.id,
+                name=topic.name,
+                words=topic.words,
+                npmi=topic.npmi,
+                videos=int(tally.videos[topic.id]),
+                neurons=tuple(sorted(neurons[topic.id], key=lambda linked: (-linked.votes, -linked.mean_difference))),
+            )
+            for topic in topics
+        ),
+        tally.votes.shape[1],
+    )
+
+
+def format_table(links: TopicLinks, *, neurons_shown: int = 5) -> str:
+    """The links as text: topics with most neurons first, then what has no partner."""
+    names = {topic.id: topic.name for topic in links.topics}
+    rows = [("topic", "name", "videos", "neurons", "votes", "difference", "the strongest (votes; also prefers)")]
+    for topic in sorted(links.topics, key=lambda topic: -sum(linked.votes for linked in topic.neurons)):
+        if not topic.neurons:
+            continue
+        shown = ", ".join(
+            f"{linked.neuron} ({linked.votes}{'' if linked.runner_up is None else '; ' + names[linked.runner_up]})"
+            for linked in topic.neurons[:neurons_shown]
+        )
+        more = len(topic.neurons) - neurons_shown
+        votes = sum(linked.votes for linked in topic.neurons)
+        strongest = topic.neurons[0].mean_difference
+        rows.append(
+            (
+                str(topic.id), topic.name, str(topic.videos), str(len(topic.neurons)), str(votes), f"{strongest:+.3f}",
+                shown + (f" and {more} more" if more > 0 else ""),
+            )  # fmt: skip
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
+    named = links.n_neurons - len(links.without_topic)
+    lines += ["", f"{named} of {links.n_neurons} neurons carry a topic."]
+    if links.without_neuron:
+        lines.append("Topics without a neuron: " + ", ".join(f"{t.name} ({t.id})" for t in links.without_neuron) + ".")
+    if links.without_topic:
+        lines.append("Neurons without a topic: " + _ranges(links.without_topic) + ".")
+    return "\n".join(lines)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """3, 4, 5, 9 as '3-5, 9'."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

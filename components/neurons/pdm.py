@@ -1,0 +1,123 @@
+"""Prediction difference maximization: which neuron a topic's score hangs on most (Dong et al. 2017, eq. 9).
+
+The difference that neuron j makes to topic i in a video is [f(v)]_i - [f(v without j)]_i. To take a neuron out moves the
+hidden layer of f by one row of its weights, so no forward pass is repeated: with the hidden layer's input a = W v + b,
+
+    difference_ij = sum_h score_hi (relu(a_h) - relu(a_h - v_j W_jh)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from components.compiling import compiled
+from components.neurons.perceptron import Perceptron
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What the videos of a set say of topics and neurons. Tallies of parts add up to the tally of the whole.
+
+    Attributes:
+        votes: (topics, neurons) int64, in how many videos with the topic the neuron made the largest difference.
+        differences: (topics, neurons) float64, the sum of the prediction differences over the videos with the topic.
+        activations: (topics, neurons) float64, the sum of the mean activations over the same videos.
+        videos: (topics,) int64, in how many videos each topic occurs.
+    """
+
+    votes: np.ndarray
+    differences: np.ndarray
+    activations: np.ndarray
+    videos: np.ndarray
+
+    @classmethod
+    def empty(cls, n_topics: int, n_neurons: int) -> Tally:
+        shape = n_topics, n_neurons
+        return cls(np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape), np.zeros(n_topics, np.int64))
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    @property
+    def mean_differences(self) -> np.ndarray:
+        """(topics, neurons), 0 where a topic occurs in no video."""
+        return self.differences / np.maximum(self.videos, 1)[:, None]
+
+    @property
+    def mean_activations(self) -> np.ndarray:
+        """(topics, neurons), 0 where a topic occurs in no video."""
+        return self.activations / np.maximum(self.videos, 1)[:, None]
+
+
+def prediction_differences(mean: np.ndarray, occurrences: np.ndarray, f: Perceptron) -> np.ndarray:
+    """[f(v)]_i - [f(v without j)]_i for every neuron j and every given pair of a video and a topic i.
+
+    Args:
+        mean: (videos, neurons), the mean activation of each neuron over a video's frames.
+        occurrences: (pairs, 2) int, a row of `mean` and a topic; sorted by the row.
+        f: the perceptron that reads topics off neurons.
+    Returns:
+        (pairs, neurons) float32.
+    Raises:
+        ValueError: the shapes do not fit each other.
+    """
+    if mean.ndim != 2 or mean.shape[1] != f.n_neurons:
+        raise ValueError(f"The mean activations have shape {mean.shape}; expected (videos, {f.n_neurons}), as f has.")
+    videos, topics = np.asarray(occurrences, np.int64).reshape(-1, 2).T
+    if np.any(np.diff(videos) < 0):
+        raise ValueError("The pairs of a video and a topic are not sorted by the video.")
+    if len(topics) and not 0 <= topics.min() <= topics.max() < f.n_topics:
+        raise ValueError(f"A topic is {topics.max()} or {topics.min()}; f scores the topics 0 to {f.n_topics - 1}.")
+    starts = np.searchsorted(videos, np.arange(len(mean) + 1))
+    mean = np.ascontiguousarray(mean, np.float32)
+    inputs = mean @ f.hidden + f.hidden_bias
+    return _differences(mean, inputs, np.ascontiguousarray(f.hidden), np.ascontiguousarray(f.score.T), starts, topics)
+
+
+@compiled(parallel=True, fastmath=True)
+def _differences(mean, inputs, hidden, score, starts, topics):
+    n_videos, n_neurons = mean.shape
+    n_units = hidden.shape[1]
+    result = np.empty((len(topics), n_neurons), np.float32)
+    for video in numba.prange(n_videos):
+        first, last = starts[video], starts[video + 1]
+        if first == last:
+            continue
+        a = inputs[video]
+        lost = np.empty(n_units, np.float32)
+        for j in range(n_neurons):
+            v, row = mean[video, j], hidden[j]
+            for h in range(n_units):
+                lost[h] = max(a[h], np.float32(0)) - max(a[h] - v * row[h], np.float32(0))
+            for pair in range(first, last):
+                weights = score[topics[pair]]
+                total = np.float32(0)
+                for h in range(n_units):
+                    total += lost[h] * weights[h]
+                result[pair, j] = total
+    return result
+
+
+def tally(mean: np.ndarray, topics: np.ndarray, f: Perceptron) -> Tally:
+    """Counts, for every topic that occurs in every video, the neuron that makes the largest difference (eq. 9).
+
+    Args:
+        mean: (videos, neurons), the mean activation of each neuron over a video's frames.
+        topics: (videos, topics), not 0 where a topic occurs.
+        f: the perceptron that reads topics off neurons.
+    """
+    occurrences = np.argwhere(topics)
+    videos, topic = occurrences.T
+    differences = prediction_differences(mean, occurrences, f)
+    result = Tally.empty(f.n_topics, f.n_neurons)
+    np.add.at(result.votes, (topic, np.argmax(differences, axis=1)), 1)
+    by_topic = np.argsort(topic, kind="stable")
+    present, starts = np.unique(topic[by_topic], return_index=True)
+    if len(present):
+        result.differences[present] = np.add.reduceat(differences[by_topic].astype(np.float64), starts)
+        result.activations[present] = np.add.reduceat(mean[videos[by_topic]].astype(np.float64), starts)
+        result.videos[present] = np.diff([*starts, len(topic)])
+    return result

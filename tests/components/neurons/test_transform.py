@@ -1,0 +1,29 @@
+"""PDM by Beam gives what it gives on arrays."""
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.testing import test_pipeline
+from apache_beam.testing.util import assert_that
+
+from components.neurons import activations
+from components.neurons.pdm import tally
+from components.neurons.transform import TallyNeurons
+from schemas import records
+
+
+@pytest.mark.parametrize("batch_size", (2, 64))
+def test_the_tally_is_that_of_all_videos_at_once(model_dir, videos, batch_size):
+    model = activations.load(model_dir)
+    whole = activations.mean_activations(videos, model.encode)
+    expected = tally(whole.mean, whole.topics, model.f)
+
+    def check(found):
+        (found,) = found
+        np.testing.assert_array_equal(found.votes, expected.votes)
+        np.testing.assert_array_equal(found.videos, expected.videos)
+        np.testing.assert_allclose(found.differences, expected.differences, atol=1e-5)
+
+    with test_pipeline.TestPipeline() as pipeline:
+        serialized = pipeline | beam.Create([records.encode(video) for video in videos])
+        assert_that(serialized | TallyNeurons(model_dir, batch_size=batch_size), check)
