@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CACHE  := .cache
 RUNS   := runs
-DATA   ?= ../shared/data
+DATA   ?= data
 # Two small packages come as source alone. Where there is no compiler, Zig's, which ships in a wheel, builds them.
 LOCKS  := bootstrap.lock requirements.lock $(if $(shell command -v c++),,compiler.lock)
 ZIG    := $(abspath $(BIN))/python -m ziglang
