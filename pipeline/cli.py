@@ -83,6 +83,17 @@ def _parser() -> argparse.ArgumentParser:
     neurons.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
     neurons.add_argument("--json", action="store_true", help="the links as the run keeps them")
 
+    compare = _command(commands, "compare", _compare, "compare LSTM-I, LSTM-B and LSTM-I with shuffled topics",
+                       "topiclens compare --root runs/flickr8k --preset flickr8k --seeds 5")  # fmt: skip
+    compare.add_argument("--root", default=DEFAULT_ROOT, help="the run whose records are used (default: %(default)s)")
+    compare.add_argument("--preset", default="sample", help="the settings to start from (default: sample)")
+    compare.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.NAME=VALUE",
+                         help="change one setting; repeat for more")  # fmt: skip
+    compare.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model (default: 5)")
+    compare.add_argument("--weights", type=float, nargs="+", metavar="LAMBDA",
+                         help="weights of the interpretive loss (default: the preset's)")  # fmt: skip
+    compare.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
+
     evaluate = _command(commands, "evaluate", _evaluate, "judge a model's captions against the human ones",
                         "topiclens evaluate --root runs/sample --split test")  # fmt: skip
     evaluate.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
@@ -180,6 +191,23 @@ def _neurons(options) -> int:
         print(staging.read_text(os.path.join(folder, LINKS_FILE)))
     else:
         print(format_table(TopicLinks.load(folder)))
+    return 0
+
+
+def _compare(options) -> int:
+    from pipeline import comparison, lineage
+    from pipeline.presets import preset
+
+    settings = preset(options.preset)
+    settings = (settings if options.full else comparison.reduced(settings)).changed(options.changes)
+    folder = os.path.join(options.root, "comparison", "full" if options.full else "reduced")
+    print(
+        comparison.compare(
+            lineage.newest(options.root), settings, weights=options.weights or [settings.model.interpretive_weight],
+            seeds=options.seeds, folder=folder,
+        )  # fmt: skip
+    )
+    print(f"Kept in {folder}")
     return 0
 
 

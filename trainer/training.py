@@ -59,6 +59,7 @@ def train(
     score_captions: ScoreCaptions | None = None,
     init_from: str | os.PathLike | None = None,
     same_topics: bool = False,
+    shuffle_topics: bool = False,
     folder_per_run: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> TrainingResult:
@@ -76,6 +77,8 @@ def train(
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
         init_from: a folder that `trainer.export.export` wrote; what fits is copied before training.
         same_topics: the topics there are the same ones, so that the topic perceptron is copied too.
+        shuffle_topics: a control: every training video is told the topics of another one, drawn once. What then is left
+            of the interpretive loss is its regularisation.
         folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
             other settings begin anew instead of being an error.
         say: takes the lines of progress; prints them by default.
@@ -93,6 +96,8 @@ def train(
         )
     train_videos = _read("training", train_files, vocabulary, model, training, say)
     val_videos = _read("validation", val_files, vocabulary, model, training, say)
+    if shuffle_topics:
+        train_videos = train_videos.with_shuffled_topics(training.seed)
     facts = _facts(train_videos, val_videos, vocabulary, model, training, init_from, same_topics)
     work_dir = os.fspath(work_dir)
     if folder_per_run:

@@ -98,6 +98,12 @@ class Videos:
             row[: len(clip)] = clip
         return batch
 
+    def with_shuffled_topics(self, seed: int) -> "Videos":
+        """The same videos, the topics of each being those of another, or of itself by chance."""
+        shuffled = np.random.default_rng(seed).permutation(self.topics)
+        digest = hashlib.blake2b(f"{self.digest} shuffled {seed}".encode(), digest_size=16).hexdigest()
+        return dataclasses.replace(self, topics=shuffled, digest=digest)
+
     def frame_batches(self, size: int, n_frames: int) -> Iterator[tuple[list[str], np.ndarray]]:
         """All videos in order, `size` at a time: (their ids, their padded frames)."""
         for start in range(0, len(self), size):

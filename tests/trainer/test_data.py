@@ -206,3 +206,12 @@ def test_frames_are_padded_in_id_order_for_captioning(videos):
     expected = {record.video_id: record.frames for record in make_records(23)}
     for video_id, clip in zip(sum(ids, []), np.concatenate(frames)):
         np.testing.assert_array_equal(clip[records.frame_mask(clip)], expected[video_id])
+
+
+def test_shuffled_topics_are_the_same_ones_elsewhere_and_another_data_set(videos):
+    shuffled = videos.with_shuffled_topics(0)
+    np.testing.assert_array_equal(np.sort(shuffled.topics, axis=0), np.sort(videos.topics, axis=0))
+    assert not np.array_equal(shuffled.topics, videos.topics)
+    np.testing.assert_array_equal(shuffled.topics, videos.with_shuffled_topics(0).topics)
+    assert len({videos.digest, shuffled.digest, videos.with_shuffled_topics(1).digest}) == 3
+    assert shuffled.captions is videos.captions

@@ -1,0 +1,184 @@
+"""Is it more than regularisation? LSTM-I beside LSTM-B and beside LSTM-I with shuffled topics, over several seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from pipeline.configs import Settings
+from pipeline.lineage import Outcome
+
+FIGURES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "detectors": "topics with a detector",
+    "selectivity": "selectivity",
+    "gini": "Gini",
+    "purity": "purity",
+    "deletion": "deletion AOPC",
+    "deletion_random": "of random neurons",
+    "deletion_gradient": "of gradient x input",
+    "BLEU-4": "BLEU-4",
+    "METEOR": "METEOR",
+    "CIDEr": "CIDEr",
+}
+_TABLE, _JSON = "comparison.md", "comparison.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A way of training the same captioner."""
+
+    name: str
+    interpretive_weight: float
+    shuffle_topics: bool = False
+
+    @property
+    def folder(self) -> str:
+        return f"{'shuffled' if self.shuffle_topics else 'topics'}-{self.interpretive_weight:g}"
+
+
+def variants(weights: Sequence[float]) -> list[Variant]:
+    """LSTM-B, then LSTM-I with its control for each weight of the interpretive loss."""
+    made = [Variant("LSTM-B", 0.0)]
+    for weight in weights:
+        suffix = f" (lambda {weight:g})" if len(weights) > 1 else ""
+        made += [Variant(f"LSTM-I{suffix}", weight), Variant(f"LSTM-I, shuffled topics{suffix}", weight, True)]
+    return made
+
+
+def reduced(settings: Settings) -> Settings:
+    """The same captioner with a smaller decoder, and two captions a video an epoch; the encoder and N_t stay."""
+    return dataclasses.replace(
+        settings,
+        model=dataclasses.replace(settings.model, decoder_units=128, attention_units=128, embedding_units=128),
+        training=dataclasses.replace(settings.training, epochs=8, max_captions_per_video=2, histogram_every=0),
+    )
+
+
+def compare(
+    outcome: Outcome,
+    settings: Settings,
+    *,
+    weights: Sequence[float],
+    seeds: int,
+    folder: str,
+    say: Callable[[str], None] = print,
+) -> str:
+    """Trains and studies every variant with every seed, and writes the table.
+
+    What is done is kept, a file for each training, and not done again; a killed training goes on from its last epoch.
+
+    Args:
+        outcome: of a run, whose records, words and topics are used.
+        settings: of the model and of training; `run.seed` is the first seed.
+        weights: lambdas of LSTM-I.
+        seeds: trainings of each variant.
+        folder: gets a folder for each training, `comparison.json` and `comparison.md`.
+        say: takes the lines of progress.
+    Returns:
+        The table, Markdown.
+    """
+    chosen = variants(weights)
+    jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
+    results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
+    began, trained = time.monotonic(), 0
+    for done, (variant, seed) in enumerate(jobs):
+        place = os.path.join(folder, variant.folder, f"seed-{seed}")
+        if not os.path.exists(os.path.join(place, "result.json")):
+            say(f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}" + _left(began, trained, len(jobs) - done))
+            _train_and_study(outcome, settings, variant, seed, place)
+            trained += 1
+        with open(os.path.join(place, "result.json"), encoding="utf-8") as file:
+            results[variant.name].append(json.load(file))
+    table = as_markdown(results)
+    _write(os.path.join(folder, _JSON), json.dumps(results, indent=1))
+    _write(os.path.join(folder, _TABLE), table)
+    return table
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean and half the width of its 95 % interval (Student's t); NaN for a single value."""
+    from scipy.stats import t
+
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return float(values.mean()), float("nan")
+    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(half)
+
+
+def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
+    """A row for each figure, a column for each variant: the mean over the seeds and its 95 % interval."""
+    names = list(results)
+    lines = ["| figure | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for key, label in FIGURES.items():
+        cells = []
+        for name in names:
+            values = [result[key] for result in results[name] if result.get(key) is not None]
+            mean, half = interval(values) if values else (float("nan"), float("nan"))
+            cells.append("not measured" if np.isnan(mean) else f"{mean:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}"))
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    lines.append("| seeds | " + " | ".join(str(len(results[name])) for name in names) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
+    from components.captions.generate import pad
+    from components.captions.judge import EpochScores, judge
+    from components.neurons.study import study
+    from components.topics.model import TopicModel
+    from schemas import records
+    from trainer.run import VOCABULARY_FILE
+    from trainer.settings import CaptionerConfig
+    from trainer.training import train
+    from trainer.validation import CaptionWriter
+    from trainer.vocabulary import Vocabulary
+
+    settings = dataclasses.replace(
+        settings,
+        model=dataclasses.replace(settings.model, interpretive_weight=variant.interpretive_weight),
+        run=dataclasses.replace(settings.run, seed=seed),
+    )
+    files = {split: records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}")) for split in ("train", "val")}
+    vocabulary = Vocabulary.load(os.path.join(outcome.folder("TransformGraph"), VOCABULARY_FILE))
+    topics = TopicModel.load(outcome.folder("components.TopicModel")).topics
+    result = train(
+        files["train"],
+        files["val"],
+        vocabulary=vocabulary,
+        model=CaptionerConfig(
+            len(vocabulary), settings.feature_dim, n_topics=len(topics), **dataclasses.asdict(settings.model)
+        ),
+        training=settings.training_config(),
+        work_dir=place,
+        score_captions=EpochScores(),
+        shuffle_topics=variant.shuffle_topics,
+    )
+    links, figures = study(
+        result.captioner, records.read(files["train"]), records.read(files["val"]), topics, seed=seed
+    )
+    held_out = list(records.read(files["val"]))
+    write = CaptionWriter(result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words)
+    batches = [held_out[i : i + settings.training.val_batch] for i in range(0, len(held_out), settings.training.val_batch)]
+    captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
+    judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
+    links.save(place)
+    _write(os.path.join(place, "result.json"), json.dumps(figures.to_json() | judged.metrics, indent=1))
+
+
+def _left(began: float, trained: int, remaining: int) -> str:
+    if not trained:
+        return ""
+    return f", about {(time.monotonic() - began) / trained * remaining / 60:.0f} min left"
+
+
+def _write(path: str, text: str) -> None:
+    from components import staging
+
+    staging.write_text(path, text)
