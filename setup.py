@@ -24,6 +24,7 @@ REQUIRES = [
     "scipy>=1.11",
     "av>=14",
     "pillow>=10",
+    "matplotlib>=3.8",
     "jsonschema>=4.20",
     "pycocoevalcap==1.2",
     "dill==0.3.1.1",

@@ -1,0 +1,44 @@
+"""The pictures show what the tally holds."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.neurons import plots
+from components.neurons.links import link
+from components.neurons.pdm import Tally
+from components.topics.table import Topic
+
+TOPICS = [Topic(i, name, (name,), 0.1, 0.5) for i, name in enumerate(("road", "man", "dance"))]
+
+
+@pytest.fixture
+def tally():
+    votes = np.array([[5, 0, 1, 0], [0, 3, 0, 0], [0, 0, 0, 0]])
+    return Tally(votes, votes * 0.5, np.random.default_rng(0).normal(size=(3, 4)), np.array([6, 3, 0]))
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_profiles_mark_the_linked_neurons(tally):
+    links = link(tally, TOPICS)
+    picture = pixels(plots.profiles({"LSTM-I": tally, "LSTM-B": tally}, {"LSTM-I": links, "LSTM-B": links}, [0, 2]))
+    red = (picture[..., 0] > 180) & (picture[..., 1] < 110)
+    middle = picture.shape[1] // 2
+    assert red[:, :middle].sum() > 10 and red[:, middle:].sum() == 0  # the dance has no neuron
+
+
+def test_the_association_of_a_model_with_links_and_of_one_without(tally):
+    picture = pixels(plots.association(tally, link(tally, TOPICS)))
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+    empty = Tally.empty(3, 4)
+    assert pixels(plots.association(empty, link(empty, TOPICS))).size
+
+
+def test_equal_tallies_give_equal_bytes(tally):
+    links = link(tally, TOPICS)
+    assert plots.association(tally, links) == plots.association(tally, links)
