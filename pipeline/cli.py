@@ -90,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.NAME=VALUE",
                          help="change one setting; repeat for more")  # fmt: skip
     compare.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model (default: 5)")
-    compare.add_argument("--weights", type=float, nargs="+", metavar="LAMBDA",
-                         help="weights of the interpretive loss (default: the preset's)")  # fmt: skip
+    compare.add_argument("--also", type=float, nargs="+", default=[], metavar="LAMBDA",
+                         help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
     compare.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
 
     evaluate = _command(commands, "evaluate", _evaluate, "judge a model's captions against the human ones",
@@ -203,9 +203,8 @@ def _compare(options) -> int:
     folder = os.path.join(options.root, "comparison", "full" if options.full else "reduced")
     print(
         comparison.compare(
-            lineage.newest(options.root), settings, weights=options.weights or [settings.model.interpretive_weight],
-            seeds=options.seeds, folder=folder,
-        )  # fmt: skip
+            lineage.newest(options.root), settings, other_weights=options.also, seeds=options.seeds, folder=folder
+        )
     )
     print(f"Kept in {folder}")
     return 0

@@ -43,13 +43,14 @@ class Variant:
         return f"{'shuffled' if self.shuffle_topics else 'topics'}-{self.interpretive_weight:g}"
 
 
-def variants(weights: Sequence[float]) -> list[Variant]:
-    """LSTM-B, then LSTM-I with its control for each weight of the interpretive loss."""
-    made = [Variant("LSTM-B", 0.0)]
-    for weight in weights:
-        suffix = f" (lambda {weight:g})" if len(weights) > 1 else ""
-        made += [Variant(f"LSTM-I{suffix}", weight), Variant(f"LSTM-I, shuffled topics{suffix}", weight, True)]
-    return made
+def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
+    """LSTM-B, LSTM-I and its control with one weight of the interpretive loss, then LSTM-I with the others."""
+    return [
+        Variant("LSTM-B", 0.0),
+        Variant("LSTM-I", weight),
+        Variant("LSTM-I, shuffled topics", weight, shuffle_topics=True),
+        *(Variant(f"LSTM-I, lambda {other:g}", other) for other in others if other not in (0, weight)),
+    ]
 
 
 def reduced(settings: Settings) -> Settings:
@@ -65,7 +66,7 @@ def compare(
     outcome: Outcome,
     settings: Settings,
     *,
-    weights: Sequence[float],
+    other_weights: Sequence[float] = (),
     seeds: int,
     folder: str,
     say: Callable[[str], None] = print,
@@ -77,14 +78,14 @@ def compare(
     Args:
         outcome: of a run, whose records, words and topics are used.
         settings: of the model and of training; `run.seed` is the first seed.
-        weights: lambdas of LSTM-I.
+        other_weights: more lambdas of LSTM-I, beside that of the settings.
         seeds: trainings of each variant.
         folder: gets a folder for each training, `comparison.json` and `comparison.md`.
         say: takes the lines of progress.
     Returns:
         The table, Markdown.
     """
-    chosen = variants(weights)
+    chosen = variants(settings.model.interpretive_weight, other_weights)
     jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
     results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
     began, trained = time.monotonic(), 0

@@ -11,12 +11,12 @@ from pipeline import comparison
 from pipeline.presets import preset
 
 
-def test_each_weight_has_its_control_beside_the_one_baseline():
-    names = [variant.name for variant in comparison.variants([0.1])]
-    assert names == ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
-    swept = comparison.variants([0.03, 0.1])
-    assert len(swept) == 5 and len({variant.folder for variant in swept}) == 5
-    assert [variant.interpretive_weight for variant in swept] == [0, 0.03, 0.03, 0.1, 0.1]
+def test_a_sweep_trains_every_weight_once_and_the_control_of_the_chosen_one():
+    swept = comparison.variants(0.1, [0.03, 0.1, 1])
+    assert [(v.interpretive_weight, v.shuffle_topics) for v in swept] == [
+        (0, False), (0.1, False), (0.1, True), (0.03, False), (1, False),
+    ]  # fmt: skip
+    assert len({variant.folder for variant in swept}) == len({variant.name for variant in swept}) == 5
 
 
 def test_the_interval_is_students():
@@ -52,7 +52,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
             json.dump({"auc": 0.5 + seed / 10}, file)
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
-    arguments = dict(weights=[0.1], seeds=2, folder=str(tmp_path), say=lambda line: None)
+    arguments = dict(seeds=2, folder=str(tmp_path), say=lambda line: None)
     with pytest.raises(KeyboardInterrupt):
         comparison.compare(None, preset("flickr8k"), **arguments)
     table = comparison.compare(None, preset("flickr8k"), **arguments)
