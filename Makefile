@@ -18,7 +18,7 @@ COMPILER := $(if $(shell command -v c++),,\
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED = 1
 
-.PHONY: run test check-data lock clean
+.PHONY: run test check-data check-jax lock clean
 
 run: $(READY)          ## videos to a served captioner, on the embedded sample
 	$(BIN)/topiclens run --preset sample --root $(RUNS)/sample --caption-held-out
@@ -28,6 +28,12 @@ test: $(READY)         ## every fast, hermetic test
 
 check-data: $(READY)   ## the slow checks, on the real data that DATA names
 	TOPICLENS_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -m data
+
+check-jax:             ## the captioner on JAX, in an environment of its own
+	$(PYTHON) -m venv $(CACHE)/jax
+	$(CACHE)/jax/bin/python -m pip install --quiet --disable-pip-version-check \
+	  keras==3.6.0 jax==0.4.30 jaxlib==0.4.30 numpy==1.26.4 "scipy<1.14" h5py pytest
+	$(CACHE)/jax/bin/python -m pytest tests/trainer/test_jax.py
 
 $(READY): requirements.lock bootstrap.lock setup.py
 	$(PYTHON) -m venv $(VENV)

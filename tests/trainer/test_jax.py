@@ -1,9 +1,6 @@
 """The same captioner on another backend.
 
-It needs an environment of its own, because no JAX that is as old as TensorFlow 2.16's NumPy is part of ours:
-
-    pip install keras==3.6.0 jax==0.4.30 jaxlib==0.4.30 numpy==1.26.4 "scipy<1.14" h5py pytest
-    python -m pytest tests/trainer/test_jax.py
+It needs an environment of its own, which `make check-jax` makes: a JAX as old as TensorFlow 2.16's NumPy is no part of ours.
 """
 
 import os
