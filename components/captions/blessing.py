@@ -1,15 +1,10 @@
 """Whether a model's captions are good enough to publish, and why, in words."""
 
 import dataclasses
-import json
-import os
-import pathlib
 from collections.abc import Callable, Mapping
 
+from components.blessing import Blessing, Reason, verdict_of
 from components.captions.judge import METRICS
-from components.captions.report import write_aside
-
-BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,25 +31,6 @@ class Thresholds:
         for metric, drop in self.max_drop.items():
             if not drop >= 0:
                 raise ValueError(f"The thresholds' `max_drop` of {metric} is {drop}; expected 0 or more.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Reason:
-    """One threshold: whether it lets the model pass, and the sentence that says so."""
-
-    threshold: str
-    passed: bool
-    words: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Blessing:
-    split: str
-    reasons: tuple[Reason, ...]
-
-    @property
-    def blessed(self) -> bool:
-        return all(reason.passed for reason in self.reasons)
 
 
 def bless(
@@ -89,7 +65,7 @@ def bless(
 def _minimum(metric: str, least: float, split: str, current: dict, _) -> Reason:
     value = current["metrics"][metric]
     passed = value >= least
-    words = f"{metric} on {split} is {value:.4f}; at least {least:g} is asked: {_verdict(passed)}."
+    words = f"{metric} on {split} is {value:.4f}; at least {least:g} is asked: {verdict_of(passed)}."
     return Reason(f"{metric} minimum", passed, words)
 
 
@@ -106,7 +82,7 @@ def _drop(metric: str, drop: float, split: str, current: dict, earlier: dict | N
     passed = before - value <= drop
     words = (
         f"{metric} on {split} is {value:.4f}, {'down' if value < before else 'up'} {abs(value - before):.4f} from the "
-        f"last blessed model's {before:.4f}; a fall of {drop:g} is allowed: {_verdict(passed)}."
+        f"last blessed model's {before:.4f}; a fall of {drop:g} is allowed: {verdict_of(passed)}."
     )
     return Reason(name, passed, words)
 
@@ -115,24 +91,3 @@ def _unmeasured(metric: str, current: dict, passed: bool) -> Reason:
     why = current["not_measured"].get(metric, "it was not asked for")
     verdict = "passed over, as `allow_unmeasured` asks" if passed else "not met, since nothing shows that it is"
     return Reason(f"{metric} measured", passed, f"{metric} not measured: {why}. Its threshold is {verdict}.")
-
-
-def _verdict(passed: bool) -> str:
-    return "met" if passed else "not met"
-
-
-def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
-    """Writes `reasons.txt` and `reasons.json`, then the empty file `BLESSED` or `NOT_BLESSED`, never both."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    verdict, other = (BLESSED, NOT_BLESSED) if blessing.blessed else (NOT_BLESSED, BLESSED)
-    (folder / other).unlink(missing_ok=True)
-    lines = [f"{'+' if reason.passed else '-'} {reason.words}" for reason in blessing.reasons]
-    write_aside(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
-    content = {
-        "blessed": blessing.blessed,
-        "split": blessing.split,
-        "reasons": [dataclasses.asdict(reason) for reason in blessing.reasons],
-    }
-    write_aside(folder / "reasons.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
-    write_aside(folder / verdict, "")

@@ -11,6 +11,7 @@ from tfx.utils import path_utils
 
 from components import staging
 from components.artifacts import CaptionMetrics, TopicModel
+from components.blessing import write_blessing
 from components.captions import blessing as blessings
 from components.captions import report
 from components.captions.examine import examine
@@ -53,7 +54,7 @@ def CaptionJudge(
         verdict = blessings.bless(
             report.read_figures(metrics_folder), thresholds, split=config["decisive_split"], previous=previous
         )
-        blessings.write_blessing(blessing_folder, verdict)
+        write_blessing(blessing_folder, verdict)
     if verdict.blessed:
         staging.write_text(baseline, staging.read_text(os.path.join(metrics.uri, report.METRICS_FILE)))
     blessing.set_int_custom_property("blessed", int(verdict.blessed))

@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from components.blessing import write_aside
 from components.captions.judge import METRICS, Judgement
 
 METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "summary.md"
@@ -115,13 +116,6 @@ def summary(judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) ->
                     ],
                 )
     return "\n".join(lines) + "\n"
-
-
-def write_aside(path: pathlib.Path, text: str) -> None:
-    """Writes a file under another name and renames it, so that a reader never sees half of it."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
 
 
 def _fingerprint(references: Mapping[str, Sequence[str]]) -> str:

@@ -1,10 +1,8 @@
 """A blessing says in words why, for every threshold."""
 
-import json
-
 import pytest
 
-from components.captions.blessing import Thresholds, bless, write_blessing
+from components.captions.blessing import Thresholds, bless
 
 
 def figures(references="same", not_measured=None, **metrics):
@@ -87,16 +85,3 @@ def test_a_split_that_was_not_judged_is_refused():
 def test_thresholds_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Thresholds(**settings)
-
-
-def test_the_folder_holds_one_verdict_and_its_reasons_also_after_a_second_judgement(tmp_path):
-    thresholds = Thresholds(minimum={"CIDEr": 0.47})
-    for value, verdict in ((0.5, "BLESSED"), (0.1, "NOT_BLESSED"), (0.6, "BLESSED")):
-        blessing = bless(figures(CIDEr=value), thresholds, split="val")
-        write_blessing(tmp_path, blessing)
-        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([verdict, "reasons.json", "reasons.txt"])
-        lines = (tmp_path / "reasons.txt").read_text().splitlines()
-        assert lines == [verdict, f"{'+' if blessing.blessed else '-'} {words(blessing)[0]}"]
-        content = json.loads((tmp_path / "reasons.json").read_text())
-        assert content["blessed"] == blessing.blessed
-        assert content["reasons"][0]["words"] == words(blessing)[0]

@@ -1,0 +1,64 @@
+"""A judge's word on a model, with its reasons: what the Pusher obeys and people read."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reason:
+    """One threshold: whether it lets the model pass, and the sentence that says so."""
+
+    threshold: str
+    passed: bool
+    words: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Blessing:
+    """The reasons for and against publishing a model, found on one split of the data."""
+
+    split: str
+    reasons: tuple[Reason, ...]
+
+    @property
+    def blessed(self) -> bool:
+        return all(reason.passed for reason in self.reasons)
+
+
+def verdict_of(passed: bool) -> str:
+    """How a reason ends."""
+    return "met" if passed else "not met"
+
+
+def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
+    """Writes `reasons.txt` and `reasons.json`, then the empty file `BLESSED` or `NOT_BLESSED`, never both."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    verdict, other = (BLESSED, NOT_BLESSED) if blessing.blessed else (NOT_BLESSED, BLESSED)
+    (folder / other).unlink(missing_ok=True)
+    lines = [f"{'+' if reason.passed else '-'} {reason.words}" for reason in blessing.reasons]
+    write_aside(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
+    content = {
+        "blessed": blessing.blessed,
+        "split": blessing.split,
+        "reasons": [dataclasses.asdict(reason) for reason in blessing.reasons],
+    }
+    write_aside(folder / "reasons.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_aside(folder / verdict, "")
+
+
+def read_blessing(folder: str | os.PathLike) -> Blessing:
+    """Reads what `write_blessing` wrote."""
+    content = json.loads((pathlib.Path(folder) / "reasons.json").read_text(encoding="utf-8"))
+    return Blessing(content["split"], tuple(Reason(**reason) for reason in content["reasons"]))
+
+
+def write_aside(path: pathlib.Path, text: str) -> None:
+    """Writes a local file under another name and renames it, so that a reader never sees half of it."""
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
