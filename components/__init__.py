@@ -5,7 +5,7 @@ Kubeflow looks them up; they are loaded on first use, since importing TFX takes
 many seconds and the pure functions do not need it.
 """
 
-_ARTIFACTS = ("Dataset", "FrameFeatures", "TopicModel", "ExamplesReport", "CaptionMetrics", "NeuronLinks")
+_ARTIFACTS = ("Dataset", "FrameFeatures", "TopicModel", "ExamplesReport", "CaptionMetrics", "NeuronLinks", "NeuronFigures")
 
 
 def __getattr__(name):

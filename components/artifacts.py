@@ -28,9 +28,15 @@ class TopicModel(Artifact):
 
 
 class NeuronLinks(Artifact):
-    """``links.json``: which neurons carry which topic."""
+    """``links.json``: which neurons carry which topic, and ``tally.npz``, what they were found by."""
 
     TYPE_NAME = "components.NeuronLinks"
+
+
+class NeuronFigures(Artifact):
+    """``figures.json`` and ``summary.md``: how well the neurons of one model carry their topics."""
+
+    TYPE_NAME = "components.NeuronFigures"
 
 
 class ExamplesReport(Artifact):

@@ -40,13 +40,23 @@ def writable(uri: str) -> Iterator[str]:
         copy_tree(folder, uri.rstrip("/"))
 
 
-def write_text(path: str, text: str) -> None:
+def write_bytes(path: str, content: bytes) -> None:
     """Writes a small file aside and renames it; local or on an object store, from any worker."""
     tf.io.gfile.makedirs(os.path.dirname(path))
-    write_aside(path, text.encode())
+    write_aside(path, content)
+
+
+def write_text(path: str, text: str) -> None:
+    """`write_bytes` of a text."""
+    write_bytes(path, text.encode())
+
+
+def read_bytes(path: str) -> bytes:
+    """A small file's content; local or on an object store."""
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return file.read()
 
 
 def read_text(path: str) -> str:
     """A small file's text; local or on an object store."""
-    with tf.io.gfile.GFile(path) as file:
-        return file.read()
+    return read_bytes(path).decode()

@@ -135,6 +135,25 @@ class JudgeSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class NeuronSettings:
+    """How the neurons of LSTM-I are measured, and what they must reach before it is pushed.
+
+    Args:
+        split: the split whose videos measure them; the links are those of `train`.
+        detector_auc: a neuron with at least this AUC for its topic is a detector of it.
+        deletion_steps: the most neurons that are taken out for a topic.
+        min_detectors: topics that must have a detector.
+        max_auc_drop: how far the mean AUC may fall below the last blessed model's; None for any distance.
+    """
+
+    split: str = "val"
+    detector_auc: float = 0.7
+    deletion_steps: int = 5
+    min_detectors: int = 0
+    max_auc_drop: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """How a run uses the machine.
 
@@ -175,6 +194,7 @@ class Settings:
     training: TrainingSettings = TrainingSettings()
     decoding: DecodingSettings = DecodingSettings()
     judge: JudgeSettings = JudgeSettings()
+    neurons: NeuronSettings = NeuronSettings()
     run: RunSettings = RunSettings()
 
     def changed(self, changes: Iterable[str]) -> Settings:
@@ -240,7 +260,7 @@ class Settings:
         """The settings that one step of the DAG reads, as JSON: the form that survives every orchestrator.
 
         Args:
-            step: `ingest`, `feature_extraction`, `topic_modelling`, `examples_check`, `trainer` or `judge`.
+            step: `ingest`, `feature_extraction`, `topic_modelling`, `examples_check`, `trainer`, `judge` or `neurons`.
             more: places and the like, added as they are.
         """
         limits = dataclasses.asdict(self.limits)
@@ -275,6 +295,7 @@ class Settings:
                 },
             },
             "judge": lambda: dataclasses.asdict(self.judge),
+            "neurons": lambda: {**dataclasses.asdict(self.neurons), "seed": self.run.seed},
         }
         return json.dumps({**sections[step](), **more}, sort_keys=True)
 

@@ -9,7 +9,7 @@ from tfx import v1 as tfx
 from components.captions.component import CaptionJudge
 from components.examples.component import ExamplesJoin
 from components.features.component import FeatureExtraction
-from components.neurons.component import NeuronNaming
+from components.neurons.component import NeuronJudge, NeuronNaming
 from components.pushing.component import Pusher
 from components.topics.component import TopicModelling
 from components.validation.component import ExamplesCheck
@@ -82,12 +82,24 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         baseline_dir=places.baseline,
         config_json=settings.json_of("judge"),
     )
+    blessing = judge.outputs["blessing"]
+
     neurons = []
     if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
-        neurons = [NeuronNaming(model=model, examples=examples, topic_model=topics.outputs["topic_model"])]
+        naming = NeuronNaming(model=model, examples=examples, topic_model=topics.outputs["topic_model"])
+        neuron_judge = NeuronJudge(
+            model=model,
+            examples=examples,
+            links=naming.outputs["links"],
+            caption_blessing=blessing,
+            baseline_dir=places.baseline,
+            logs_dir=os.path.join(places.training, "neurons"),
+            config_json=settings.json_of("neurons"),
+        )
+        neurons, blessing = [naming, neuron_judge], neuron_judge.outputs["blessing"]
     pusher = Pusher(
         model=model,
-        model_blessing=judge.outputs["blessing"],
+        model_blessing=blessing,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
         ),
@@ -97,7 +109,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         pipeline_root=os.path.join(places.root, "artifacts"),
         components=[
             dataset, features, topics, vocabulary, join, statistics, schema, anomalies, check,
-            *base_model, trainer, *neurons, judge, pusher,
+            *base_model, trainer, judge, *neurons, pusher,
         ],  # fmt: skip
         enable_cache=True,
         **pipeline_arguments,

@@ -62,6 +62,7 @@ def summarise(outcome: Outcome) -> None:
     versions = sorted(glob.glob(os.path.join(outcome.serving, "[0-9]*")))
     rows = [
         ("captions judged", os.path.join(metrics, "summary.md")),
+        ("neurons", _neurons(outcome)),
         ("topics", os.path.join(outcome.folder("components.TopicModel"), "topics.json")),
         ("set aside", os.path.join(outcome.folder("components.Dataset"), "rejected.jsonl")),
         ("served model", versions[-1] if outcome.blessed and versions else "none: the model was not blessed"),
@@ -69,6 +70,12 @@ def summarise(outcome: Outcome) -> None:
     ]
     for name, value in rows:
         print(f"{name:>16}: {value}")
+
+
+def _neurons(outcome: Outcome) -> str:
+    if "components.NeuronFigures" not in outcome.artifacts:
+        return "LSTM-B: none is named"
+    return os.path.join(outcome.folder("components.NeuronFigures"), "summary.md")
 
 
 def evaluate(outcome: Outcome, model: str | None, split: str) -> None:

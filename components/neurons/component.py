@@ -1,17 +1,27 @@
-"""PDM as a TFX component."""
+"""PDM and the judge of neurons as TFX components."""
+
+import json
+import os
 
 import apache_beam as beam
+import numpy as np
+import tensorflow as tf
 from tfx import v1 as tfx
 from tfx.types import artifact_utils
-from tfx.types.standard_artifacts import Examples, Model
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
 from components import staging
-from components.artifacts import NeuronLinks, TopicModel
-from components.neurons.links import link
+from components.artifacts import NeuronFigures, NeuronLinks, TopicModel
+from components.blessing import Blessing, read_blessing, write_blessing
+from components.neurons import activations, judge
+from components.neurons.figures import measure
+from components.neurons.links import LINKS_FILE, TopicLinks, link
+from components.neurons.pdm import Tally
+from components.neurons.tensorboard import write_neurons
 from components.neurons.transform import TallyNeurons
 from components.topics.model import TopicModel as Topics
-from schemas.records import files_of
+from schemas import records
 
 _dsl = tfx.dsl.components
 
@@ -25,9 +35,7 @@ def NeuronNaming(
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Names each neuron of the encoder by a topic, on the training videos."""
-    files = files_of(artifact_utils.get_split_uri([examples], "train"))
-    with staging.readable(topic_model.uri) as folder:
-        topics = Topics.load(folder).topics
+    files = records.files_of(artifact_utils.get_split_uri([examples], "train"))
     with beam_pipeline as p:
         (
             p
@@ -35,5 +43,56 @@ def NeuronNaming(
             | beam.Reshuffle()
             | beam.io.ReadAllFromTFRecord()
             | TallyNeurons(path_utils.serving_model_path(model.uri))
-            | beam.Map(lambda tally, uri: link(tally, topics).save(uri), links.uri)
+            | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
+    with staging.readable(topic_model.uri) as folder:
+        link(Tally.load(links.uri), Topics.load(folder).topics).save(links.uri)
+
+
+@_dsl.component
+def NeuronJudge(
+    model: _dsl.InputArtifact[Model],
+    examples: _dsl.InputArtifact[Examples],
+    links: _dsl.InputArtifact[NeuronLinks],
+    caption_blessing: _dsl.InputArtifact[ModelBlessing],
+    figures: _dsl.OutputArtifact[NeuronFigures],
+    blessing: _dsl.OutputArtifact[ModelBlessing],
+    baseline_dir: _dsl.Parameter[str],
+    logs_dir: _dsl.Parameter[str],
+    config_json: _dsl.Parameter[str],
+):
+    """Measures the named neurons on held-out videos, and blesses a model whose captions are blessed or says why not.
+
+    ``baseline_dir`` keeps the figures and the links of the last blessed model; ``logs_dir`` gets TensorBoard's log.
+    """
+    config = json.loads(config_json)
+    split = config["split"]
+    named = TopicLinks.load(links.uri)
+    with staging.readable(path_utils.serving_model_path(model.uri)) as folder:
+        neurons = activations.load(folder)
+    held_out = activations.mean_activations(
+        records.read(records.files_of(artifact_utils.get_split_uri([examples], split))), neurons.encode
+    )
+    found = measure(
+        held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config["seed"]),
+        detector_auc=config["detector_auc"], steps=config["deletion_steps"],
+    )  # fmt: skip
+
+    before, changed = None, None
+    if tf.io.gfile.exists(os.path.join(baseline_dir, LINKS_FILE)):
+        before = json.loads(staging.read_text(os.path.join(baseline_dir, judge.FIGURES_FILE)))
+        changed = judge.changes(named, TopicLinks.load(baseline_dir))
+    judge.write_report(figures.uri, found, named, changed)
+    write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
+
+    thresholds = judge.NeuronThresholds(config["min_detectors"], config["max_auc_drop"])
+    with staging.readable(caption_blessing.uri) as folder:
+        of_captions = read_blessing(folder)
+    verdict = Blessing(split, of_captions.reasons + judge.reasons(found, thresholds, split=split, previous=before))
+    with staging.writable(blessing.uri) as folder:
+        write_blessing(folder, verdict)
+    if verdict.blessed:
+        named.save(baseline_dir)
+        staging.write_text(os.path.join(baseline_dir, judge.FIGURES_FILE), json.dumps(found.to_json()))
+    blessing.set_int_custom_property("blessed", int(verdict.blessed))
+    blessing.set_string_custom_property("reasons", " ".join(reason.words for reason in verdict.reasons))

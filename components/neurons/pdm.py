@@ -8,13 +8,19 @@ hidden layer of f by one row of its weights, so no forward pass is repeated: wit
 
 from __future__ import annotations
 
+import io
+import os
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 
+from components import staging
 from components.compiling import compiled
 from components.neurons.perceptron import Perceptron
+
+
+TALLY_FILE = "tally.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +46,18 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes `tally.npz`."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        staging.write_bytes(os.path.join(folder, TALLY_FILE), buffer.getvalue())
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> Tally:
+        """Reads what `save` wrote."""
+        with np.load(io.BytesIO(staging.read_bytes(os.path.join(folder, TALLY_FILE)))) as arrays:
+            return cls(**arrays)
 
     @property
     def mean_differences(self) -> np.ndarray:

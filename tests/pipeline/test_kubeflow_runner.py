@@ -135,7 +135,7 @@ def cluster(dataset, tmp_path_factory) -> Cluster:
 
 def test_every_step_of_the_dag_is_in_the_specification_with_the_image(cluster):
     assert {"VideoIngest", "FeatureExtraction", "TopicModelling", "Vocabulary", "ExamplesJoin", "StatisticsGen",
-            "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionJudge", "Pusher"} == set(
+            "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionJudge", "NeuronNaming", "NeuronJudge", "Pusher"} == set(
         cluster.tasks
     )  # fmt: skip
     images = {executor["container"]["image"] for executor in cluster.executors.values()}
@@ -149,5 +149,5 @@ def test_the_whole_dag_runs_through_the_containers_entry_point_to_a_pushed_model
     version = pathlib.Path(pushed["metadata"]["pushed_destination"])
     assert version.name.isdigit() and (version / "saved_model.pb").is_file()
     assert not any((version.parent / ".incoming").iterdir())
-    reasons = pathlib.Path(cluster.made["CaptionJudge"]["blessing"]["uri"], "reasons.txt").read_text()
-    assert reasons.startswith("BLESSED") and "CIDEr" in reasons
+    reasons = pathlib.Path(cluster.made["NeuronJudge"]["blessing"]["uri"], "reasons.txt").read_text()
+    assert reasons.startswith("BLESSED") and "CIDEr" in reasons and "detecting neuron" in reasons
