@@ -1,7 +1,7 @@
 """Layer-wise relevance propagation through the captioner (Arras et al. 2017; Anders et al. 2019).
 
-A word's score is its logit. It goes back through the readout to [h_t, context_t, y_{t-1}], through the decoder's LSTM to
-the contexts and words of all steps before and to the first state, from contexts and first state to the memory, and
+A word's score is its logit. It goes back through the readout to [h_t, context_t, y_{t-1}], through the decoder's LSTM
+to the contexts and words of all steps before and to the first state, from contexts and first state to the memory, and
 through both directions of the encoder to the features. Gates and attention weights get none: they choose, the signal
 that they let through is what speaks.
 """
@@ -26,7 +26,8 @@ class WordRelevance:
         scores: (words,), the logit of each word: what is explained.
         features: (words, time, feature_dim), 0 at padding.
         neurons: (words, time, neurons), of the encoder's v; 0 at padding. It lies on the way to `features`, not beside.
-        previous: (words, words), of the words that were read: column 0 is BOS, column s the s-th word; 0 from a word on.
+        previous: (words, words), of the words that were read: column 0 is BOS, column s the s-th word; 0 where not yet
+            read.
         alpha: (words, time), the attention, 0 at padding.
         initial: (words,), how much came by the decoder's first state; it is part of `neurons` and of `features`.
         decoder_bias, encoder_bias: (words,), what the biases took.
@@ -84,8 +85,12 @@ def explain(captioner, frames: np.ndarray, words: Sequence[int], *, epsilon: flo
 def _through_decoder(
     model: PlainCaptioner, run: ForwardPass, epsilon: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """From the words' scores to the memory (words, time, memory_dim), the words that were read (words, words), what came
-    by the first state (words,) and what the biases took (words,)."""
+    """From the words' scores to what they are made of.
+
+    Returns:
+        the relevance of the memory (words, time, memory_dim) and of the words that were read (words, words), how much of
+        the former came by the first state (words,), and what the biases took (words,).
+    """
     n, units, embedding_units = len(run.words), model.cell.units, model.embedding.shape[1]
     memory, previous, bias = np.zeros((n, *run.memory.shape)), np.zeros((n, n)), np.zeros(n)
     h, c = np.zeros((n, units)), np.zeros((n, units))

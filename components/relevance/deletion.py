@@ -26,7 +26,7 @@ class DeletionCurves:
 
     @property
     def drop(self) -> float:
-        """AOPC by relevance: the mean over k of how far the score has fallen (Samek et al. 2017, eq. 12)."""
+        """AOPC by relevance: the mean over k of how far the score has fallen (Samek et al. 2017)."""
         return mean_drop(self.by_relevance)
 
     @property
