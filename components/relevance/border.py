@@ -11,7 +11,7 @@ _FEWEST_FRAMES = 3  # a clip of one or two is all border, and its index is 1 wha
 
 
 def border_index(relevance: np.ndarray) -> np.ndarray:
-    """(n / 2) (|R_1| + |R_n|) / sum_t |R_t|: 1 where the two border frames have an even share, n / 2 where they have all.
+    """(n / 2) (|R_1| + |R_n|) / sum_t |R_t|: 1 where the border has its even share, n / 2 where it has all.
 
     Args:
         relevance: (..., n), of the real frames of a clip, padding left out.
