@@ -94,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
                          help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
     compare.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
 
+    border = _command(commands, "border", _border, "measure how much words owe to a clip's first and last frames",
+                      "topiclens border --root runs/msrvtt --frames 16 --steps 1 2 3")  # fmt: skip
+    border.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    border.add_argument("--model", metavar="DIR", help="another exported model than the run's own")
+    border.add_argument("--frames", type=int, default=14, help="frames that a policy samples (default: %(default)s)")
+    border.add_argument("--steps", type=int, nargs="+", default=[1, 2], help="of the policies with a fixed step")
+    border.add_argument("--videos", type=int, default=100, help="validation videos at most (default: %(default)s)")
+
     evaluate = _command(commands, "evaluate", _evaluate, "judge a model's captions against the human ones",
                         "topiclens evaluate --root runs/sample --split test")  # fmt: skip
     evaluate.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
@@ -207,6 +215,17 @@ def _compare(options) -> int:
         )
     )
     print(f"Kept in {folder}")
+    return 0
+
+
+def _border(options) -> int:
+    from pipeline import lineage
+    from pipeline.borders import measure_borders
+
+    measure_borders(
+        lineage.newest(options.root), model=options.model, n_frames=options.frames, steps=options.steps,
+        videos=options.videos,
+    )  # fmt: skip
     return 0
 
 
