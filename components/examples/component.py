@@ -40,7 +40,7 @@ def ExamplesJoin(
                 | "Labels" >> jsonl.ReadRows(os.path.join(topic_model.uri, "labels.jsonl"))
                 | beam.Map(lambda row: (row["video_id"], row["topics"])),
             }
-            | WriteRecords(examples.uri, n_topics=n_topics, videos=videos)
+            | WriteRecords(examples.uri, n_topics=n_topics, videos=sum(videos.values()))
         )
     examples.split_names = artifact_utils.encode_split_names([split for split in SPLITS if videos.get(split)])
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_SEQUENCE_EXAMPLE)

@@ -38,57 +38,61 @@ class WriteRecords(beam.PTransform):
     (video_id, topic ids). A video whose features were set aside makes no
     record. Gives (split, count) of the records written.
 
+    What is joined is not videos but files: frames are the bulk of the data, and
+    this way they pass from worker to worker only once.
+
     Args:
         output_dir: the folder that gets ``Split-<name>/``.
         n_topics: the length of the topic vector.
-        videos: how many videos each split holds, by split; sets the count of files.
+        videos: how many videos there are; sets the count of files.
     """
 
-    def __init__(self, output_dir: str, *, n_topics: int, videos: dict[str, int]):
+    def __init__(self, output_dir: str, *, n_topics: int, videos: int):
         super().__init__()
         self._output_dir = output_dir
         self._n_topics = n_topics
-        self._files = {split: -(-count // RECORDS_PER_FILE) for split, count in videos.items() if count}
+        self._files = max(1, -(-videos // RECORDS_PER_FILE))
 
     def expand(self, inputs):
-        by_id = {
+        parts = {
             "rows": inputs["rows"] | "RowById" >> beam.Map(lambda row: (row["video_id"], row)),
             "features": inputs["features"],
             "labels": inputs["labels"],
         }
+        by_file = {name: part | f"FileOf {name}" >> beam.MapTuple(self._with_file) for name, part in parts.items()}
         return (
-            by_id
+            by_file
             | "Join" >> beam.CoGroupByKey()
-            | "Encode" >> beam.FlatMapTuple(self._encode)
-            | "ByFile" >> beam.GroupByKey()
-            | "Write" >> beam.MapTuple(self._write)
+            | "Write" >> beam.FlatMapTuple(self._write)
             | "Count" >> beam.CombinePerKey(sum)
         )
 
-    def _encode(self, video_id: str, joined: dict) -> Iterator[tuple[tuple[str, int], tuple[str, bytes]]]:
-        rows, frames, labels = (list(joined[name]) for name in ("rows", "features", "labels"))
-        if not rows or not frames:
-            return
-        if not labels:
-            raise ValueError(
-                f"Video {video_id!r} has features but no topics: the topics step read another dataset than "
-                "the features step. Run the pipeline again from ingest."
-            )
-        record = records.VideoRecord(
-            video_id=video_id,
-            split=rows[0]["split"],
-            frames=frames[0],
-            captions=tuple(rows[0]["captions"]),
-            topics=indicator(labels[0], self._n_topics),
-            label=rows[0].get("label"),
-        )
-        yield (record.split, file_of(video_id, self._files[record.split])), (video_id, records.encode(record))
+    def _with_file(self, video_id: str, part):
+        return file_of(video_id, self._files), (video_id, part)
 
-    def _write(self, file: tuple[str, int], members: Iterable[tuple[str, bytes]]) -> tuple[str, int]:
+    def _write(self, number: int, joined: dict) -> Iterator[tuple[str, int]]:
         import tensorflow as tf
 
-        split, number = file
-        folder = os.path.join(self._output_dir, f"Split-{split}")
-        tf.io.gfile.makedirs(folder)
-        path = os.path.join(folder, f"data_tfrecord-{number:05d}-of-{self._files[split]:05d}.gz")
-        return split, records.write(path, [serialized for _, serialized in sorted(members)])
+        rows, features, labels = (dict(joined[name]) for name in ("rows", "features", "labels"))
+        by_split: dict[str, list[bytes]] = {}
+        for video_id in sorted(rows.keys() & features.keys()):
+            if video_id not in labels:
+                raise ValueError(
+                    f"Video {video_id!r} has features but no topics: the topics step read another dataset than "
+                    "the features step. Run the pipeline again from ingest."
+                )
+            row = rows[video_id]
+            record = records.VideoRecord(
+                video_id=video_id,
+                split=row["split"],
+                frames=features.pop(video_id),
+                captions=tuple(row["captions"]),
+                topics=indicator(labels[video_id], self._n_topics),
+                label=row.get("label"),
+            )
+            by_split.setdefault(record.split, []).append(records.encode(record))
+        for split, serialized in by_split.items():
+            folder = os.path.join(self._output_dir, f"Split-{split}")
+            tf.io.gfile.makedirs(folder)
+            path = os.path.join(folder, f"data_tfrecord-{number:05d}-of-{self._files:05d}.gz")
+            yield split, records.write(path, serialized)

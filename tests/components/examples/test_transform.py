@@ -19,7 +19,7 @@ def row(number: int, split: str) -> dict:
 ROWS = [row(number, "train" if number % 3 else "val") for number in range(12)]
 FEATURES = [(entry["video_id"], np.full((3, 4), number, np.float32)) for number, entry in enumerate(ROWS)]
 LABELS = [(entry["video_id"], [number % 5, 4]) for number, entry in enumerate(ROWS)]
-VIDEOS = {"train": 8, "val": 4}
+SPLITS = ("train", "val")
 
 
 def write(folder: pathlib.Path, rows=ROWS, features=FEATURES, labels=LABELS) -> None:
@@ -28,7 +28,7 @@ def write(folder: pathlib.Path, rows=ROWS, features=FEATURES, labels=LABELS) -> 
             "rows": p | "R" >> beam.Create(rows),
             "features": p | "F" >> beam.Create(features),
             "labels": p | "L" >> beam.Create(labels),
-        } | transform.WriteRecords(str(folder), n_topics=5, videos=VIDEOS)
+        } | transform.WriteRecords(str(folder), n_topics=5, videos=len(ROWS))
 
 
 def read(folder: pathlib.Path, split: str) -> list[records.VideoRecord]:
@@ -37,7 +37,7 @@ def read(folder: pathlib.Path, split: str) -> list[records.VideoRecord]:
 
 def test_every_video_is_in_its_split_once_with_its_own_parts(tmp_path):
     write(tmp_path)
-    found = {record.video_id: record for split in VIDEOS for record in read(tmp_path, split)}
+    found = {record.video_id: record for split in SPLITS for record in read(tmp_path, split)}
     assert sorted(found) == [entry["video_id"] for entry in ROWS]
     for number, entry in enumerate(ROWS):
         record = found[entry["video_id"]]
@@ -58,7 +58,7 @@ def test_the_order_of_the_inputs_does_not_change_a_byte(tmp_path, monkeypatch):
 
 def test_a_video_whose_features_were_set_aside_makes_no_record(tmp_path):
     write(tmp_path, features=FEATURES[1:])
-    assert [r.video_id for split in VIDEOS for r in read(tmp_path, split) if r.video_id == "v00"] == []
+    assert [r.video_id for split in SPLITS for r in read(tmp_path, split) if r.video_id == "v00"] == []
 
 
 def test_a_video_without_topics_stops_the_join_and_is_named(tmp_path):
