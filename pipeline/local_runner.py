@@ -114,6 +114,9 @@ def _announced() -> Iterator[None]:
     verbosity = absl_logging.get_verbosity()  # absl keeps a level of its own beside its logger's
     loggers = [logging.getLogger(name) for name in ("absl", "components", "trainer")]
     before = [(logger.level, logger.propagate) for logger in loggers]
+    records = logging.getLogger("apache_beam.io.tfrecordio")  # warns of a faster checksum that no wheel brings
+    records_level = records.level
+    records.setLevel(logging.ERROR)
     absl_logging.set_verbosity(absl_logging.INFO)
     for logger in loggers:
         logger.addHandler(announcer)
@@ -125,6 +128,7 @@ def _announced() -> Iterator[None]:
     finally:
         absl_logging.get_absl_handler().setLevel(logging.NOTSET)
         absl_logging.set_verbosity(verbosity)
+        records.setLevel(records_level)
         for logger, (level, propagate) in zip(loggers, before, strict=True):
             logger.removeHandler(announcer)
             logger.setLevel(level)
