@@ -137,6 +137,8 @@ class TopicFigures:
 class NeuronFigures:
     """How well the linked neurons of a model carry their topics; means are over the topics that occur ('macro').
 
+    Where no topic occurs in some of the videos and not in all, there is nothing to detect and every mean is None.
+
     Attributes:
         topics: how many topics occur in some held-out videos and not in all.
         linked_topics: how many of these have a neuron.
@@ -155,14 +157,14 @@ class NeuronFigures:
     topics: int
     linked_topics: int
     detectors: int
-    auc: float
-    average_precision: float
-    selectivity: float
-    gini: float
+    auc: float | None
+    average_precision: float | None
+    selectivity: float | None
+    gini: float | None
     purity: float | None
-    deletion: float
-    deletion_random: float
-    deletion_gradient: float
+    deletion: float | None
+    deletion_random: float | None
+    deletion_gradient: float | None
     by_topic: tuple[TopicFigures, ...]
 
     def to_json(self) -> dict:
@@ -192,13 +194,9 @@ def measure(
         rng: draws the random neurons.
         detector_auc: see `NeuronFigures`.
         steps: the most neurons that are taken out for a topic.
-    Raises:
-        ValueError: no topic occurs in some videos and not in all.
     """
     present = np.asarray(topics, bool)
     occurring = np.flatnonzero(present.any(axis=0) & ~present.all(axis=0))
-    if not occurring.size:
-        raise ValueError("No topic occurs in some of the videos and not in all; there is nothing to detect.")
     neurons = {topic.id: [linked.neuron for linked in topic.neurons] for topic in links.topics}
     sign = np.ones(mean.shape[1], mean.dtype)
     for topic in links.topics:
@@ -224,15 +222,15 @@ def measure(
                 deletion=drops["linked"].get(topic, 0.0),
             )
         )
-    macro = {name: float(np.mean([getattr(row, name) for row in by_topic]))
+    macro = {name: _mean([getattr(row, name) for row in by_topic])
              for name in ("auc", "average_precision", "selectivity", "gini", "deletion")}  # fmt: skip
     return NeuronFigures(
         topics=len(by_topic),
         linked_topics=sum(row.neurons > 0 for row in by_topic),
         detectors=sum(any(auc[neuron, row.id] >= detector_auc for neuron in neurons[row.id]) for row in by_topic),
         purity=_purity(oriented, present, [(neurons[row.id][0], row.id) for row in by_topic if row.neurons]),
-        deletion_random=_macro(drops["random"], occurring),
-        deletion_gradient=_macro(drops["gradient"], occurring),
+        deletion_random=_mean([drops["random"].get(row.id, 0.0) for row in by_topic]),
+        deletion_gradient=_mean([drops["gradient"].get(row.id, 0.0) for row in by_topic]),
         by_topic=tuple(by_topic),
         **macro,
     )
@@ -265,8 +263,8 @@ def _deletions(
     return result
 
 
-def _macro(by_topic: Mapping[int, float], topics: np.ndarray) -> float:
-    return float(np.mean([by_topic.get(topic, 0.0) for topic in topics.tolist()]))
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _purity(oriented: np.ndarray, present: np.ndarray, strongest: Sequence[tuple[int, int]]) -> float | None:

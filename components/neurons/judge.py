@@ -48,8 +48,10 @@ def reasons(
     return tuple(found)
 
 
-def _drop(auc: float, allowed: float, split: str, previous: Mapping | None) -> Reason:
-    if previous is None:
+def _drop(auc: float | None, allowed: float, split: str, previous: Mapping | None) -> Reason:
+    if auc is None:
+        return Reason("max_auc_drop", True, f"No topic is to be detected on {split}; AUC was not measured.")
+    if previous is None or previous["auc"] is None:
         return Reason("max_auc_drop", True, "No blessed model's neurons were measured before; AUC has nothing to fall below.")
     before = previous["auc"]
     passed = before - auc <= allowed

@@ -5,7 +5,7 @@ import pytest
 from pipeline import cli
 
 
-@pytest.mark.parametrize("command", ["run", "caption", "topics", "evaluate", "settings", "serve"])
+@pytest.mark.parametrize("command", ["run", "caption", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve"])
 def test_the_help_of_every_command_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
@@ -23,6 +23,7 @@ def test_the_help_of_every_command_shows_an_example(command, capsys):
         (["caption", "clip.mp4", "--server", "grpc://127.0.0.1:1", "--beam", "3"], "--beam goes with --model"),
         (["topics", "--root", "nowhere"], "No run was ever started on root 'nowhere'"),
         (["evaluate", "--root", "nowhere"], "No run was ever started"),
+        (["neurons", "--root", "nowhere"], "No run was ever started"),
     ],
 )
 def test_a_fault_is_one_message_and_no_traceback(arguments, said, capsys, tmp_path, monkeypatch):

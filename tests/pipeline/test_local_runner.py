@@ -97,3 +97,36 @@ def test_topics_and_evaluation_are_shown(root, capsys):
     assert cli.main(["evaluate", "--root", str(root), "--split", "val"]) == 0
     said = capsys.readouterr().out
     assert "NPMI" in said and "CIDEr" in said and "## val, by slice" in said
+
+
+def test_neurons_are_named_measured_and_judged(root, capsys):
+    outcome = lineage.newest(str(root))
+    reasons = pathlib.Path(outcome.folder("ModelBlessing"), "reasons.txt").read_text()
+    assert "CIDEr" in reasons and "detecting neuron" in reasons
+    assert "Detected best" in pathlib.Path(outcome.folder("components.NeuronFigures"), "summary.md").read_text()
+    assert any((root / "training" / "neurons").glob("events.*")), "TensorBoard finds them beside the training"
+    assert cli.main(["neurons", "--root", str(root)]) == 0
+    assert cli.main(["neurons", "--root", str(root), "--json"]) == 0
+    table, links = capsys.readouterr().out.split("{", 1)
+    assert "of 16 neurons carry a topic." in table and json.loads("{" + links)["n_neurons"] == 16
+
+
+def test_models_are_compared_and_the_table_is_kept(root, capsys):
+    settings = [argument for change in CHANGES for argument in ("--set", change)]
+    command = ["compare", "--root", str(root), "--seeds", "1", "--also", "0.5", *settings]
+    assert cli.main(command) == 0
+    table = capsys.readouterr().out
+    assert cli.main(command) == 0
+    again = capsys.readouterr().out
+    assert table.count("training") > 3 and "training" not in again.split("| figure")[0]
+    for name in ("LSTM-B", "LSTM-I", "LSTM-I, shuffled topics", "LSTM-I, lambda 0.5"):
+        assert f" {name} |" in table
+    assert (root / "comparison" / "reduced" / "comparison.md").read_text().splitlines()[2] in again
+
+
+def test_the_border_effect_is_measured_and_a_policy_recommended(root, capsys):
+    assert cli.main(["border", "--root", str(root), "--frames", "3", "--steps", "1", "--videos", "4"]) == 0
+    said = capsys.readouterr().out
+    assert "equally spaced" in said and "random clip 1" in said and ("Sample by" in said or "Keep" in said)
+    assert cli.main(["border", "--root", str(root), "--frames", "4"]) == 1
+    assert "No validation video holds more than 4 frames" in capsys.readouterr().err

@@ -120,7 +120,9 @@ def test_figures_are_the_same_for_the_same_seed_and_are_json():
     assert one == two and one.to_json()["by_topic"][0]["id"] == 0
 
 
-def test_without_a_topic_to_detect_there_are_no_figures():
+@pytest.mark.parametrize("everywhere", (False, True))
+def test_without_a_topic_to_detect_nothing_is_claimed(everywhere):
     mean, present, links, f = planted()
-    with pytest.raises(ValueError, match="nothing to detect"):
-        figures.measure(mean, np.zeros_like(present), links, f, rng=np.random.default_rng(0))
+    found = figures.measure(mean, np.full_like(present, everywhere), links, f, rng=np.random.default_rng(0))
+    assert (found.topics, found.detectors, found.by_topic) == (0, 0, ())
+    assert found.auc is found.deletion is found.deletion_random is found.purity is None
