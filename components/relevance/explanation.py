@@ -11,10 +11,14 @@ import numpy as np
 
 from components.neurons.links import TopicLink, TopicLinks
 
-NEURONS_OF_A_WORD = 5
+NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
 RELEVANT_TOPICS = 3  # with timelines
 NEURONS_OF_A_TIMELINE = 3
 _DECIMALS = 6
+
+
+class OtherModel(ValueError):
+    """Links that name the neurons of another model than the one that is explained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,19 @@ class NeuronShare:
 
 
 @dataclass(frozen=True)
+class TopicShare:
+    """All neurons of one topic behind a word: how many they are, and their part in `value`, added up.
+
+    `topic` and `name` are None for all neurons that have no name.
+    """
+
+    topic: int | None
+    name: str | None
+    neurons: int
+    value: float
+
+
+@dataclass(frozen=True)
 class ExplainedWord:
     """One word of the caption.
 
@@ -63,6 +80,8 @@ class ExplainedWord:
         attention: of each frame, 0 to 1, adding up to 1.
         relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
         neurons: the strongest by `Explanation.neurons_by`, the strongest first.
+        topics: the strongest topics by the same, through their neurons, and last all neurons that no topic names; empty
+            where none is named.
         score: the word's logit: relevance of frames, relevance of the words before, and what the biases took.
         from_frames, from_words, from_biases: these three parts; None, as the score, where relevance is not known.
     """
@@ -71,6 +90,7 @@ class ExplainedWord:
     attention: tuple[float, ...]
     relevance: tuple[float, ...] | None
     neurons: tuple[NeuronShare, ...]
+    topics: tuple[TopicShare, ...] = ()
     score: float | None = None
     from_frames: float | None = None
     from_words: float | None = None
@@ -193,14 +213,15 @@ def explanation(
         links: which neuron carries which topic; None where no neuron has a name (LSTM-B).
         notes: see `Explanation`.
     Raises:
-        ValueError: the links are of another model, or the times are of another clip.
+        OtherModel: the links are of another model.
+        ValueError: the times are of another clip.
     """
     time, n_neurons = reading.activations.shape
     if len(seconds) != time:
         raise ValueError(f"There are {len(seconds)} times for {time} frames of {video}; expected one for each.")
     n_topics = None if reading.topic_scores is None else len(reading.topic_scores)
     if links and (links.n_neurons, len(links.topics)) != (n_neurons, n_topics or len(links.topics)):
-        raise ValueError(
+        raise OtherModel(
             f"The links name {links.n_neurons} neurons by {len(links.topics)} topics; the model has {n_neurons} neurons "
             f"and scores {n_topics} topics. They are another model's: take the links of the run that trained this one."
         )
@@ -230,7 +251,9 @@ def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | 
         topic = topic_of.get(neuron)
         name = None if topic is None else links.topics[topic].name
         shares.append(NeuronShare(neuron, topic, name, _number(values[neuron])))
-    word = ExplainedWord(reading.words[place], _numbers(reading.attention[place]), None, tuple(shares))
+    word = ExplainedWord(
+        reading.words[place], _numbers(reading.attention[place]), None, tuple(shares), _topic_shares(values, links)
+    )
     if reading.frames is None:
         return word
     score, frames, previous = (part[place] for part in (reading.scores, reading.frames, reading.previous))
@@ -238,6 +261,19 @@ def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | 
         word, relevance=_numbers(frames), score=_number(score), from_frames=_number(frames.sum()),
         from_words=_number(previous), from_biases=_number(score - frames.sum() - previous),
     )  # fmt: skip
+
+
+def _topic_shares(values: np.ndarray, links: TopicLinks | None) -> tuple[TopicShare, ...]:
+    if links is None:
+        return ()
+    shares = []
+    for topic in links.topics:
+        neurons = [linked.neuron for linked in topic.neurons]
+        if neurons:
+            shares.append(TopicShare(topic.id, topic.name, len(neurons), _number(values[neurons].sum())))
+    nameless = links.without_topic
+    strongest = sorted(shares, key=lambda share: -abs(share.value))[:TOPICS_OF_A_WORD]
+    return (*strongest, TopicShare(None, None, len(nameless), _number(values[nameless].sum())))
 
 
 def _timelines(
