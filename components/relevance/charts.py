@@ -25,7 +25,7 @@ def share(value: float) -> str:
 
 def signed(value: float, digits: int = 2) -> str:
     """A number with its sign, a true minus among them."""
-    return f"{value:+.{digits}f}".replace("-", "\u2212")
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\u2212")  # + 0.0: zero has no minus
 
 
 def heat_map(
@@ -75,8 +75,14 @@ def neuron_bars(shares: Sequence[NeuronShare]) -> str:
 
 
 def topic_share_bars(shares: Sequence[TopicShare]) -> str:
-    """The topics behind a word, through all of their neurons: see `neuron_bars`."""
-    return _bars([(share.name or "no topic", _count(share.neurons), share.value) for share in shares])
+    """The topics behind a word, through all of their neurons: see `neuron_bars`. What has no name is told in words."""
+    bars = _bars([(share.name, _count(share.neurons), share.value) for share in shares if share.name is not None])
+    rest = "".join(
+        f"<p>Through {_count(share.neurons)} that no topic names: {signed(share.value)} together.</p>"
+        for share in shares
+        if share.name is None and share.neurons
+    )
+    return bars + rest
 
 
 def _count(neurons: int) -> str:

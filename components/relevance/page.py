@@ -64,7 +64,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
 <p class="about"><label for="all">whole caption</label> {_about(explanation)}</p></header>
 {_notes(explanation)}
 <div class="focus"><section class="film"><h2>The frames</h2>{_film(explanation, pictures)}{_film_legend(explanation)}</section>
-<section class="panels"><h2>The chosen word</h2>{_panels(explanation)}</section></div>
+<section class="panels"><h2><span class="on-screen">The chosen word</span><span class="on-paper">Word by word</span></h2>{_panels(explanation)}</section></div>
 {_maps(explanation) if words else ""}
 {_topics(explanation)}
 {_timelines(explanation)}
