@@ -80,9 +80,9 @@ def _parser() -> argparse.ArgumentParser:
                        "topiclens explain clip.mp4 --root runs/sample --output pages")  # fmt: skip
     explain.add_argument("videos", nargs="+", metavar="VIDEO")
     explain.add_argument("--root", default=DEFAULT_ROOT,
-                         help="the run whose model is explained, and whose topics name the neurons (default: %(default)s)")
+                         help="the run whose model is explained and whose topics name neurons (default: %(default)s)")
     where = explain.add_mutually_exclusive_group()
-    where.add_argument("--model", metavar="DIR", help="an exported model, or a folder of versions (default: the root's)")
+    where.add_argument("--model", metavar="DIR", help="an exported model or a folder of versions (default: the root's)")
     where.add_argument("--server", metavar="ADDRESS", help="ask a model server, which tells all but relevance")
     explain.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
     explain.add_argument("--json", action="store_true", help="print the explanations, one JSON object a video")

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from components import staging
 from components.neurons.links import TopicLinks
-from components.relevance.explanation import Explanation, OtherModel, Reading, explanation, read
+from components.relevance.explanation import Explanation, OtherModel, explanation
 from components.relevance.page import Entry, index, page
 from components.relevance.picture import picture
+from components.relevance.reading import Reading, read
 from components.videos.decoding import UnreadableVideo
 from components.videos.reader import SampledFrames, sample_frames
 from pipeline import lineage
@@ -96,7 +97,7 @@ def _explain(
 ) -> tuple[Explanation, list[bytes]]:
     reading = reader(encode_frames(sampled.frames))
     if reading.frames is None and reading.words:
-        notes = (*notes, "A server tells no relevance, which needs the model's weights: explain with --model to see it.")
+        notes = (*notes, "A server tells no relevance, which needs the weights: explain with --model to see it.")
     try:
         explained = explanation(video, reading, sampled.seconds, links, notes)
     except OtherModel:
@@ -126,7 +127,7 @@ def _reader(model: str, server: str | None) -> Iterator[tuple[Reader, str | None
     if features.get("backbone") in (None, registry.NONE):
         raise SettingError(
             f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. Explain "
-            "its features from Python: components.relevance.explanation.read and explanation."
+            "its features from Python: components.relevance.reading.read."
         )
     # Through the same JPEGs and the same graph as a server sees them, so that both write the same caption.
     extract = extraction(registry.load(features["backbone"], features.get("weights"), cache_folder()))
@@ -155,7 +156,7 @@ def _links(root: str, directory: str | None) -> tuple[TopicLinks | None, list[st
     except lineage.NothingThere:
         return None, [f"The neurons have no names here: there is no run at {root}. Name its root with --root."]
     if LINKS not in outcome.artifacts:
-        return None, ["The neurons have no names here: the run learnt no topics (LSTM-B), or ended before it named them."]
+        return None, ["The neurons have no names here: the run learnt no topics (LSTM-B) or ended too soon."]
     if directory is not None and not _same_weights(directory, outcome):
         return None, [f"The neurons have no names here: the newest run at {root} trained another model than this one."]
     return TopicLinks.load(outcome.folder(LINKS)), []

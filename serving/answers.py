@@ -49,7 +49,8 @@ def read_captions(signature: str, outputs: Mapping[str, np.ndarray], lengths: Se
     Raises:
         WrongSignature: the outputs are not those of a captioner.
     """
-    texts, log_probs = _wanted(signature, outputs, (signatures.CAPTION_OUTPUT, signatures.LOG_PROB_OUTPUT), len(lengths))
+    names = (signatures.CAPTION_OUTPUT, signatures.LOG_PROB_OUTPUT)
+    texts, log_probs = _wanted(signature, outputs, names, len(lengths))
     return [Caption(_text(text), float(log_prob)) for text, log_prob in zip(texts, log_probs)]
 
 

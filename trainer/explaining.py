@@ -54,7 +54,6 @@ def attention_of(model, video, words):
     written = ops.logical_and(ops.not_equal(words, PAD)[:, :, None], mask[:, None, :])
     nothing = ops.zeros_like(ops.cast(written, memory.dtype))
     state = tuple(part[:, None] for part in decoder.initial_state(video["memory_mean"]))
-    *_, attention = ops.while_loop(
-        lambda step, *_: step < max_words, read, (ops.convert_to_tensor(0), state, nothing), maximum_iterations=max_words
-    )
+    start = (ops.convert_to_tensor(0), state, nothing)
+    *_, attention = ops.while_loop(lambda step, *_: step < max_words, read, start, maximum_iterations=max_words)
     return ops.where(written, attention, 0.0)

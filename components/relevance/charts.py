@@ -1,7 +1,8 @@
-"""Charts as pieces of a page: SVG for what is drawn, HTML for what is read, so that text keeps its size on any screen."""
+"""Charts as pieces of a page: what is drawn is SVG, what is read is HTML, so that text keeps its size on any screen."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from html import escape
 
@@ -40,12 +41,11 @@ def heat_map(
         seconds: of the frames.
         reach: the value that has the full colour; it is written on the legend.
     """
-    lines = []
+    lines, told = [], share if kind == "attention" else functools.partial(signed, digits=3)
     for word, row in zip(words, rows):
         cells = "".join(
             f'<rect x="{i}" width="1" height="1"{_tint(kind, value / reach)}>'
-            f"<title>{escape(word)}, {clock(second)}: {share(value) if kind == 'attention' else signed(value, 3)}</title>"
-            "</rect>"
+            f"<title>{escape(word)}, {clock(second)}: {told(value)}</title></rect>"
             for i, (value, second) in enumerate(zip(row, seconds))
             if abs(value) / reach >= _FAINTEST
         )
@@ -69,14 +69,19 @@ def time_axis(seconds: Sequence[float]) -> str:
     return '<div class="axis">' + "".join(f"<span>{clock(seconds[place])}</span>" for place in places) + "</div>"
 
 
-def neuron_bars(shares: Sequence[NeuronShare]) -> str:
-    """The neurons behind a word, bars to the right where they speak for it and to the left where against."""
-    return _bars([(share.name or "no topic", f"neuron {share.neuron}", share.value) for share in shares])
+def neuron_bars(shares: Sequence[NeuronShare], relevance: bool) -> str:
+    """The neurons behind a word, bars to the right where positive and to the left where negative.
+
+    Args:
+        shares: the neurons.
+        relevance: whether the values are relevance, with a side for the word and one against it; else activations.
+    """
+    return _bars([(share.name or "no topic", f"neuron {share.neuron}", share.value) for share in shares], relevance)
 
 
 def topic_share_bars(shares: Sequence[TopicShare]) -> str:
     """The topics behind a word, through all of their neurons: see `neuron_bars`. What has no name is told in words."""
-    bars = _bars([(share.name, _count(share.neurons), share.value) for share in shares if share.name is not None])
+    bars = _bars([(share.name, _count(share.neurons), share.value) for share in shares if share.name is not None], True)
     rest = "".join(
         f"<p>Through {_count(share.neurons)} that no topic names: {signed(share.value)} together.</p>"
         for share in shares
@@ -89,12 +94,12 @@ def _count(neurons: int) -> str:
     return f"{neurons} neuron{'' if neurons == 1 else 's'}"
 
 
-def _bars(rows: Sequence[tuple[str, str, float]]) -> str:
+def _bars(rows: Sequence[tuple[str, str, float]], relevance: bool) -> str:
     reach = max((abs(value) for *_, value in rows), default=0) or 1
     return '<div class="bars">' + "".join(
         f'<span class="name">{escape(name)} <small>{about}</small></span>'
         '<svg class="bar" viewBox="-1 0 2 1" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="{"for" if value >= 0 else "against"}" x="{min(0, value / reach):.3f}" '
+        f'<rect class="{_side(value) if relevance else "topic"}" x="{min(0, value / reach):.3f}" '
         f'width="{abs(value) / reach:.3f}" height="1"/><path class="zero" d="M0 0V1"/></svg>'
         f'<span class="number">{signed(value)}</span>'
         for name, about, value in rows
@@ -140,6 +145,10 @@ def timeline(line: TopicTimeline, seconds: Sequence[float], reach: float) -> str
     )
 
 
+def _side(relevance: float) -> str:
+    return "for" if relevance >= 0 else "against"
+
+
 def _tint(kind: str, strength: float) -> str:
-    hue = "" if kind == "attention" else f' class="{"for" if strength > 0 else "against"}"'
+    hue = "" if kind == "attention" else f' class="{_side(strength)}"'
     return f'{hue} fill-opacity="{min(1.0, abs(strength)):.2f}"'

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from components.neurons.links import TopicLink, TopicLinks
+from components.relevance.reading import Reading
 
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
 RELEVANT_TOPICS = 3  # with timelines
@@ -19,33 +20,6 @@ _DECIMALS = 6
 
 class OtherModel(ValueError):
     """Links that name the neurons of another model than the one that is explained."""
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """What a captioner did with a clip: `read` finds it out, or a server's `explain` signature tells all but relevance.
-
-    Attributes:
-        words: of the caption, in order.
-        log_prob: of the caption.
-        attention: (words, time), the share of each frame in what a word was chosen by (eq. 4).
-        activations: (time, neurons), v.
-        topic_scores: (topics,), f(mean v); None where the model never learnt f (LSTM-B).
-        frames: (words, time), the relevance of each frame for each word; None where it is not known.
-        neurons: (words, neurons), the relevance of each neuron for each word; None where it is not known.
-        scores: (words,), the logit of each word, which is what relevance shares out; None where it is not known.
-        previous: (words,), the relevance of the words before; None where it is not known.
-    """
-
-    words: tuple[str, ...]
-    log_prob: float
-    attention: np.ndarray
-    activations: np.ndarray
-    topic_scores: np.ndarray | None = None
-    frames: np.ndarray | None = None
-    neurons: np.ndarray | None = None
-    scores: np.ndarray | None = None
-    previous: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +34,7 @@ class NeuronShare:
 
 @dataclass(frozen=True)
 class TopicShare:
-    """All neurons of one topic behind a word: how many they are, and their part in `value`, added up.
+    """All neurons of one topic behind a word: how many they are, and their relevance, added up.
 
     `topic` and `name` are None for all neurons that have no name.
     """
@@ -80,8 +54,8 @@ class ExplainedWord:
         attention: of each frame, 0 to 1, adding up to 1.
         relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
         neurons: the strongest by `Explanation.neurons_by`, the strongest first.
-        topics: the strongest topics by the same, through their neurons, and last all neurons that no topic names; empty
-            where none is named.
+        topics: those through whose neurons most relevance goes, the strongest first, and last all neurons that no topic
+            names; empty where relevance or names are not known.
         score: the word's logit: relevance of frames, relevance of the words before, and what the biases took.
         from_frames, from_words, from_biases: these three parts; None, as the score, where relevance is not known.
     """
@@ -169,34 +143,6 @@ class Explanation:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
 
 
-def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:
-    """Captions a clip and finds out why.
-
-    Args:
-        captioner, vocabulary: as `trainer.export.load_captioner` gives them, with `decoding` of its third result.
-        frames: (time, feature_dim), the clip's features.
-        decoding: `beam`, `max_words` and `length_penalty`.
-    """
-    from components.relevance.captioner import explain
-    from trainer.explaining import explained_beam_search
-
-    explained = explained_beam_search(captioner, frames[None], **decoding)
-    found = {name: np.asarray(value)[0] for name, value in explained.items()}
-    numbers = found["words"][found["words"] != 0]
-    texts = tuple(vocabulary)
-    reading = Reading(
-        tuple(texts[number] for number in numbers), float(found["log_prob"]), found["attention"][: len(numbers)],
-        found["activations"], found.get("topic_scores"),
-    )  # fmt: skip
-    if not len(numbers):
-        return reading
-    relevance = explain(captioner, frames, numbers)
-    return dataclasses.replace(
-        reading, frames=relevance.frames, neurons=relevance.neurons.sum(axis=1), scores=relevance.scores,
-        previous=relevance.previous.sum(axis=1),
-    )  # fmt: skip
-
-
 def explanation(
     video: str,
     reading: Reading,
@@ -222,8 +168,8 @@ def explanation(
     n_topics = None if reading.topic_scores is None else len(reading.topic_scores)
     if links and (links.n_neurons, len(links.topics)) != (n_neurons, n_topics or len(links.topics)):
         raise OtherModel(
-            f"The links name {links.n_neurons} neurons by {len(links.topics)} topics; the model has {n_neurons} neurons "
-            f"and scores {n_topics} topics. They are another model's: take the links of the run that trained this one."
+            f"The links name {links.n_neurons} neurons by {len(links.topics)} topics; the model has {n_neurons} "
+            f"neurons and scores {n_topics} topics. They are another model's: take the links of the run that trained this one."
         )
     known = reading.neurons is not None
     values = reading.neurons if known else reading.attention @ reading.activations  # (words, neurons)
@@ -251,14 +197,13 @@ def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | 
         topic = topic_of.get(neuron)
         name = None if topic is None else links.topics[topic].name
         shares.append(NeuronShare(neuron, topic, name, _number(values[neuron])))
-    word = ExplainedWord(
-        reading.words[place], _numbers(reading.attention[place]), None, tuple(shares), _topic_shares(values, links)
-    )
+    word = ExplainedWord(reading.words[place], _numbers(reading.attention[place]), None, tuple(shares))
     if reading.frames is None:
         return word
     score, frames, previous = (part[place] for part in (reading.scores, reading.frames, reading.previous))
     return dataclasses.replace(
-        word, relevance=_numbers(frames), score=_number(score), from_frames=_number(frames.sum()),
+        word, relevance=_numbers(frames), topics=_topic_shares(values, links), score=_number(score),
+        from_frames=_number(frames.sum()),
         from_words=_number(previous), from_biases=_number(score - frames.sum() - previous),
     )  # fmt: skip
 

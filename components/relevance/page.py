@@ -48,7 +48,9 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
         ValueError: the pictures are of another clip.
     """
     if len(pictures) not in (0, len(explanation.seconds)):
-        raise ValueError(f"There are {len(pictures)} pictures for {len(explanation.seconds)} frames; expected all or none.")
+        raise ValueError(
+            f"There are {len(pictures)} pictures for {len(explanation.seconds)} frames; expected one for each, or none."
+        )
     words = explanation.words
     choices = [*(f"w{place}" for place in range(len(words))), "all"]
     chosen = f"w{_most_telling(explanation)}" if words else "all"
@@ -63,8 +65,8 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
 <h1>{labels or "<em>no word at all</em>"}</h1>
 <p class="about"><label for="all">whole caption</label> {_about(explanation)}</p></header>
 {_notes(explanation)}
-<div class="focus"><section class="film"><h2>The frames</h2>{_film(explanation, pictures)}{_film_legend(explanation)}</section>
-<section class="panels"><h2><span class="on-screen">The chosen word</span><span class="on-paper">Word by word</span></h2>{_panels(explanation)}</section></div>
+<div class="focus">{_film(explanation, pictures)}
+{_panels(explanation)}</div>
 {_maps(explanation) if words else ""}
 {_topics(explanation)}
 {_timelines(explanation)}
@@ -76,7 +78,7 @@ def index(entries: Sequence[Entry], title: str = "Captions, explained") -> str:
     """A page that leads to the pages of many videos, in the order given."""
     cards = []
     for entry in entries:
-        picture = f'<img alt="" src="{_data_uri(entry.picture)}">' if entry.picture else '<span class="blank"></span>'
+        picture = f'<img alt="" src="{_data_uri(entry.picture)}">' if entry.picture else ""
         text = f"<strong>{escape(entry.said)}</strong><small>{escape(entry.video)}</small>"
         if entry.page is None:
             cards.append(f'<li class="fault"><div>{picture}<p>{text}</p></div></li>')
@@ -129,7 +131,8 @@ def _film(explanation: Explanation, pictures: Sequence[bytes]) -> str:
             f'<figure class="f{place}">{shown}<i class="attention"></i>{relevance}'
             f"<figcaption>{charts.clock(second)}</figcaption></figure>"
         )
-    return f'<div class="frames">{"".join(frames)}</div>'
+    film = f'<div class="frames">{"".join(frames)}</div>{_film_legend(explanation)}'
+    return f'<section class="film"><h2>The frames</h2>{film}</section>'
 
 
 def _film_legend(explanation: Explanation) -> str:
@@ -146,24 +149,27 @@ def _panels(explanation: Explanation) -> str:
         for place, word in enumerate(explanation.words)
     ]
     advice = "Choose a word of the caption to see where the model looked for it, and which neurons are behind it."
-    return "".join(panels) + f'<article class="panel all"><p>{advice}</p></article>'
+    panels.append(f'<article class="panel all"><p>{advice}</p></article>')
+    title = '<span class="on-screen">The chosen word</span><span class="on-paper">Word by word</span>'
+    return f'<section class="panels"><h2>{title}</h2>{"".join(panels)}</section>'
 
 
 def _words_story(explanation: Explanation, word: ExplainedWord) -> str:
     place = int(np.argmax(word.attention))
     story = (
-        f"It looks most at {charts.clock(explanation.seconds[place])}, with {charts.share(word.attention[place])} of its "
-        f"attention; an even share would be {charts.share(1 / len(explanation.seconds))}."
+        f"It looks most at {charts.clock(explanation.seconds[place])}, with {charts.share(word.attention[place])} of "
+        f"its attention; an even share would be {charts.share(1 / len(explanation.seconds))}."
     )
     if word.score is not None:
         story += (
-            f" Its score of {charts.signed(word.score, 1)} comes from the frames ({charts.signed(word.from_frames, 1)}), "
-            f"the words before ({charts.signed(word.from_words, 1)}) and constants "
-            f"({charts.signed(word.from_biases, 1)})."
+            f" Its score of {charts.signed(word.score, 1)} comes from the frames "
+            f"({charts.signed(word.from_frames, 1)}), the words before ({charts.signed(word.from_words, 1)}) and "
+            f"constants ({charts.signed(word.from_biases, 1)})."
         )
     by = "how much speaks through them" if explanation.has_relevance else "their activation where the word looks"
+    neurons = charts.neuron_bars(word.neurons, explanation.has_relevance)
     topics = f"<h4>The topics of its neurons</h4>{charts.topic_share_bars(word.topics)}" if word.topics else ""
-    return f"<p>{story}</p><h4>Its strongest neurons, by {by}</h4>{charts.neuron_bars(word.neurons)}{topics}"
+    return f"<p>{story}</p><h4>Its strongest neurons, by {by}</h4>{neurons}{topics}"
 
 
 def _maps(explanation: Explanation) -> str:
@@ -187,8 +193,8 @@ def _topics(explanation: Explanation) -> str:
     if not explanation.topics:
         return ""
     return (
-        '<section class="topics"><h2>What it sees</h2><p>Scores of the topics seen most. The mark is at 1, where a topic '
-        f"occurs.</p>{charts.topic_bars(explanation.topics[:TOPICS_SHOWN])}</section>"
+        '<section class="topics"><h2>What it sees</h2><p>Scores of the topics seen most. The mark is at 1, where a '
+        f"topic occurs.</p>{charts.topic_bars(explanation.topics[:TOPICS_SHOWN])}</section>"
     )
 
 
@@ -254,7 +260,7 @@ def _strengths(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _most_telling(explanation: Explanation) -> int:
-    """The word to show first: of those with a meaning, that for which the frames speak most, or that looks most closely."""
+    """The word to show first: of those with a meaning, the one that frames speak for most, or that looks most closely."""
     telling = [place for place, word in enumerate(explanation.words) if word.text not in stop_words()]
 
     def told(place: int) -> float:

@@ -65,8 +65,8 @@ def _heat_map(part, kind: str, values: np.ndarray, texts: Sequence[str], seconds
     reach = float(np.abs(values).max()) or 1.0
     axis = part.subplots()
     image = axis.imshow(
-        values, cmap=LinearSegmentedColormap.from_list(kind, hues), vmin=0 if kind == "attention" else -reach, vmax=reach,
-        aspect="auto", interpolation="nearest",
+        values, cmap=LinearSegmentedColormap.from_list(kind, hues), vmin=0 if kind == "attention" else -reach,
+        vmax=reach, aspect="auto", interpolation="nearest",
     )  # fmt: skip
     ticks = sorted({round(place) for place in np.linspace(0, len(seconds) - 1, min(_TICKS, len(seconds)))})
     axis.set_xticks(ticks, [clock(seconds[tick]) for tick in ticks], fontsize=7, color=_SOFT)

@@ -106,7 +106,8 @@ def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, sta
 def test_a_model_that_learnt_no_topics_serves_no_scores_of_them(exported, tmp_path):
     _, model, vocabulary = exported
     unaware = Captioner(dataclasses.replace(model.config, interpretive_weight=0.0))
-    export(unaware, vocabulary, tmp_path / "1", features={"backbone": None, "n_frames": 8, "dim": DIM}, beam=2, max_words=3)
+    features = {"backbone": None, "n_frames": 8, "dim": DIM}
+    export(unaware, vocabulary, tmp_path / "1", features=features, beam=2, max_words=3)
     with LocalCaptioner(tmp_path) as local:
         (explained,) = local.explain_features(clips()[:1])
     assert explained.topic_scores is None and explained.activations.shape == (8, 10)

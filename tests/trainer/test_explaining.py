@@ -1,4 +1,4 @@
-"""What a captioner did to write: the caption of beam search, the attention of a second derivation, nothing at padding."""
+"""What a captioner did: the caption of beam search, the attention of a second derivation, nothing at padding."""
 
 import numpy as np
 import pytest
@@ -23,9 +23,10 @@ def clips(lengths=(6, 3, 1), seed=0):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_attention_is_that_of_the_plain_captioner(seed, skip):
     model, frames = tiny_captioner(seed, skip=skip), clips(seed=seed)
-    explained = {name: np.asarray(value) for name, value in explained_beam_search(model, frames, BEAM, MAX_WORDS).items()}
-    assert (explained["words"] != PAD).any()
-    for clip, words, attention in zip(frames, explained["words"], explained["attention"]):
+    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
+    all_words, attentions = np.asarray(explained["words"]), np.asarray(explained["attention"])
+    assert (all_words != PAD).any()
+    for clip, words, attention in zip(frames, all_words, attentions):
         count = np.count_nonzero(words)
         if count:
             np.testing.assert_allclose(attention[:count], explain(model, clip, words).alpha, atol=1e-4)
@@ -50,4 +51,5 @@ def test_words_scores_and_activations_are_those_of_the_captioner():
 
 
 def test_topics_that_were_never_learnt_are_not_told():
-    assert "topic_scores" not in explained_beam_search(tiny_captioner(interpretive_weight=0.0), clips(), BEAM, MAX_WORDS)
+    unaware = tiny_captioner(interpretive_weight=0.0)
+    assert "topic_scores" not in explained_beam_search(unaware, clips(), BEAM, MAX_WORDS)

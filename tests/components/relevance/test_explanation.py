@@ -8,7 +8,8 @@ import pytest
 
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from components.relevance.captioner import explain
-from components.relevance.explanation import Reading, explanation, read
+from components.relevance.explanation import explanation
+from components.relevance.reading import Reading, read
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 
 WORDS = ("<pad>", "<bos>", "<eos>", "<unk>", "a", "dog", "runs", "on", "grass")
@@ -67,6 +68,19 @@ def test_neurons_bear_the_name_of_the_topic_that_links_to_them(reading):
     for share in shares:
         assert share.topic == named.get(share.neuron)
         assert share.name == (None if share.topic is None else f"name {share.topic}")
+
+
+def test_the_relevance_of_a_topic_is_that_of_all_its_neurons(reading):
+    explained = explanation("clip", reading, SECONDS, make_links())
+    for word, neurons in zip(explained.words, reading.neurons):
+        of_topics = {share.topic: (share.neurons, share.value) for share in word.topics}
+        assert of_topics == {
+            0: (2, pytest.approx(neurons[0] + neurons[3], abs=1e-5)),
+            1: (1, pytest.approx(neurons[1], abs=1e-5)),
+            3: (1, pytest.approx(neurons[2], abs=1e-5)),
+            None: (2, pytest.approx(neurons[4] + neurons[5], abs=1e-5)),
+        }
+        assert sum(share.value for share in word.topics) == pytest.approx(neurons.sum(), abs=1e-4)
 
 
 def test_timelines_show_the_topics_seen_most_and_the_one_seen_least(reading):

@@ -11,9 +11,10 @@ from PIL import Image
 
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from components.relevance import charts
-from components.relevance.explanation import Reading, explanation
+from components.relevance.explanation import explanation
 from components.relevance.page import Entry, index, page
 from components.relevance.picture import picture
+from components.relevance.reading import Reading
 
 TIME, NEURONS, TOPICS = 5, 8, 4
 WORDS = ("a", "dog", "runs")
@@ -161,16 +162,18 @@ def test_a_heat_map_draws_values_by_strength_and_sign():
 def test_bars_of_neurons_reach_to_the_side_of_their_sign():
     reading = make_reading()
     shares = explained(reading).words[0].neurons
-    bars = Parsed(charts.neuron_bars(shares)).all("rect")
+    bars = Parsed(charts.neuron_bars(shares, relevance=True)).all("rect")
     for share, bar in zip(shares, bars, strict=True):
         assert (bar["class"] == "for") == (share.value > 0) == (float(bar["x"]) == 0)
         assert float(bar["width"]) == pytest.approx(abs(share.value / shares[0].value), abs=1e-3)
+    # An activation is neither for the word nor against it.
+    assert {bar["class"] for bar in Parsed(charts.neuron_bars(shares, relevance=False)).all("rect")} == {"topic"}
 
 
 def test_what_is_not_known_is_not_shown():
     text = page(explained(bare(make_reading()), notes=["A server tells no relevance."]), jpegs())
     assert "A server tells no relevance." in text and "their activation where the word looks" in text
-    assert "speaks for it" not in text and 'class="map relevance"' not in text
+    assert "The topics of its neurons" not in text and "speaks for it" not in text and 'class="map relevance"' not in text
 
 
 def test_pictures_of_another_clip_are_refused():
