@@ -43,7 +43,7 @@ setup(
         include=[f"{name}{rest}" for name in ("pipeline", "trainer", "components", "schemas", "serving") for rest in ("", ".*")]
     ),
     include_package_data=True,
-    package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.yaml", "*.config"]},
+    package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"]},
     install_requires=REQUIRES,
     extras_require={"test": ["pytest>=8", "pytest-timeout", "tomotopy>=0.13"]},
     entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_frames
 from pipeline.configs import SettingError, cache_folder
-from serving.captioning import Caption, Captioning
+from serving.answers import Caption
+from serving.captioning import Captioning
 from serving.frames import encode_frames
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -74,6 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--server", metavar="ADDRESS", help="ask a model server, such as grpc://127.0.0.1:8500")
     caption.add_argument("--beam", type=int, metavar="N", help="beam width, if not the one the model was exported with")
     caption.add_argument("--json", action="store_true", help="one JSON object a video")
+
+    explain = _command(commands, "explain", _explain, "show why a caption is what it is, on a page a video",
+                       "topiclens explain clip.mp4 --root runs/sample --output pages")  # fmt: skip
+    explain.add_argument("videos", nargs="+", metavar="VIDEO")
+    explain.add_argument("--root", default=DEFAULT_ROOT,
+                         help="the run whose model is explained and whose topics name neurons (default: %(default)s)")
+    where = explain.add_mutually_exclusive_group()
+    where.add_argument("--model", metavar="DIR", help="an exported model or a folder of versions (default: the root's)")
+    where.add_argument("--server", metavar="ADDRESS", help="ask a model server, which tells all but relevance")
+    explain.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
+    explain.add_argument("--json", action="store_true", help="print the explanations, one JSON object a video")
 
     topics = _command(commands, "topics", _topics, "show the topics of a run", "topiclens topics --root runs/sample")
     topics.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
@@ -177,6 +189,27 @@ def _caption(options) -> int:
             print(f"{video}: {fault}", file=sys.stderr)
         else:
             print(f"{video}: {caption.text}" if len(options.videos) > 1 else caption.text)
+    return 1 if failed else 0
+
+
+def _explain(options) -> int:
+    from pipeline.explaining import explain_files
+
+    failed = 0
+    output = options.output or os.path.join(options.root, "explanations")
+    for video in explain_files(
+        options.videos, output, root=options.root, model=options.model, server=options.server
+    ):
+        failed += video.fault is not None
+        if options.json:
+            told = {"error": video.fault} if video.fault else dataclasses.asdict(video.explanation)
+            print(json.dumps({**told, "video": video.video, "page": video.page}, ensure_ascii=False), flush=True)
+        elif video.fault:
+            print(f"{video.video}: {video.fault}", file=sys.stderr)
+        else:
+            print(f"{video.video}: {video.explanation.caption}\n    {video.page}", flush=True)
+    if len(options.videos) > 1 and not options.json:
+        print(f"All of them: {os.path.join(output, 'index.html')}")
     return 1 if failed else 0
 
 

@@ -14,6 +14,8 @@ HELD_OUT = ("test", "val")
 def caption_held_out(outcome: Outcome, count: int) -> None:
     """Serves the pushed model, captions held-out videos over its API, and prints captions beside references.
 
+    The first of them that has a film, not features alone, is explained on a page.
+
     Args:
         outcome: of a run whose model was pushed.
         count: how many videos at most.
@@ -38,6 +40,7 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
         for row in chosen:
             said = _ask(client, row, features)
             print(f"  {row['video_id']} ({row['split']})\n    model : {said}\n    people: {row['captions'][0]}")
+    _explain(outcome, [row for row in chosen if "path" in row])
 
 
 def _ask(client, row: Mapping, features: Mapping) -> str:
@@ -48,6 +51,15 @@ def _ask(client, row: Mapping, features: Mapping) -> str:
 
     frames = sample_frames(row["path"], start=row.get("start"), end=row.get("end")).frames
     return client.caption_videos([encode_frames(frames)])[0].text
+
+
+def _explain(outcome: Outcome, rows: Sequence[Mapping]) -> None:
+    if not rows:
+        return
+    from pipeline.explaining import explain_row
+
+    explained = explain_row(outcome, rows[0], os.path.join(outcome.root, "explanations"))
+    print(f"\nWhy '{explained.explanation.caption}'? See {explained.page}")
 
 
 def summarise(outcome: Outcome) -> None:

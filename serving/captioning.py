@@ -1,7 +1,7 @@
 """The one calling surface for captions, whoever computes them.
 
 ``Captioning`` turns clips into batches, checks them, and turns a signature's
-outputs into ``Caption``s. What is left to a subclass is to run one batch: over
+outputs into answers (serving/answers.py). What is left to a subclass is to run one batch: over
 the network (serving/client.py) or in this process (serving/captioner.py).
 """
 
@@ -9,24 +9,16 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from schemas.features import N_FRAMES
 from serving import signatures
-from serving.errors import InvalidClip, RequestTooLarge, WrongSignature
+from serving.answers import Caption, ExplainedCaption, read_captions, read_explained
+from serving.errors import InvalidClip, RequestTooLarge
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
-
-
-@dataclass(frozen=True)
-class Caption:
-    """A caption and the log-probability that the model gives it."""
-
-    text: str
-    log_prob: float
 
 
 class Captioning(abc.ABC):
@@ -73,16 +65,7 @@ class Captioning(abc.ABC):
         Returns:
             One caption a clip, in order.
         """
-        frames = [_checked_features(index, clip) for index, clip in enumerate(clips)]
-        widths = {clip.shape[1] for clip in frames}
-        if len(widths) > 1:
-            raise InvalidClip(
-                f"Expected clips of one feature width, got {sorted(widths)}. Likely cause: features of different "
-                "backbones were mixed. Extract all of them with the backbone that the model was trained on."
-            )
-        # Padding counts: what is sent is the padded clip.
-        sizes = [max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize for clip in frames]
-        return self._caption(signatures.FEATURES_SIGNATURE, signatures.FRAMES_INPUT, frames, sizes, self._pad_features)
+        return self._ask_features(signatures.FEATURES_SIGNATURE, read_captions, clips)
 
     def caption_videos(self, clips: Sequence[Sequence[bytes]]) -> list[Caption]:
         """Captions clips given as JPEG frames (see serving/frames.py); the model holds the frame network.
@@ -92,9 +75,15 @@ class Captioning(abc.ABC):
         Returns:
             One caption a clip, in order.
         """
-        frames = [_checked_jpegs(index, clip) for index, clip in enumerate(clips)]
-        sizes = [sum(map(len, clip)) for clip in frames]
-        return self._caption(signatures.FRAMES_SIGNATURE, signatures.JPEG_INPUT, frames, sizes, self._pad_jpegs)
+        return self._ask_videos(signatures.FRAMES_SIGNATURE, read_captions, clips)
+
+    def explain_features(self, clips: Sequence[np.ndarray]) -> list[ExplainedCaption]:
+        """Captions clips as `caption_features` does, and tells what the model did to write them."""
+        return self._ask_features(signatures.EXPLAIN_SIGNATURE, read_explained, clips)
+
+    def explain_videos(self, clips: Sequence[Sequence[bytes]]) -> list[ExplainedCaption]:
+        """Captions clips as `caption_videos` does, and tells what the model did to write them."""
+        return self._ask_videos(signatures.EXPLAIN_FRAMES_SIGNATURE, read_explained, clips)
 
     def close(self) -> None:  # noqa: B027 (a subclass may well hold nothing)
         """Lets go of what is held: a connection, a loaded model."""
@@ -105,12 +94,29 @@ class Captioning(abc.ABC):
     def __exit__(self, *exception) -> None:
         self.close()
 
-    def _caption(self, signature, input_name, clips, sizes, pad) -> list[Caption]:
-        captions: list[Caption] = []
+    def _ask_features(self, signature: str, read, clips: Sequence[np.ndarray]) -> list:
+        frames = [_checked_features(index, clip) for index, clip in enumerate(clips)]
+        widths = {clip.shape[1] for clip in frames}
+        if len(widths) > 1:
+            raise InvalidClip(
+                f"Expected clips of one feature width, got {sorted(widths)}. Likely cause: features of different "
+                "backbones were mixed. Extract all of them with the backbone that the model was trained on."
+            )
+        # Padding counts: what is sent is the padded clip.
+        sizes = [max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize for clip in frames]
+        return self._in_batches(signature, signatures.FRAMES_INPUT, read, frames, sizes, self._pad_features)
+
+    def _ask_videos(self, signature: str, read, clips: Sequence[Sequence[bytes]]) -> list:
+        frames = [_checked_jpegs(index, clip) for index, clip in enumerate(clips)]
+        sizes = [sum(map(len, clip)) for clip in frames]
+        return self._in_batches(signature, signatures.JPEG_INPUT, read, frames, sizes, self._pad_jpegs)
+
+    def _in_batches(self, signature, input_name, read, clips, sizes, pad) -> list:
+        answers: list = []
         for batch in self._batches(sizes):
             outputs = self.predict(signature, {input_name: pad(clips[batch])})
-            captions += _read_captions(signature, outputs, batch.stop - batch.start)
-        return captions
+            answers += read(signature, outputs, [len(clip) for clip in clips[batch]])
+        return answers
 
     def _batches(self, sizes: Sequence[int]) -> Iterator[slice]:
         """Cuts the clips into runs of at most ``max_batch`` clips and ``max_message_bytes`` bytes."""
@@ -183,17 +189,3 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
                 f"{frame[:4]!r}). Encode the frames with serving.frames.encode_frames."
             )
     return frames
-
-
-def _read_captions(signature: str, outputs: Mapping[str, np.ndarray], count: int) -> list[Caption]:
-    wanted = (signatures.CAPTION_OUTPUT, signatures.LOG_PROB_OUTPUT)
-    if not set(wanted) <= set(outputs) or any(len(outputs[name]) != count for name in wanted):
-        came = {name: np.shape(value) for name, value in outputs.items()}
-        raise WrongSignature(
-            f"Expected {' and '.join(wanted)} of length {count} from signature '{signature}', got {came}. "
-            "Likely cause: the model served is not a TopicLens captioner. Check its name and its base folder."
-        )
-    return [
-        Caption(text.decode("utf-8", errors="replace") if isinstance(text, bytes) else str(text), float(log_prob))
-        for text, log_prob in zip(outputs[wanted[0]], outputs[wanted[1]])
-    ]

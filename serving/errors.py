@@ -58,8 +58,8 @@ def missing_signature(model: str, signature: str, signatures: Iterable[str]) -> 
     """Says that a model cannot do what was asked, and what it can do."""
     return (
         f"Expected signature '{signature}' in model {model}, which has {sorted(signatures)}. Likely cause: it was "
-        "exported without a frame network, or it is not a captioner. Caption from features instead "
-        "(caption_features), or export it with a backbone."
+        "exported without a frame network or by an older TopicLens, or it is not a captioner. Send features instead "
+        "of frames, or export it again, with its backbone."
     )
 
 

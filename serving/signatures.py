@@ -15,10 +15,16 @@ import numpy as np
 # The signatures of an exported captioner (trainer/export.py writes them).
 FEATURES_SIGNATURE = "serving_default"
 FRAMES_SIGNATURE = "caption_frames"
+EXPLAIN_SIGNATURE = "explain"
+EXPLAIN_FRAMES_SIGNATURE = "explain_frames"
 FRAMES_INPUT = "frames"
 JPEG_INPUT = "frames_jpeg"
 CAPTION_OUTPUT = "caption"
 LOG_PROB_OUTPUT = "log_prob"
+WORDS_OUTPUT = "words"
+ATTENTION_OUTPUT = "attention"
+ACTIVATIONS_OUTPUT = "activations"
+TOPIC_SCORES_OUTPUT = "topic_scores"
 
 _DTYPES = {
     "DT_FLOAT": "float32",

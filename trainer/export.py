@@ -1,7 +1,8 @@
 """A captioner as a SavedModel that TensorFlow Serving answers from, and back from there into Keras.
 
 An export is a folder of
-- saved_model.pb and variables/: the signatures `serving_default` and, with a backbone, `caption_frames`;
+- saved_model.pb and variables/: the signatures `serving_default` and `explain` and, with a backbone, `caption_frames`
+  and `explain_frames`;
 - assets.extra/captioner.json: what the model is made of, its vocabulary, its features, its decoding;
 - assets.extra/captioner.weights.h5: the weights by layer.
 """
@@ -19,8 +20,9 @@ import tensorflow as tf
 from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
-from trainer import decoding
 from trainer.captioner import Captioner
+from trainer.decoding import beam_search
+from trainer.explaining import explained_beam_search
 from trainer.settings import CaptionerConfig
 from trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
 
@@ -52,12 +54,16 @@ def export(
 
     Signatures, every input and output with a leading batch dimension:
         serving_default: `frames` (b, t, dim) float32 -> `caption` (b,) string, `log_prob` (b,) float32.
-        caption_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is shorter -> the same outputs.
+        explain: `frames` -> `caption`, `log_prob`, `words` (b, max_words) string, "" after the last one, `attention`
+            (b, max_words, t), `activations` (b, t, neurons) and, unless the model never learnt f (LSTM-B),
+            `topic_scores` (b, n_topics); see `trainer.explaining`.
+        caption_frames, explain_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is shorter -> the same
+            outputs.
 
     Args:
         directory: must not hold anything yet; its parent is created.
         features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024}.
-        backbone: a `components.features` backbone of the same dim; without it there is no `caption_frames`.
+        backbone: a `components.features` backbone of the same dim; without it no signature takes JPEG.
         beam, max_words, length_penalty: see `trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
     Raises:
@@ -69,16 +75,19 @@ def export(
     shutil.rmtree(aside, ignore_errors=True)
     os.makedirs(aside)
 
-    answer = _captioning(captioner, vocabulary, beam, max_words, length_penalty)
+    search = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
+    caption, explain = _captioning(captioner, vocabulary, search), _explaining(captioner, vocabulary, search)
     archive = keras.export.ExportArchive()
     archive.track(captioner)
     frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
-    archive.add_endpoint("serving_default", answer, [frames])
+    archive.add_endpoint("serving_default", caption, [frames])
+    archive.add_endpoint("explain", explain, [frames])
     if backbone is not None:
         archive.track(backbone)
-        extract = _extraction(backbone)
+        extract = extraction(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
-        archive.add_endpoint("caption_frames", lambda frames_jpeg: answer(extract(frames_jpeg)), [jpegs])
+        archive.add_endpoint("caption_frames", lambda frames_jpeg: caption(extract(frames_jpeg)), [jpegs])
+        archive.add_endpoint("explain_frames", lambda frames_jpeg: explain(extract(frames_jpeg)), [jpegs])
     verbosity = absl_logging.get_verbosity()
     with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
         archive.write_out(aside, verbose=False)
@@ -92,7 +101,7 @@ def export(
         "model": dataclasses.asdict(captioner.config),
         "vocabulary": list(vocabulary),
         "features": dict(features),
-        "decoding": {"beam": beam, "max_words": max_words, "length_penalty": length_penalty},
+        "decoding": search,
         **(extra or {}),
     }
     with open(os.path.join(aside, EXTRA, _JSON), "w", encoding="utf-8") as file:
@@ -168,23 +177,44 @@ def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, directory: st
         raise ExportError(f"{directory} is not empty; a version is never overwritten. Choose another folder.")
 
 
-def _captioning(captioner: Captioner, vocabulary: Vocabulary, beam: int, max_words: int, length_penalty: float):
+def _captioning(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):
     """frames (b, t, dim) -> {"caption": (b,) string, "log_prob": (b,) float32}."""
-    silent = {PAD, BOS, EOS}
-    texts = ["" if i in silent else word for i, word in enumerate(vocabulary)]
+    texts = _texts(vocabulary)
 
     def answer(frames):
-        words, log_prob = decoding.beam_search(
-            captioner, frames, beam=beam, max_words=max_words, length_penalty=length_penalty
-        )
-        captions = tf.strings.strip(tf.strings.reduce_join(tf.gather(texts, words), axis=1, separator=" "))
-        return {"caption": captions, "log_prob": log_prob}
+        words, log_prob = beam_search(captioner, frames, **search)
+        return {"caption": _sentences(tf.gather(texts, words)), "log_prob": log_prob}
 
     return answer
 
 
-def _extraction(backbone):
-    """frames_jpeg (b, t) string -> (b, t, dim) float32, all-zero rows where the bytes are empty.
+def _explaining(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):
+    """frames (b, t, dim) -> what `explained_beam_search` returns, its words as strings, and the captions."""
+    texts = _texts(vocabulary)
+
+    def answer(frames):
+        explained = explained_beam_search(captioner, frames, **search)
+        words = tf.gather(texts, explained["words"])
+        return {**explained, "words": words, "caption": _sentences(words)}
+
+    return answer
+
+
+def _texts(vocabulary: Vocabulary) -> list[str]:
+    """The words by number; those that are never shown are empty."""
+    silent = {PAD, BOS, EOS}
+    return ["" if i in silent else word for i, word in enumerate(vocabulary)]
+
+
+def _sentences(words: tf.Tensor) -> tf.Tensor:
+    """(b, max_words) string, "" after the last one, to (b,)."""
+    return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+
+
+def extraction(backbone):
+    """How the signatures that take JPEG see it: a function of frames_jpeg (b, t) string.
+
+    It gives (b, t, dim) float32, all-zero rows where the bytes are empty.
 
     A frame is decoded and cropped by itself, so sizes may differ; the network sees one video at a time, which bounds
     its memory whatever the batch.

@@ -5,7 +5,10 @@ import pytest
 from pipeline import cli
 
 
-@pytest.mark.parametrize("command", ["run", "caption", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve"])
+COMMANDS = ["run", "caption", "explain", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_every_command_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
@@ -21,6 +24,8 @@ def test_the_help_of_every_command_shows_an_example(command, capsys):
         (["run", "--set", "training.epochs=x"], "cannot be 'x'"),
         (["caption", "clip.mp4", "--model", "nowhere"], "nowhere"),
         (["caption", "clip.mp4", "--server", "grpc://127.0.0.1:1", "--beam", "3"], "--beam goes with --model"),
+        (["explain", "clip.mp4", "--model", "nowhere"], "nowhere"),
+        (["explain", "clip.mp4", "--root", "nowhere"], "nowhere/serving/topiclens"),
         (["topics", "--root", "nowhere"], "No run was ever started on root 'nowhere'"),
         (["evaluate", "--root", "nowhere"], "No run was ever started"),
         (["neurons", "--root", "nowhere"], "No run was ever started"),

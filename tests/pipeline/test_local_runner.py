@@ -51,6 +51,8 @@ def test_real_clips_become_a_pushed_model_that_captions_over_the_api(root, datas
     said = capsys.readouterr().out
     assert "Serving version" in said and said.count("model :") == 2 == said.count("people:")
     assert "BLESSED" in said and "tensorboard --logdir" in said
+    (page,) = (root / "explanations").glob("*.html")
+    assert str(page) in said and "The topics of its neurons" in page.read_text()
 
 
 def test_the_clip_that_is_no_video_is_set_aside_with_its_reason(root):

@@ -1,5 +1,7 @@
 """A real export, tiny and untrained, through the captioner, the stand-in and another beam."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ import pytest
 from serving.beams import export_with_beam
 from serving.captioner import LocalCaptioner
 from serving.client import CaptionClient
+from serving.errors import WrongSignature
 from trainer.captioner import Captioner, CaptionerConfig
 from trainer.decoding import beam_search
+from trainer.explaining import explained_beam_search
 from trainer.export import export
 from trainer.vocabulary import Vocabulary
 
@@ -73,3 +77,42 @@ def test_another_beam_is_exported_from_the_export(exported, tmp_path):
         captions = greedy.caption_features(clips())
     assert [caption.text for caption in captions] == [vocabulary.decode(row) for row in np.asarray(words)]
     np.testing.assert_allclose([c.log_prob for c in captions], np.asarray(log_probs), rtol=1e-4)
+
+
+def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, start):
+    base, model, vocabulary = exported
+    expected = {name: np.asarray(value) for name, value in explained_beam_search(model, padded(), 4, 6).items()}
+    server = start(base)
+    with (
+        LocalCaptioner(base) as local,
+        CaptionClient(server.grpc_address) as grpc,
+        CaptionClient(server.rest_address) as rest,
+    ):
+        for captioner in (local, grpc, rest):
+            captions = [caption.text for caption in captioner.caption_features(clips())]
+            for i, (clip, explained) in enumerate(zip(clips(), captioner.explain_features(clips()), strict=True)):
+                count, length = len(explained.words), len(clip)
+                assert explained.text == captions[i] == " ".join(explained.words)
+                assert explained.text == vocabulary.decode(expected["words"][i])
+                for got, name, shown in (
+                    (explained.attention, "attention", np.s_[i, :count, :length]),
+                    (explained.activations, "activations", np.s_[i, :length]),
+                    (explained.topic_scores, "topic_scores", i),
+                    (explained.log_prob, "log_prob", i),
+                ):
+                    np.testing.assert_allclose(got, expected[name][shown], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_model_that_learnt_no_topics_serves_no_scores_of_them(exported, tmp_path):
+    _, model, vocabulary = exported
+    unaware = Captioner(dataclasses.replace(model.config, interpretive_weight=0.0))
+    features = {"backbone": None, "n_frames": 8, "dim": DIM}
+    export(unaware, vocabulary, tmp_path / "1", features=features, beam=2, max_words=3)
+    with LocalCaptioner(tmp_path) as local:
+        (explained,) = local.explain_features(clips()[:1])
+    assert explained.topic_scores is None and explained.activations.shape == (8, 10)
+
+
+def test_a_model_without_the_signature_says_what_to_do(toy_versions):
+    with LocalCaptioner(toy_versions[1]) as local, pytest.raises(WrongSignature, match="'explain'.*export it again"):
+        local.explain_features([np.ones((2, 4), np.float32)])

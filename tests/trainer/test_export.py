@@ -11,7 +11,7 @@ from components.features.backbones.base import Backbone
 from tests.trainer import toy_clips
 from trainer import decoding
 from trainer.captioner import Captioner
-from trainer.export import ExportError, assert_core_ops, export, load_captioner
+from trainer.export import ExportError, assert_core_ops, export, extraction, load_captioner
 
 FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
 BEAM, MAX_WORDS = 3, 5
@@ -94,16 +94,35 @@ def test_pictures_are_answered_as_their_features(served, backbone):
     np.testing.assert_allclose(got["log_prob"], expected["log_prob"], rtol=1e-4)
 
 
+def test_explained_pictures_are_explained_features_and_captioned_alike(served, backbone):
+    picture = np.random.default_rng(4).integers(0, 255, (16, 24, 3), np.uint8)
+    batch = tf.constant([[tf.io.encode_jpeg(picture).numpy(), b""]])
+    features = extraction(backbone)(batch)
+    from_pictures = served.signatures["explain_frames"](frames_jpeg=batch)
+    from_features = served.signatures["explain"](frames=features)
+    for name, value in from_features.items():
+        if value.dtype == tf.string:
+            assert from_pictures[name].numpy().tolist() == value.numpy().tolist()
+        else:
+            np.testing.assert_allclose(from_pictures[name], value, rtol=1e-4, atol=1e-6)
+    for name, value in served.signatures["serving_default"](frames=features).items():
+        assert value.numpy().tolist() == from_features[name].numpy().tolist()
+
+
 def test_every_input_and_output_leads_with_the_batch(served):
-    assert set(served.signatures) == {"serving_default", "caption_frames"}
-    for signature in served.signatures.values():
+    caption = {"caption": (tf.string, 1), "log_prob": (tf.float32, 1)}
+    explained = caption | {
+        "words": (tf.string, 2), "attention": (tf.float32, 3), "activations": (tf.float32, 3),
+        "topic_scores": (tf.float32, 2),
+    }  # fmt: skip
+    outputs = {"serving_default": caption, "caption_frames": caption, "explain": explained, "explain_frames": explained}
+    assert set(served.signatures) == set(outputs)
+    for name, signature in served.signatures.items():
         (spec,) = signature.structured_input_signature[1].values()
         assert spec.shape[0] is None
-        assert {name: out.dtype for name, out in signature.structured_outputs.items()} == {
-            "caption": tf.string,
-            "log_prob": tf.float32,
-        }
-        assert all(out.shape.as_list() == [None] for out in signature.structured_outputs.values())
+        got = signature.structured_outputs
+        assert {key: (out.dtype, out.shape.rank) for key, out in got.items()} == outputs[name]
+        assert all(out.shape[0] is None for out in got.values())
 
 
 def test_the_keras_model_comes_back_with_its_words_and_its_description(exported, captioner):

@@ -1,0 +1,253 @@
+"""Why a captioner wrote what it wrote about one video, as plain data that people and programs read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.neurons.links import TopicLink, TopicLinks
+from components.relevance.reading import Reading
+
+NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
+RELEVANT_TOPICS = 3  # with timelines
+NEURONS_OF_A_TIMELINE = 3
+_DECIMALS = 6
+
+
+class OtherModel(ValueError):
+    """Links that name the neurons of another model than the one that is explained."""
+
+
+@dataclass(frozen=True)
+class NeuronShare:
+    """A neuron behind a word: its part in `value`, and the topic it is named by, if it is."""
+
+    neuron: int
+    topic: int | None
+    name: str | None
+    value: float
+
+
+@dataclass(frozen=True)
+class TopicShare:
+    """All neurons of one topic behind a word: how many they are, and their relevance, added up.
+
+    `topic` and `name` are None for all neurons that have no name.
+    """
+
+    topic: int | None
+    name: str | None
+    neurons: int
+    value: float
+
+
+@dataclass(frozen=True)
+class ExplainedWord:
+    """One word of the caption.
+
+    Attributes:
+        text: the word.
+        attention: of each frame, 0 to 1, adding up to 1.
+        relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
+        neurons: the strongest by `Explanation.neurons_by`, the strongest first.
+        topics: those through whose neurons most relevance goes, the strongest first, and last all neurons that no topic
+            names; empty where relevance or names are not known.
+        score: the word's logit: relevance of frames, relevance of the words before, and what the biases took.
+        from_frames, from_words, from_biases: these three parts; None, as the score, where relevance is not known.
+    """
+
+    text: str
+    attention: tuple[float, ...]
+    relevance: tuple[float, ...] | None
+    neurons: tuple[NeuronShare, ...]
+    topics: tuple[TopicShare, ...] = ()
+    score: float | None = None
+    from_frames: float | None = None
+    from_words: float | None = None
+    from_biases: float | None = None
+
+
+@dataclass(frozen=True)
+class TopicScore:
+    """How much of a topic the model sees: near 1 where it occurs, near 0 where it does not (f of eq. 8)."""
+
+    id: int
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class NeuronTimeline:
+    """A neuron's activation, -1 to 1, at each frame."""
+
+    neuron: int
+    activations: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TopicTimeline:
+    """The neurons of one topic over the frames (Dong et al. 2017, Fig. 4).
+
+    Attributes:
+        topic: its id; None for the strongest neurons of the caption, where topics are not known.
+        name: the topic's.
+        relevant: whether the topic is one that the model sees most, or the one that it sees least.
+        score: as of `TopicScore`.
+        neurons: those with the most votes.
+    """
+
+    topic: int | None
+    name: str
+    relevant: bool
+    score: float | None
+    neurons: tuple[NeuronTimeline, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One video, explained.
+
+    Attributes:
+        video: its name.
+        caption, log_prob: what the model wrote.
+        seconds: when each frame is shown.
+        words: of the caption.
+        neurons_by: what the neurons of a word are chosen and valued by. `relevance`: how much speaks for the word
+            through the neuron, all frames together. `attended activation`, where relevance is not known: the neuron's
+            activation where the word looks, sum over frames of attention times activation.
+        topics: all topics, the most seen first; empty where the model learnt none.
+        timelines: of the neurons of relevant topics, and of an irrelevant one.
+        notes: what a reader must know of how this came about.
+    """
+
+    video: str
+    caption: str
+    log_prob: float
+    seconds: tuple[float, ...]
+    words: tuple[ExplainedWord, ...]
+    neurons_by: str
+    topics: tuple[TopicScore, ...]
+    timelines: tuple[TopicTimeline, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_relevance(self) -> bool:
+        return self.neurons_by == "relevance"
+
+    def to_json(self) -> str:
+        """All of it, under the names of the attributes."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
+
+
+def explanation(
+    video: str,
+    reading: Reading,
+    seconds: Sequence[float],
+    links: TopicLinks | None = None,
+    notes: Sequence[str] = (),
+) -> Explanation:
+    """Puts names to what a captioner did.
+
+    Args:
+        video: its name.
+        reading: of its clip.
+        seconds: (time,), when each frame is shown.
+        links: which neuron carries which topic; None where no neuron has a name (LSTM-B).
+        notes: see `Explanation`.
+    Raises:
+        OtherModel: the links are of another model.
+        ValueError: the times are of another clip.
+    """
+    time, n_neurons = reading.activations.shape
+    if len(seconds) != time:
+        raise ValueError(f"There are {len(seconds)} times for {time} frames of {video}; expected one for each.")
+    n_topics = None if reading.topic_scores is None else len(reading.topic_scores)
+    if links and (links.n_neurons, len(links.topics)) != (n_neurons, n_topics or len(links.topics)):
+        raise OtherModel(
+            f"The links name {links.n_neurons} neurons by {len(links.topics)} topics; the model has {n_neurons} "
+            f"neurons and scores {n_topics} topics. They are another model's: take the links of the run that trained this one."
+        )
+    known = reading.neurons is not None
+    values = reading.neurons if known else reading.attention @ reading.activations  # (words, neurons)
+    names = {} if links is None else {topic.id: topic.name for topic in links.topics}
+    scores = [] if n_topics is None else np.asarray(reading.topic_scores, np.float64)
+    topics = [TopicScore(i, names.get(i, f"topic {i}"), _number(score)) for i, score in enumerate(scores)]
+    return Explanation(
+        video=video,
+        caption=" ".join(reading.words),
+        log_prob=_number(reading.log_prob),
+        seconds=_numbers(seconds),
+        words=tuple(_word(reading, place, values[place], links) for place in range(len(reading.words))),
+        neurons_by="relevance" if known else "attended activation",
+        topics=tuple(sorted(topics, key=lambda topic: -topic.score)),
+        timelines=_timelines(reading, values, topics, links),
+        notes=tuple(notes),
+    )
+
+
+def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | None) -> ExplainedWord:
+    topic_of = links.topic_of() if links else {}
+    strongest = np.argsort(-np.abs(values), kind="stable")[:NEURONS_OF_A_WORD]
+    shares = []
+    for neuron in map(int, strongest):
+        topic = topic_of.get(neuron)
+        name = None if topic is None else links.topics[topic].name
+        shares.append(NeuronShare(neuron, topic, name, _number(values[neuron])))
+    word = ExplainedWord(reading.words[place], _numbers(reading.attention[place]), None, tuple(shares))
+    if reading.frames is None:
+        return word
+    score, frames, previous = (part[place] for part in (reading.scores, reading.frames, reading.previous))
+    return dataclasses.replace(
+        word, relevance=_numbers(frames), topics=_topic_shares(values, links), score=_number(score),
+        from_frames=_number(frames.sum()),
+        from_words=_number(previous), from_biases=_number(score - frames.sum() - previous),
+    )  # fmt: skip
+
+
+def _topic_shares(values: np.ndarray, links: TopicLinks | None) -> tuple[TopicShare, ...]:
+    if links is None:
+        return ()
+    shares = []
+    for topic in links.topics:
+        neurons = [linked.neuron for linked in topic.neurons]
+        if neurons:
+            shares.append(TopicShare(topic.id, topic.name, len(neurons), _number(values[neurons].sum())))
+    nameless = links.without_topic
+    strongest = sorted(shares, key=lambda share: -abs(share.value))[:TOPICS_OF_A_WORD]
+    return (*strongest, TopicShare(None, None, len(nameless), _number(values[nameless].sum())))
+
+
+def _timelines(
+    reading: Reading, values: np.ndarray, topics: Sequence[TopicScore], links: TopicLinks | None
+) -> tuple[TopicTimeline, ...]:
+    carried = [] if links is None else [topic for topic in topics if links.topics[topic.id].neurons]
+    if not carried:
+        strongest = np.argsort(-np.abs(values).sum(axis=0), kind="stable")[:NEURONS_OF_A_TIMELINE]
+        neurons = tuple(_timeline(reading, int(neuron)) for neuron in strongest)
+        return (TopicTimeline(None, "the strongest neurons of the caption", True, None, neurons),)
+
+    def timeline(topic: TopicScore, relevant: bool) -> TopicTimeline:
+        link: TopicLink = links.topics[topic.id]
+        neurons = tuple(_timeline(reading, linked.neuron) for linked in link.neurons[:NEURONS_OF_A_TIMELINE])
+        return TopicTimeline(topic.id, topic.name, relevant, topic.score, neurons)
+
+    carried = sorted(carried, key=lambda topic: -topic.score)
+    relevant = carried[: min(RELEVANT_TOPICS, max(1, len(carried) - 1))]
+    irrelevant = carried[-1:] if len(carried) > len(relevant) else []
+    return (*(timeline(topic, True) for topic in relevant), *(timeline(topic, False) for topic in irrelevant))
+
+
+def _timeline(reading: Reading, neuron: int) -> NeuronTimeline:
+    return NeuronTimeline(neuron, _numbers(reading.activations[:, neuron]))
+
+
+def _number(value) -> float:
+    return round(float(value), _DECIMALS)
+
+
+def _numbers(values) -> tuple[float, ...]:
+    return tuple(_number(value) for value in values)

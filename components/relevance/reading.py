@@ -1,0 +1,65 @@
+"""What a captioner did with one clip: its words, where they look, what its neurons say, and what speaks for each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.relevance.captioner import explain
+from trainer.explaining import explained_beam_search
+from trainer.vocabulary import PAD
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a captioner did with a clip: `read` finds it out, or a server's `explain` signature tells all but relevance.
+
+    Attributes:
+        words: of the caption, in order.
+        log_prob: of the caption.
+        attention: (words, time), the share of each frame in what a word was chosen by (eq. 4).
+        activations: (time, neurons), v.
+        topic_scores: (topics,), f(mean v); None where the model never learnt f (LSTM-B).
+        frames: (words, time), the relevance of each frame for each word; None where it is not known.
+        neurons: (words, neurons), the relevance of each neuron for each word; None where it is not known.
+        scores: (words,), the logit of each word, which is what relevance shares out; None where it is not known.
+        previous: (words,), the relevance of the words before; None where it is not known.
+    """
+
+    words: tuple[str, ...]
+    log_prob: float
+    attention: np.ndarray
+    activations: np.ndarray
+    topic_scores: np.ndarray | None = None
+    frames: np.ndarray | None = None
+    neurons: np.ndarray | None = None
+    scores: np.ndarray | None = None
+    previous: np.ndarray | None = None
+
+
+def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:
+    """Captions a clip and finds out why.
+
+    Args:
+        captioner, vocabulary: as `trainer.export.load_captioner` gives them, with `decoding` of its third result.
+        frames: (time, feature_dim), the clip's features.
+        decoding: `beam`, `max_words` and `length_penalty`.
+    """
+    explained = explained_beam_search(captioner, frames[None], **decoding)
+    found = {name: np.asarray(value)[0] for name, value in explained.items()}
+    numbers = found["words"][found["words"] != PAD]
+    texts = tuple(vocabulary)
+    reading = Reading(
+        tuple(texts[number] for number in numbers), float(found["log_prob"]), found["attention"][: len(numbers)],
+        found["activations"], found.get("topic_scores"),
+    )  # fmt: skip
+    if not len(numbers):
+        return reading
+    relevance = explain(captioner, frames, numbers)
+    return dataclasses.replace(
+        reading, frames=relevance.frames, neurons=relevance.neurons.sum(axis=1), scores=relevance.scores,
+        previous=relevance.previous.sum(axis=1),
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""An explanation tells what the model did: the numbers of its parts, named by its own links, with nothing made up."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from components.relevance.captioner import explain
+from components.relevance.explanation import explanation
+from components.relevance.reading import Reading, read
+from tests.trainer.numpy_captioner import TINY, tiny_captioner
+
+WORDS = ("<pad>", "<bos>", "<eos>", "<unk>", "a", "dog", "runs", "on", "grass")
+DECODING = {"beam": 3, "max_words": 6, "length_penalty": 0.0}
+SECONDS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+N_NEURONS = 2 * TINY["encoder_units"]
+
+
+def clip(seed=1):
+    return np.random.default_rng(seed).normal(size=(6, TINY["feature_dim"])).astype(np.float32)
+
+
+def make_links(neurons_of=((0, 3), (1,), (), (2,)), n_neurons=N_NEURONS):
+    """Topics of which some have neurons; the neurons of the rest of the encoder have no name."""
+    topics = (
+        TopicLink(i, f"name {i}", (f"word{i}",), None, 7, tuple(LinkedNeuron(n, 5, 0.1, 0.2) for n in neurons))
+        for i, neurons in enumerate(neurons_of)
+    )
+    return TopicLinks(tuple(topics), n_neurons)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_captioner(3)
+
+
+@pytest.fixture(scope="module")
+def reading(model):
+    reading = read(model, WORDS, clip(), decoding=DECODING)
+    assert len(reading.words) >= 2, "a model that writes nothing tests nothing"
+    return reading
+
+
+def test_relevance_and_attention_are_those_of_the_propagation(model, reading):
+    explained = explanation("clip", reading, SECONDS, make_links())
+    relevance = explain(model, clip(), [WORDS.index(word) for word in reading.words])
+    np.testing.assert_allclose([word.relevance for word in explained.words], relevance.frames, atol=1e-5)
+    np.testing.assert_allclose([word.attention for word in explained.words], relevance.alpha, atol=1e-4)
+    for word, neurons in zip(explained.words, relevance.neurons.sum(axis=1)):
+        for share in word.neurons:
+            assert share.value == pytest.approx(neurons[share.neuron], abs=1e-5)
+        assert abs(word.neurons[0].value) == pytest.approx(np.abs(neurons).max(), abs=1e-5)
+
+
+def test_the_parts_of_a_word_add_up_to_its_score(reading):
+    for word in explanation("clip", reading, SECONDS).words:
+        assert word.score == pytest.approx(word.from_frames + word.from_words + word.from_biases, abs=1e-5)
+        assert word.from_frames == pytest.approx(sum(word.relevance), abs=1e-5)
+
+
+def test_neurons_bear_the_name_of_the_topic_that_links_to_them(reading):
+    links = make_links()
+    named = links.topic_of()
+    shares = [share for word in explanation("clip", reading, SECONDS, links).words for share in word.neurons]
+    assert {share.topic for share in shares} - {None}
+    for share in shares:
+        assert share.topic == named.get(share.neuron)
+        assert share.name == (None if share.topic is None else f"name {share.topic}")
+
+
+def test_the_relevance_of_a_topic_is_that_of_all_its_neurons(reading):
+    explained = explanation("clip", reading, SECONDS, make_links())
+    for word, neurons in zip(explained.words, reading.neurons):
+        of_topics = {share.topic: (share.neurons, share.value) for share in word.topics}
+        assert of_topics == {
+            0: (2, pytest.approx(neurons[0] + neurons[3], abs=1e-5)),
+            1: (1, pytest.approx(neurons[1], abs=1e-5)),
+            3: (1, pytest.approx(neurons[2], abs=1e-5)),
+            None: (2, pytest.approx(neurons[4] + neurons[5], abs=1e-5)),
+        }
+        assert sum(share.value for share in word.topics) == pytest.approx(neurons.sum(), abs=1e-4)
+
+
+def test_timelines_show_the_topics_seen_most_and_the_one_seen_least(reading):
+    scored = dataclasses.replace(reading, topic_scores=np.array([0.2, 0.9, 2.0, -0.3], np.float32))
+    explained = explanation("clip", scored, SECONDS, make_links())
+    assert [topic.id for topic in explained.topics] == [2, 1, 0, 3]
+    # Topic 2 has no neuron, so nothing to show over time.
+    assert [(line.topic, line.relevant) for line in explained.timelines] == [(1, True), (0, True), (3, False)]
+    for line in explained.timelines:
+        for neuron in line.neurons:
+            np.testing.assert_allclose(neuron.activations, reading.activations[:, neuron.neuron], atol=1e-6)
+
+
+def test_without_links_neurons_have_no_names_and_the_strongest_are_shown(reading):
+    explained = explanation("clip", dataclasses.replace(reading, topic_scores=None), SECONDS)
+    assert explained.topics == ()
+    assert all(share.name is None for word in explained.words for share in word.neurons)
+    (line,) = explained.timelines
+    total = np.abs(reading.neurons).sum(axis=0)
+    assert line.topic is None and line.neurons[0].neuron == np.argmax(total)
+
+
+def test_without_relevance_neurons_are_valued_by_what_the_word_attends_to(reading):
+    bare = dataclasses.replace(reading, frames=None, neurons=None, scores=None, previous=None)
+    explained = explanation("clip", bare, SECONDS, make_links())
+    assert not explained.has_relevance and explained.neurons_by == "attended activation"
+    for word, alpha in zip(explained.words, reading.attention):
+        assert word.relevance is None and word.score is None
+        for share in word.neurons:
+            attended = sum(a * v for a, v in zip(alpha, reading.activations[:, share.neuron]))
+            assert share.value == pytest.approx(attended, abs=1e-5)
+
+
+def test_a_caption_without_a_word_is_explained_all_the_same():
+    silent = Reading((), -0.1, np.zeros((0, 6)), np.ones((6, N_NEURONS)), np.zeros(4))
+    explained = explanation("clip", silent, SECONDS, make_links())
+    assert (explained.caption, explained.words) == ("", ())
+
+
+def test_json_holds_all_of_it(reading):
+    explained = explanation("clip", reading, SECONDS, make_links(), notes=["by hand"])
+    data = json.loads(explained.to_json())
+    assert data["caption"] == " ".join(reading.words) and data["notes"] == ["by hand"]
+    assert data["words"][0]["attention"] == list(explained.words[0].attention)
+    assert set(data) == {field.name for field in dataclasses.fields(explained)}
+
+
+@pytest.mark.parametrize("links", [make_links(n_neurons=N_NEURONS + 2), make_links(neurons_of=((0,),))])
+def test_links_of_another_model_are_refused(reading, links):
+    with pytest.raises(ValueError, match="another model's"):
+        explanation("clip", reading, SECONDS, links)
+
+
+def test_times_of_another_clip_are_refused(reading):
+    with pytest.raises(ValueError, match="5 times for 6 frames"):
+        explanation("clip", reading, SECONDS[:5])

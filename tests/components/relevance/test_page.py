@@ -1,0 +1,203 @@
+"""The page holds all that it shows and nothing that runs; what a data set calls things cannot break out of the text."""
+
+import dataclasses
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from components.relevance import charts
+from components.relevance.explanation import explanation
+from components.relevance.page import Entry, index, page
+from components.relevance.picture import picture
+from components.relevance.reading import Reading
+
+TIME, NEURONS, TOPICS = 5, 8, 4
+WORDS = ("a", "dog", "runs")
+HOSTILE = '</title></style><script>alert("1")</script><img src="http://example.org/x.png">'
+VOID = {"meta", "input", "img", "rect", "path", "polyline", "br"}
+
+
+class Parsed(HTMLParser):
+    """Elements and text of a page; fails where a tag closes what another opened."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+        self.feed(text)
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    def all(self, tag, **attributes):
+        wanted = {name.rstrip("_"): value for name, value in attributes.items()}
+        return [found for name, found in self.elements if name == tag and wanted.items() <= found.items()]
+
+
+def make_reading(words=WORDS, time=TIME, seed=0):
+    rng = np.random.default_rng(seed)
+    attention = rng.dirichlet(np.ones(time), size=len(words))
+    return Reading(
+        tuple(words), -2.0, attention, rng.uniform(-1, 1, (time, NEURONS)), rng.uniform(0, 1, TOPICS),
+        rng.normal(size=(len(words), time)), rng.normal(size=(len(words), NEURONS)), rng.normal(size=len(words)),
+        rng.normal(size=len(words)),
+    )  # fmt: skip
+
+
+def make_links(name="name"):
+    neurons = ((0, 3), (1,), (2,), (5,))
+    return TopicLinks(
+        tuple(
+            TopicLink(i, f"{name} {i}", (), None, 3, tuple(LinkedNeuron(n, 1, 0.1, 0.1) for n in mine))
+            for i, mine in enumerate(neurons)
+        ),
+        NEURONS,
+    )
+
+
+def explained(reading=None, links=None, video="clip.mp4", notes=()):
+    reading = make_reading() if reading is None else reading
+    seconds = np.arange(reading.activations.shape[0]) / 2
+    return explanation(video, reading, seconds, links or make_links(), notes)
+
+
+def bare(reading):
+    return dataclasses.replace(reading, frames=None, neurons=None, scores=None, previous=None)
+
+
+def jpegs(count=TIME):
+    files = []
+    for shade in range(count):
+        file = io.BytesIO()
+        Image.fromarray(np.full((12, 16, 3), 40 * shade % 255, np.uint8)).save(file, "JPEG")
+        files.append(file.getvalue())
+    return files
+
+
+PAGES = {
+    "whole": lambda: page(explained(), jpegs()),
+    "without relevance": lambda: page(explained(bare(make_reading())), jpegs()),
+    "without pictures": lambda: page(explained()),
+    "without topics": lambda: page(
+        explanation("clip", dataclasses.replace(make_reading(), topic_scores=None), range(TIME)), jpegs()
+    ),
+    "without a word": lambda: page(explained(make_reading(words=())), jpegs()),
+    "one frame": lambda: page(explained(make_reading(time=1)), jpegs(1)),
+    "index": lambda: index([Entry("a b.mp4", "a-b.html", "a dog", jpegs()[0]), Entry("c.mp4", None, "cannot be read")]),
+}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_is_whole_and_asks_for_nothing_from_elsewhere(kind):
+    text = PAGES[kind]()
+    parsed = Parsed(text)
+    assert not parsed.all("script") and not parsed.all("link") and not parsed.all("iframe")
+    for tag, attributes in parsed.elements:
+        assert attributes.get("src", "data:").startswith("data:")
+        assert not any(name.startswith("on") for name in attributes)
+        assert tag == "a" or "href" not in attributes
+    assert not re.search(r"https?:|url\(|@import|NaN|nan%|None", text)
+    assert parsed.all("meta", name="viewport") and parsed.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert "@media print" in text and "prefers-color-scheme: dark" in text
+
+
+def test_names_out_of_a_data_set_stay_text():
+    words = ("a", HOSTILE)
+    strange = explained(make_reading(words), make_links(HOSTILE), HOSTILE, [HOSTILE])
+    for text in (page(strange, jpegs()), index([Entry(HOSTILE, "x.html", HOSTILE), Entry(HOSTILE, None, HOSTILE)])):
+        parsed = Parsed(text)
+        assert not parsed.all("script") and all(img["src"].startswith("data:") for img in parsed.all("img"))
+        assert HOSTILE in "".join(parsed.text)
+
+
+def test_every_word_can_be_chosen_and_every_frame_is_seen():
+    parsed = Parsed(page(explained(), jpegs()))
+    choices = [choice["id"] for choice in parsed.all("input", type="radio")]
+    assert choices == ["w0", "w1", "w2", "all"]
+    assert {label["for"] for label in parsed.all("label")} == set(choices)
+    assert len(parsed.all("input", checked=None)) == 1
+    assert len(parsed.all("img")) == TIME and all(img["alt"].startswith("frame at") for img in parsed.all("img"))
+
+
+def test_the_word_shown_first_has_a_meaning():
+    reading = dataclasses.replace(make_reading(), frames=np.array([[9.0] * TIME, [1.0] * TIME, [2.0] * TIME]))
+    assert Parsed(page(explained(reading))).all("input", checked=None)[0]["id"] == "w2"  # not w0, an article
+
+
+def test_each_choice_lights_its_strongest_frame_in_full():
+    reading = make_reading()
+    text = page(explained(reading))
+    for word, (attention, relevance) in enumerate(zip(reading.attention, reading.frames)):
+        look, speak = int(np.argmax(attention)), int(np.argmax(np.abs(relevance)))
+        hue = "for" if relevance[speak] > 0 else "against"
+        assert re.search(rf"#w{word}:checked~.focus .f{look}{{--a:1.00;", text)
+        assert re.search(rf"#w{word}:checked~.focus .f{speak}{{--a:[\d.]+;--r:1.00;--h:var\(--{hue}\)}}", text)
+
+
+def test_a_heat_map_draws_values_by_strength_and_sign():
+    rows = [[0.0, 1.0, -2.0], [2.0, -1.0, 0.001]]
+    cells = Parsed(charts.heat_map("relevance", ["x", "y"], rows, [0, 1, 2], reach=2.0)).all("rect")
+    drawn = [(cell["x"], cell["class"], cell["fill-opacity"]) for cell in cells]
+    assert drawn == [("1", "for", "0.50"), ("2", "against", "1.00"), ("0", "for", "1.00"), ("1", "against", "0.50")]
+
+
+def test_bars_of_neurons_reach_to_the_side_of_their_sign():
+    reading = make_reading()
+    shares = explained(reading).words[0].neurons
+    bars = Parsed(charts.neuron_bars(shares, relevance=True)).all("rect")
+    for share, bar in zip(shares, bars, strict=True):
+        assert (bar["class"] == "for") == (share.value > 0) == (float(bar["x"]) == 0)
+        assert float(bar["width"]) == pytest.approx(abs(share.value / shares[0].value), abs=1e-3)
+    # An activation is neither for the word nor against it.
+    assert {bar["class"] for bar in Parsed(charts.neuron_bars(shares, relevance=False)).all("rect")} == {"topic"}
+
+
+def test_what_is_not_known_is_not_shown():
+    text = page(explained(bare(make_reading()), notes=["A server tells no relevance."]), jpegs())
+    assert "A server tells no relevance." in text and "their activation where the word looks" in text
+    assert "The topics of its neurons" not in text and "speaks for it" not in text and 'class="map relevance"' not in text
+
+
+def test_pictures_of_another_clip_are_refused():
+    with pytest.raises(ValueError, match="4 pictures for 5 frames"):
+        page(explained(), jpegs(4))
+
+
+def test_an_index_leads_to_the_pages_there_are():
+    parsed = Parsed(PAGES["index"]())
+    assert [link["href"] for link in parsed.all("a")] == ["a-b.html"]
+    assert "1 video, and 1 that could not be explained" in "".join(parsed.text)
+
+
+@pytest.mark.parametrize("seconds, said", [(0, "0.0\u00a0s"), (4.56, "4.6\u00a0s"), (67.2, "1:07"), (3600, "60:00")])
+def test_times_are_short(seconds, said):
+    assert charts.clock(seconds) == said
+
+
+def test_zero_has_no_minus():
+    assert (charts.signed(-0.001), charts.signed(-0.5), charts.signed(0.25)) == ("+0.00", "\u22120.50", "+0.25")
+
+
+@pytest.mark.parametrize("shown", [jpegs(), []], ids=["with pictures", "without"])
+@pytest.mark.parametrize("reading", [make_reading(), bare(make_reading()), make_reading(words=())])
+def test_the_picture_is_a_png_that_shows_something(reading, shown):
+    image = np.asarray(Image.open(io.BytesIO(picture(explained(reading), shown))).convert("RGB"))
+    assert image.shape[1] == 1430 and image.std() > 5

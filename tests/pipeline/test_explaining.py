@@ -1,0 +1,160 @@
+"""`topiclens explain` on clips made here, by a tiny model with a tiny network: in process, and by a server."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.features.backbones import registry
+from components.features.backbones.base import Backbone
+from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from pipeline import cli, explaining, lineage
+from serving.local.server import LocalServer
+from tests.components.videos.conftest import write_clip
+from tests.trainer.numpy_captioner import tiny_captioner
+from trainer.captioner import Captioner
+from trainer.export import export
+from trainer.vocabulary import Vocabulary
+
+DIM, NEURONS, TOPICS = 5, 6, 4
+FEATURES = {"backbone": "tiny", "n_frames": 28, "dim": DIM}
+
+
+def tiny_backbone():
+    keras.utils.set_random_seed(5)
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(DIM, 3, activation="relu")(keras.layers.Rescaling(1 / 64)(pixels))
+    network = keras.Model(pixels, {"features": keras.layers.GlobalAveragePooling2D()(x)})
+    return Backbone("tiny", network, image_size=8, dim=DIM)
+
+
+def save(captioner: Captioner, folder, backbone=None, features=FEATURES):
+    vocabulary = Vocabulary(["a", "dog", "runs", "on", "grass"])
+    export(captioner, vocabulary, folder, features=features, backbone=backbone, beam=3, max_words=6)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A serving base folder with one version."""
+    folder = tmp_path_factory.mktemp("serving")
+    save(tiny_captioner(3), folder / "1", tiny_backbone())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "broken.mp4").write_bytes(b"this is no video")
+    return [str(write_clip(folder / "one.mp4", 12)), str(folder / "broken.mp4"), str(write_clip(folder / "two.mp4", 5))]
+
+
+@pytest.fixture(autouse=True)
+def tiny_network(monkeypatch):
+    monkeypatch.setattr(registry, "load", lambda name, weights=None, cache_dir=None: tiny_backbone())
+
+
+@pytest.fixture
+def run_at(tmp_path, monkeypatch):
+    """Makes a root whose newest run trained a model and named its neurons; gives the root."""
+
+    def run_at(model, n_neurons=NEURONS):
+        topics = (
+            TopicLink(i, f"topic name {i}", (), None, 2, (LinkedNeuron(i, 3, 0.1, 0.2),)) for i in range(TOPICS)
+        )
+        TopicLinks(tuple(topics), n_neurons).save(tmp_path / "links")
+        (tmp_path / "Model").mkdir()
+        (tmp_path / "Model" / lineage.EXPORTED).symlink_to(model)
+        artifacts = {explaining.LINKS: str(tmp_path / "links"), "Model": str(tmp_path / "Model")}
+        monkeypatch.setattr(lineage, "newest", lambda root: lineage.Outcome(root, artifacts, True))
+        return str(tmp_path)
+
+    return run_at
+
+
+def explain(capsys, *arguments) -> list[dict]:
+    """What `topiclens explain --json` prints."""
+    cli.main(["explain", *map(str, arguments), "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_video_gets_a_page_a_picture_and_numbers_and_a_broken_one_stops_none(base, videos, tmp_path, capsys):
+    assert cli.main(["explain", *videos, "--model", str(base), "--root", "nowhere", "--output", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "broken.mp4" in said.err and "Traceback" not in said.err
+    assert str(tmp_path / "one.html") in said.out and str(tmp_path / "index.html") in said.out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{name}.{kind}" for name in ("one", "two") for kind in ("html", "png", "json")
+    } | {"index.html"}
+    assert Image.open(tmp_path / "one.png").width > 1000
+    told = json.loads((tmp_path / "one.json").read_text())
+    assert len(told["seconds"]) == 12 and "Name its root with --root" in told["notes"][0]
+    index = (tmp_path / "index.html").read_text()
+    assert 'href="one.html"' in index and "1 that could not be explained" in index
+
+
+def test_a_server_tells_the_same_but_relevance(base, videos, tmp_path, capsys):
+    (mine,) = explain(capsys, videos[0], "--model", base, "--root", "nowhere", "--output", tmp_path)
+    with LocalServer(base, grpc_port=0, rest_port=0) as server:
+        (theirs,) = explain(
+            capsys, videos[0], "--server", server.grpc_address, "--root", "nowhere", "--output", tmp_path / "served"
+        )
+    assert mine["caption"] == theirs["caption"] and len(mine["words"]) == len(theirs["words"]) > 0
+    assert mine["log_prob"] == pytest.approx(theirs["log_prob"], rel=1e-4)
+    for name, got, expected in (
+        *((word["text"], word["attention"], other["attention"]) for word, other in zip(mine["words"], theirs["words"])),
+        ("topics", [topic["score"] for topic in mine["topics"]], [topic["score"] for topic in theirs["topics"]]),
+    ):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+    assert mine["neurons_by"] == "relevance" and theirs["neurons_by"] == "attended activation"
+    assert theirs["words"][0]["relevance"] is None and "explain with --model" in theirs["notes"][-1]
+
+
+def test_neurons_are_named_by_the_run_that_trained_the_model(base, videos, tmp_path, run_at, capsys):
+    root = run_at(base / "1")
+    (told,) = explain(capsys, videos[0], "--model", base, "--root", root, "--output", tmp_path)
+    assert told["notes"] == [] and told["topics"][0]["name"].startswith("topic name")
+    names = {topic["name"] for topic in told["words"][0]["topics"]}
+    assert names == {*(f"topic name {i}" for i in range(TOPICS)), None}
+
+
+def test_neurons_are_not_named_by_a_run_that_trained_another_model(base, videos, tmp_path, run_at, capsys):
+    root = run_at(save(tiny_captioner(4), tmp_path / "other"))
+    (told,) = explain(capsys, videos[0], "--model", base, "--root", root, "--output", tmp_path)
+    assert "trained another model" in told["notes"][0] and told["words"][0]["topics"] == []
+
+
+def test_a_servers_neurons_are_not_named_by_links_that_cannot_be_its_own(base, videos, tmp_path, run_at, capsys):
+    root = run_at(base / "1", n_neurons=NEURONS + 2)
+    with LocalServer(base, grpc_port=0, rest_port=0) as server:
+        (told,) = explain(capsys, videos[0], "--server", server.rest_address, "--root", root, "--output", tmp_path)
+    assert "another model's" in told["notes"][-1] and told["topics"][0]["name"].startswith("topic ")
+
+
+def test_a_model_that_learnt_no_topics_is_explained_without_them(videos, tmp_path, capsys):
+    model = save(tiny_captioner(3, interpretive_weight=0.0), tmp_path / "model")
+    (told,) = explain(capsys, videos[0], "--model", model, "--root", "nowhere", "--output", tmp_path)
+    assert told["topics"] == [] and told["words"][0]["relevance"] and told["timelines"][0]["topic"] is None
+
+
+def test_a_model_that_reads_features_says_so(videos, tmp_path, capsys):
+    model = save(tiny_captioner(3), tmp_path / "model", features={**FEATURES, "backbone": None})
+    assert cli.main(["explain", videos[0], "--model", str(model)]) == 1
+    assert "cannot see a video file" in capsys.readouterr().err
+
+
+def test_pages_have_safe_names_of_their_own():
+    names = explaining._names(["a/b c.mp4", "d/b c.avi", "B-C.mp4", "../..", "index.mp4", "ü.mp4", "日本.mp4"])
+    assert names == ["b-c", "b-c-2", "B-C-3", "video", "index-2", "video-2", "video-3"]
+
+
+def test_neither_tfx_nor_beam_is_needed():
+    modules = "pipeline.cli, pipeline.explaining, trainer.export, serving.client, serving.saved_model"
+    code = f"import sys, {modules}, components.features.backbones.registry"
+    code += "; print({'tfx', 'apache_beam'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert run.stdout.strip() == "set()", run.stderr

@@ -1,0 +1,55 @@
+"""What a captioner did: the caption of beam search, the attention of a second derivation, nothing at padding."""
+
+import numpy as np
+import pytest
+
+from components.relevance.captioner import explain
+from tests.trainer.numpy_captioner import tiny_captioner
+from trainer.decoding import beam_search
+from trainer.explaining import attention_of, explained_beam_search
+from trainer.vocabulary import PAD
+
+BEAM, MAX_WORDS = 3, 7
+
+
+def clips(lengths=(6, 3, 1), seed=0):
+    batch = np.zeros((len(lengths), max(lengths), 5), np.float32)
+    for row, length in zip(batch, lengths):
+        row[:length] = np.random.default_rng(seed + length).normal(size=(length, 5))
+    return batch
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_attention_is_that_of_the_plain_captioner(seed, skip):
+    model, frames = tiny_captioner(seed, skip=skip), clips(seed=seed)
+    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
+    all_words, attentions = np.asarray(explained["words"]), np.asarray(explained["attention"])
+    assert (all_words != PAD).any()
+    for clip, words, attention in zip(frames, all_words, attentions):
+        count = np.count_nonzero(words)
+        if count:
+            np.testing.assert_allclose(attention[:count], explain(model, clip, words).alpha, atol=1e-4)
+
+
+def test_attention_is_shared_out_among_real_frames_by_real_words():
+    model, frames = tiny_captioner(), clips()
+    words = np.array([[5, 3, 8, 4], [5, 3, PAD, PAD], [PAD] * 4], np.int32)
+    attention = np.asarray(attention_of(model, model.encode(frames), words))
+    np.testing.assert_allclose(attention.sum(axis=2), words != PAD, atol=1e-5)
+    assert not attention[1, :, 3:].any() and not attention[2].any()
+
+
+def test_words_scores_and_activations_are_those_of_the_captioner():
+    model, frames = tiny_captioner(), clips()
+    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
+    words, log_prob = beam_search(model, frames, BEAM, MAX_WORDS)
+    np.testing.assert_array_equal(explained["words"], words)
+    np.testing.assert_allclose(explained["log_prob"], log_prob)
+    np.testing.assert_allclose(explained["topic_scores"], model.topic_scores(frames), rtol=1e-5)
+    np.testing.assert_allclose(explained["activations"], model.encode(frames)["v"], rtol=1e-5)
+
+
+def test_topics_that_were_never_learnt_are_not_told():
+    unaware = tiny_captioner(interpretive_weight=0.0)
+    assert "topic_scores" not in explained_beam_search(unaware, clips(), BEAM, MAX_WORDS)
