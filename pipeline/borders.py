@@ -11,6 +11,10 @@ import numpy as np
 from pipeline.lineage import Outcome
 
 
+class TooFewFrames(ValueError):
+    """Records that leave a sampling policy nothing to choose."""
+
+
 def measure_borders(
     outcome: Outcome,
     *,
@@ -34,7 +38,7 @@ def measure_borders(
         seed: of the random clips and the intervals.
         say: takes the lines.
     Raises:
-        ValueError: no validation video has more frames than `n_frames`.
+        TooFewFrames: no validation video has more frames than `n_frames`.
     """
     from components.captions.generate import pad
     from components.captions.judge import EpochScores
@@ -50,7 +54,7 @@ def measure_borders(
         (video for video in records.read(files) if len(video.frames) > n_frames), key=lambda video: video.video_id
     )[:videos]
     if not chosen:
-        raise ValueError(
+        raise TooFewFrames(
             f"No validation video holds more than {n_frames} frames, so every policy would take the same ones. Ask for "
             "fewer by --frames, or run the pipeline with a larger features.n_frames."
         )
