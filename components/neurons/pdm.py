@@ -105,11 +105,13 @@ def _differences(mean, inputs, hidden, score, starts, topics):
         if first == last:
             continue
         a = inputs[video]
+        whole = np.maximum(a, np.float32(0))
         lost = np.empty(n_units, np.float32)
         for j in range(n_neurons):
             v, row = mean[video, j], hidden[j]
             for h in range(n_units):
-                lost[h] = max(a[h], np.float32(0)) - max(a[h] - v * row[h], np.float32(0))
+                without = a[h] - v * row[h]
+                lost[h] = whole[h] - (without if without > 0 else np.float32(0))  # vectorised, as max() is not
             for pair in range(first, last):
                 weights = score[topics[pair]]
                 total = np.float32(0)
