@@ -92,7 +92,10 @@ def compare(
     for done, (variant, seed) in enumerate(jobs):
         place = os.path.join(folder, variant.folder, f"seed-{seed}")
         if not os.path.exists(os.path.join(place, "result.json")):
-            say(f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}" + _left(began, trained, len(jobs) - done))
+            say(
+                f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}"
+                + _left(began, trained, len(jobs) - done)
+            )
             _train_and_study(outcome, settings, variant, seed, place)
             trained += 1
         with open(os.path.join(place, "result.json"), encoding="utf-8") as file:
@@ -123,7 +126,9 @@ def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
         for name in names:
             values = [result[key] for result in results[name] if result.get(key) is not None]
             mean, half = interval(values) if values else (float("nan"), float("nan"))
-            cells.append("not measured" if np.isnan(mean) else f"{mean:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}"))
+            cells.append(
+                "not measured" if np.isnan(mean) else f"{mean:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}")
+            )
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     lines.append("| seeds | " + " | ".join(str(len(results[name])) for name in names) + " |")
     return "\n".join(lines) + "\n"
@@ -146,7 +151,10 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
         model=dataclasses.replace(settings.model, interpretive_weight=variant.interpretive_weight),
         run=dataclasses.replace(settings.run, seed=seed),
     )
-    files = {split: records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}")) for split in ("train", "val")}
+    files = {
+        split: records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
+        for split in ("train", "val")
+    }
     vocabulary = Vocabulary.load(os.path.join(outcome.folder("TransformGraph"), VOCABULARY_FILE))
     topics = TopicModel.load(outcome.folder("components.TopicModel")).topics
     result = train(
@@ -165,8 +173,12 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
         result.captioner, records.read(files["train"]), records.read(files["val"]), topics, seed=seed
     )
     held_out = list(records.read(files["val"]))
-    write = CaptionWriter(result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words)
-    batches = [held_out[i : i + settings.training.val_batch] for i in range(0, len(held_out), settings.training.val_batch)]
+    write = CaptionWriter(
+        result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words
+    )
+    batches = [
+        held_out[i : i + settings.training.val_batch] for i in range(0, len(held_out), settings.training.val_batch)
+    ]
     captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
     judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
     links.save(place)

@@ -88,15 +88,15 @@ class MeanActivations:
     topics: np.ndarray
 
 
-def mean_activations(
-    videos: Iterable[VideoRecord], encode: Encode, *, batch_size: int = BATCH_SIZE
-) -> MeanActivations:
+def mean_activations(videos: Iterable[VideoRecord], encode: Encode, *, batch_size: int = BATCH_SIZE) -> MeanActivations:
     """The mean activation of every neuron in every video.
 
     Raises:
         NeuronsError: there is no video.
     """
-    rows = [(video.video_id, v.mean(axis=0), video.topics) for video, v in encoded(videos, encode, batch_size=batch_size)]
+    rows = [
+        (video.video_id, v.mean(axis=0), video.topics) for video, v in encoded(videos, encode, batch_size=batch_size)
+    ]
     if not rows:
         raise NeuronsError("There are no videos to take activations of. Is the split empty?")
     ids, means, topics = zip(*rows)

@@ -52,7 +52,9 @@ def _drop(auc: float | None, allowed: float, split: str, previous: Mapping | Non
     if auc is None:
         return Reason("max_auc_drop", True, f"No topic is to be detected on {split}; AUC was not measured.")
     if previous is None or previous["auc"] is None:
-        return Reason("max_auc_drop", True, "No blessed model's neurons were measured before; AUC has nothing to fall below.")
+        return Reason(
+            "max_auc_drop", True, "No blessed model's neurons were measured before; AUC has nothing to fall below."
+        )
     before = previous["auc"]
     passed = before - auc <= allowed
     words = (
@@ -109,10 +111,18 @@ def summary(figures: NeuronFigures, links: TopicLinks, changed: list[ChangedMean
     lines = ["# Neurons", "", "| figure | value |", "|---|---|"]
     for name, value in figures.to_json().items():
         if name != "by_topic":
-            lines.append(f"| {name} | {'–' if value is None else f'{value:.3f}' if isinstance(value, float) else value} |")
+            lines.append(
+                f"| {name} | {'–' if value is None else f'{value:.3f}' if isinstance(value, float) else value} |"
+            )
     rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -row.auc)
     for title, shown in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
-        lines += ["", f"## {title}", "", "| topic | videos | neurons | AUC | average precision |", "|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| topic | videos | neurons | AUC | average precision |",
+            "|---|---|---|---|---|",
+        ]
         lines += [
             f"| {names[row.id]} | {row.videos} | {row.neurons} | {row.auc:.3f} | {row.average_precision:.3f} |"
             for row in shown

@@ -90,7 +90,9 @@ class TopicLinks:
         """Reads what `save` wrote."""
         data = json.loads(staging.read_text(os.path.join(folder, LINKS_FILE)))
         topics = [
-            TopicLink(**{**row, "words": tuple(row["words"]), "neurons": tuple(LinkedNeuron(**n) for n in row["neurons"])})
+            TopicLink(
+                **{**row, "words": tuple(row["words"]), "neurons": tuple(LinkedNeuron(**n) for n in row["neurons"])}
+            )
             for row in data["topics"]
         ]
         return cls(tuple(topics), data["n_neurons"])
@@ -155,7 +157,12 @@ def format_table(links: TopicLinks, *, neurons_shown: int = 5) -> str:
         strongest = topic.neurons[0].mean_difference
         rows.append(
             (
-                str(topic.id), topic.name, str(topic.videos), str(len(topic.neurons)), str(votes), f"{strongest:+.3f}",
+                str(topic.id),
+                topic.name,
+                str(topic.videos),
+                str(len(topic.neurons)),
+                str(votes),
+                f"{strongest:+.3f}",
                 shown + (f" and {more} more" if more > 0 else ""),
             )  # fmt: skip
         )

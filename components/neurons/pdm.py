@@ -19,7 +19,6 @@ from components import staging
 from components.compiling import compiled
 from components.neurons.perceptron import Perceptron
 
-
 TALLY_FILE = "tally.npz"
 
 

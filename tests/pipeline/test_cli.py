@@ -4,7 +4,6 @@ import pytest
 
 from pipeline import cli
 
-
 COMMANDS = ["run", "caption", "explain", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve"]
 
 

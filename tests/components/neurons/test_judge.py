@@ -47,5 +47,7 @@ def test_the_report_is_json_and_words(tmp_path):
     write_report(tmp_path, FIGURES, now, changes(now, links(road=[0])))
     assert json.loads((tmp_path / "figures.json").read_text())["auc"] == 0.8
     text = (tmp_path / "summary.md").read_text()
-    assert "| man | 9 | 2 | 0.900 | 0.600 |" in text and "1 neurons changed meaning" in text and "- 0: road → man" in text
+    assert (
+        "| man | 9 | 2 | 0.900 | 0.600 |" in text and "1 neurons changed meaning" in text and "- 0: road → man" in text
+    )
     assert "| purity | – |" in text
