@@ -12,12 +12,16 @@ from keras import ops
 
 from trainer.lstm import Gates, lstm_step, lstm_step_gradient
 
+# oneDNN makes a kernel for every shape that it meets, at about the price of the product itself, and keeps a limited
+# number of them. Rounding a step's rows up leaves so few shapes that each kernel is made once.
+ROWS_MULTIPLE = 8
+
 
 class Packing:
-    """Where the words of captions lie when they are packed, so that nothing is computed for padding.
+    """Where the words of captions lie when they are packed, so that next to nothing is computed for padding.
 
     With the longest caption first, the captions that still run at a step are the first ones. The packed rows are those of
-    step 0, then those of step 1 and so on.
+    step 0, then those of step 1 and so on; each step's are rounded up to a multiple of 8 by captions that have ended.
 
     Args:
         targets: (captions, steps) int, the word to predict at each step and then PAD, 0; the longest caption first.
@@ -38,8 +42,10 @@ class Packing:
             )
         self.captions, self.steps = captions, steps
         if keras.backend.backend() == "tensorflow":
-            running = ops.not_equal(targets, 0)
-            ends = ops.unstack(ops.cumsum(ops.sum(ops.cast(running, "int32"), axis=0)), steps)
+            running = ops.sum(ops.cast(ops.not_equal(targets, 0), "int32"), axis=0)
+            running = ops.minimum(-(-running // ROWS_MULTIPLE) * ROWS_MULTIPLE, captions)
+            ends = ops.unstack(ops.cumsum(running), steps)
+            running = ops.arange(captions)[:, None] < running
             self.place = ops.cast(ops.nonzero(ops.reshape(ops.transpose(running), (-1,)))[0], "int32")
         else:
             # Other backends compile for fixed sizes: there every caption runs to the last step.

@@ -6,8 +6,8 @@ import tensorflow as tf
 from keras import ops
 
 from tests.trainer.numpy_captioner import tiny_batch, tiny_captioner
+from trainer import recurrence
 from trainer.decoder import CaptionDecoder
-from trainer.recurrence import Packing
 
 
 def encoded(model, batch):
@@ -72,12 +72,17 @@ def test_more_padding_changes_nothing():
     np.testing.assert_allclose(packed(model, wider), packed(model, batch), atol=1e-5)
 
 
-def test_packing_computes_each_real_word_once_and_nothing_else():
+@pytest.mark.parametrize("multiple", (1, 2, 8))
+def test_packing_holds_each_real_word_once_and_rounds_up_the_rows_of_a_step(multiple, monkeypatch):
+    monkeypatch.setattr(recurrence, "ROWS_MULTIPLE", multiple)
     targets = tiny_batch()["words"][:, 1:]
-    packing = Packing(ops.convert_to_tensor(targets))
-    places = packing.place.numpy()
-    assert sorted(places) == sorted(np.flatnonzero(targets.T))
-    np.testing.assert_array_equal(packing.pack(targets), targets.T.flatten()[places])
+    packing = recurrence.Packing(ops.convert_to_tensor(targets))
+    places, words = packing.place.numpy(), packing.pack(targets).numpy()
+    assert len(set(places)) == len(places)
+    assert sorted(places[words != 0]) == sorted(np.flatnonzero(targets.T))
+    np.testing.assert_array_equal(words, targets.T.flatten()[places])
+    for rows, running in zip(packing.rows, np.count_nonzero(targets, axis=0)):
+        assert rows.stop - rows.start == min(-(-running // multiple) * multiple, len(targets))
     assert packing.rows[-1].stop == len(places)
     unpacked = packing.unpack(tf.cast(packing.pack(targets), tf.float32)[:, None])
     np.testing.assert_array_equal(unpacked[..., 0], targets)
@@ -86,7 +91,7 @@ def test_packing_computes_each_real_word_once_and_nothing_else():
 def test_an_unknown_number_of_steps_is_refused_with_what_to_do():
     spec = tf.TensorSpec([None, None], tf.int32)
     with pytest.raises(ValueError, match="Pad every batch to one length"):
-        tf.function(lambda targets: Packing(targets).place, autograph=False).get_concrete_function(spec)
+        tf.function(lambda targets: recurrence.Packing(targets).place, autograph=False).get_concrete_function(spec)
 
 
 @pytest.mark.parametrize("regulariser", ("dropout", "word_dropout", "label_smoothing"))
