@@ -100,23 +100,23 @@ def _differences(mean, inputs, hidden, score, starts, topics):
     n_units = hidden.shape[1]
     result = np.empty((len(topics), n_neurons), np.float32)
     for video in numba.prange(n_videos):
-        first, last = starts[video], starts[video + 1]
-        if first == last:
-            continue
         a = inputs[video]
         whole = np.maximum(a, np.float32(0))
-        lost = np.empty(n_units, np.float32)
-        for j in range(n_neurons):
-            v, row = mean[video, j], hidden[j]
-            for h in range(n_units):
-                without = a[h] - v * row[h]
-                lost[h] = whole[h] - (without if without > 0 else np.float32(0))  # vectorised, as max() is not
-            for pair in range(first, last):
-                weights = score[topics[pair]]
-                total = np.float32(0)
+        # Three topics at once, the most that occur in a video by default: what a unit loses never leaves a register.
+        for first in range(starts[video], starts[video + 1], 3):
+            last = min(first + 3, starts[video + 1])
+            second, third = min(first + 1, last - 1), last - 1
+            of_first, of_second, of_third = score[topics[first]], score[topics[second]], score[topics[third]]
+            for j in range(n_neurons):
+                v, row = mean[video, j], hidden[j]
+                x, y, z = np.float32(0), np.float32(0), np.float32(0)
                 for h in range(n_units):
-                    total += lost[h] * weights[h]
-                result[pair, j] = total
+                    without = a[h] - v * row[h]
+                    lost = whole[h] - (without if without > 0 else np.float32(0))  # vectorised, as max() is not
+                    x += lost * of_first[h]
+                    y += lost * of_second[h]
+                    z += lost * of_third[h]
+                result[first, j], result[second, j], result[third, j] = x, y, z
     return result
 
 
