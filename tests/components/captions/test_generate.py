@@ -1,14 +1,10 @@
 """Records are captioned through the model's serving signature, in order, in batches."""
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
-from apache_beam.testing import test_pipeline
-from apache_beam.testing.util import assert_that, equal_to
 
 from components.captions import generate, slices
-from components.captions.transform import CaptionRecords
 from schemas import records
 from schemas.records import VideoRecord
 
@@ -59,16 +55,6 @@ def test_every_record_gets_its_own_caption_in_order_whatever_the_batch(model_dir
     assert list(captions.items()) == list(EXPECTED.items())
     assert [one.captions for one in videos] == [one.captions for one in VIDEOS]
     assert done == [min(count, len(VIDEOS)) for count in range(batch_size, len(VIDEOS) + batch_size, batch_size)]
-
-
-def test_records_are_captioned_the_same_by_beam(model_dir):
-    with test_pipeline.TestPipeline() as pipeline:
-        captions = (
-            pipeline
-            | beam.Create([records.encode(one) for one in VIDEOS])
-            | CaptionRecords(model_dir, batch_size=3)
-        )
-        assert_that(captions, equal_to(list(EXPECTED.items())))
 
 
 def test_slices_of_records_are_their_topics_and_labels():
