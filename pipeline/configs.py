@@ -29,11 +29,22 @@ class DataSettings:
         layout: `manifest`, `msvd`, `msrvtt` or `flickr8k`; None looks for itself.
         captions_only: whether captions whose clip is missing still help the topics.
         max_rejected_fraction: the share of videos that may be set aside, at ingest and again at the features.
+        held_out: split -> the share of the training videos that it gets, for a dataset that holds none out itself; for
+            instance `{"val": 0.1, "test": 0.1}`. Segments of one film stay together.
     """
 
     layout: str | None = None
     captions_only: bool = True
     max_rejected_fraction: float = 0.1
+    held_out: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        shares = self.held_out.values()
+        if not set(self.held_out) <= {"val", "test"} or not all(share > 0 for share in shares) or sum(shares) >= 1:
+            raise SettingError(
+                f"data.held_out is {dict(self.held_out)!r}; expected shares of the training videos for val and test, "
+                'which leave some to train on: {"val": 0.1, "test": 0.1}.'
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,11 +35,11 @@ def VideoIngest(
     config = json.loads(config_json)
     limits = Limits(**config.pop("limits"))
     max_rejected_fraction = config.pop("max_rejected_fraction")
-    feature_dim = config.pop("feature_dim")
+    options = {name: config.pop(name) for name in ("feature_dim", "held_out")}
     with staging.writable(dataset.uri) as folder:
         manifest = manifest_of(data, os.path.join(folder, "manifest.jsonl"), **config)
         with beam_pipeline as p:
-            _ = p | IngestVideos(str(manifest), data, folder, feature_dim=feature_dim, limits=limits)
+            _ = p | IngestVideos(str(manifest), data, folder, limits=limits, **options)
         with open(os.path.join(folder, ingest.SUMMARY), encoding="utf-8") as file:
             summary = json.load(file)
     _log.info("ingest: %s", ingest.describe(summary))

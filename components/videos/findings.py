@@ -5,6 +5,7 @@ the rows come does not matter.
 """
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
@@ -106,3 +107,21 @@ def _overlap(one: Mapping, other: Mapping) -> bool:
         return row.get("start", 0.0), row.get("end", math.inf)
 
     return ends(one)[0] < ends(other)[1] and ends(other)[0] < ends(one)[1]
+
+
+def hold_out(accepted: Accepted, shares: Mapping[str, float]) -> Accepted:
+    """Moves a share of the training videos to other splits, for a dataset that holds none out itself.
+
+    The draw is a function of what the video holds: it is the same in every run, and segments of one film stay together.
+
+    Args:
+        shares: split -> the share of the training videos that it gets.
+    """
+    if accepted.split != "train" or "content" not in accepted.row:
+        return accepted
+    draw = int.from_bytes(hashlib.sha256(f"hold out {accepted.content_key}".encode()).digest()[:8]) / 2**64
+    for split, share in shares.items():
+        if draw < share:
+            return dataclasses.replace(accepted, row={**accepted.row, "split": split})
+        draw -= share
+    return accepted

@@ -21,6 +21,7 @@ from components.videos.findings import (
     Finding,
     Rejected,
     common_width,
+    hold_out,
     keep_first_of_id,
     keep_splits_apart,
     keep_width,
@@ -43,6 +44,7 @@ def ingest(
     output_dir: str | os.PathLike,
     *,
     feature_dim: int | None = None,
+    held_out: Mapping[str, float] = {},
     limits: Limits = Limits(),
 ) -> dict:
     """Checks every row of a manifest and writes the dataset's files; see `dataset_files`.
@@ -52,6 +54,7 @@ def ingest(
         root: the dataset's folder, which paths are relative to and must not leave.
         output_dir: the folder that gets the files.
         feature_dim: the width that precomputed features must have; None takes the most common one.
+        held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
         limits: what one clip may cost.
     Returns:
         The summary.
@@ -64,6 +67,7 @@ def ingest(
     width = feature_dim or common_width(widths)
     findings = [keep_width(found, width) if isinstance(found, Accepted) else found for found in findings]
     findings = _regroup(findings, lambda kept: kept.content_key, keep_splits_apart)
+    findings = [hold_out(found, held_out) if isinstance(found, Accepted) else found for found in findings]
     texts = dataset_files(findings)
     for name, text in texts.items():
         with written_aside(os.path.join(output_dir, name)) as aside:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import apache_beam as beam
 
@@ -21,6 +21,7 @@ class IngestVideos(beam.PTransform):
         root: the dataset's folder, which paths are relative to and must not leave. Workers read it under this path.
         output_dir: the folder that gets the files; local or on an object store.
         feature_dim: the width that precomputed features must have; None takes the most common one.
+        held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
         limits: what one clip may cost.
     """
 
@@ -31,6 +32,7 @@ class IngestVideos(beam.PTransform):
         output_dir: str,
         *,
         feature_dim: int | None = None,
+        held_out: Mapping[str, float] = {},
         limits: Limits = Limits(),
     ):
         super().__init__()
@@ -38,6 +40,7 @@ class IngestVideos(beam.PTransform):
         self._root = os.fspath(root)
         self._output_dir = os.fspath(output_dir)
         self._feature_dim = feature_dim
+        self._held_out = held_out
         self._limits = limits
 
     def expand(self, pipeline):
@@ -71,8 +74,10 @@ class IngestVideos(beam.PTransform):
             | "ByContent" >> beam.GroupBy(lambda kept: kept.content_key)
             | "SplitsApart" >> beam.FlatMapTuple(lambda _, rows: findings.keep_splits_apart(rows))
         )
+        kept, mixed = apart | "Apart" >> _Sift()
+        kept = kept | "HoldOut" >> beam.Map(lambda one: findings.hold_out(one, self._held_out))
         return (
-            (unread, repeated, misfit, apart)
+            (unread, repeated, misfit, mixed, kept)
             | "Findings" >> beam.Flatten()
             | "Gather" >> beam.combiners.ToList()
             | "Write" >> beam.Map(self._write)

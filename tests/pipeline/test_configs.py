@@ -33,6 +33,8 @@ def test_a_change_reaches_the_step_and_leaves_the_preset_alone():
         ("training.epochs=many", "cannot be 'many'"),
         ("training.epochs=0", "expected 1 or more"),
         ("model.skip=1", "cannot be 1"),
+        ('data.held_out={"valid": 0.1}', "shares of the training videos for val and test"),
+        ('data.held_out={"val": 0.5, "test": 0.5}', "which leave some to train on"),
         ("training.optimizer=sgd", "adam"),
     ],
 )

@@ -8,6 +8,7 @@ from components.videos.findings import (
     Accepted,
     Rejected,
     common_width,
+    hold_out,
     keep_first_of_id,
     keep_splits_apart,
     keep_width,
@@ -71,3 +72,22 @@ def test_the_width_of_most_rows_is_the_datasets():
     wide, clip = Accepted(3, {"video_id": "a", "split": "train"}, 1024), row(4)
     assert keep_width(wide, 1024) is wide and keep_width(clip, 1024) is clip
     assert "its features are 1024 wide, those of the dataset 8" in keep_width(wide, 8).reason
+
+
+def test_videos_are_held_out_by_what_they_hold():
+    shares = {"val": 0.2, "test": 0.1}
+    films = [[row(line, f"{film}-{line}", content=f"film {film}") for line in range(2)] for film in range(2000)]
+    splits = [[hold_out(segment, shares).split for segment in film] for film in films]
+    assert all(first == second for first, second in splits)
+    counts = [sum(first == split for first, _ in splits) / len(films) for split in ("train", "val", "test")]
+    assert counts == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
+    assert hold_out(films[0][0], {}) is films[0][0]
+
+
+def test_only_training_videos_are_held_out():
+    everything = {"val": 0.999}
+    given = row(1, split="test")
+    text = Accepted(2, {"video_id": "text", "split": "train"})
+    assert hold_out(given, everything) is given
+    assert hold_out(text, everything) is text
+    assert hold_out(row(3), everything).split == "val"

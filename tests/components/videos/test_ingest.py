@@ -202,16 +202,28 @@ def test_the_count_that_ends_a_run_fits_one_line(ingested):
     )
 
 
-def test_beam_writes_the_same_bytes(dataset, ingested, tmp_path):
+def test_a_dataset_without_validation_videos_gets_some(dataset, ingested, tmp_path):
+    _, before = ingested
+    after = ingest.ingest(dataset / "manifest.jsonl", dataset, tmp_path, held_out={"test": 0.5}, limits=LIMITS)
+    counts, moved = before["videos_by_split"], after["videos_by_split"]
+    assert 0 < moved["test"] < counts["train"]
+    assert moved == {"train": counts["train"] - moved["test"], "val": counts["val"], "test": moved["test"]}
+
+
+@pytest.mark.parametrize("held_out", ({}, {"test": 0.5}))
+def test_beam_writes_the_same_bytes(dataset, tmp_path, held_out):
     import apache_beam as beam
     from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
     from apache_beam.testing.util import assert_that, equal_to
 
     from components.videos.transform import IngestVideos
 
-    expected, summary = ingested
+    expected = tmp_path / "plain"
+    summary = ingest.ingest(dataset / "manifest.jsonl", dataset, expected, held_out=held_out, limits=LIMITS)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        written = pipeline | IngestVideos(dataset / "manifest.jsonl", dataset, tmp_path / "out", limits=LIMITS)
+        written = pipeline | IngestVideos(
+            dataset / "manifest.jsonl", dataset, tmp_path / "out", held_out=held_out, limits=LIMITS
+        )
         assert_that(written, equal_to([summary]))
     names = sorted(path.name for path in expected.iterdir())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
