@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 
 from components.videos.decoding import UnreadableVideo
-from components.videos.reader import sample_frames
+from components.videos.reader import sample_video
+from components.videos.sampling import WITH_STEP, Sampling
 from pipeline.configs import SettingError, cache_folder
 from serving.answers import Caption
 from serving.captioning import Captioning
 from serving.frames import encode_frames
+from serving.saved_model import resolve_version
+from trainer.exported import read_meta
+
+
+def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
+    """How clips are sampled for a model: as those that it was trained on, unless a person asks for something else.
+
+    Args:
+        model: an exported model; None where it is on a server, which does not tell: then the settings' default holds.
+        changes: `policy`, `n_frames` and `step`; None leaves the model's own.
+    Raises:
+        SettingError: there is no such policy, or it has no step.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None}
+    try:
+        sampling = dataclasses.replace(Sampling.of(read_meta(model)["features"] if model else {}), **changes)
+    except ValueError as error:
+        raise SettingError(str(error)) from error
+    if "step" in changes and sampling.policy not in WITH_STEP:
+        raise SettingError(f"--step goes with --sampling {' or '.join(WITH_STEP)}; '{sampling.policy}' has no step.")
+    return sampling
 
 
 def caption_files(
-    videos: Sequence[str], model: str, server: str | None = None, beam: int | None = None
+    videos: Sequence[str], model: str, server: str | None = None, beam: int | None = None, **sampling
 ) -> Iterator[tuple[str, Caption | None, str | None]]:
     """Captions videos one by one; a video that cannot be read does not stop the others.
 
@@ -25,13 +48,16 @@ def caption_files(
         model: an exported model, or a folder of versions.
         server: the address of a model server, asked in place of ``model``.
         beam: another beam width than the exported one; only with ``model``.
+        sampling: the `changes` of `sampling_of`.
     Yields:
         (video, caption, None), or (video, None, what is wrong with it).
     """
-    with _captioner(model, server, beam) as captioner:
+    directory = None if server else resolve_version(model)
+    chosen = sampling_of(directory, **sampling)
+    with _captioner(directory, server, beam) as captioner:
         for video in videos:
             try:
-                frames = sample_frames(video).frames
+                frames = sample_video(video, chosen).frames
             except (UnreadableVideo, OSError) as error:
                 yield video, None, str(error)
                 continue
@@ -39,7 +65,7 @@ def caption_files(
 
 
 @contextlib.contextmanager
-def _captioner(model: str, server: str | None, beam: int | None) -> Iterator[Captioning]:
+def _captioner(model: str | os.PathLike | None, server: str | None, beam: int | None) -> Iterator[Captioning]:
     if server:
         if beam:
             raise SettingError("--beam goes with --model: a server's beam was fixed when its model was exported.")
@@ -57,12 +83,10 @@ def _captioner(model: str, server: str | None, beam: int | None) -> Iterator[Cap
         yield stack.enter_context(LocalCaptioner(model))
 
 
-def _with_beam(model: str, directory: str, beam: int) -> str:
+def _with_beam(model: str | os.PathLike, directory: str, beam: int) -> str:
     from components.features.backbones import registry
     from serving.beams import export_with_beam
-    from serving.saved_model import resolve_version
-    from trainer.export import load_captioner
 
-    features = load_captioner(resolve_version(model))[2]["features"]
+    features = read_meta(model)["features"]
     backbone = registry.load(features["backbone"], features.get("weights"), cache_folder())
     return str(export_with_beam(model, directory, beam=beam, backbone=backbone))

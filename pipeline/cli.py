@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
                        help="an exported model, or a folder of versions (default: %(default)s)")  # fmt: skip
     where.add_argument("--server", metavar="ADDRESS", help="ask a model server, such as grpc://127.0.0.1:8500")
     caption.add_argument("--beam", type=int, metavar="N", help="beam width, if not the one the model was exported with")
+    _add_sampling(caption)
     caption.add_argument("--json", action="store_true", help="one JSON object a video")
 
     explain = _command(commands, "explain", _explain, "show why a caption is what it is, on a page a video",
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     where = explain.add_mutually_exclusive_group()
     where.add_argument("--model", metavar="DIR", help="an exported model or a folder of versions (default: the root's)")
     where.add_argument("--server", metavar="ADDRESS", help="ask a model server, which tells all but relevance")
+    _add_sampling(explain)
     explain.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
     explain.add_argument("--json", action="store_true", help="print the explanations, one JSON object a video")
 
@@ -107,11 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
 
     border = _command(commands, "border", _border, "measure how much words owe to a clip's first and last frames",
-                      "topiclens border --root runs/msrvtt --frames 16 --steps 1 2 3")  # fmt: skip
+                      "topiclens border --root runs/sample --steps 1 2 4")  # fmt: skip
     border.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
     border.add_argument("--model", metavar="DIR", help="another exported model than the run's own")
-    border.add_argument("--frames", type=int, default=14, help="frames that a policy samples (default: %(default)s)")
-    border.add_argument("--steps", type=int, nargs="+", default=[1, 2], help="of the policies with a fixed step")
+    border.add_argument("--frames", type=int, metavar="N", help="frames that a policy takes (default: as the model)")
+    border.add_argument("--steps", type=int, nargs="+", default=[1, 2], metavar="N",
+                        help="of the policies that have one, in frames of the videos (default: 1 2)")  # fmt: skip
     border.add_argument("--videos", type=int, default=100, help="validation videos at most (default: %(default)s)")
 
     evaluate = _command(commands, "evaluate", _evaluate, "judge a model's captions against the human ones",
@@ -138,6 +141,18 @@ def _command(commands, name: str, function, purpose: str, example: str) -> argpa
     parser = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".", epilog=f"Example: {example}")
     parser.set_defaults(command=function)
     return parser
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    """How frames are taken of a clip: as the model was trained, unless said otherwise."""
+    group = parser.add_argument_group("sampling", "as the model was trained, unless said otherwise; with a server as by default")
+    group.add_argument("--sampling", metavar="POLICY", help="equal, centred, step or random_clip; see features.sampling")
+    group.add_argument("--step", type=int, metavar="N", help="frames from one sampled frame to the next")
+    group.add_argument("--frames", type=int, metavar="N", help="frames a clip, at most")
+
+
+def _sampling(options) -> dict:
+    return {"policy": options.sampling, "n_frames": options.frames, "step": options.step}
 
 
 def _run(options) -> int:
@@ -180,7 +195,9 @@ def _caption(options) -> int:
     from pipeline.captioning import caption_files
 
     failed = 0
-    for video, caption, fault in caption_files(options.videos, options.model, options.server, options.beam):
+    for video, caption, fault in caption_files(
+        options.videos, options.model, options.server, options.beam, **_sampling(options)
+    ):
         failed += fault is not None
         if options.json:
             print(json.dumps({"video": video, "error": fault} if fault else {
@@ -198,8 +215,9 @@ def _explain(options) -> int:
     failed = 0
     output = options.output or os.path.join(options.root, "explanations")
     for video in explain_files(
-        options.videos, output, root=options.root, model=options.model, server=options.server
-    ):
+        options.videos, output, root=options.root, model=options.model, server=options.server,
+        **_sampling(options),
+    ):  # fmt: skip
         failed += video.fault is not None
         if options.json:
             told = {"error": video.fault} if video.fault else dataclasses.asdict(video.explanation)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from components.videos.decoding import Limits
+from components.videos.sampling import EQUAL, Sampling
 from schemas.features import N_FRAMES
 from trainer.settings import CaptionerConfig, TrainingConfig
 
@@ -56,7 +57,10 @@ class FeatureSettings:
             dataset brings its features, and then the model serves features alone.
         weights: the backbone's weights: a file, a folder or a URL; see the README's table of backbones.
         feature_dim: width of a feature where the dataset brings them; None finds it out.
-        n_frames: equally spaced frames a video, at most.
+        n_frames: frames a video, at most.
+        sampling: which frames: `equal`, the first of each of n_frames equal parts; `centred`, the middle of each; `step`,
+            a run from the middle of the video, `step` frames apart; `random_clip`, such a run from anywhere.
+        step: frames from one sampled frame to the next, in `step` and `random_clip`.
         videos_per_shard: videos that are finished together; a killed run repeats at most one shard a worker.
         batch_size: frames that pass the network together.
         decoders: processes a worker that decode clips.
@@ -67,6 +71,8 @@ class FeatureSettings:
     weights: str | None = None
     feature_dim: int | None = None
     n_frames: int = N_FRAMES
+    sampling: str = EQUAL
+    step: int = 1
     videos_per_shard: int = 64
     batch_size: int = 32
     decoders: int = 2
@@ -170,7 +176,7 @@ class RunSettings:
 
     Args:
         workers: Beam worker processes; 1 runs in the pipeline's own process.
-        seed: of the topics, the model and the order of the data.
+        seed: of the topics, the model, the order of the data and where random clips begin.
     """
 
     workers: int = 1
@@ -239,6 +245,8 @@ class Settings:
         changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
         if section == "training":
             changed.training_config()
+        if section == "features":
+            changed.sampling_config()
         return changed
 
     @property
@@ -258,6 +266,13 @@ class Settings:
             )
         return dim
 
+    def sampling_config(self) -> Sampling:
+        """Which frames of a clip the features step takes, and whoever shows a clip to the model that comes of it."""
+        try:
+            return Sampling.of(dataclasses.asdict(self.features) | {"seed": self.run.seed})
+        except ValueError as error:
+            raise SettingError(str(error)) from error
+
     def training_config(self) -> TrainingConfig:
         """What the trainer is told: the chosen settings of training and those that follow from others."""
         try:
@@ -275,7 +290,7 @@ class Settings:
             more: places and the like, added as they are.
         """
         limits = dataclasses.asdict(self.limits)
-        features = dataclasses.asdict(self.features)
+        features, sampling = dataclasses.asdict(self.features), self.sampling_config().to_json()
         sections = {
             "ingest": lambda: {
                 **dataclasses.asdict(self.data),
@@ -283,7 +298,8 @@ class Settings:
                 "limits": limits,
             },
             "feature_extraction": lambda: {
-                **features,
+                **{name: value for name, value in features.items() if name not in sampling},
+                "sampling": sampling,
                 "feature_dim": self.feature_dim,
                 "limits": limits,
                 "max_rejected_fraction": self.data.max_rejected_fraction,
@@ -301,7 +317,7 @@ class Settings:
                 "features": {
                     "backbone": None if self.features.backbone == "none" else self.features.backbone,
                     "weights": self.features.weights,
-                    "n_frames": self.features.n_frames,
+                    **sampling,
                     "dim": self.feature_dim,
                 },
             },

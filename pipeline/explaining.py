@@ -16,10 +16,13 @@ from components.relevance.page import Entry, index, page
 from components.relevance.picture import picture
 from components.relevance.reading import Reading, read
 from components.videos.decoding import UnreadableVideo
-from components.videos.reader import SampledFrames, sample_frames
+from components.videos.reader import SampledFrames, sample_video
 from pipeline import lineage
+from pipeline.captioning import sampling_of
 from pipeline.configs import SettingError, cache_folder
 from serving.frames import encode_frames
+from serving.saved_model import resolve_version
+from trainer.exported import weights_path
 
 LINKS = "components.NeuronLinks"
 # Pixels of the short side, and JPEG quality, of the frames on a page.
@@ -39,7 +42,13 @@ class Explained:
 
 
 def explain_files(
-    videos: Sequence[str], output: str, *, root: str, model: str | None = None, server: str | None = None
+    videos: Sequence[str],
+    output: str,
+    *,
+    root: str,
+    model: str | None = None,
+    server: str | None = None,
+    **sampling,
 ) -> Iterator[Explained]:
     """Explains videos one by one; a video that cannot be read does not stop the others.
 
@@ -51,13 +60,16 @@ def explain_files(
         root: the run whose links name the neurons; they are left out where they are another model's.
         model: an exported model, or a folder of versions; None is what was pushed from `root`.
         server: the address of a model server, asked in place of `model`: it tells no relevance.
+        sampling: the `changes` of `captioning.sampling_of`.
     """
     entries, names = [], _names(videos)
-    with _reader(model or os.path.join(root, "serving", "topiclens"), server) as (reader, directory):
+    directory = None if server else str(resolve_version(model or os.path.join(root, "serving", "topiclens")))
+    chosen = sampling_of(directory, **sampling)
+    with _reader(directory, server) as reader:
         links, notes = _links(root, directory)
         for video, name in zip(videos, names):
             try:
-                sampled = sample_frames(video)
+                sampled = sample_video(video, chosen)
             except (UnreadableVideo, OSError) as error:
                 entries.append(Entry(os.path.basename(video), None, str(error)))
                 yield Explained(video, fault=str(error))
@@ -76,9 +88,11 @@ def explain_row(outcome: lineage.Outcome, row: Mapping, output: str) -> Explaine
         row: of its `videos.jsonl`, one with a `path`.
         output: the folder for the page.
     """
-    with _reader(outcome.model, None) as (reader, directory):
-        sampled = sample_frames(row["path"], start=row.get("start"), end=row.get("end"))
-        explained, pictures = _explain(row["video_id"], sampled, reader, *_links(outcome.root, directory))
+    with _reader(outcome.model) as reader:
+        sampled = sample_video(
+            row["path"], sampling_of(outcome.model), row["video_id"], start=row.get("start"), end=row.get("end")
+        )
+        explained, pictures = _explain(row["video_id"], sampled, reader, *_links(outcome.root, outcome.model))
     (name,) = _names([row["video_id"]])
     return Explained(row["video_id"], explained, write(explained, pictures, output, name))
 
@@ -107,21 +121,19 @@ def _explain(
 
 
 @contextlib.contextmanager
-def _reader(model: str, server: str | None) -> Iterator[tuple[Reader, str | None]]:
-    """What reads JPEG frames, and the folder of the model where it is in this process."""
+def _reader(directory: str | None, server: str | None = None) -> Iterator[Reader]:
+    """What reads JPEG frames: the exported model of a folder, or a server."""
     if server:
         from serving.client import CaptionClient
 
         with CaptionClient(server) as client:
-            yield lambda jpegs: _answer(client, jpegs), None
+            yield lambda jpegs: _answer(client, jpegs)
         return
     import tensorflow as tf
 
     from components.features.backbones import registry
-    from serving.saved_model import resolve_version
     from trainer.export import extraction, load_captioner
 
-    directory = str(resolve_version(model))
     captioner, vocabulary, meta = load_captioner(directory)
     features = meta["features"]
     if features.get("backbone") in (None, registry.NONE):
@@ -136,7 +148,7 @@ def _reader(model: str, server: str | None) -> Iterator[tuple[Reader, str | None
         frames = extract(tf.constant([jpegs]))[0].numpy()
         return read(captioner, list(vocabulary), frames, decoding=meta["decoding"])
 
-    yield reader, directory
+    yield reader
 
 
 def _answer(client, jpegs: Sequence[bytes]) -> Reading:
@@ -163,8 +175,6 @@ def _links(root: str, directory: str | None) -> tuple[TopicLinks | None, list[st
 
 
 def _same_weights(directory: str, outcome: lineage.Outcome) -> bool:
-    from trainer.export import weights_path
-
     mine, theirs = weights_path(directory), weights_path(outcome.model)
     return os.path.exists(theirs) and filecmp.cmp(mine, theirs, shallow=False)
 

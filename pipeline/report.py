@@ -22,8 +22,10 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
     """
     from components import jsonl
     from components.features.store import read_features
+    from pipeline.captioning import sampling_of
     from serving.client import CaptionClient
     from serving.local.server import LocalServer
+    from serving.saved_model import resolve_version
 
     rows = list(jsonl.read(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")))
     chosen = sorted((row for row in rows if row["split"] in HELD_OUT), key=lambda row: HELD_OUT.index(row["split"]))
@@ -33,23 +35,26 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
         wanted = {row["video_id"] for row in chosen}
         stored = read_features(outcome.folder("components.FrameFeatures"))
         features = {video_id: frames for video_id, frames in stored if video_id in wanted}
+    sampling = sampling_of(resolve_version(outcome.serving))
     with LocalServer(outcome.serving, grpc_port=0, rest_port=0) as server, CaptionClient(server.grpc_address) as client:
         version = client.wait_until_ready()
         print(f"\nServing version {version} at {server.grpc_address} (a stand-in for TensorFlow Serving).")
         print(f"Captions of {len(chosen)} held-out videos, over the API:\n")
         for row in chosen:
-            said = _ask(client, row, features)
+            said = _ask(client, row, features, sampling)
             print(f"  {row['video_id']} ({row['split']})\n    model : {said}\n    people: {row['captions'][0]}")
     _explain(outcome, [row for row in chosen if "path" in row])
 
 
-def _ask(client, row: Mapping, features: Mapping) -> str:
+def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
     if "path" not in row:
         return client.caption_features([features[row["video_id"]]])[0].text
-    from components.videos.reader import sample_frames
+    from components.videos.reader import sample_video
     from serving.frames import encode_frames
 
-    frames = sample_frames(row["path"], start=row.get("start"), end=row.get("end")).frames
+    frames = sample_video(
+        row["path"], sampling, row["video_id"], start=row.get("start"), end=row.get("end")
+    ).frames
     return client.caption_videos([encode_frames(frames)])[0].text
 
 

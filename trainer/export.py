@@ -23,19 +23,12 @@ from tensorflow.core.protobuf import saved_model_pb2
 from trainer.captioner import Captioner
 from trainer.decoding import beam_search
 from trainer.explaining import explained_beam_search
+from trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE, ExportError, read_meta, weights_path
 from trainer.settings import CaptionerConfig
 from trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
 
-FORMAT = 1
-EXTRA = "assets.extra"
-_JSON, _WEIGHTS = "captioner.json", "captioner.weights.h5"
-
 # In TensorFlow's own registry, yet nothing a server without this Python process can run.
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-
-
-class ExportError(RuntimeError):
-    """A model that cannot be exported or an export that cannot be read, with the reason."""
 
 
 def export(
@@ -62,7 +55,8 @@ def export(
 
     Args:
         directory: must not hold anything yet; its parent is created.
-        features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024}.
+        features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024,
+            "sampling": "equal"}.
         backbone: a `components.features` backbone of the same dim; without it no signature takes JPEG.
         beam, max_words, length_penalty: see `trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
@@ -95,7 +89,7 @@ def export(
     assert_core_ops(aside)
 
     os.makedirs(os.path.join(aside, EXTRA))
-    captioner.save_weights(os.path.join(aside, EXTRA, _WEIGHTS))
+    captioner.save_weights(os.path.join(aside, EXTRA, WEIGHTS_FILE))
     meta = {
         "format": FORMAT,
         "model": dataclasses.asdict(captioner.config),
@@ -104,7 +98,7 @@ def export(
         "decoding": search,
         **(extra or {}),
     }
-    with open(os.path.join(aside, EXTRA, _JSON), "w", encoding="utf-8") as file:
+    with open(os.path.join(aside, EXTRA, JSON_FILE), "w", encoding="utf-8") as file:
         json.dump(meta, file, ensure_ascii=False, indent=1)
     os.replace(aside, directory)
 
@@ -115,25 +109,11 @@ def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary,
     Raises:
         ExportError: `directory` is no export of a captioner, or one of another format.
     """
-    path = os.path.join(os.fspath(directory), EXTRA, _JSON)
-    if not os.path.exists(path):
-        raise ExportError(
-            f"{os.fspath(directory)} holds no {EXTRA}/{_JSON}; expected a folder that trainer.export.export wrote, "
-            "such as a pushed version of the model."
-        )
-    with open(path, encoding="utf-8") as file:
-        meta = json.load(file)
-    if meta.get("format") != FORMAT:
-        raise ExportError(f"{path} has format {meta.get('format')}; this program reads {FORMAT}. Export it again.")
+    meta = read_meta(directory)
     vocabulary = Vocabulary(meta["vocabulary"][len(SPECIAL_WORDS) :])
     captioner = Captioner(CaptionerConfig(**meta["model"]), name="captioner")
     captioner.load_weights(weights_path(directory))
     return captioner, vocabulary, meta
-
-
-def weights_path(directory: str | os.PathLike) -> str:
-    """Where an export keeps the weights for Keras."""
-    return os.path.join(os.fspath(directory), EXTRA, _WEIGHTS)
 
 
 def assert_core_ops(directory: str | os.PathLike) -> None:

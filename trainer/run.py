@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from trainer.export import EXTRA, export
+from trainer.export import export
+from trainer.exported import EXTRA
 from trainer.files import copy_tree, is_remote
 from trainer.settings import CaptionerConfig, TrainingConfig
 from trainer.training import TrainingResult, train
@@ -32,7 +33,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
             model       fields of CaptionerConfig but for vocabulary_size and feature_dim, which follow
             training    fields of TrainingConfig
-            features    backbone (its name or null), weights, n_frames, dim
+            features    backbone (its name or null), weights, dim, and how clips are sampled: n_frames, sampling, step, seed
             decoding    beam, max_words, length_penalty
             work_dir    a folder that stays the same from run to run; checkpoints are in it
             cache_dir   optional, where downloaded weights of backbones are kept

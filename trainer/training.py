@@ -12,7 +12,8 @@ from trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveProgress, StopOn
 from trainer.captioner import Captioner
 from trainer.checkpoints import Checkpoints, Progress
 from trainer.data import TrainingBatches
-from trainer.export import load_captioner, weights_path
+from trainer.export import load_captioner
+from trainer.exported import weights_path
 from trainer.optimizers import build_optimizer
 from trainer.progress import ProgressLines
 from trainer.settings import CaptionerConfig, TrainingConfig

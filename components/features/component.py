@@ -11,6 +11,7 @@ from components.features import store
 from components.features.transform import ExtractFeatures
 from components.videos import ingest
 from components.videos.decoding import Limits
+from components.videos.sampling import Sampling
 
 _dsl = tfx.dsl.components
 
@@ -25,9 +26,9 @@ def FeatureExtraction(
 ):
     """Computes the shards of frame features that ``store_dir`` does not hold yet, and indexes all of them."""
     config = json.loads(config_json)
-    limits = Limits(**config.pop("limits"))
+    limits, sampling = Limits(**config.pop("limits")), Sampling.of(config.pop("sampling"))
     max_rejected_fraction = config.pop("max_rejected_fraction")
     videos = os.path.join(dataset.uri, ingest.VIDEOS)
     with beam_pipeline as p:
-        _ = p | ExtractFeatures(videos, features.uri, store_dir, limits=limits, **config)
+        _ = p | ExtractFeatures(videos, features.uri, store_dir, limits=limits, sampling=sampling, **config)
     store.demand_enough(features.uri, max_rejected_fraction)

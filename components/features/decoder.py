@@ -3,8 +3,8 @@
 FFmpeg is native code that reads untrusted bytes: among a million clips one may crash it or never end. Here that costs
 one clip and a new process (about half a second). It also lets clips decode while the network computes.
 
-The child says when it is ready and then answers one request at a time over its pipes: a line of JSON (path, n, start,
-end, limits) by a line of JSON, either {"error": why, "lasting": bool} or {"shapes": [[height, width, 3], ...]} followed
+The child says when it is ready and then answers one request at a time over its pipes: a line of JSON (path, video_id,
+start, end, sampling, limits) by a line of JSON, either {"error": why, "lasting": bool} or {"shapes": [[height, width, 3], ...]} followed
 by the frames' bytes.
 """
 
@@ -25,9 +25,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from components.videos.decoding import Limits, UnreadableVideo
-from schemas.features import N_FRAMES
+from components.videos.sampling import Sampling
 
-READER = "components.videos.reader:sample_frames"
+READER = "components.videos.reader:sample_video"
 TIMEOUT_SECONDS = 1800.0
 _READY = b"ready\n"
 
@@ -38,36 +38,40 @@ class DecoderFailed(UnreadableVideo):
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """What to take frames of: a file, or the segment of it from `start` to `end` seconds."""
+    """What to take frames of: a file, or the segment of it from `start` to `end` seconds.
+
+    `video_id` says which frames a random clip takes; None is the file's name, without folder and ending.
+    """
 
     path: str
     start: float | None = None
     end: float | None = None
+    video_id: str | None = None
 
 
 class DecoderProcess:
     """One child process that samples frames; it is started when first asked, and anew after it died.
 
     Args:
-        n_frames: how many frames a clip, at most.
+        sampling: which frames of a clip.
         limits: what one clip may cost.
         timeout: seconds of the clock after which a clip is given up. Only for a decoder that hangs; what a clip may
             cost in processor time `limits` says.
-        reader: "module:function" that samples, with the arguments of `components.videos.reader.sample_frames`.
+        reader: "module:function" that samples, with the arguments of `components.videos.reader.sample_video`.
     """
 
     def __init__(
         self,
-        n_frames: int = N_FRAMES,
+        sampling: Sampling = Sampling(),
         limits: Limits = Limits(),
         timeout: float = TIMEOUT_SECONDS,
         reader: str = READER,
     ):
-        self._n_frames, self._limits, self._timeout, self._reader = n_frames, limits, timeout, reader
+        self._sampling, self._limits, self._timeout, self._reader = sampling, limits, timeout, reader
         self._child: subprocess.Popen | None = None
 
     def sample(self, clip: Clip) -> list[np.ndarray]:
-        """The clip's frames: t <= n arrays (height, width, 3) uint8 RGB, t >= 1.
+        """The clip's frames: 1 <= t <= n_frames arrays (height, width, 3) uint8 RGB.
 
         Raises:
             UnreadableVideo: the clip cannot be used.
@@ -84,7 +88,9 @@ class DecoderProcess:
         watch = threading.Timer(self._timeout, give_up)
         watch.start()
         try:
-            request = dataclasses.asdict(clip) | {"n": self._n_frames, "limits": dataclasses.asdict(self._limits)}
+            request = dataclasses.asdict(clip) | {
+                "sampling": self._sampling.to_json(), "limits": dataclasses.asdict(self._limits),
+            }  # fmt: skip
             child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()
             answer = json.loads(child.stdout.readline() or "null")
@@ -206,7 +212,8 @@ def _serve(reader: str) -> None:
         try:
             frames = sample(
                 request["path"],
-                request["n"],
+                Sampling.of(request["sampling"]),
+                request["video_id"],
                 start=request["start"],
                 end=request["end"],
                 limits=Limits(**request["limits"]),

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.features.backbones.base import Backbone
+from components.videos.sampling import EQUAL, Sampling
 
 BATCH_SIZE = 32
 # Changes whenever the same settings would give other numbers than before, so that no stored feature outlives its code.
@@ -89,14 +90,16 @@ class FeatureExtractor:
         return np.concatenate(batches)
 
 
-def fingerprint(backbone: str, *, n_frames: int, dim: int | None, batch_size: int = BATCH_SIZE) -> str:
+def fingerprint(backbone: str, *, sampling: Sampling, dim: int | None, batch_size: int = BATCH_SIZE) -> str:
     """A short text that is equal for two runs exactly when they would compute the same features of the same clip.
 
     Args:
         backbone: the network and its weights, as `backbones.registry.identity` tells them.
-        n_frames: frames a video.
+        sampling: which frames of a clip.
         dim: width of a feature vector.
         batch_size: part of it because sums over another batch shape may round otherwise.
     """
-    told = {"backbone": backbone, "n_frames": n_frames, "dim": dim, "batch_size": batch_size, "version": VERSION}
+    told = {"backbone": backbone, "dim": dim, "batch_size": batch_size, "version": VERSION}
+    # Equal spacing was once the only policy: told as it was then, it still finds what was stored then.
+    told |= {"n_frames": sampling.n_frames} if sampling.policy == EQUAL else sampling.to_json()
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

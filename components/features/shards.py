@@ -15,8 +15,7 @@ from components.features.decoder import TIMEOUT_SECONDS, Clip, DecoderFailed, De
 from components.features.extract import FeatureExtractor
 from components.videos.decoding import Limits, UnreadableVideo
 from components.videos.feature_files import FeatureError, read_features
-from components.videos.reader import equally_spaced
-from schemas.features import N_FRAMES
+from components.videos.sampling import Sampling
 
 VIDEOS_PER_SHARD = 64
 
@@ -31,7 +30,7 @@ class Job:
         backbone: the network's name, or "none" where every video has precomputed features.
         weights: its weights, see `registry.load`.
         cache_dir: where fetched weights are kept.
-        n_frames: frames a video, at most.
+        sampling: which frames of a clip, or which rows of longer precomputed features.
         feature_dim: width of a feature vector; None: the backbone's, or that of the precomputed features where the
             dataset has nothing else.
         videos_per_shard: rows a unit of work.
@@ -46,7 +45,7 @@ class Job:
     backbone: str = registry.DEFAULT
     weights: str | None = None
     cache_dir: str | None = None
-    n_frames: int = N_FRAMES
+    sampling: Sampling = Sampling()
     feature_dim: int | None = None
     videos_per_shard: int = VIDEOS_PER_SHARD
     batch_size: int = extract.BATCH_SIZE
@@ -93,8 +92,8 @@ def plan(job: Job) -> Plan:
     Raises:
         ValueError: an unknown backbone, none where there are clips, or a setting out of range.
     """
-    if min(job.n_frames, job.videos_per_shard, job.batch_size, job.decoders) < 1:
-        raise ValueError("Expected n_frames, videos_per_shard, batch_size and decoders of at least 1.")
+    if min(job.videos_per_shard, job.batch_size, job.decoders) < 1:
+        raise ValueError("Expected videos_per_shard, batch_size and decoders of at least 1.")
     identity = registry.identity(job.backbone, job.weights)
     shards, first_clip, first_features = [], None, None
     with tf.io.gfile.GFile(job.videos, "rb") as file:
@@ -117,7 +116,7 @@ def plan(job: Job) -> Plan:
     dim = job.feature_dim or registry.DIMS.get(job.backbone)
     if not job.feature_dim and first_features and not first_clip:
         dim = read_features(first_features, job.limits).shape[1]
-    numbers = extract.fingerprint(identity, n_frames=job.n_frames, dim=dim, batch_size=job.batch_size)
+    numbers = extract.fingerprint(identity, sampling=job.sampling, dim=dim, batch_size=job.batch_size)
     return Plan(job, dim, numbers, tuple(shards))
 
 
@@ -153,7 +152,7 @@ def finish_shard(
     compute = header is None or not all(rejected["lasting"] for rejected in header["rejected"])
     if compute:
         outcomes = features_of(
-            rows, planned.job.n_frames, planned.dim, network=network, decoders=decoders, limits=planned.job.limits
+            rows, planned.job.sampling, planned.dim, network=network, decoders=decoders, limits=planned.job.limits
         )
         store.write_shard(path, outcomes)
         header = store.read_header(path)
@@ -169,7 +168,7 @@ def finish_shard(
 
 def features_of(
     rows: Sequence[Mapping],
-    n_frames: int,
+    sampling: Sampling,
     dim: int,
     *,
     network: Callable[[], FeatureExtractor],
@@ -180,18 +179,21 @@ def features_of(
 
     Args:
         rows: of a dataset: `video_id`, and `path` (with `start`, `end`) or `features`.
-        n_frames: at most this many feature vectors a video, equally spaced.
+        sampling: which frames of a clip, or which rows of longer precomputed features.
         dim: the width every feature vector must have.
         network, decoders: called only where there are clips.
         limits: what one video may cost.
     Returns:
-        One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= n_frames), or why there is none.
+        One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= sampling.n_frames), or why there is none.
     """
     outcomes: dict[int, store.Features | store.Rejected] = {}
     clips = [place for place, row in enumerate(rows) if "path" in row]
 
     def decoded() -> Iterator[tuple[int, list[np.ndarray]]]:
-        wanted = (Clip(rows[place]["path"], rows[place].get("start"), rows[place].get("end")) for place in clips)
+        wanted = (
+            Clip(row["path"], row.get("start"), row.get("end"), row["video_id"])
+            for row in (rows[place] for place in clips)
+        )
         for place, frames in zip(clips, decoders().sample(wanted), strict=True):
             if isinstance(frames, UnreadableVideo):
                 lasting = not isinstance(frames, DecoderFailed)
@@ -204,16 +206,16 @@ def features_of(
             outcomes[place] = _checked(rows[place]["video_id"], frames, dim)
     for place, row in enumerate(rows):
         if "path" not in row:
-            outcomes[place] = _precomputed(row, n_frames, dim, limits)
+            outcomes[place] = _precomputed(row, sampling, dim, limits)
     return [outcomes[place] for place in range(len(rows))]
 
 
-def _precomputed(row: Mapping, n_frames: int, dim: int, limits: Limits) -> store.Features | store.Rejected:
+def _precomputed(row: Mapping, sampling: Sampling, dim: int, limits: Limits) -> store.Features | store.Rejected:
     try:
         frames = read_features(row["features"], limits)
     except FeatureError as error:
         return store.Rejected(row["video_id"], str(error), lasting=not isinstance(error.__cause__, OSError))
-    return _checked(row["video_id"], frames[list(equally_spaced(len(frames), n_frames))], dim)
+    return _checked(row["video_id"], frames[list(sampling.indices(len(frames), row["video_id"]))], dim)
 
 
 def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | store.Rejected:

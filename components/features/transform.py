@@ -112,7 +112,7 @@ class _FinishShard(beam.DoFn):
         job = self._planned.job
         if self._decoders is None:
             self._decoders = DecoderPool(
-                job.decoders, n_frames=job.n_frames, limits=job.limits, timeout=job.decode_timeout
+                job.decoders, sampling=job.sampling, limits=job.limits, timeout=job.decode_timeout
             )
         return self._decoders
 

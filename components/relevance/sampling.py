@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,81 +11,97 @@ import numpy as np
 from components.relevance.border import BorderEffect, border_effect
 from components.relevance.captioner import explain
 from components.relevance.plain import PlainCaptioner
-from components.videos.reader import equally_spaced
-from components.videos.sampling import centred, every, random_clip
-from schemas.records import VideoRecord
+from components.videos.sampling import POLICIES, WITH_STEP, Sampling
 
-# (frames that there are, frames to take, step, randomness) -> their numbers.
-Policy = Callable[[int, int, int, np.random.Generator], tuple[int, ...]]
-
-POLICIES: dict[str, Policy] = {
-    "equally spaced": lambda total, n, step, rng: equally_spaced(total, n),
-    "centred": lambda total, n, step, rng: centred(total, n),
-    "fixed step": lambda total, n, step, rng: every(total, n, step),
-    "random clip": lambda total, n, step, rng: random_clip(total, n, step, rng),
-}
-_WITH_STEP = ("fixed step", "random clip")
-
-# (frames by video id) -> word numbers by video id.
+# (features (t, dim) by video id) -> word numbers by video id.
 Write = Callable[[Mapping[str, np.ndarray]], Mapping[str, Sequence[int]]]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipFeatures:
+    """A video's features at every frame that one of several samplings takes.
+
+    Attributes:
+        video_id: of the video.
+        total: how many frames it has.
+        indices: (k,) int, the numbers of the frames that are known, ascending.
+        features: (k, dim) float32, of these frames.
+    """
+
+    video_id: str
+    total: int
+    indices: np.ndarray
+    features: np.ndarray
+
+    def sampled(self, sampling: Sampling) -> np.ndarray:
+        """(t, dim): the features of the frames that a sampling takes."""
+        return self.features[np.searchsorted(self.indices, sampling.indices(self.total, self.video_id))]
 
 
 @dataclass(frozen=True)
 class PolicyEffect:
-    """A sampling policy and what a model does under it.
+    """A way of sampling and what a model does under it.
 
     Attributes:
-        policy: one of POLICIES.
-        step: frames from one sampled frame to the next; None where the policy has none.
+        sampling: which frames were taken.
         effect: the border effect.
-        metric: of the captions that the model writes under the policy.
+        metric: of the captions that the model writes.
     """
 
-    policy: str
-    step: int | None
+    sampling: Sampling
     effect: BorderEffect
     metric: float
 
-    @property
-    def name(self) -> str:
-        return self.policy if self.step is None else f"{self.policy} {self.step}"
+
+def candidates(own: Sampling, steps: Iterable[int], seed: int) -> list[Sampling]:
+    """The sampling that a model was trained with, first, and every other policy with as many frames.
+
+    Args:
+        own: of the model.
+        steps: of the policies that have one.
+        seed: of the random clips.
+    """
+    others = (
+        dataclasses.replace(own, policy=policy, step=step, seed=seed)
+        for policy in POLICIES
+        for step in (steps if policy in WITH_STEP else (1,))
+    )
+    return list(dict.fromkeys([own, *others]))
+
+
+def frames_of_any(samplings: Iterable[Sampling], total: int, video_id: str) -> tuple[int, ...]:
+    """The numbers of the frames that at least one sampling takes of a video of `total` frames, ascending."""
+    return tuple(sorted({index for sampling in samplings for index in sampling.indices(total, video_id)}))
 
 
 def study_policies(
     captioner,
-    videos: Sequence[VideoRecord],
+    videos: Sequence[ClipFeatures],
+    samplings: Iterable[Sampling],
     *,
-    n_frames: int,
-    steps: Sequence[int],
     write: Write,
     metric: Callable[[Mapping[str, Sequence[int]]], float],
     seed: int,
 ) -> Iterator[PolicyEffect]:
-    """Samples each video anew by every policy, lets the model caption it, and measures where the words look.
+    """Samples each video anew in every way, lets the model caption it, and measures where the words look.
 
     Args:
         captioner: a `trainer.captioner.Captioner`.
-        videos: with as many frames as there are; a policy takes its own among them.
-        n_frames: how many frames a policy takes.
-        steps: of the policies that have one.
+        videos: with the frames that all samplings take.
+        samplings: to be compared.
         write: captions sampled videos.
         metric: of captions, by video id.
-        seed: of the random clips and of the intervals.
+        seed: of the intervals.
     """
     plain = PlainCaptioner.of(captioner)
-    for policy, choose in POLICIES.items():
-        for step in steps if policy in _WITH_STEP else (None,):
-            rng = np.random.default_rng(seed)
-            sampled = {
-                video.video_id: video.frames[list(choose(len(video.frames), n_frames, step or 1, rng))]
-                for video in videos
-            }
-            captions = write(sampled)
-            effect = border_effect(
-                (explain(plain, sampled[video_id], words).frames for video_id, words in captions.items() if len(words)),
-                rng,
-            )
-            yield PolicyEffect(policy, step, effect, metric(captions))
+    for sampling in samplings:
+        sampled = {video.video_id: video.sampled(sampling) for video in videos}
+        captions = write(sampled)
+        effect = border_effect(
+            (explain(plain, sampled[video_id], words).frames for video_id, words in captions.items() if len(words)),
+            np.random.default_rng(seed),
+        )
+        yield PolicyEffect(sampling, effect, metric(captions))
 
 
 def recommend(found: Sequence[PolicyEffect], *, allowed_loss: float = 0.01) -> PolicyEffect:

@@ -1,15 +1,16 @@
-"""Frame-exact sampling: n equally spaced frames of a clip, or of a segment of it, in bounded memory."""
+"""Frame-exact sampling of a clip, or of a segment of it, in bounded memory."""
 
 import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
 
 from components.videos.decoding import Decoding, Limits, UnreadableVideo
+from components.videos.sampling import Sampling, equally_spaced
 from schemas.features import N_FRAMES
 
 HELD_BYTES = 256 * 2**20
@@ -33,19 +34,38 @@ class SampledFrames:
     total: int
 
 
+def sample_video(
+    path: str | os.PathLike, sampling: Sampling = Sampling(), video_id: str | None = None, **options
+) -> SampledFrames:
+    """Takes the frames of a clip that a model is to see.
+
+    Args:
+        path: the clip.
+        sampling: how the model's training clips were sampled.
+        video_id: of the clip; None is its file's name, without folder and ending.
+        options: `start`, `end`, `short_side`, `limits` and `held_bytes` of `sample_frames`.
+    Raises:
+        UnreadableVideo: the clip cannot be decoded, or the segment holds no frame.
+    """
+    if video_id is None:
+        video_id = os.path.splitext(os.path.basename(path))[0]
+    return sample_frames(path, choose=lambda total: sampling.indices(total, video_id), **options)
+
+
 def sample_frames(
     path: str | os.PathLike,
     n: int = N_FRAMES,
     *,
+    choose: Callable[[int], tuple[int, ...]] | None = None,
     start: float | None = None,
     end: float | None = None,
     short_side: int | None = SHORT_SIDE,
     limits: Limits = Limits(),
     held_bytes: int = HELD_BYTES,
 ) -> SampledFrames:
-    """Takes n equally spaced frames, exactly those that `equally_spaced` names.
+    """Takes exactly the frames that are named: n equally spaced ones, or those that `choose` picks.
 
-    Frames are spaced by their number, not by their timestamps: that is how the paper's features were sampled, and a
+    Frames are told by their number, not by their timestamps: that is how the paper's features were sampled, and a
     count of decoded frames holds where timestamps are wrong or missing. In a clip of variable rate the lively parts,
     which have more frames, are thereby sampled more densely.
 
@@ -54,7 +74,8 @@ def sample_frames(
 
     Args:
         path: the clip.
-        n: how many frames.
+        n: how many frames, equally spaced, where there is no `choose`.
+        choose: from how many frames there are to the numbers of those wanted, ascending.
         start, end: seconds after the clip's first frame; frames with start <= time < end belong to the segment.
         short_side: larger frames are shrunk to this many pixels on their short side (by area averaging) to save
             memory; smaller ones are left exact. None never shrinks.
@@ -74,7 +95,7 @@ def sample_frames(
             held_size += sum(plane.buffer_size for plane in moment[1].planes)
             if held_size > held_bytes:
                 held.clear()
-    indices = equally_spaced(total, n)
+    indices = choose(total) if choose else equally_spaced(total, n)
     if held_size <= held_bytes:
         chosen = [held[index] for index in indices]
     else:
@@ -83,21 +104,6 @@ def sample_frames(
     if len(frames) != len(indices):
         raise UnreadableVideo(f"{os.path.basename(path)!r} changed while it was read. Run again once it is whole.")
     return SampledFrames(list(frames), indices, seconds, total)
-
-
-def equally_spaced(total: int, n: int) -> tuple[int, ...]:
-    """The first frame of each of n equal parts of a clip of `total` frames; every frame where total <= n.
-
-    Parts differ by at most one frame, the longer ones come first. This is the sampling of the captioner that the
-    paper builds on (Yao et al. 2015, published code).
-
-    >>> equally_spaced(10, 4)
-    (0, 3, 6, 8)
-    """
-    if total <= n:
-        return tuple(range(total))
-    length, longer = divmod(total, n)
-    return tuple(part * length + min(part, longer) for part in range(n))
 
 
 def probe(path: str | os.PathLike, limits: Limits = Limits()) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from components.videos.sampling import Sampling
 from pipeline import configs, presets
 
 
@@ -23,6 +24,21 @@ def test_a_change_reaches_the_step_and_leaves_the_preset_alone():
     assert presets.preset("sample").training.epochs != 3
 
 
+def test_how_clips_are_sampled_reaches_the_features_step_and_the_exported_model():
+    changed = configs.Settings().changed(
+        ["features.sampling=random_clip", "features.step=3", "features.n_frames=8", "run.seed=5"]
+    )
+    sampling = Sampling("random_clip", n_frames=8, step=3, seed=5)
+    extraction, trainer = (json.loads(changed.json_of(step)) for step in ("feature_extraction", "trainer"))
+    assert Sampling.of(extraction["sampling"]) == Sampling.of(trainer["features"]) == sampling
+    assert {"n_frames", "step"}.isdisjoint(extraction), "said once"
+
+
+def test_a_seed_that_samples_nothing_leaves_the_features_as_they_are():
+    before = configs.Settings()
+    assert before.changed(["run.seed=5"]).json_of("feature_extraction") == before.json_of("feature_extraction")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -36,6 +52,9 @@ def test_a_change_reaches_the_step_and_leaves_the_preset_alone():
         ('data.held_out={"valid": 0.1}', "shares of the training videos for val and test"),
         ('data.held_out={"val": 0.5, "test": 0.5}', "which leave some to train on"),
         ("training.optimizer=sgd", "adam"),
+        ("features.sampling=sometimes", "equal, centred, step, random_clip"),
+        ("features.step=0", "step of at least 1"),
+        ("features.n_frames=0", "n_frames of at least 1"),
     ],
 )
 def test_a_wrong_change_says_what_is_wrong(change, said):

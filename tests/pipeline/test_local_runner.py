@@ -7,6 +7,8 @@ import pytest
 
 from pipeline import cli, lineage
 from pipeline.sample import fetch
+from serving.saved_model import resolve_version
+from trainer.exported import read_meta
 
 CHANGES = [
     "topics.n_topics=4", "topics.iterations=30", "vocabulary.min_count=1", "model.encoder_units=8",
@@ -87,6 +89,17 @@ def test_a_file_is_captioned_by_the_model_and_with_another_beam(root, dataset, c
     assert wide["log_prob"] >= narrow["log_prob"] - 1e-4, "a beam of 5 finds at least what a beam of 1 finds"
 
 
+def test_the_model_tells_how_its_clips_were_sampled_and_a_clip_may_be_sampled_otherwise(root, dataset, capsys):
+    model = root / "serving" / "topiclens"
+    told = read_meta(resolve_version(model))["features"]
+    assert (told["sampling"], told["n_frames"]) == ("equal", 4)
+    scores = []
+    for more in ([], ["--sampling", "equal", "--frames", "4"], ["--sampling", "step", "--step", "2"]):
+        assert cli.main(["caption", str(dataset / "videos" / "bikes.mp4"), "--model", str(model), "--json", *more]) == 0
+        scores.append(json.loads(capsys.readouterr().out)["log_prob"])
+    assert scores[0] == scores[1] != scores[2]
+
+
 def test_one_unreadable_file_does_not_stop_the_others(root, dataset, capsys):
     videos = [str(dataset / "videos" / name) for name in ("broken.mp4", "bikes.mp4")]
     assert cli.main(["caption", *videos, "--model", str(root / "serving" / "topiclens")]) == 1
@@ -127,8 +140,9 @@ def test_models_are_compared_and_the_table_is_kept(root, capsys):
 
 
 def test_the_border_effect_is_measured_and_a_policy_recommended(root, capsys):
-    assert cli.main(["border", "--root", str(root), "--frames", "3", "--steps", "1", "--videos", "4"]) == 0
+    assert cli.main(["border", "--root", str(root), "--steps", "2", "--videos", "4"]) == 0
     said = capsys.readouterr().out
-    assert "equally spaced" in said and "random clip 1" in said and ("Sample by" in said or "Keep" in said)
-    assert cli.main(["border", "--root", str(root), "--frames", "4"]) == 1
-    assert "No validation video holds more than 4 frames" in capsys.readouterr().err
+    assert "4 frames a policy" in said and "\nequal " in said and "\nrandom_clip 2 " in said
+    assert "--set features.sampling=" in said or "Keep 'equal'" in said
+    assert cli.main(["border", "--root", str(root), "--frames", "100000"]) == 1
+    assert "more than 100000 frames" in capsys.readouterr().err

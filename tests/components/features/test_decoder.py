@@ -7,25 +7,28 @@ import pytest
 
 from components.features.decoder import Clip, DecoderFailed, DecoderPool, DecoderProcess
 from components.videos.decoding import Limits, UnreadableVideo
-from components.videos.reader import sample_frames
+from components.videos.reader import sample_video
+from components.videos.sampling import Sampling
 
-UNRULY = "tests.components.features.unruly_reader:sample_frames"
+UNRULY = "tests.components.features.unruly_reader:sample_video"
 
 
 @pytest.fixture
 def decoder():
-    process = DecoderProcess(3, timeout=30.0, reader=UNRULY)
+    process = DecoderProcess(Sampling(n_frames=3), timeout=30.0, reader=UNRULY)
     yield process
     process.close()
 
 
 def test_frames_arrive_as_the_reader_gave_them(clip_folder):
-    process = DecoderProcess(4)
+    sampling = Sampling("random_clip", n_frames=4, seed=1)
+    process = DecoderProcess(sampling)
     try:
-        clip = Clip(str(clip_folder / "03.mp4"), start=0.2)
-        expected = sample_frames(clip.path, 4, start=0.2).frames
+        clip = Clip(str(clip_folder / "03.mp4"), start=0.2, video_id="other")
+        expected = sample_video(clip.path, sampling, "other", start=0.2).frames
+        assert sampling.indices(6, "other") != sampling.indices(6, "03"), "so that the id is seen to arrive"
         np.testing.assert_array_equal(process.sample(clip), expected)
-        tight = DecoderProcess(4, limits=Limits(max_frames=2))
+        tight = DecoderProcess(sampling, limits=Limits(max_frames=2))
         with pytest.raises(UnreadableVideo, match="max_frames"):
             tight.sample(clip)
     finally:
@@ -44,7 +47,7 @@ def test_a_crash_costs_one_clip_and_says_so(decoder):
 
 def test_a_decoder_that_cannot_start_stops_the_job_and_blames_no_clip():
     with pytest.raises(RuntimeError, match="does not start(.|\n)*exit status 1") as caught:
-        DecoderProcess(reader="components.no_such_module:sample_frames").sample(Clip("fine-1"))
+        DecoderProcess(reader="components.no_such_module:sample_video").sample(Clip("fine-1"))
     assert not isinstance(caught.value, UnreadableVideo)
 
 
@@ -74,7 +77,7 @@ def test_a_pool_answers_in_order_and_works_no_further_ahead_than_it_has_decoders
             asked.append(number)
             yield Clip(f"{'slow' if number == 0 else 'damaged' if number == 3 else 'fine'}-{number}")
 
-    pool = DecoderPool(2, n_frames=1, reader=UNRULY)
+    pool = DecoderPool(2, sampling=Sampling(n_frames=1), reader=UNRULY)
     try:
         outcomes = []
         for outcome in pool.sample(clips()):

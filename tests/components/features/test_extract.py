@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from components.features.extract import FeatureExtractor, fingerprint
+from components.videos.sampling import Sampling
 
 
 def _plain(colour, height, width, count=1):
@@ -49,9 +50,18 @@ def test_a_video_without_frames_is_an_error(mean_colour):
 
 
 def test_the_fingerprint_follows_every_setting_that_changes_a_feature():
-    base = dict(backbone="googlenet:1", n_frames=28, dim=1024, batch_size=32)
+    base = dict(backbone="googlenet:1", sampling=Sampling(), dim=1024, batch_size=32)
+    samplings = [
+        Sampling(n_frames=8), Sampling("centred"), Sampling("step"), Sampling("step", step=2),
+        Sampling("random_clip"), Sampling("random_clip", step=2), Sampling("random_clip", seed=1),
+    ]  # fmt: skip
     changed = [
-        dict(base, **{name: value}) for name, value in dict(backbone="x", n_frames=8, dim=3, batch_size=1).items()
+        *(dict(base, **{name: value}) for name, value in dict(backbone="x", dim=3, batch_size=1).items()),
+        *(dict(base, sampling=sampling) for sampling in samplings),
     ]
-    assert len({fingerprint(**told) for told in [base, *changed]}) == 5
-    assert fingerprint(**base) == fingerprint(**base)
+    assert len({fingerprint(**told) for told in [base, *changed]}) == 1 + len(changed)
+    assert fingerprint(**base) == fingerprint(**dict(base, sampling=Sampling("equal", step=9, seed=9)))
+
+
+def test_equal_spacing_still_finds_what_was_stored_when_it_was_the_only_policy():
+    assert fingerprint("googlenet:1", sampling=Sampling(), dim=1024, batch_size=32) == "65a359155e560b64"

@@ -10,6 +10,7 @@ from components.features.backbones import inception_v3, registry
 from components.features.backbones.base import WeightsError
 from components.features.decoder import Clip, DecoderPool
 from components.features.extract import FeatureExtractor
+from components.videos.sampling import Sampling
 
 pytestmark = pytest.mark.data
 
@@ -94,7 +95,7 @@ def test_frames_of_one_real_clip_are_more_alike_than_those_of_different_clips(da
     clips = sorted((data_folder / "msvd" / "clips").iterdir())[::12]
     weights = data_folder / "googlenet" / "bvlc_googlenet.npz"
     extractor = FeatureExtractor(registry.load("googlenet", weights))
-    pool = DecoderPool(2, n_frames=8)
+    pool = DecoderPool(2, sampling=Sampling(n_frames=8))
     try:
         sampled = zip([clip.name for clip in clips], pool.sample(Clip(str(clip)) for clip in clips), strict=True)
         features = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in extractor(sampled)}

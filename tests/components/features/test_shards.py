@@ -9,7 +9,7 @@ from components.features.decoder import DecoderFailed
 from components.features.extract import FeatureExtractor
 from components.videos.decoding import UnreadableVideo
 from components.videos.feature_files import FeatureError
-from components.videos.reader import equally_spaced
+from components.videos.sampling import POLICIES, Sampling
 
 
 class Decoders:
@@ -80,7 +80,7 @@ def test_outcomes_keep_the_rows_order_whatever_fails_or_needs_no_network(mean_co
     rows = [_clip(1), {"video_id": "known", "features": str(tmp_path / "known.npy")}, _clip(2), _clip(3), _clip(4)]
     decoders = Decoders(clip2=UnreadableVideo("it is damaged."), clip4=DecoderFailed("its decoder crashed."))
     outcomes = shards.features_of(
-        rows, 2, 3, network=lambda: FeatureExtractor(mean_colour, 4), decoders=lambda: decoders
+        rows, Sampling(n_frames=2), 3, network=lambda: FeatureExtractor(mean_colour, 4), decoders=lambda: decoders
     )
     assert outcomes[2:5:2] == [
         store.Rejected("vidéo 2", "it is damaged."),
@@ -97,14 +97,16 @@ def _unwanted():
     raise AssertionError("precomputed features need neither a network nor a decoder")
 
 
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("time", [1, 4, 5, 50])
-def test_precomputed_features_are_thinned_as_frames_are(time, tmp_path):
+def test_precomputed_features_are_sampled_as_frames_are(time, policy, tmp_path):
     frames = np.random.default_rng(0).normal(size=(time, 6)).astype(np.float16)
     np.save(tmp_path / "a.npy", frames)
     row = {"video_id": "a", "features": str(tmp_path / "a.npy")}
-    ((video_id, found),) = shards.features_of([row], 4, 6, network=_unwanted, decoders=_unwanted)
+    sampling = Sampling(policy, n_frames=4, step=2, seed=1)
+    ((video_id, found),) = shards.features_of([row], sampling, 6, network=_unwanted, decoders=_unwanted)
     assert video_id == "a" and found.dtype == np.float32
-    np.testing.assert_array_equal(found, frames[list(equally_spaced(time, 4))].astype(np.float32))
+    np.testing.assert_array_equal(found, frames[list(sampling.indices(time, "a"))].astype(np.float32))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_precomputed_features_are_thinned_as_frames_are(time, tmp_path):
 def test_unusable_precomputed_features_are_set_aside_with_the_reason(array, reason, tmp_path):
     np.save(tmp_path / "a.npy", array, allow_pickle=True)
     row = {"video_id": "a", "features": str(tmp_path / "a.npy")}
-    (outcome,) = shards.features_of([row], 4, 6, network=_unwanted, decoders=_unwanted)
+    (outcome,) = shards.features_of([row], Sampling(n_frames=4), 6, network=_unwanted, decoders=_unwanted)
     assert outcome.lasting
     with pytest.raises(FeatureError, match=reason):
         raise FeatureError(outcome.reason)
@@ -136,6 +138,16 @@ def test_a_finished_shard_is_kept_and_its_rejected_rows_with_it(job, mean_colour
     assert computed and [row["video_id"] for row in rejected] == ["vidéo 2"] and index_row["videos"] == 2
     again = shards.finish_shard(planned, planned.shards[0], network=_unwanted, decoders=_unwanted)
     assert again == (index_row, rejected, False)
+
+
+def test_another_policy_computes_anew_and_what_equal_spacing_left_is_found_again(job, mean_colour):
+    def computed(sampling):
+        planned = shards.plan(dataclasses.replace(job, sampling=sampling))
+        network = lambda: FeatureExtractor(mean_colour, 4)  # noqa: E731
+        return shards.finish_shard(planned, planned.shards[0], network=network, decoders=Decoders)[2]
+
+    assert [computed(Sampling()), computed(Sampling("step", step=2)), computed(Sampling("step", step=3))] == [True] * 3
+    assert not computed(Sampling()) and not computed(Sampling("step", step=2))
 
 
 def test_a_shard_in_which_a_decoder_crashed_is_tried_again(job, mean_colour):

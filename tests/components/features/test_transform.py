@@ -18,6 +18,7 @@ from apache_beam.testing.util import assert_that
 from components.features import store
 from components.features.transform import ExtractFeatures, ReadFeatures
 from components.videos.reader import sample_frames
+from components.videos.sampling import Sampling
 
 N_FRAMES = 6
 
@@ -26,9 +27,10 @@ import json, sys
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from components.features.transform import ExtractFeatures
-videos, output, store, settings = sys.argv[1:]
+from components.videos.sampling import Sampling
+videos, output, store, settings, sampling = sys.argv[1:]
 with beam.Pipeline(FnApiRunner()) as p:
-    p | ExtractFeatures(videos, output, store, **json.loads(settings))
+    p | ExtractFeatures(videos, output, store, sampling=Sampling.of(json.loads(sampling)), **json.loads(settings))
 """
 
 
@@ -44,7 +46,7 @@ def videos(clip_folder, tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def settings(hub_module) -> dict:
-    shape = {"n_frames": N_FRAMES, "videos_per_shard": 2, "batch_size": 8}
+    shape = {"sampling": Sampling(n_frames=N_FRAMES), "videos_per_shard": 2, "batch_size": 8}
     return {"backbone": "inception_v1", "weights": hub_module.folder, **shape}
 
 
@@ -95,7 +97,9 @@ def test_the_next_step_reads_the_same_with_beam(undisturbed):
 
 
 def test_a_killed_run_ends_with_the_same_bytes_and_repeats_no_finished_shard(undisturbed, videos, settings, tmp_path):
-    arguments = [videos, str(tmp_path / "out"), str(tmp_path / "store"), json.dumps(settings)]
+    others, sampling = dict(settings), settings["sampling"].to_json()
+    del others["sampling"]
+    arguments = [videos, str(tmp_path / "out"), str(tmp_path / "store"), json.dumps(others), json.dumps(sampling)]
     child = subprocess.Popen([sys.executable, "-c", KILLED_RUN, *arguments])
     deadline = time.monotonic() + 300
     while len(_shards(tmp_path)) < 2 and child.poll() is None and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ from components.videos.decoding import UnreadableVideo
 from components.videos.reader import SampledFrames
 
 
-def sample_frames(path, n, *, start, end, limits):
+def sample_video(path, sampling, video_id, *, start, end, limits):
     match pathlib.Path(path).stem.split("-")[0]:
         case "crash":
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -29,5 +29,5 @@ def sample_frames(path, n, *, start, end, limits):
             time.sleep(0.3)
     os.write(1, b"native code prints to the standard output\n")
     number = int(path.rpartition("-")[2])
-    frames = [np.full((4 + index, 6, 3), number, np.uint8) for index in range(n)]
-    return SampledFrames(frames, tuple(range(n)), (0.0,) * n, limits.max_frames)
+    frames = [np.full((4 + index, 6, 3), number, np.uint8) for index in range(sampling.n_frames)]
+    return SampledFrames(frames, tuple(range(len(frames))), (0.0,) * len(frames), limits.max_frames)

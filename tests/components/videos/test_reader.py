@@ -10,7 +10,8 @@ import pytest
 
 from components.videos import reader
 from components.videos.decoding import UnreadableVideo
-from components.videos.reader import equally_spaced, probe, sample_frames
+from components.videos.reader import probe, sample_frames, sample_video
+from components.videos.sampling import POLICIES, Sampling, equally_spaced
 
 UNEVEN = np.cumsum([30, 10, 200, 5, 40] * 12).tolist()  # milliseconds
 
@@ -87,9 +88,25 @@ def test_a_clip_with_no_more_than_n_frames_gives_all_of_them(total, clips, tmp_p
     assert [clips.number_shown(frame) for frame in sampled.frames] == list(range(total)) == list(sampled.indices)
 
 
-@pytest.mark.parametrize("total,n", [(1, 1), (28, 28), (29, 28), (55, 28), (56, 28), (57, 28), (1000, 28), (7, 3)])
-def test_indices_are_the_first_of_n_parts_that_cover_the_clip_evenly(total, n):
-    assert list(equally_spaced(total, n)) == [part[0] for part in np.array_split(np.arange(total), n)]
+@pytest.mark.parametrize("held_bytes", [0, reader.HELD_BYTES])
+@pytest.mark.parametrize("start", [None, 1.0])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_takes_the_frames_that_it_names(policy, start, held_bytes, clips, tmp_path):
+    path = clips.write(tmp_path / "clip.mp4", 60, options={"bf": "3", "g": "12"})
+    sampling = Sampling(policy, n_frames=7, step=3, seed=1)
+    before = 0 if start is None else 10  # frames a second
+
+    sampled = sample_video(path, sampling, start=start, held_bytes=held_bytes)
+
+    assert sampled.total == 60 - before and sampled.indices == sampling.indices(60 - before, "clip")
+    assert [clips.number_shown(frame) - before for frame in sampled.frames] == list(sampled.indices)
+
+
+def test_a_random_clip_is_that_of_the_video_s_id_or_else_of_its_file_s_name(clips, tmp_path):
+    path = clips.write(tmp_path / "clip.mp4", 60)
+    sampling = Sampling("random_clip", n_frames=2)
+    taken = {video_id: sample_video(path, sampling, video_id).indices for video_id in (None, "clip", "one", "other")}
+    assert taken[None] == taken["clip"] and len(set(taken.values())) == 3
 
 
 @pytest.mark.parametrize("name,codec,pixels", [("a.mp4", "libx264", "yuv420p"), ("a.gif", "gif", "rgb8")])

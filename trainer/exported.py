@@ -1,0 +1,36 @@
+"""What an exported captioner tells of itself, read without building it: neither Keras nor TensorFlow is needed."""
+
+import json
+import os
+
+FORMAT = 1
+EXTRA = "assets.extra"
+JSON_FILE, WEIGHTS_FILE = "captioner.json", "captioner.weights.h5"
+
+
+class ExportError(RuntimeError):
+    """A model that cannot be exported or an export that cannot be read, with the reason."""
+
+
+def read_meta(directory: str | os.PathLike) -> dict:
+    """The content of an export's captioner.json: format, model, vocabulary, features, decoding, training.
+
+    Raises:
+        ExportError: `directory` is no export of a captioner, or one of another format.
+    """
+    path = os.path.join(os.fspath(directory), EXTRA, JSON_FILE)
+    if not os.path.exists(path):
+        raise ExportError(
+            f"{os.fspath(directory)} holds no {EXTRA}/{JSON_FILE}; expected a folder that trainer.export.export wrote, "
+            "such as a pushed version of the model."
+        )
+    with open(path, encoding="utf-8") as file:
+        meta = json.load(file)
+    if meta.get("format") != FORMAT:
+        raise ExportError(f"{path} has format {meta.get('format')}; this program reads {FORMAT}. Export it again.")
+    return meta
+
+
+def weights_path(directory: str | os.PathLike) -> str:
+    """Where an export keeps the weights for Keras."""
+    return os.path.join(os.fspath(directory), EXTRA, WEIGHTS_FILE)
