@@ -114,14 +114,15 @@ def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:
     chosen = {"sampling": best.sampling.policy}
     if best.sampling.policy in WITH_STEP:
         chosen["step"] = best.sampling.step
-    options = dict(chosen)
     if best.sampling.n_frames != trained.n_frames:
-        options["frames"] = chosen["n_frames"] = best.sampling.n_frames
+        chosen["n_frames"] = best.sampling.n_frames
+    options = " ".join(f"--{name.removeprefix('n_')} {value}" for name, value in chosen.items())
+    settings = " ".join(f"--set features.{name}={value}" for name, value in chosen.items())
     return (
         f"Sample by '{best.sampling.name}': the border index goes from {now.effect.index:.3f} to "
         f"{best.effect.index:.3f}, CIDEr from {now.metric:.3f} to {best.metric:.3f}.\n"
-        f"Without training again: topiclens caption {' '.join(f'--{name} {value}' for name, value in options.items())}\n"
-        f"As a setting of new runs: {' '.join(f'--set features.{name}={value}' for name, value in chosen.items())}"
+        f"Without training again: topiclens caption VIDEO {options}\n"
+        f"As a setting of new runs: {settings}"
     )
 
 

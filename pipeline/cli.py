@@ -145,8 +145,8 @@ def _command(commands, name: str, function, purpose: str, example: str) -> argpa
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     """How frames are taken of a clip: as the model was trained, unless said otherwise."""
-    group = parser.add_argument_group("sampling", "as the model was trained, unless said otherwise; with a server as by default")
-    group.add_argument("--sampling", metavar="POLICY", help="equal, centred, step or random_clip; see features.sampling")
+    group = parser.add_argument_group("sampling", "as the model was trained, or by default for a server, unless given:")
+    group.add_argument("--sampling", metavar="POLICY", help="equal, centred, step or random_clip (features.sampling)")
     group.add_argument("--step", type=int, metavar="N", help="frames from one sampled frame to the next")
     group.add_argument("--frames", type=int, metavar="N", help="frames a clip, at most")
 

@@ -58,8 +58,8 @@ class FeatureSettings:
         weights: the backbone's weights: a file, a folder or a URL; see the README's table of backbones.
         feature_dim: width of a feature where the dataset brings them; None finds it out.
         n_frames: frames a video, at most.
-        sampling: which frames: `equal`, the first of each of n_frames equal parts; `centred`, the middle of each; `step`,
-            a run from the middle of the video, `step` frames apart; `random_clip`, such a run from anywhere.
+        sampling: which frames: `equal`, the first of each of n_frames equal parts; `centred`, the middle of each;
+            `step`, a run from the middle of the video, `step` frames apart; `random_clip`, such a run from anywhere.
         step: frames from one sampled frame to the next, in `step` and `random_clip`.
         videos_per_shard: videos that are finished together; a killed run repeats at most one shard a worker.
         batch_size: frames that pass the network together.

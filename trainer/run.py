@@ -33,7 +33,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
             model       fields of CaptionerConfig but for vocabulary_size and feature_dim, which follow
             training    fields of TrainingConfig
-            features    backbone (its name or null), weights, dim, and how clips are sampled: n_frames, sampling, step, seed
+            features    backbone (its name or null), weights, dim; how clips are sampled: n_frames, sampling, step, seed
             decoding    beam, max_words, length_penalty
             work_dir    a folder that stays the same from run to run; checkpoints are in it
             cache_dir   optional, where downloaded weights of backbones are kept

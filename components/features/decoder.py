@@ -4,8 +4,8 @@ FFmpeg is native code that reads untrusted bytes: among a million clips one may 
 one clip and a new process (about half a second). It also lets clips decode while the network computes.
 
 The child says when it is ready and then answers one request at a time over its pipes: a line of JSON (path, video_id,
-start, end, sampling, limits) by a line of JSON, either {"error": why, "lasting": bool} or {"shapes": [[height, width, 3], ...]} followed
-by the frames' bytes.
+start, end, sampling, limits) by a line of JSON, either {"error": why, "lasting": bool} or
+{"shapes": [[height, width, 3], ...]} followed by the frames' bytes.
 """
 
 import concurrent.futures

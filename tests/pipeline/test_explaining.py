@@ -12,6 +12,7 @@ from PIL import Image
 from components.features.backbones import registry
 from components.features.backbones.base import Backbone
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from components.videos.sampling import Sampling
 from pipeline import cli, explaining, lineage
 from serving.local.server import LocalServer
 from tests.components.videos.conftest import write_clip
@@ -95,6 +96,29 @@ def test_every_video_gets_a_page_a_picture_and_numbers_and_a_broken_one_stops_no
     assert len(told["seconds"]) == 12 and "Name its root with --root" in told["notes"][0]
     index = (tmp_path / "index.html").read_text()
     assert 'href="one.html"' in index and "1 that could not be explained" in index
+
+
+def test_a_clip_is_sampled_as_the_model_was_trained_or_as_asked(videos, tmp_path, capsys):
+    trained = Sampling("step", n_frames=3, step=2)
+    model = save(tiny_captioner(3), tmp_path / "model", features={**FEATURES, **trained.to_json()})
+
+    def seconds(*asked):
+        (told,) = explain(capsys, videos[0], "--model", model, "--root", "nowhere", "--output", tmp_path, *asked)
+        return told["seconds"]
+
+    # A clip of 12 frames, ten a second.
+    assert seconds() == pytest.approx([index / 10 for index in trained.indices(12, "one")])
+    assert seconds("--step", "5") == pytest.approx([0.0, 0.5, 1.0])
+    assert seconds("--sampling", "equal", "--frames", "4") == pytest.approx([0.0, 0.3, 0.6, 0.9])
+
+
+def test_a_video_of_a_dataset_is_sampled_by_its_id(videos, tmp_path, run_at):
+    trained = Sampling("random_clip", n_frames=2, seed=1)
+    root = run_at(save(tiny_captioner(3), tmp_path / "model", features={**FEATURES, **trained.to_json()}))
+    row = {"video_id": "other", "path": videos[0], "start": 0.4}
+    explained = explaining.explain_row(lineage.newest(root), row, str(tmp_path / "pages")).explanation
+    assert trained.indices(8, "other") != trained.indices(8, "one")
+    assert explained.seconds == pytest.approx([0.4 + index / 10 for index in trained.indices(8, "other")])
 
 
 def test_a_server_tells_the_same_but_relevance(base, videos, tmp_path, capsys):
