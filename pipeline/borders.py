@@ -51,7 +51,7 @@ def measure_borders(
         say: takes the lines.
     Raises:
         TooFewFrames: no validation video has more frames than a policy takes.
-        SettingError: a number of frames or a step below 1.
+        SamplingError: a number of frames or a step below 1.
     """
     from components import jsonl
     from components.captions.judge import EpochScores

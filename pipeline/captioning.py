@@ -26,13 +26,11 @@ def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
         model: an exported model; None where it is on a server, which does not tell: then the settings' default holds.
         changes: `policy`, `n_frames` and `step`; None leaves the model's own.
     Raises:
-        SettingError: there is no such policy, or it has no step.
+        SamplingError: there is no such policy, or a number is below 1.
+        SettingError: a step is asked of a policy that has none.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
-    try:
-        sampling = dataclasses.replace(Sampling.of(read_meta(model)["features"] if model else {}), **changes)
-    except ValueError as error:
-        raise SettingError(str(error)) from error
+    sampling = dataclasses.replace(Sampling.of(read_meta(model)["features"] if model else {}), **changes)
     if "step" in changes and sampling.policy not in WITH_STEP:
         raise SettingError(f"--step goes with --sampling {' or '.join(WITH_STEP)}; '{sampling.policy}' has no step.")
     return sampling

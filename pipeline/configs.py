@@ -270,7 +270,7 @@ class Settings:
         """Which frames of a clip the features step takes, and whoever shows a clip to the model that comes of it."""
         try:
             return Sampling.of(dataclasses.asdict(self.features) | {"seed": self.run.seed})
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise SettingError(str(error)) from error
 
     def training_config(self) -> TrainingConfig:

@@ -17,6 +17,10 @@ POLICIES = (EQUAL, CENTRED, STEP, RANDOM_CLIP)
 WITH_STEP = (STEP, RANDOM_CLIP)
 
 
+class SamplingError(ValueError):
+    """A choice of frames that cannot be made."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How the frames that a model sees are chosen; the same for its training and for every clip shown to it.
@@ -28,6 +32,8 @@ class Sampling:
         n_frames: frames a clip, at most.
         step: frames from one taken to the next, in the policies WITH_STEP.
         seed: of where random clips begin.
+    Raises:
+        SamplingError: there is no such policy, or a number is below 1.
     """
 
     policy: str = EQUAL
@@ -37,10 +43,10 @@ class Sampling:
 
     def __post_init__(self):
         if self.policy not in POLICIES:
-            raise ValueError(f"Expected one of {', '.join(POLICIES)} as the sampling policy, got {self.policy!r}.")
+            raise SamplingError(f"Expected one of {', '.join(POLICIES)} as the sampling policy, got {self.policy!r}.")
         for name in ("n_frames", "step"):
             if getattr(self, name) < 1:
-                raise ValueError(f"Expected {name} of at least 1, got {getattr(self, name)}.")
+                raise SamplingError(f"Expected {name} of at least 1, got {getattr(self, name)}.")
         if self.policy not in WITH_STEP:
             object.__setattr__(self, "step", 1)
         if self.policy != RANDOM_CLIP:
@@ -139,7 +145,7 @@ def random_clip(total: int, n: int, step: int, place: float) -> tuple[int, ...]:
 def _available(total: int, n: int, step: int) -> int:
     """How many frames `step` apart a clip of `total` frames has, n at most."""
     if step < 1:
-        raise ValueError(f"Expected at least 1 frame from one sampled frame to the next, got step={step}.")
+        raise SamplingError(f"Expected at least 1 frame from one sampled frame to the next, got step={step}.")
     return min(n, -(-total // step))
 
 

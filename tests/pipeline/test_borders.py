@@ -81,6 +81,8 @@ def test_the_number_of_videos_is_bounded_and_videos_without_a_choice_are_told(ro
     assert capsys.readouterr().out.startswith("1 validation videos, 3 frames a policy")
     assert cli.main(["border", "--root", root, "--frames", "99"]) == 1
     assert "more than 99 frames" in capsys.readouterr().err
+    assert cli.main(["border", "--root", root, "--steps", "0"]) == 1
+    assert "step of at least 1, got 0" in capsys.readouterr().err
 
 
 def found(sampling, index, metric):

@@ -54,6 +54,7 @@ def test_a_seed_that_samples_nothing_leaves_the_features_as_they_are():
         ("training.optimizer=sgd", "adam"),
         ("features.sampling=sometimes", "equal, centred, step, random_clip"),
         ("features.step=0", "step of at least 1"),
+        ("features.step=null", "NoneType"),
         ("features.n_frames=0", "n_frames of at least 1"),
     ],
 )

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from components.videos.sampling import POLICIES, Sampling, centred, equally_spaced, every, random_clip
+from components.videos.sampling import POLICIES, Sampling, SamplingError, centred, equally_spaced, every, random_clip
 
 SIZES = [(total, n) for total in (0, 1, 2, 5, 27, 28, 29, 55, 56, 57, 100, 1001) for n in (1, 2, 3, 28)]
 
@@ -85,10 +85,10 @@ def test_a_model_that_tells_its_frames_alone_was_trained_on_equal_spacing():
     ],
 )
 def test_a_wrong_choice_is_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(SamplingError, match=said):
         Sampling(**wrong)
 
 
 def test_a_step_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="step=0"):
+    with pytest.raises(SamplingError, match="step=0"):
         every(10, 3, 0)
