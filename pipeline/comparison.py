@@ -23,6 +23,12 @@ FIGURES = {
     "deletion": "deletion AOPC",
     "deletion_random": "of random neurons",
     "deletion_gradient": "of gradient x input",
+    "word_deletion": "deletion AOPC, log p of words",
+    "word_deletion_random": "log p, of random neurons",
+    "word_deletion_gradient": "log p, of gradient x input",
+    "insertion_on_topic": "insertion, captions that gain the topic's words",
+    "insertion_off_topic": "that gain another topic's",
+    "insertion_gain": "rise of log expected words",
     "BLEU-4": "BLEU-4",
     "METEOR": "METEOR",
     "CIDEr": "CIDEr",
@@ -169,10 +175,11 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
         score_captions=EpochScores(),
         shuffle_topics=variant.shuffle_topics,
     )
-    links, figures = study(
-        result.captioner, records.read(files["train"]), records.read(files["val"]), topics, seed=seed
-    )
     held_out = list(records.read(files["val"]))
+    links, figures, effects = study(
+        result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
+        effect_videos=settings.neurons.effect_videos,
+    )  # fmt: skip
     write = CaptionWriter(
         result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words
     )
@@ -182,7 +189,8 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
     captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
     judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
     links.save(place)
-    _write(os.path.join(place, "result.json"), json.dumps(figures.to_json() | judged.metrics, indent=1))
+    measured = figures.to_json() | effects.to_json() | judged.metrics
+    _write(os.path.join(place, "result.json"), json.dumps(measured, indent=1))
 
 
 def _left(began: float, trained: int, remaining: int) -> str:

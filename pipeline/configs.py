@@ -159,6 +159,7 @@ class NeuronSettings:
         split: the split whose videos measure them; the links are those of `train`.
         detector_auc: a neuron with at least this AUC for its topic is a detector of it.
         deletion_steps: the most neurons that are taken out for a topic.
+        effect_videos: the most videos in whose captions topics are deleted and inserted; 0 leaves that out.
         min_detectors: topics that must have a detector.
         max_auc_drop: how far the mean AUC may fall below the last blessed model's; None for any distance.
     """
@@ -166,6 +167,7 @@ class NeuronSettings:
     split: str = "val"
     detector_auc: float = 0.7
     deletion_steps: int = 5
+    effect_videos: int = 100
     min_detectors: int = 0
     max_auc_drop: float | None = None
 

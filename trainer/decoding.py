@@ -41,8 +41,12 @@ def beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):
     Returns:
         words (videos, max_words) int32, PAD after the last one, no EOS; log_prob (videos,) of the caption with its EOS.
     """
+    return search(model, model.encode(frames), beam, max_words, length_penalty)
+
+
+def search(model, video, beam=5, max_words=20, length_penalty=0.0):
+    """`beam_search` in videos that are encoded already: ``video`` is what ``model.encode`` gives."""
     decoder = model.decoder
-    video = model.encode(frames)
     memory, mask = video["memory"], video["mask"]
     keys = decoder.attention.project(memory)
     videos = ops.shape(memory)[0]

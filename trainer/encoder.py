@@ -18,6 +18,21 @@ def masked_mean(rows, mask):
     return total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
 
 
+def with_neurons(video, v):
+    """An encoded video whose neurons are changed before the decoder sees them.
+
+    Args:
+        video: the encoder's named activations and its ``memory``, as ``Captioner.encode`` gives them.
+        v: (videos, time, neurons), zero at padding.
+    Returns:
+        The same dictionary, all of whose entries follow from the new ``v``; raw features in the memory stay.
+    """
+    neurons = v.shape[-1]
+    memory = ops.concatenate([v, video["memory"][:, :, neurons:]], axis=-1)
+    memory_mean = masked_mean(memory, video["mask"])
+    return {**video, "v": v, "mean": memory_mean[:, :neurons], "memory": memory, "memory_mean": memory_mean}
+
+
 class VideoEncoder(keras.layers.Layer):
     """Reads a clip forwards and backwards (Dong et al. 2017, section 2.2).
 

@@ -12,6 +12,7 @@ import numpy as np
 from components.captions.generate import pad
 from components.neurons.perceptron import Perceptron
 from schemas.records import VideoRecord
+from trainer.vocabulary import Vocabulary
 
 BATCH_SIZE = 64  # videos
 
@@ -25,13 +26,16 @@ class NeuronsError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class NeuronModel:
-    """What PDM needs of a captioner.
+    """A captioner that learnt topics.
 
     Attributes:
-        encode: the encoder.
+        captioner: a `trainer.captioner.Captioner`; vocabulary: its words.
+        encode: its encoder.
         f: the perceptron that reads topics off the mean activation.
     """
 
+    captioner: object
+    vocabulary: Vocabulary
     encode: Encode
     f: Perceptron
 
@@ -45,13 +49,13 @@ def load(model_dir: str | os.PathLike) -> NeuronModel:
     """
     from trainer.export import load_captioner
 
-    captioner, _, _ = load_captioner(model_dir)
+    captioner, vocabulary, _ = load_captioner(model_dir)
     if not captioner.config.interpretive_weight:
         raise NeuronsError(
             f"The model in {os.fspath(model_dir)} was trained without the interpretive loss (LSTM-B), so its perceptron f "
             "knows no topic and prediction differences say nothing. Train it with model.interpretive_weight above 0."
         )
-    return NeuronModel(encoder_of(captioner), Perceptron.of(captioner.topic_perceptron))
+    return NeuronModel(captioner, vocabulary, encoder_of(captioner), Perceptron.of(captioner.topic_perceptron))
 
 
 def encoder_of(captioner) -> Encode:

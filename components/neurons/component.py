@@ -15,6 +15,7 @@ from components import staging
 from components.artifacts import NeuronFigures, NeuronLinks, TopicModel
 from components.blessing import Blessing, read_blessing, write_blessing
 from components.neurons import activations, judge
+from components.neurons.effects import measure_effects, sampled
 from components.neurons.figures import measure
 from components.neurons.links import LINKS_FILE, TopicLinks, link
 from components.neurons.pdm import Tally
@@ -70,19 +71,25 @@ def NeuronJudge(
     named = TopicLinks.load(links.uri)
     with staging.readable(path_utils.serving_model_path(model.uri)) as folder:
         neurons = activations.load(folder)
-    held_out = activations.mean_activations(
-        records.read(records.files_of(artifact_utils.get_split_uri([examples], split))), neurons.encode
-    )
+    files = records.files_of(artifact_utils.get_split_uri([examples], split))
+    held_out = activations.mean_activations(records.read(files), neurons.encode)
     found = measure(
         held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config["seed"]),
         detector_auc=config["detector_auc"], steps=config["deletion_steps"],
     )  # fmt: skip
+    effects = None
+    if config["effect_videos"]:
+        asked = sampled(held_out.ids, config["effect_videos"], config["seed"])
+        effects = measure_effects(
+            neurons.captioner, neurons.vocabulary, [v for v in records.read(files) if v.video_id in asked], named,
+            seed=config["seed"], steps=config["deletion_steps"],
+        )  # fmt: skip
 
     before, changed = None, None
     if tf.io.gfile.exists(os.path.join(baseline_dir, LINKS_FILE)):
         before = json.loads(staging.read_text(os.path.join(baseline_dir, judge.FIGURES_FILE)))
         changed = judge.changes(named, TopicLinks.load(baseline_dir))
-    judge.write_report(figures.uri, found, named, changed)
+    judge.write_report(figures.uri, found, named, changed, effects)
     write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
 
     thresholds = judge.NeuronThresholds(config["min_detectors"], config["max_auc_drop"])

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from components.neurons.deletion import deletion_orders, mean_drops
 from components.neurons.links import TopicLinks
 from components.neurons.perceptron import Perceptron
 
@@ -245,20 +246,12 @@ def _deletions(
     steps: int,
 ) -> dict[str, dict[int, float]]:
     """AOPC of each topic that has neurons, in three orders of taking neurons out: {order: {topic: AOPC}}."""
-    steps = min(steps, mean.shape[1])
     pairs = np.array([pair for pair in np.argwhere(present) if neurons[pair[1]]], np.int64).reshape(-1, 2)
-    counts = np.array([min(steps, len(neurons[topic])) for topic in pairs[:, 1]], np.int64)
-    linked = np.full((len(pairs), steps), -1)
-    for row, topic, count in zip(linked, pairs[:, 1], counts):
-        row[:count] = neurons[topic][:count]
-    unused = np.arange(steps) >= counts[:, None]
-    random = rng.permuted(np.tile(np.arange(mean.shape[1]), (len(pairs), 1)), axis=1)[:, :steps]
-    gradient = np.argsort(-gradient_times_input(mean, pairs, f), axis=1)[:, :steps]
+    linked = [neurons[topic] for topic in pairs[:, 1]]
+    orders = deletion_orders(linked, gradient_times_input(mean, pairs, f), rng, steps)
     result = {}
-    for name, order in (("linked", linked), ("random", random), ("gradient", gradient)):
-        drops = score_drops(mean, pairs, np.where(unused, -1, order), f)
-        counted = np.arange(steps + 1) <= counts[:, None]
-        aopc = np.sum(drops * counted, axis=1) / (counts + 1)
+    for name, order in orders.items():
+        aopc = mean_drops(score_drops(mean, pairs, order, f), order)
         result[name] = {topic: float(aopc[pairs[:, 1] == topic].mean()) for topic in np.unique(pairs[:, 1]).tolist()}
     return result
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from components import staging
 from components.blessing import Reason, verdict_of
+from components.neurons.effects import CaptionEffects
 from components.neurons.figures import NeuronFigures
 from components.neurons.links import TopicLinks
 
@@ -94,22 +95,33 @@ def _meanings(links: TopicLinks) -> dict[int, tuple[str, tuple[str, ...]]]:
 
 
 def write_report(
-    folder: str | os.PathLike, figures: NeuronFigures, links: TopicLinks, changed: list[ChangedMeaning] | None
+    folder: str | os.PathLike,
+    figures: NeuronFigures,
+    links: TopicLinks,
+    changed: list[ChangedMeaning] | None,
+    effects: CaptionEffects | None = None,
 ) -> None:
     """Writes `figures.json` and `summary.md`.
 
     Args:
         changed: since the previous model; None where there was none.
+        effects: on captions; None where they were not measured.
     """
-    staging.write_text(os.path.join(folder, FIGURES_FILE), json.dumps(figures.to_json(), indent=1))
-    staging.write_text(os.path.join(folder, SUMMARY_FILE), summary(figures, links, changed))
+    values = figures.to_json() | (effects.to_json() if effects else {})
+    staging.write_text(os.path.join(folder, FIGURES_FILE), json.dumps(values, indent=1))
+    staging.write_text(os.path.join(folder, SUMMARY_FILE), summary(figures, links, changed, effects))
 
 
-def summary(figures: NeuronFigures, links: TopicLinks, changed: list[ChangedMeaning] | None) -> str:
+def summary(
+    figures: NeuronFigures,
+    links: TopicLinks,
+    changed: list[ChangedMeaning] | None,
+    effects: CaptionEffects | None = None,
+) -> str:
     """The figures, the best and worst detected topics and what changed, as Markdown."""
     names = {topic.id: topic.name for topic in links.topics}
     lines = ["# Neurons", "", "| figure | value |", "|---|---|"]
-    for name, value in figures.to_json().items():
+    for name, value in (figures.to_json() | (effects.to_json() if effects else {})).items():
         if name != "by_topic":
             lines.append(
                 f"| {name} | {'–' if value is None else f'{value:.3f}' if isinstance(value, float) else value} |"

@@ -7,36 +7,45 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from components.neurons.activations import encoder_of, mean_activations
+from components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
 from components.neurons.figures import NeuronFigures, measure
 from components.neurons.links import TopicLinks, link
 from components.neurons.pdm import tally
 from components.neurons.posthoc import fit_perceptron
 from components.topics.table import Topic
 from schemas.records import VideoRecord
+from trainer.vocabulary import Vocabulary
 
 
 def study(
     captioner,
+    vocabulary: Vocabulary,
     train_videos: Iterable[VideoRecord],
-    held_out_videos: Iterable[VideoRecord],
+    held_out_videos: Sequence[VideoRecord],
     topics: Sequence[Topic],
     *,
     seed: int,
-) -> tuple[TopicLinks, NeuronFigures]:
+    effect_videos: int = VIDEOS,
+) -> tuple[TopicLinks, NeuronFigures, CaptionEffects]:
     """Names and measures the neurons of any captioner, LSTM-B among them, in one and the same way.
 
     The captioner's own f plays no part: an f is fitted to its frozen encoder. What is compared then is the neurons.
 
     Args:
-        captioner: a `trainer.captioner.Captioner`.
+        captioner: a `trainer.captioner.Captioner`; vocabulary: its words.
         train_videos: f is fitted and the links are found on these.
         held_out_videos: the figures are of these.
         topics: the topics' table, by id.
-        seed: of f and of the random neurons of the deletion.
+        seed: of f, of the random neurons of the deletions, and of the questions of `effects`: models that are studied
+            with the same seed are asked the same ones.
+        effect_videos: the most held-out videos on which effects on captions are measured.
     """
     encode = encoder_of(captioner)
     seen = mean_activations(train_videos, encode)
     f = fit_perceptron(seen.mean, seen.topics, seed=seed)
     links = link(tally(seen.mean, seen.topics, f), topics)
     held_out = mean_activations(held_out_videos, encode)
-    return links, measure(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
+    figures = measure(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
+    asked = sampled(held_out.ids, effect_videos, seed)
+    effects = measure_effects(captioner, vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed)
+    return links, figures, effects
