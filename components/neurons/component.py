@@ -15,6 +15,7 @@ from components import staging
 from components.artifacts import NeuronFigures, NeuronLinks, TopicModel
 from components.blessing import Blessing, read_blessing, write_blessing
 from components.neurons import activations, judge
+from components.neurons.edits import EditedCaptioner
 from components.neurons.effects import measure_effects, sampled
 from components.neurons.figures import measure
 from components.neurons.links import LINKS_FILE, TopicLinks, link
@@ -81,7 +82,8 @@ def NeuronJudge(
     if config["effect_videos"]:
         asked = sampled(held_out.ids, config["effect_videos"], config["seed"])
         effects = measure_effects(
-            neurons.captioner, neurons.vocabulary, [v for v in records.read(files) if v.video_id in asked], named,
+            EditedCaptioner(neurons.captioner), neurons.vocabulary,
+            [video for video in records.read(files) if video.video_id in asked], named,
             seed=config["seed"], steps=config["deletion_steps"],
         )  # fmt: skip
 

@@ -10,8 +10,8 @@ import numpy as np
 def deletion_orders(
     linked: Sequence[Sequence[int]], gradient: np.ndarray, rng: np.random.Generator, steps: int
 ) -> dict[str, np.ndarray]:
-    """In which order neurons are taken out for each question: the topic's own, most votes first, at most `steps` of them;
-    as many at random; as many by gradient times input.
+    """In which order neurons are taken out for each question: the topic's own, most votes first, at most `steps`; as
+    many at random; as many by gradient times input.
 
     Args:
         linked: for each question the topic's neurons, most votes first.
@@ -30,8 +30,8 @@ def deletion_orders(
 
 
 def mean_drops(drops: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """AOPC of each question: the mean over k = 0 .. K of the drop after k deletions (Samek et al. 2017), with K the number
-    of neurons that go.
+    """AOPC of each question: the mean over k = 0 .. K of the drop after k deletions (Samek et al. 2017), with K the
+    number of neurons that go.
 
     Args:
         drops: (questions, steps + 1).

@@ -100,8 +100,9 @@ class EditedCaptioner:
         return _in_batches(self._slopes_graph, edits, words, weights)
 
     def expected(self, edits: Edits, words: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """log sum_t sum_w p(w | w_1 .. w_t-1, v) over the steps t of known captions and the wanted words w: (rows,). It is
-        the log of how many wanted words the model expects on its way along the caption.
+        """log sum_t sum_w p(w | w_1 .. w_t-1, v) over the steps t of known captions and the wanted words w: (rows,).
+
+        It is the log of how many wanted words the model expects on its way along the caption.
 
         Args:
             words: (rows, steps) int, as in `scores`.

@@ -1,8 +1,8 @@
 """What neurons do to captions: words go when a topic's neurons are taken out, and come when the topic is enhanced.
 
 Every model is asked the same questions, whatever its links: which videos, captions, words and topics are asked about
-follows from the videos, the topics' words and the seed alone. Where a topic has no neuron nothing can be changed, and the
-effect is 0.
+follows from the videos, the topics' words and the seed alone. Where a topic has no neuron nothing can be changed, and
+the effect is 0.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ class CaptionEffects:
 
     Attributes:
         deletion_questions: pairs of a video and a topic of it that were asked about, see `deletion`.
-        word_deletion: AOPC of the log-probability of the topic's words when its linked neurons are taken out, most votes
-            first: the mean over k = 0 .. K of the drop after k (Samek et al. 2017); the mean over the topics ('macro').
+        word_deletion: AOPC of the log-probability of the topic's words when its linked neurons are taken out, most
+            votes first: the mean over k = 0 .. K of the drop after k (Samek et al. 2017); the mean over the topics
+            ('macro').
         word_deletion_random: the same for as many neurons at random.
         word_deletion_gradient: the same for as many in the order of gradient times input, in each question.
         insertion_questions: pairs of a video and a topic that it lacks, see `insertion`.
@@ -59,7 +60,7 @@ def sampled(ids: Iterable[str], count: int, seed: int) -> frozenset[str]:
 
 
 def measure_effects(
-    captioner,
+    model: EditedCaptioner,
     vocabulary: Vocabulary,
     videos: Sequence[VideoRecord],
     links: TopicLinks,
@@ -68,22 +69,19 @@ def measure_effects(
     steps: int = 5,
     insertions: int = 2,
     strength: float = 1.0,
-    max_words: int = 20,
 ) -> CaptionEffects:
     """Deletion and insertion on a captioner, LSTM-B among them: its own f plays no part.
 
     Args:
-        captioner: a `trainer.captioner.Captioner`.
+        model: the captioner; vocabulary: its words.
         videos: held-out; the time taken is proportional to their number.
         links: of the training videos.
         seed: of the random neurons and of the topics that are enhanced.
         steps: the most neurons that are taken out for a topic.
         insertions: topics that are enhanced in each video, one at a time.
         strength: of the enhancement; 1 is the paper's.
-        max_words: the longest caption that is written.
     """
     deleting, inserting = np.random.default_rng(seed).spawn(2)
-    model = EditedCaptioner(captioner, max_words)
     return CaptionEffects(
         **deletion(model, vocabulary, videos, links, rng=deleting, steps=steps),
         **insertion(model, vocabulary, videos, links, rng=inserting, insertions=insertions, strength=strength),
@@ -134,8 +132,8 @@ def deletion(
     """How far the topics' words fall when neurons are taken out of v at every frame: AOPC (Samek et al. 2017).
 
     The score of a question is the mean of log p(w_t | w_1 .. w_t-1, v) over those words w_t of a reference caption that
-    are among the topic's top words, the caption's words before them being read as they stand (teacher forcing). Gradient
-    times input of a neuron is sum_i v_ij d score / d v_ij over the frames i, with v as the encoder gave it.
+    are among the topic's top words, the caption's words before them being read as they stand (teacher forcing).
+    Gradient times input of a neuron is sum_i v_ij d score / d v_ij over the frames i, with v as the encoder gave it.
 
     Returns:
         The deletion part of `CaptionEffects`.
@@ -176,9 +174,9 @@ def insertion(
 ) -> dict[str, float | int | None]:
     """What enhancing a topic (Dong et al. 2017, section 4) does to the captions of videos that lack it.
 
-    A topic's words enter a caption if the one written after has a word of the topic that the one written before had not.
-    Off topic, the same is asked of all other topics that the video lacks, about those of their words that are not the
-    enhanced topic's too. The gain is of the log of how many of the topic's words the model expects next on its way along
+    A topic's words enter a caption if the one written after has a word of the topic that the one written before had
+    not. Off topic, the same is asked of all other topics that the video lacks, about those of their words that are not
+    the enhanced topic's too. The gain is of the log of how many of the topic's words the model expects on its way along
     the caption that it wrote before (`EditedCaptioner.expected`): after enhancement less before.
 
     Returns:
@@ -194,7 +192,8 @@ def insertion(
         for topic in rng.permutation(np.array(topics, int))[:insertions].tolist()
     ]
     if not chosen:
-        return {"insertion_questions": 0, "insertion_on_topic": None, "insertion_off_topic": None, "insertion_gain": None}
+        nothing = dict.fromkeys(("insertion_on_topic", "insertion_off_topic", "insertion_gain"))
+        return {"insertion_questions": 0, **nothing}
 
     video, topics = np.array(chosen).T
     untouched = Edits.of(videos, video, model.n_neurons)

@@ -8,8 +8,8 @@ from components.neurons.links import TopicLinks
 
 
 def activation_added(links: TopicLinks, topic: int, strength: float = 1.0) -> np.ndarray:
-    """What is added to v at every frame for a topic: the mean activation of the topic's neurons over the training videos
-    in which it occurs, and nothing at the other neurons.
+    """What is added to v at every frame for a topic: the mean activation of the topic's neurons over the training
+    videos in which it occurs, and nothing at the other neurons.
 
     Args:
         links: of the training videos.

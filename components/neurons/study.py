@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from components.neurons.activations import encoder_of, mean_activations
+from components.neurons.edits import EditedCaptioner
 from components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
 from components.neurons.figures import NeuronFigures, measure
 from components.neurons.links import TopicLinks, link
@@ -47,5 +48,7 @@ def study(
     held_out = mean_activations(held_out_videos, encode)
     figures = measure(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
-    effects = measure_effects(captioner, vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed)
+    effects = measure_effects(
+        EditedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed
+    )
     return links, figures, effects

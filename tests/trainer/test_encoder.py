@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.encoder import VideoEncoder, frame_mask, masked_mean
+from trainer.encoder import VideoEncoder, frame_mask, masked_mean, with_neurons
 
 
 @pytest.fixture
@@ -61,6 +61,23 @@ def test_skip_joins_the_raw_features_but_the_neurons_stay_those_of_the_lstm():
     np.testing.assert_array_equal(memory[..., :6], activations["v"])
     np.testing.assert_array_equal(memory[..., 6:], clips)
     np.testing.assert_allclose(activations["memory_mean"][:, :6], activations["mean"])
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_changed_neurons_are_what_the_decoder_sees(skip):
+    encoder = VideoEncoder(units=3, skip=skip)
+    encoder.build((None, None, 5))
+    clips = random_clips()
+    clips[1, 2:] = 0
+    memory, activations = encoder(clips)
+    video = {"memory": memory, **activations}
+    v = 2 * activations["v"].numpy()
+    changed = with_neurons(video, v)
+    np.testing.assert_allclose(changed["memory"], np.concatenate([v, clips], -1) if skip else v, rtol=1e-6)
+    np.testing.assert_allclose(changed["mean"], 2 * activations["mean"], rtol=1e-5)
+    np.testing.assert_allclose(changed["memory_mean"][1], changed["memory"][1].numpy().sum(axis=0) / 2, rtol=1e-5)
+    for name, values in with_neurons(video, activations["v"]).items():
+        np.testing.assert_allclose(values, video[name], rtol=1e-6)
 
 
 def test_frames_are_dropped_in_training_alone_and_never_become_padding():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from components.neurons.effects import CaptionEffects
 from components.neurons.figures import NeuronFigures, TopicFigures
 from components.neurons.judge import NeuronThresholds, changes, reasons, write_report
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
@@ -13,6 +14,9 @@ FIGURES = NeuronFigures(
     deletion=0.3, deletion_random=0.0, deletion_gradient=0.4,
     by_topic=(TopicFigures(0, 9, 2, 0.9, 0.6, 0.1, 0.4, 0.3), TopicFigures(1, 4, 0, 0.5, 0.2, 0.0, 0.4, 0.0)),
 )  # fmt: skip
+
+
+EFFECTS = CaptionEffects(30, 0.25, 0.01, 0.5, 20, 0.4, 0.02, 1.5)
 
 
 def links(**neurons_of):
@@ -50,4 +54,12 @@ def test_the_report_is_json_and_words(tmp_path):
     assert (
         "| man | 9 | 2 | 0.900 | 0.600 |" in text and "1 neurons changed meaning" in text and "- 0: road → man" in text
     )
-    assert "| purity | – |" in text
+    assert "| purity | – |" in text and "word_deletion" not in text
+
+
+def test_effects_on_captions_are_reported_where_they_were_measured(tmp_path):
+    write_report(tmp_path, FIGURES, links(man=[0], road=[]), None, EFFECTS)
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["auc"] == 0.8 and figures["word_deletion"] == 0.25 and figures["insertion_questions"] == 20
+    text = (tmp_path / "summary.md").read_text()
+    assert "| word_deletion | 0.250 |" in text and "| insertion_on_topic | 0.400 |" in text
