@@ -5,7 +5,10 @@ Kubeflow looks them up; they are loaded on first use, since importing TFX takes
 many seconds and the pure functions do not need it.
 """
 
-_ARTIFACTS = ("Dataset", "FrameFeatures", "TopicModel", "ExamplesReport", "CaptionMetrics", "NeuronLinks", "NeuronFigures")
+_ARTIFACTS = (
+    "Dataset", "FrameFeatures", "TopicModel", "ExamplesReport", "CaptionMetrics", "NeuronLinks", "NeuronFigures",
+    "Explanations",
+)  # fmt: skip
 
 
 def __getattr__(name):

@@ -39,6 +39,12 @@ class NeuronFigures(Artifact):
     TYPE_NAME = "components.NeuronFigures"
 
 
+class Explanations(Artifact):
+    """``index.html`` and ``index.json``; of each explained video a page, a picture and the numbers."""
+
+    TYPE_NAME = "components.Explanations"
+
+
 class ExamplesReport(Artifact):
     """``report.json``: what the check of the records found."""
 

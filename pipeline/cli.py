@@ -79,7 +79,11 @@ def _parser() -> argparse.ArgumentParser:
 
     explain = _command(commands, "explain", _explain, "show why a caption is what it is, on a page a video",
                        "topiclens explain clip.mp4 --root runs/sample --output pages")  # fmt: skip
-    explain.add_argument("videos", nargs="+", metavar="VIDEO")
+    which = explain.add_mutually_exclusive_group(required=True)
+    which.add_argument("videos", nargs="*", default=[], metavar="VIDEO")
+    which.add_argument("--id", dest="ids", nargs="+", default=[], metavar="ID",
+                       help="videos of the root's dataset in place of files, by the features that its run stored: also "
+                       "where the dataset brought features alone")  # fmt: skip
     explain.add_argument("--root", default=DEFAULT_ROOT,
                          help="the run whose model is explained and whose topics name neurons (default: %(default)s)")
     where = explain.add_mutually_exclusive_group()
@@ -210,14 +214,19 @@ def _caption(options) -> int:
 
 
 def _explain(options) -> int:
-    from pipeline.explaining import explain_files
+    from pipeline.configs import SettingError
+    from pipeline.explaining import explain_files, explain_stored
 
     failed = 0
     output = options.output or os.path.join(options.root, "explanations")
-    for video in explain_files(
-        options.videos, output, root=options.root, model=options.model, server=options.server,
-        **_sampling(options),
-    ):  # fmt: skip
+    run = {"root": options.root, "model": options.model, "server": options.server}
+    if options.ids and any(_sampling(options).values()):
+        raise SettingError("--id explains the frames that the run stored: no sampling can be chosen for them.")
+    if options.ids:
+        explained = explain_stored(options.ids, output, **run)
+    else:
+        explained = explain_files(options.videos, output, **run, **_sampling(options))
+    for video in explained:
         failed += video.fault is not None
         if options.json:
             told = {"error": video.fault} if video.fault else dataclasses.asdict(video.explanation)
@@ -226,7 +235,7 @@ def _explain(options) -> int:
             print(f"{video.video}: {video.fault}", file=sys.stderr)
         else:
             print(f"{video.video}: {video.explanation.caption}\n    {video.page}", flush=True)
-    if len(options.videos) > 1 and not options.json:
+    if len(options.ids or options.videos) > 1 and not options.json:
         print(f"All of them: {os.path.join(output, 'index.html')}")
     return 1 if failed else 0
 

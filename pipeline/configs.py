@@ -173,6 +173,19 @@ class NeuronSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ExplanationSettings:
+    """Which held-out videos a run explains, a page each.
+
+    Args:
+        split: the split whose videos are explained.
+        videos: how many videos at most, evenly from the best caption to the worst; 0 leaves the step out.
+    """
+
+    split: str = "val"
+    videos: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """How a run uses the machine.
 
@@ -214,6 +227,7 @@ class Settings:
     decoding: DecodingSettings = DecodingSettings()
     judge: JudgeSettings = JudgeSettings()
     neurons: NeuronSettings = NeuronSettings()
+    explanations: ExplanationSettings = ExplanationSettings()
     run: RunSettings = RunSettings()
 
     def changed(self, changes: Iterable[str]) -> Settings:
@@ -288,7 +302,8 @@ class Settings:
         """The settings that one step of the DAG reads, as JSON: the form that survives every orchestrator.
 
         Args:
-            step: `ingest`, `feature_extraction`, `topic_modelling`, `examples_check`, `trainer`, `judge` or `neurons`.
+            step: `ingest`, `feature_extraction`, `topic_modelling`, `examples_check`, `trainer`, `judge`, `neurons` or
+                `explanations`.
             more: places and the like, added as they are.
         """
         limits = dataclasses.asdict(self.limits)
@@ -325,6 +340,7 @@ class Settings:
             },
             "judge": lambda: dataclasses.asdict(self.judge),
             "neurons": lambda: {**dataclasses.asdict(self.neurons), "seed": self.run.seed},
+            "explanations": lambda: {**dataclasses.asdict(self.explanations), "limits": limits},
         }
         return json.dumps({**sections[step](), **more}, sort_keys=True)
 

@@ -1,34 +1,34 @@
-"""Why the captions of video files are what they are: pages for people, by a model in this process or by a server."""
+"""Why captions are what they are: pages of video files or of a run's videos, by a model in this process or a server."""
 
 from __future__ import annotations
 
 import contextlib
 import filecmp
+import functools
+import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from components import staging
 from components.neurons.links import TopicLinks
 from components.relevance.explanation import Explanation, OtherModel, explanation
-from components.relevance.page import Entry, index, page
-from components.relevance.picture import picture
-from components.relevance.reading import Reading, read
+from components.relevance.film import Film, film_of, thumbnails
+from components.relevance.reading import ModelReader, Reading
+from components.relevance.report import Report
 from components.videos.decoding import UnreadableVideo
-from components.videos.reader import SampledFrames, sample_video
+from components.videos.reader import sample_video
 from pipeline import lineage
 from pipeline.captioning import sampling_of
 from pipeline.configs import SettingError, cache_folder
+from schemas import records
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version
 from trainer.exported import weights_path
 
 LINKS = "components.NeuronLinks"
-# Pixels of the short side, and JPEG quality, of the frames on a page.
-_SHORT_SIDE, _QUALITY = 144, 75
-
-Reader = Callable[[Sequence[bytes]], Reading]
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,23 @@ class Explained:
     fault: str | None = None
 
 
+@dataclass(frozen=True)
+class _Model:
+    """What is explained, here or on a server.
+
+    Attributes:
+        frames: reads a clip's frames as JPEG.
+        features: reads a clip's features (time, feature_dim).
+    """
+
+    frames: Callable[[Sequence[bytes]], Reading]
+    features: Callable[[np.ndarray], Reading]
+
+
 def explain_files(
-    videos: Sequence[str],
-    output: str,
-    *,
-    root: str,
-    model: str | None = None,
-    server: str | None = None,
-    **sampling,
+    videos: Sequence[str], output: str, *, root: str, model: str | None = None, server: str | None = None, **sampling
 ) -> Iterator[Explained]:
-    """Explains videos one by one; a video that cannot be read does not stop the others.
+    """Explains video files one by one; one that cannot be read does not stop the others.
 
     Writes of each video a page (.html), a picture (.png) and the numbers (.json), and in the end `index.html` of all.
 
@@ -62,97 +69,121 @@ def explain_files(
         server: the address of a model server, asked in place of `model`: it tells no relevance.
         sampling: the `changes` of `captioning.sampling_of`.
     """
-    entries, names = [], _names(videos)
+    report = Report(output)
     directory = None if server else str(resolve_version(model or os.path.join(root, "serving", "topiclens")))
     chosen = sampling_of(directory, **sampling)
-    with _reader(directory, server) as reader:
+    with _opened(directory, server) as opened:
         links, notes = _links(root, directory)
-        for video, name in zip(videos, names):
+        for video in videos:
+            name = os.path.basename(video)
             try:
                 sampled = sample_video(video, chosen)
             except (UnreadableVideo, OSError) as error:
-                entries.append(Entry(os.path.basename(video), None, str(error)))
+                report.add_fault(name, str(error))
                 yield Explained(video, fault=str(error))
                 continue
-            explained, pictures = _explain(os.path.basename(video), sampled, reader, links, notes)
-            entries.append(Entry(explained.video, f"{name}.html", explained.caption, pictures[len(pictures) // 2]))
-            yield Explained(video, explained, write(explained, pictures, output, name))
-    staging.write_text(os.path.join(output, "index.html"), index(entries))
+            film = Film(thumbnails(sampled.frames), sampled.seconds)
+            explained = _explain(name, opened.frames(encode_frames(sampled.frames)), film, links, notes)
+            yield Explained(video, explained, report.add(os.path.splitext(name)[0], explained, film.pictures))
+    report.write_index()
 
 
-def explain_row(outcome: lineage.Outcome, row: Mapping, output: str) -> Explained:
-    """Explains a video of a run's dataset by the run's own model.
+def explain_stored(
+    video_ids: Sequence[str], output: str, *, root: str, model: str | None = None, server: str | None = None
+) -> Iterator[Explained]:
+    """Explains videos of a run's dataset by the features that the run stored, where no film is left or ever was, too.
 
     Args:
-        outcome: the run.
-        row: of its `videos.jsonl`, one with a `path`.
-        output: the folder for the page.
+        video_ids: of the run's dataset.
+        output, root, model, server: see `explain_files`; `model` is the run's own by default.
     """
-    with _reader(outcome.model) as reader:
-        sampled = sample_video(
-            row["path"], sampling_of(outcome.model), row["video_id"], start=row.get("start"), end=row.get("end")
-        )
-        explained, pictures = _explain(row["video_id"], sampled, reader, *_links(outcome.root, outcome.model))
-    (name,) = _names([row["video_id"]])
-    return Explained(row["video_id"], explained, write(explained, pictures, output, name))
+    outcome = lineage.newest(root)
+    rows, stored = _dataset(outcome, set(video_ids))
+    report = Report(output)
+    directory = None if server else str(resolve_version(model or outcome.model))
+    sampling = sampling_of(outcome.model)
+    with _opened(directory, server) as opened:
+        links, notes = _links(root, directory)
+        for video_id in video_ids:
+            if video_id not in stored:
+                fault = f"The run at {root} stored no features of a video {video_id!r}."
+                report.add_fault(video_id, fault)
+                yield Explained(video_id, fault=fault)
+                continue
+            record = stored[video_id]
+            film = film_of(rows[video_id], sampling, len(record.frames))
+            explained = _explain(video_id, opened.features(record.frames), film, links, notes, record.captions)
+            yield Explained(video_id, explained, report.add(video_id, explained, film.pictures))
+    report.write_index()
 
 
-def write(explained: Explanation, pictures: Sequence[bytes], output: str, name: str) -> str:
-    """Writes `name`.html, .png and .json into a folder; gives the path of the first."""
-    path = os.path.join(output, name)
-    staging.write_text(f"{path}.html", page(explained, pictures))
-    staging.write_bytes(f"{path}.png", picture(explained, pictures))
-    staging.write_text(f"{path}.json", explained.to_json() + "\n")
-    return f"{path}.html"
+def _dataset(outcome: lineage.Outcome, wanted: set[str]) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:
+    """The rows and the records of some of a run's videos, by id."""
+    lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
+    rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines)) if row["video_id"] in wanted}
+    stored = {}
+    for split in sorted({row["split"] for row in rows.values()}):
+        files = records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
+        stored.update((record.video_id, record) for record in records.read(files, only=wanted))
+    return rows, stored
 
 
 def _explain(
-    video: str, sampled: SampledFrames, reader: Reader, links: TopicLinks | None, notes: Sequence[str]
-) -> tuple[Explanation, list[bytes]]:
-    reading = reader(encode_frames(sampled.frames))
+    video: str,
+    reading: Reading,
+    film: Film,
+    links: TopicLinks | None,
+    notes: Sequence[str],
+    references: Sequence[str] = (),
+) -> Explanation:
+    notes = (*notes, *film.notes)
     if reading.frames is None and reading.words:
         notes = (*notes, "A server tells no relevance, which needs the weights: explain with --model to see it.")
     try:
-        explained = explanation(video, reading, sampled.seconds, links, notes)
+        return explanation(video, reading, film.seconds, links, notes, references)
     except OtherModel:
         notes = (*notes, "The neurons have no names here: the links of the run are another model's.")
-        explained = explanation(video, reading, sampled.seconds, None, notes)
-    return explained, encode_frames(sampled.frames, short_side=_SHORT_SIDE, quality=_QUALITY)
+        return explanation(video, reading, film.seconds, None, notes, references)
 
 
 @contextlib.contextmanager
-def _reader(directory: str | None, server: str | None = None) -> Iterator[Reader]:
-    """What reads JPEG frames: the exported model of a folder, or a server."""
+def _opened(directory: str | None, server: str | None) -> Iterator[_Model]:
+    """The exported model of a folder, or that of a server."""
     if server:
         from serving.client import CaptionClient
 
         with CaptionClient(server) as client:
-            yield lambda jpegs: _answer(client, jpegs)
+            yield _Model(
+                frames=lambda jpegs: _told(client.explain_videos([jpegs])),
+                features=lambda frames: _told(client.explain_features([frames])),
+            )
         return
+    reader = ModelReader(directory)
+    yield _Model(_through_network(reader, directory), reader)
+
+
+def _through_network(reader: ModelReader, directory: str) -> Callable[[Sequence[bytes]], Reading]:
+    """Reads a clip through the same JPEGs and the same graph as a server sees them: both write the same caption."""
     import tensorflow as tf
 
     from components.features.backbones import registry
-    from trainer.export import extraction, load_captioner
+    from trainer.export import extraction
 
-    captioner, vocabulary, meta = load_captioner(directory)
-    features = meta["features"]
-    if features.get("backbone") in (None, registry.NONE):
-        raise SettingError(
-            f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. Explain "
-            "its features from Python: components.relevance.reading.read."
-        )
-    # Through the same JPEGs and the same graph as a server sees them, so that both write the same caption.
-    extract = extraction(registry.load(features["backbone"], features.get("weights"), cache_folder()))
+    @functools.cache
+    def network():
+        features = reader.meta["features"]
+        if features.get("backbone") in (None, registry.NONE):
+            raise SettingError(
+                f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. "
+                "Explain videos of its run's dataset by their ids: topiclens explain --id ID --root ROOT."
+            )
+        return extraction(registry.load(features["backbone"], features.get("weights"), cache_folder()))
 
-    def reader(jpegs: Sequence[bytes]) -> Reading:
-        frames = extract(tf.constant([jpegs]))[0].numpy()
-        return read(captioner, list(vocabulary), frames, decoding=meta["decoding"])
-
-    yield reader
+    return lambda jpegs: reader(network()(tf.constant([jpegs]))[0].numpy())
 
 
-def _answer(client, jpegs: Sequence[bytes]) -> Reading:
-    (told,) = client.explain_videos([jpegs])
+def _told(answers) -> Reading:
+    (told,) = answers
     return Reading(told.words, told.log_prob, told.attention, told.activations, told.topic_scores)
 
 
@@ -177,17 +208,3 @@ def _links(root: str, directory: str | None) -> tuple[TopicLinks | None, list[st
 def _same_weights(directory: str, outcome: lineage.Outcome) -> bool:
     mine, theirs = weights_path(directory), weights_path(outcome.model)
     return os.path.exists(theirs) and filecmp.cmp(mine, theirs, shallow=False)
-
-
-def _names(videos: Sequence[str]) -> list[str]:
-    """A file name for each video, without an ending: safe on every file system, and no two alike."""
-    names: list[str] = []
-    for video in videos:
-        stem = os.path.splitext(os.path.basename(video))[0]
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:80] or "video"
-        name, number = stem, 1
-        while name.lower() in {"index", *(taken.lower() for taken in names)}:
-            number += 1
-            name = f"{stem}-{number}"
-        names.append(name)
-    return names

@@ -11,6 +11,7 @@ from components.examples.component import ExamplesJoin
 from components.features.component import FeatureExtraction
 from components.neurons.component import NeuronJudge, NeuronNaming
 from components.pushing.component import Pusher
+from components.relevance.component import ExplanationReport
 from components.topics.component import TopicModelling
 from components.validation.component import ExamplesCheck
 from components.videos.component import VideoIngest
@@ -84,7 +85,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
     )
     blessing = judge.outputs["blessing"]
 
-    neurons = []
+    neurons, names = [], {}
     if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
         naming = NeuronNaming(model=model, examples=examples, topic_model=topics.outputs["topic_model"])
         neuron_judge = NeuronJudge(
@@ -97,6 +98,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
             config_json=settings.json_of("neurons"),
         )
         neurons, blessing = [naming, neuron_judge], neuron_judge.outputs["blessing"]
+        names = {"links": naming.outputs["links"]}
     pusher = Pusher(
         model=model,
         model_blessing=blessing,
@@ -104,12 +106,24 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
         ),
     )
+    explanations = []
+    if settings.explanations.videos > 0:
+        explanations = [
+            ExplanationReport(
+                model=model,
+                dataset=rows,
+                examples=examples,
+                metrics=judge.outputs["metrics"],
+                config_json=settings.json_of("explanations"),
+                **names,
+            )
+        ]
     return tfx.dsl.Pipeline(
         pipeline_name=NAME,
         pipeline_root=os.path.join(places.root, "artifacts"),
         components=[
             dataset, features, topics, vocabulary, join, statistics, schema, anomalies, check,
-            *base_model, trainer, judge, *neurons, pusher,
+            *base_model, trainer, judge, *neurons, pusher, *explanations,
         ],  # fmt: skip
         enable_cache=True,
         **pipeline_arguments,

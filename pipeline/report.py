@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from pipeline.lineage import Outcome
 
 HELD_OUT = ("test", "val")
+EXPLANATIONS = "components.Explanations"
 
 
 def caption_held_out(outcome: Outcome, count: int) -> None:
     """Serves the pushed model, captions held-out videos over its API, and prints captions beside references.
-
-    The first of them that has a film, not features alone, is explained on a page.
 
     Args:
         outcome: of a run whose model was pushed.
@@ -43,7 +42,6 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
         for row in chosen:
             said = _ask(client, row, features, sampling)
             print(f"  {row['video_id']} ({row['split']})\n    model : {said}\n    people: {row['captions'][0]}")
-    _explain(outcome, [row for row in chosen if "path" in row])
 
 
 def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
@@ -58,18 +56,10 @@ def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
     return client.caption_videos([encode_frames(frames)])[0].text
 
 
-def _explain(outcome: Outcome, rows: Sequence[Mapping]) -> None:
-    if not rows:
-        return
-    from pipeline.explaining import explain_row
-
-    explained = explain_row(outcome, rows[0], os.path.join(outcome.root, "explanations"))
-    print(f"\nWhy '{explained.explanation.caption}'? See {explained.page}")
-
-
 def summarise(outcome: Outcome) -> None:
-    """Prints the metrics, the blessing's reasons and where everything is."""
+    """Prints the metrics, the blessing's reasons, where everything is, and a page to begin with."""
     from components.captions.report import read_figures
+    from components.relevance.report import first_explained
 
     metrics = outcome.folder("components.CaptionMetrics")
     print("\nCaption metrics:\n")
@@ -80,6 +70,7 @@ def summarise(outcome: Outcome) -> None:
     rows = [
         ("captions judged", os.path.join(metrics, "summary.md")),
         ("neurons", _neurons(outcome)),
+        ("explanations", _explanations(outcome)),
         ("topics", os.path.join(outcome.folder("components.TopicModel"), "topics.json")),
         ("set aside", os.path.join(outcome.folder("components.Dataset"), "rejected.jsonl")),
         ("served model", versions[-1] if outcome.blessed and versions else "none: the model was not blessed"),
@@ -87,12 +78,21 @@ def summarise(outcome: Outcome) -> None:
     ]
     for name, value in rows:
         print(f"{name:>16}: {value}")
+    if EXPLANATIONS in outcome.artifacts and (first := first_explained(outcome.folder(EXPLANATIONS))):
+        caption, page = first
+        print(f"\nWhy '{caption}'? See {page}")
 
 
 def _neurons(outcome: Outcome) -> str:
     if "components.NeuronFigures" not in outcome.artifacts:
         return "LSTM-B: none is named"
     return os.path.join(outcome.folder("components.NeuronFigures"), "summary.md")
+
+
+def _explanations(outcome: Outcome) -> str:
+    if EXPLANATIONS not in outcome.artifacts:
+        return "none: explanations.videos is 0"
+    return os.path.join(outcome.folder(EXPLANATIONS), "index.html")
 
 
 def evaluate(outcome: Outcome, model: str | None, split: str) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
@@ -183,12 +183,22 @@ def files_of(pattern: str) -> list[str]:
     return files
 
 
-def read(files: Iterable[str]) -> Iterator[VideoRecord]:
-    """Reads gzip TFRecord files record by record, in order."""
+def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[VideoRecord]:
+    """Reads gzip TFRecord files record by record, in order.
+
+    Args:
+        files: as `files_of` gives them.
+        only: ids of the videos that are wanted; None reads all.
+    """
     import tensorflow as tf
 
+    # Decoding takes most of the time, so records that cannot be of a wanted video are passed over without it.
+    marks = None if only is None else [video_id.encode() for video_id in only]
     for serialized in tf.data.TFRecordDataset(list(files), compression_type="GZIP").as_numpy_iterator():
-        yield decode(serialized)
+        if marks is None:
+            yield decode(serialized)
+        elif any(mark in serialized for mark in marks) and (record := decode(serialized)).video_id in only:
+            yield record
 
 
 def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:

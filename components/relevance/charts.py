@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from html import escape
 
-from components.relevance.explanation import NeuronShare, TopicScore, TopicShare, TopicTimeline
+from components.relevance.explanation import Explanation, NeuronShare, TopicScore, TopicShare, TopicTimeline
 
 _FAINTEST = 0.005  # opacity; fainter cells are not drawn
 _DASHES = ("", "5 3", "1.5 3")  # of the lines of one chart: they differ without colour too
@@ -16,6 +16,13 @@ _TICKS = 4
 def clock(seconds: float) -> str:
     """A time within a clip, such as 4.5 s or 1:07."""
     return f"{seconds:.1f}\u00a0s" if seconds < 60 else f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+
+
+def moments(explanation: Explanation) -> list[str]:
+    """What each frame is called: by its time within the clip or, where no time is known, by its number."""
+    if explanation.seconds is None:
+        return [f"frame\u00a0{number}" for number in range(1, explanation.frames + 1)]
+    return [clock(second) for second in explanation.seconds]
 
 
 def share(value: float) -> str:
@@ -30,7 +37,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def heat_map(
-    kind: str, words: Sequence[str], rows: Sequence[Sequence[float]], seconds: Sequence[float], reach: float
+    kind: str, words: Sequence[str], rows: Sequence[Sequence[float]], moments: Sequence[str], reach: float
 ) -> str:
     """Words by frames.
 
@@ -38,15 +45,15 @@ def heat_map(
         kind: `attention`, in one hue, or `relevance`, red for the word and blue against it.
         words: one a row, beside it.
         rows: of each word, a value a frame.
-        seconds: of the frames.
+        moments: what each frame is called.
         reach: the value that has the full colour; it is written on the legend.
     """
     lines, told = [], share if kind == "attention" else functools.partial(signed, digits=3)
     for word, row in zip(words, rows):
         cells = "".join(
             f'<rect x="{i}" width="1" height="1"{_tint(kind, value / reach)}>'
-            f"<title>{escape(word)}, {clock(second)}: {told(value)}</title></rect>"
-            for i, (value, second) in enumerate(zip(row, seconds))
+            f"<title>{escape(word)}, {moment}: {told(value)}</title></rect>"
+            for i, (value, moment) in enumerate(zip(row, moments))
             if abs(value) / reach >= _FAINTEST
         )
         lines.append(
@@ -57,16 +64,16 @@ def heat_map(
     high = share(reach) if kind == "attention" else signed(reach)
     return (
         f'<div class="map {kind}" role="img" aria-label="{kind} of each word over the frames">{"".join(lines)}'
-        f'<span class="label"></span>{time_axis(seconds)}</div>'
+        f'<span class="label"></span>{time_axis(moments)}</div>'
         f'<p class="legend"><span>{low}</span><i class="ramp {kind}"></i><span>{high}</span></p>'
     )
 
 
-def time_axis(seconds: Sequence[float]) -> str:
-    """The times of frames below a chart: first, last, and some between."""
-    last = len(seconds) - 1
+def time_axis(moments: Sequence[str]) -> str:
+    """What frames are called, below a chart: first, last, and some between."""
+    last = len(moments) - 1
     places = sorted({round(tick * last / (_TICKS - 1)) for tick in range(_TICKS)})
-    return '<div class="axis">' + "".join(f"<span>{clock(seconds[place])}</span>" for place in places) + "</div>"
+    return '<div class="axis">' + "".join(f"<span>{moments[place]}</span>" for place in places) + "</div>"
 
 
 def neuron_bars(shares: Sequence[NeuronShare], relevance: bool) -> str:
@@ -120,16 +127,17 @@ def topic_bars(topics: Sequence[TopicScore]) -> str:
     ) + "</div>"  # fmt: skip
 
 
-def timeline(line: TopicTimeline, seconds: Sequence[float], reach: float) -> str:
+def timeline(line: TopicTimeline, moments: Sequence[str], reach: float) -> str:
     """The activations of a topic's neurons over the frames (Dong et al. 2017, Fig. 4).
 
     Args:
+        moments: what each frame is called.
         reach: the activation at the upper edge; its negative is at the lower one, so that charts compare.
     """
-    width, edge = max(1, len(seconds) - 1), 1.06 * reach  # so that a curve at its reach is drawn whole
+    width, edge = max(1, len(moments) - 1), 1.06 * reach  # so that a curve at its reach is drawn whole
     curves, keys = [], []
     for neuron, dashes in zip(line.neurons, _DASHES):
-        values = neuron.activations * 2 if len(seconds) == 1 else neuron.activations  # a point is no line
+        values = neuron.activations * 2 if len(moments) == 1 else neuron.activations  # a point is no line
         points = " ".join(f"{i},{edge - value:.4f}" for i, value in enumerate(values))
         curves.append(f'<polyline points="{points}" stroke-dasharray="{dashes}"/>')
         keys.append(
@@ -140,7 +148,7 @@ def timeline(line: TopicTimeline, seconds: Sequence[float], reach: float) -> str
         f'<div class="plot {"seen" if line.relevant else "unseen"}"><div class="scale"><span>{signed(reach, 1)}</span>'
         f'<span>0</span><span>{signed(-reach, 1)}</span></div><svg class="curve" viewBox="0 0 {width} {2 * edge:g}" '
         f'preserveAspectRatio="none" role="img" aria-label="activation over time"><path class="zero" '
-        f'd="M0 {edge:g}H{width}"/>{"".join(curves)}</svg><span></span>{time_axis(seconds)}</div>'
+        f'd="M0 {edge:g}H{width}"/>{"".join(curves)}</svg><span></span>{time_axis(moments)}</div>'
         f'<p class="keys {"seen" if line.relevant else "unseen"}">{"".join(keys)}</p>'
     )
 

@@ -114,7 +114,8 @@ class Explanation:
     Attributes:
         video: its name.
         caption, log_prob: what the model wrote.
-        seconds: when each frame is shown.
+        frames: how many the clip has.
+        seconds: when each frame is shown; None where only features are known.
         words: of the caption.
         neurons_by: what the neurons of a word are chosen and valued by. `relevance`: how much speaks for the word
             through the neuron, all frames together. `attended activation`, where relevance is not known: the neuron's
@@ -122,17 +123,20 @@ class Explanation:
         topics: all topics, the most seen first; empty where the model learnt none.
         timelines: of the neurons of relevant topics, and of an irrelevant one.
         notes: what a reader must know of how this came about.
+        references: what people wrote of the video, where that is known.
     """
 
     video: str
     caption: str
     log_prob: float
-    seconds: tuple[float, ...]
+    frames: int
+    seconds: tuple[float, ...] | None
     words: tuple[ExplainedWord, ...]
     neurons_by: str
     topics: tuple[TopicScore, ...]
     timelines: tuple[TopicTimeline, ...]
     notes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
     @property
     def has_relevance(self) -> bool:
@@ -146,24 +150,25 @@ class Explanation:
 def explanation(
     video: str,
     reading: Reading,
-    seconds: Sequence[float],
+    seconds: Sequence[float] | None,
     links: TopicLinks | None = None,
     notes: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> Explanation:
     """Puts names to what a captioner did.
 
     Args:
         video: its name.
         reading: of its clip.
-        seconds: (time,), when each frame is shown.
+        seconds: (time,), when each frame is shown; None where only features are known.
         links: which neuron carries which topic; None where no neuron has a name (LSTM-B).
-        notes: see `Explanation`.
+        notes, references: see `Explanation`.
     Raises:
         OtherModel: the links are of another model.
         ValueError: the times are of another clip.
     """
     time, n_neurons = reading.activations.shape
-    if len(seconds) != time:
+    if seconds is not None and len(seconds) != time:
         raise ValueError(f"There are {len(seconds)} times for {time} frames of {video}; expected one for each.")
     n_topics = None if reading.topic_scores is None else len(reading.topic_scores)
     if links and (links.n_neurons, len(links.topics)) != (n_neurons, n_topics or len(links.topics)):
@@ -180,12 +185,14 @@ def explanation(
         video=video,
         caption=" ".join(reading.words),
         log_prob=_number(reading.log_prob),
-        seconds=_numbers(seconds),
+        frames=time,
+        seconds=None if seconds is None else _numbers(seconds),
         words=tuple(_word(reading, place, values[place], links) for place in range(len(reading.words))),
         neurons_by="relevance" if known else "attended activation",
         topics=tuple(sorted(topics, key=lambda topic: -topic.score)),
         timelines=_timelines(reading, values, topics, links),
         notes=tuple(notes),
+        references=tuple(references),
     )
 
 

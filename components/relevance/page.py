@@ -17,6 +17,7 @@ from components.relevance.explanation import ExplainedWord, Explanation
 from components.topics.documents import stop_words
 
 TOPICS_SHOWN = 8
+REFERENCES_SHOWN = 3
 # Nothing but what the file itself holds may be shown: a name out of a data set can neither fetch nor run anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -30,12 +31,14 @@ class Entry:
         page: the file of its page, beside the index; None where it could not be explained.
         said: its caption, or what is wrong with it.
         picture: a JPEG.
+        about: more to say of it, in a few words.
     """
 
     video: str
     page: str | None
     said: str
     picture: bytes | None = None
+    about: str = ""
 
 
 def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
@@ -47,9 +50,9 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
     Raises:
         ValueError: the pictures are of another clip.
     """
-    if len(pictures) not in (0, len(explanation.seconds)):
+    if len(pictures) not in (0, explanation.frames):
         raise ValueError(
-            f"There are {len(pictures)} pictures for {len(explanation.seconds)} frames; expected one for each, or none."
+            f"There are {len(pictures)} pictures for {explanation.frames} frames; expected one for each, or none."
         )
     words = explanation.words
     choices = [*(f"w{place}" for place in range(len(words))), "all"]
@@ -63,7 +66,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
     body = f"""{radios}
 <header><p class="brand">TopicLens <span>why this caption?</span></p>
 <h1>{labels or "<em>no word at all</em>"}</h1>
-<p class="about"><label for="all">whole caption</label> {_about(explanation)}</p></header>
+<p class="about"><label for="all">whole caption</label> {_about(explanation)}</p>{_references(explanation)}</header>
 {_notes(explanation)}
 <div class="focus">{_film(explanation, pictures)}
 {_panels(explanation)}</div>
@@ -79,13 +82,15 @@ def index(entries: Sequence[Entry], title: str = "Captions, explained") -> str:
     cards = []
     for entry in entries:
         picture = f'<img alt="" src="{_data_uri(entry.picture)}">' if entry.picture else ""
-        text = f"<strong>{escape(entry.said)}</strong><small>{escape(entry.video)}</small>"
+        about = f" · {escape(entry.about)}" if entry.about else ""
+        text = f"<strong>{escape(entry.said)}</strong><small>{escape(entry.video)}{about}</small>"
         if entry.page is None:
             cards.append(f'<li class="fault"><div>{picture}<p>{text}</p></div></li>')
         else:
-            cards.append(f'<li><a href="{escape(quote(entry.page))}">{picture}<p>{text}</p></a></li>')
+            unseen = "" if entry.picture else ' class="unseen"'
+            cards.append(f'<li{unseen}><a href="{escape(quote(entry.page))}">{picture}<p>{text}</p></a></li>')
     explained = sum(entry.page is not None for entry in entries)
-    count = f"{explained} video{'' if explained == 1 else 's'}"
+    count = f"{explained} video{'' if explained == 1 else 's'}" if entries else "There is no video here."
     if explained < len(entries):
         count += f", and {len(entries) - explained} that could not be explained"
     body = f"""<header><p class="brand">TopicLens <span>why these captions?</span></p>
@@ -107,11 +112,18 @@ def _document(title: str, body: str, rules: str = "") -> str:
 
 
 def _about(explanation: Explanation) -> str:
-    count, last = len(explanation.seconds), charts.clock(explanation.seconds[-1])
+    last = "" if explanation.seconds is None else f", the last at {charts.clock(explanation.seconds[-1])}"
     return (
-        f"<span>{escape(explanation.video)}</span> <span>{count} frames, the last at {last}</span> "
+        f"<span>{escape(explanation.video)}</span> <span>{explanation.frames} frames{last}</span> "
         f"<span>probability of the caption {charts.share(math.exp(explanation.log_prob))}</span>"
     )
+
+
+def _references(explanation: Explanation) -> str:
+    if not explanation.references:
+        return ""
+    told = " ".join(f"<q>{escape(text)}</q>" for text in explanation.references[:REFERENCES_SHOWN])
+    return f'<p class="about"><span>people wrote</span> {told}</p>'
 
 
 def _notes(explanation: Explanation) -> str:
@@ -122,14 +134,14 @@ def _notes(explanation: Explanation) -> str:
 
 def _film(explanation: Explanation, pictures: Sequence[bytes]) -> str:
     frames = []
-    for place, second in enumerate(explanation.seconds):
+    for place, moment in enumerate(charts.moments(explanation)):
         shown = f'<span class="blank">{place + 1}</span>'
         if pictures:
-            shown = f'<img alt="frame at {charts.clock(second)}" src="{_data_uri(pictures[place])}">'
+            shown = f'<img alt="frame at {moment}" src="{_data_uri(pictures[place])}">'
+        caption = "" if explanation.seconds is None else f"<figcaption>{moment}</figcaption>"
         relevance = '<i class="relevance"></i>' if explanation.has_relevance else ""
         frames.append(
-            f'<figure class="f{place}">{shown}<i class="attention"></i>{relevance}'
-            f"<figcaption>{charts.clock(second)}</figcaption></figure>"
+            f'<figure class="f{place}">{shown}<i class="attention"></i>{relevance}{caption}</figure>'
         )
     film = f'<div class="frames">{"".join(frames)}</div>{_film_legend(explanation)}'
     return f'<section class="film"><h2>The frames</h2>{film}</section>'
@@ -157,8 +169,8 @@ def _panels(explanation: Explanation) -> str:
 def _words_story(explanation: Explanation, word: ExplainedWord) -> str:
     place = int(np.argmax(word.attention))
     story = (
-        f"It looks most at {charts.clock(explanation.seconds[place])}, with {charts.share(word.attention[place])} of "
-        f"its attention; an even share would be {charts.share(1 / len(explanation.seconds))}."
+        f"It looks most at {charts.moments(explanation)[place]}, with {charts.share(word.attention[place])} of "
+        f"its attention; an even share would be {charts.share(1 / explanation.frames)}."
     )
     if word.score is not None:
         story += (
@@ -173,18 +185,18 @@ def _words_story(explanation: Explanation, word: ExplainedWord) -> str:
 
 
 def _maps(explanation: Explanation) -> str:
-    texts = [word.text for word in explanation.words]
+    texts, moments = [word.text for word in explanation.words], charts.moments(explanation)
     attention = [word.attention for word in explanation.words]
     maps = (
         "<section><h2>Where each word looks</h2><p>The share of each frame in what the word was chosen by.</p>"
-        f"{charts.heat_map('attention', texts, attention, explanation.seconds, max(map(max, attention)))}</section>"
+        f"{charts.heat_map('attention', texts, attention, moments, max(map(max, attention)))}</section>"
     )
     if explanation.has_relevance:
         relevance = [word.relevance for word in explanation.words]
         reach = max(abs(value) for row in relevance for value in row) or 1.0
         maps += (
             "<section><h2>What speaks for each word</h2><p>How much of the word's score comes from each frame.</p>"
-            f"{charts.heat_map('relevance', texts, relevance, explanation.seconds, reach)}</section>"
+            f"{charts.heat_map('relevance', texts, relevance, moments, reach)}</section>"
         )
     return f'<div class="pair">{maps}</div>'
 
@@ -207,11 +219,14 @@ def _timelines(explanation: Explanation) -> str:
         if line.topic is not None:
             tag = f"<small>{'' if line.relevant else 'seen least, '}score {charts.signed(line.score)}</small>"
         charted.append(
-            f"<div><h3>{escape(line.name)} {tag}</h3>{charts.timeline(line, explanation.seconds, reach)}</div>"
+            f"<div><h3>{escape(line.name)} {tag}</h3>{charts.timeline(line, charts.moments(explanation), reach)}</div>"
         )
+    shown = "of the neurons that carry the topics seen most, and of those of the topic seen least"
+    if explanation.timelines[0].topic is None:
+        shown = f"of {explanation.timelines[0].name}"
     return (
-        "<section><h2>Its neurons over time</h2><p>Activations of the neurons that carry the topics seen most, and of "
-        f'those of the topic seen least.</p><div class="timelines">{"".join(charted)}</div></section>'
+        f"<section><h2>Its neurons over time</h2><p>Activations {shown}.</p>"
+        f'<div class="timelines">{"".join(charted)}</div></section>'
     )
 
 
@@ -248,7 +263,7 @@ def _choice_rules(explanation: Explanation, choices: Sequence[str]) -> str:
 
 def _strengths(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:
     """Attention and relevance (choices, frames), of each word and of all together, each row's strongest being 1."""
-    time = len(explanation.seconds)
+    time = explanation.frames
     attention = np.array([word.attention for word in explanation.words]).reshape(-1, time)
     relevance = np.array([word.relevance or [0.0] * time for word in explanation.words]).reshape(-1, time)
     both = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from components.relevance.charts import clock
+from components.relevance.charts import moments
 from components.relevance.explanation import Explanation
 
 _INK, _SOFT, _LOOK, _FOR, _AGAINST, _NOTHING = "#1f2a33", "#5c6872", "#0b7a75", "#c2412d", "#2b68b0", "#f7f5f0"
@@ -29,7 +29,7 @@ def picture(explanation: Explanation, pictures: Sequence[bytes] = ()) -> bytes:
     from matplotlib.figure import Figure
 
     texts = [word.text for word in explanation.words] or ["(no word)"]
-    nothing = np.zeros((1, len(explanation.seconds)))
+    nothing = np.zeros((1, explanation.frames))
     maps = [("attention", np.array([word.attention for word in explanation.words]) if explanation.words else nothing)]
     if explanation.has_relevance and explanation.words:
         maps.append(("relevance", np.array([word.relevance for word in explanation.words])))
@@ -43,22 +43,22 @@ def picture(explanation: Explanation, pictures: Sequence[bytes] = ()) -> bytes:
     if pictures:
         _film(parts[0], explanation, pictures)
     for part, (kind, values) in zip(parts[-len(maps) :], maps):
-        _heat_map(part, kind, values, texts, explanation.seconds)
+        _heat_map(part, kind, values, texts, moments(explanation))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, facecolor="white")
     return buffer.getvalue()
 
 
 def _film(part, explanation: Explanation, pictures: Sequence[bytes]) -> None:
-    last = len(pictures) - 1
+    last, called = len(pictures) - 1, moments(explanation)
     places = sorted({round(place) for place in np.linspace(0, last, min(_FRAMES_SHOWN, len(pictures)))})
     for axis, place in zip(part.subplots(1, len(places), squeeze=False)[0], places):
         axis.imshow(np.asarray(Image.open(io.BytesIO(pictures[place])).convert("RGB")))
         axis.set_axis_off()
-        axis.set_title(clock(explanation.seconds[place]), fontsize=7, color=_SOFT, pad=2)
+        axis.set_title(called[place], fontsize=7, color=_SOFT, pad=2)
 
 
-def _heat_map(part, kind: str, values: np.ndarray, texts: Sequence[str], seconds: Sequence[float]) -> None:
+def _heat_map(part, kind: str, values: np.ndarray, texts: Sequence[str], called: Sequence[str]) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     hues = [_NOTHING, _LOOK] if kind == "attention" else [_AGAINST, _NOTHING, _FOR]
@@ -68,8 +68,8 @@ def _heat_map(part, kind: str, values: np.ndarray, texts: Sequence[str], seconds
         values, cmap=LinearSegmentedColormap.from_list(kind, hues), vmin=0 if kind == "attention" else -reach,
         vmax=reach, aspect="auto", interpolation="nearest",
     )  # fmt: skip
-    ticks = sorted({round(place) for place in np.linspace(0, len(seconds) - 1, min(_TICKS, len(seconds)))})
-    axis.set_xticks(ticks, [clock(seconds[tick]) for tick in ticks], fontsize=7, color=_SOFT)
+    ticks = sorted({round(place) for place in np.linspace(0, len(called) - 1, min(_TICKS, len(called)))})
+    axis.set_xticks(ticks, [called[tick] for tick in ticks], fontsize=7, color=_SOFT)
     axis.set_yticks(range(len(texts)), texts, fontsize=9, color=_INK)
     axis.tick_params(length=0)
     for spine in axis.spines.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from components.relevance.captioner import explain
 from trainer.explaining import explained_beam_search
+from trainer.export import load_captioner
 from trainer.vocabulary import PAD
 
 
@@ -38,6 +40,34 @@ class Reading:
     neurons: np.ndarray | None = None
     scores: np.ndarray | None = None
     previous: np.ndarray | None = None
+
+
+class OtherFeatures(ValueError):
+    """Features of another backbone than the one that a model was trained on."""
+
+
+class ModelReader:
+    """An exported model, as a function that reads features (time, feature_dim): see `read`.
+
+    Attributes:
+        meta: the content of its captioner.json.
+    Raises:
+        trainer.export.ExportError: there is no such model.
+        OtherFeatures: when called on features of another width than the model's.
+    """
+
+    def __init__(self, directory: str | os.PathLike):
+        self._captioner, vocabulary, self.meta = load_captioner(directory)
+        self._vocabulary = tuple(vocabulary)
+
+    def __call__(self, frames: np.ndarray) -> Reading:
+        width = self._captioner.config.feature_dim
+        if frames.shape[1] != width:
+            raise OtherFeatures(
+                f"The model reads {width} numbers a frame, these features have {frames.shape[1]}: they are another "
+                "backbone's. Take the model of the run that stored the features."
+            )
+        return read(self._captioner, self._vocabulary, frames, decoding=self.meta["decoding"])
 
 
 def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:

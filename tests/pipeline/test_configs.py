@@ -10,7 +10,10 @@ from pipeline import configs, presets
 
 
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))
-@pytest.mark.parametrize("step", ["ingest", "feature_extraction", "topic_modelling", "examples_check", "trainer", "judge", "neurons"])
+@pytest.mark.parametrize(
+    "step",
+    ["ingest", "feature_extraction", "topic_modelling", "examples_check", "trainer", "judge", "neurons", "explanations"],
+)
 def test_every_step_gets_its_settings_as_json(name, step):
     told = json.loads(presets.preset(name).json_of(step, place="here"))
     assert told["place"] == "here" and len(told) > 1

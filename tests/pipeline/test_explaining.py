@@ -12,8 +12,10 @@ from PIL import Image
 from components.features.backbones import registry
 from components.features.backbones.base import Backbone
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from components.relevance.reading import ModelReader
 from components.videos.sampling import Sampling
 from pipeline import cli, explaining, lineage
+from schemas import records
 from serving.local.server import LocalServer
 from tests.components.videos.conftest import write_clip
 from tests.trainer.numpy_captioner import tiny_captioner
@@ -77,6 +79,32 @@ def run_at(tmp_path, monkeypatch):
     return run_at
 
 
+@pytest.fixture
+def dataset_at(run_at, tmp_path, videos):
+    """Makes a root whose newest run stored features of two videos, one of them of a film; gives the root."""
+
+    def dataset_at(model, time=12):
+        root = run_at(model)
+        rng = np.random.default_rng(0)
+        rows = [{"video_id": "v1.filmed", "path": videos[0]}, {"video_id": "v2", "features": "v2.npy"}]
+        rows = [{**row, "captions": ["a dog runs"], "split": split} for row, split in zip(rows, ("val", "train"))]
+        (tmp_path / "dataset").mkdir()
+        (tmp_path / "dataset" / "videos.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        for row in rows:
+            folder = tmp_path / "examples" / f"Split-{row['split']}"
+            folder.mkdir(parents=True)
+            frames, topics = rng.normal(size=(time, DIM)), np.zeros(TOPICS)
+            record = records.VideoRecord(row["video_id"], row["split"], frames, ("a dog runs",), topics)
+            records.write(str(folder / "data.gz"), [record])
+        artifacts = lineage.newest(root).artifacts
+        artifacts.update(
+            {"components.Dataset": str(tmp_path / "dataset"), "Examples": str(tmp_path / "examples")}
+        )
+        return root
+
+    return dataset_at
+
+
 def explain(capsys, *arguments) -> list[dict]:
     """What `topiclens explain --json` prints."""
     cli.main(["explain", *map(str, arguments), "--json"])
@@ -90,7 +118,7 @@ def test_every_video_gets_a_page_a_picture_and_numbers_and_a_broken_one_stops_no
     assert str(tmp_path / "one.html") in said.out and str(tmp_path / "index.html") in said.out
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{name}.{kind}" for name in ("one", "two") for kind in ("html", "png", "json")
-    } | {"index.html"}
+    } | {"index.html", "index.json"}
     assert Image.open(tmp_path / "one.png").width > 1000
     told = json.loads((tmp_path / "one.json").read_text())
     assert len(told["seconds"]) == 12 and "Name its root with --root" in told["notes"][0]
@@ -112,13 +140,12 @@ def test_a_clip_is_sampled_as_the_model_was_trained_or_as_asked(videos, tmp_path
     assert seconds("--sampling", "equal", "--frames", "4") == pytest.approx([0.0, 0.3, 0.6, 0.9])
 
 
-def test_a_video_of_a_dataset_is_sampled_by_its_id(videos, tmp_path, run_at):
+def test_a_video_of_a_dataset_is_sampled_by_its_id(tmp_path, dataset_at, capsys):
     trained = Sampling("random_clip", n_frames=2, seed=1)
-    root = run_at(save(tiny_captioner(3), tmp_path / "model", features={**FEATURES, **trained.to_json()}))
-    row = {"video_id": "other", "path": videos[0], "start": 0.4}
-    explained = explaining.explain_row(lineage.newest(root), row, str(tmp_path / "pages")).explanation
-    assert trained.indices(8, "other") != trained.indices(8, "one")
-    assert explained.seconds == pytest.approx([0.4 + index / 10 for index in trained.indices(8, "other")])
+    model = save(tiny_captioner(3), tmp_path / "model", features={**FEATURES, **trained.to_json()})
+    (told,) = explain(capsys, "--id", "v1.filmed", "--root", dataset_at(model, time=2))
+    assert trained.indices(12, "v1.filmed") != trained.indices(12, "one")
+    assert told["seconds"] == pytest.approx([index / 10 for index in trained.indices(12, "v1.filmed")])
 
 
 def test_a_server_tells_the_same_but_relevance(base, videos, tmp_path, capsys):
@@ -171,9 +198,54 @@ def test_a_model_that_reads_features_says_so(videos, tmp_path, capsys):
     assert "cannot see a video file" in capsys.readouterr().err
 
 
-def test_pages_have_safe_names_of_their_own():
-    names = explaining._names(["a/b c.mp4", "d/b c.avi", "B-C.mp4", "../..", "index.mp4", "ü.mp4", "日本.mp4"])
-    assert names == ["b-c", "b-c-2", "B-C-3", "video", "index-2", "video-2", "video-3"]
+@pytest.mark.parametrize("features", [FEATURES, {**FEATURES, "backbone": None}], ids=["backbone", "features alone"])
+def test_videos_of_the_runs_dataset_are_explained_by_their_stored_features(features, dataset_at, tmp_path, capsys):
+    model = save(tiny_captioner(3), tmp_path / "model", features=features)
+    root = dataset_at(model)
+    filmed, brought = explain(capsys, "--id", "v1.filmed", "v2", "--root", root)
+    assert filmed["notes"] == [] and len(filmed["seconds"]) == filmed["frames"] == 12
+    assert "<img" in open(filmed["page"]).read() and filmed["page"].endswith("v1-filmed.html")
+    assert "brought features" in brought["notes"][0] and brought["seconds"] is None and brought["frames"] == 12
+    assert "<img" not in open(brought["page"]).read() and brought["references"] == ["a dog runs"]
+    (record,) = records.read(records.files_of(str(tmp_path / "examples" / "Split-train")))
+    assert brought["caption"] == " ".join(ModelReader(model)(record.frames).words)
+    assert (tmp_path / "explanations" / "index.html").exists()
+
+
+def test_a_server_explains_stored_features_too(dataset_at, base, capsys):
+    root = dataset_at(base / "1")
+    (mine,) = explain(capsys, "--id", "v2", "--root", root)
+    with LocalServer(base, grpc_port=0, rest_port=0) as server:
+        (theirs,) = explain(capsys, "--id", "v2", "--root", root, "--server", server.grpc_address)
+    assert mine["caption"] == theirs["caption"] and theirs["neurons_by"] == "attended activation"
+    np.testing.assert_allclose(
+        [word["attention"] for word in mine["words"]], [word["attention"] for word in theirs["words"]], atol=1e-5
+    )
+
+
+def test_an_id_that_the_run_does_not_know_stops_no_other(dataset_at, base, capsys):
+    root = dataset_at(base / "1")
+    assert cli.main(["explain", "--id", "nobody", "v2", "--root", root]) == 1
+    said = capsys.readouterr()
+    assert "stored no features of a video 'nobody'" in said.err and "v2.html" in said.out
+
+
+def test_a_model_of_other_features_says_so(dataset_at, base, tmp_path, capsys):
+    other = save(tiny_captioner(3, feature_dim=DIM + 2), tmp_path / "wider", features={**FEATURES, "dim": DIM + 2})
+    assert cli.main(["explain", "--id", "v2", "--root", dataset_at(base / "1"), "--model", str(other)]) == 1
+    assert f"reads {DIM + 2} numbers a frame, these features have {DIM}" in capsys.readouterr().err
+
+
+def test_frames_that_were_stored_cannot_be_sampled_anew(dataset_at, base, capsys):
+    assert cli.main(["explain", "--id", "v2", "--root", dataset_at(base / "1"), "--frames", "3"]) == 1
+    assert "the frames that the run stored" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", [[], ["clip.mp4", "--id", "v2"]], ids=["none", "both"])
+def test_either_files_or_ids_are_explained(named):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain", *named])
+    assert ended.value.code == 2
 
 
 def test_neither_tfx_nor_beam_is_needed():

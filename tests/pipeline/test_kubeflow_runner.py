@@ -135,7 +135,8 @@ def cluster(dataset, tmp_path_factory) -> Cluster:
 
 def test_every_step_of_the_dag_is_in_the_specification_with_the_image(cluster):
     assert {"VideoIngest", "FeatureExtraction", "TopicModelling", "Vocabulary", "ExamplesJoin", "StatisticsGen",
-            "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionJudge", "NeuronNaming", "NeuronJudge", "Pusher"} == set(
+            "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionJudge", "NeuronNaming",
+            "NeuronJudge", "ExplanationReport", "Pusher"} == set(
         cluster.tasks
     )  # fmt: skip
     images = {executor["container"]["image"] for executor in cluster.executors.values()}
@@ -151,3 +152,13 @@ def test_the_whole_dag_runs_through_the_containers_entry_point_to_a_pushed_model
     assert not any((version.parent / ".incoming").iterdir())
     reasons = pathlib.Path(cluster.made["NeuronJudge"]["blessing"]["uri"], "reasons.txt").read_text()
     assert reasons.startswith("BLESSED") and "CIDEr" in reasons and "detecting neuron" in reasons
+
+
+def test_the_report_of_explanations_tells_features_without_pictures(cluster):
+    folder = pathlib.Path(cluster.run("ExplanationReport")["explanations"]["uri"])
+    entries = json.loads((folder / "index.json").read_text())
+    assert len(entries) == 6, "the dataset has fewer validation videos than explanations.videos"
+    judged = pathlib.Path(cluster.made["CaptionJudge"]["metrics"]["uri"], "captions.jsonl").read_text().splitlines()
+    captions = {row["video_id"]: row["caption"] for row in map(json.loads, judged)}
+    assert {entry["video"]: entry["said"] for entry in entries} == captions
+    assert "brought features" in (folder / entries[0]["page"]).read_text()

@@ -53,8 +53,6 @@ def test_real_clips_become_a_pushed_model_that_captions_over_the_api(root, datas
     said = capsys.readouterr().out
     assert "Serving version" in said and said.count("model :") == 2 == said.count("people:")
     assert "BLESSED" in said and "tensorboard --logdir" in said
-    (page,) = (root / "explanations").glob("*.html")
-    assert str(page) in said and "The topics of its neurons" in page.read_text()
 
 
 def test_the_clip_that_is_no_video_is_set_aside_with_its_reason(root):
@@ -124,6 +122,33 @@ def test_neurons_are_named_measured_and_judged(root, capsys):
     assert cli.main(["neurons", "--root", str(root), "--json"]) == 0
     table, links = capsys.readouterr().out.split("{", 1)
     assert "of 16 neurons carry a topic." in table and json.loads("{" + links)["n_neurons"] == 16
+
+
+def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, dataset, capsys):
+    outcome = lineage.newest(str(root))
+    folder = pathlib.Path(outcome.folder("components.Explanations"))
+    entries = json.loads((folder / "index.json").read_text())
+    metrics = pathlib.Path(outcome.folder("components.CaptionMetrics"), "captions.jsonl").read_text().splitlines()
+    judged = {row["video_id"]: row for row in map(json.loads, metrics) if row["split"] == "val"}
+    assert len(entries) == min(8, len(judged)), "as many as explanations.videos asks for"
+    ciders = [judged[entry["video"]]["scores"]["CIDEr"] for entry in entries]
+    assert ciders == sorted(ciders, reverse=True)
+    assert [entry["said"] for entry in entries] == [judged[entry["video"]]["caption"] for entry in entries]
+    page = (folder / entries[0]["page"]).read_text()
+    assert "<img" in page and "The topics of its neurons" in page and "people wrote" in page
+    assert run(dataset, root) == 0
+    said = capsys.readouterr().out
+    assert str(folder / "index.html") in said
+    assert said.rstrip().endswith(f"See {folder / entries[0]['page']}")
+
+
+def test_a_video_of_the_dataset_is_explained_by_its_id(root, dataset, tmp_path, capsys):
+    rows = [json.loads(line) for line in (dataset / "manifest.jsonl").read_text().splitlines()]
+    name = next(row["video_id"] for row in rows if row["split"] == "train")
+    assert cli.main(["explain", "--id", name, "--root", str(root), "--output", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["video"] == name and told["notes"] == [] and told["references"]
+    assert "<img" in pathlib.Path(told["page"]).read_text()
 
 
 def test_models_are_compared_and_the_table_is_kept(root, capsys):

@@ -61,6 +61,13 @@ def test_files_are_written_whole_and_read_in_order(tmp_path):
         assert_same(read, record)
 
 
+def test_the_videos_asked_for_are_read_and_no_others(tmp_path):
+    named = a_record(video_id="other", captions=("a sign says v1",))  # holds the id of another video in its text
+    records.write(str(tmp_path / "data.gz"), [named, *(a_record(video_id=f"v{number}") for number in range(12))])
+    read = records.read(records.files_of(str(tmp_path)), only=["v11", "v1", "nobody"])
+    assert [record.video_id for record in read] == ["v1", "v11"]
+
+
 def test_the_same_records_make_the_same_file(tmp_path):
     for name in ("one.gz", "other.gz"):
         records.write(str(tmp_path / name), [a_record()])

@@ -13,6 +13,7 @@ from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from components.relevance import charts
 from components.relevance.explanation import explanation
 from components.relevance.page import Entry, index, page
+from components.relevance.film import BROUGHT_FEATURES
 from components.relevance.picture import picture
 from components.relevance.reading import Reading
 
@@ -79,6 +80,11 @@ def explained(reading=None, links=None, video="clip.mp4", notes=()):
     return explanation(video, reading, seconds, links or make_links(), notes)
 
 
+def told_by_features(reading=None):
+    reading = make_reading() if reading is None else reading
+    return explanation("v7", reading, None, make_links(), [BROUGHT_FEATURES], ["a dog is running"])
+
+
 def bare(reading):
     return dataclasses.replace(reading, frames=None, neurons=None, scores=None, previous=None)
 
@@ -96,6 +102,7 @@ PAGES = {
     "whole": lambda: page(explained(), jpegs()),
     "without relevance": lambda: page(explained(bare(make_reading())), jpegs()),
     "without pictures": lambda: page(explained()),
+    "features alone": lambda: page(told_by_features()),
     "without topics": lambda: page(
         explanation("clip", dataclasses.replace(make_reading(), topic_scores=None), range(TIME)), jpegs()
     ),
@@ -121,8 +128,9 @@ def test_a_page_is_whole_and_asks_for_nothing_from_elsewhere(kind):
 
 def test_names_out_of_a_data_set_stay_text():
     words = ("a", HOSTILE)
-    strange = explained(make_reading(words), make_links(HOSTILE), HOSTILE, [HOSTILE])
-    for text in (page(strange, jpegs()), index([Entry(HOSTILE, "x.html", HOSTILE), Entry(HOSTILE, None, HOSTILE)])):
+    strange = explanation(HOSTILE, make_reading(words), None, make_links(HOSTILE), [HOSTILE], [HOSTILE])
+    entries = [Entry(HOSTILE, "x.html", HOSTILE, about=HOSTILE), Entry(HOSTILE, None, HOSTILE)]
+    for text in (page(strange, jpegs()), index(entries)):
         parsed = Parsed(text)
         assert not parsed.all("script") and all(img["src"].startswith("data:") for img in parsed.all("img"))
         assert HOSTILE in "".join(parsed.text)
@@ -176,6 +184,23 @@ def test_what_is_not_known_is_not_shown():
     assert "The topics of its neurons" not in text and "speaks for it" not in text and 'class="map relevance"' not in text
 
 
+def test_features_alone_are_told_by_the_numbers_of_their_frames():
+    reading = make_reading()
+    text = page(told_by_features(reading))
+    parsed = Parsed(text)
+    assert not parsed.all("img") and "There are no pictures: the dataset brought features" in text
+    assert len(parsed.all("span", class_="blank")) == TIME and "figcaption>" not in text
+    word = max(range(len(WORDS)), key=lambda place: reading.attention[place].max())
+    assert f"It looks most at frame\u00a0{np.argmax(reading.attention[word]) + 1}, with" in text
+    assert f"frame\u00a0{TIME}</span>" in text and "0.5\u00a0s" not in text and "the last at" not in text
+    assert 'class="map attention"' in text and 'class="map relevance"' in text and 'class="curve"' in text
+
+
+def test_what_people_wrote_stands_beside_the_caption():
+    assert [tag for tag, _ in Parsed(page(told_by_features())).elements].count("q") == 1
+    assert "people wrote" not in page(explained())
+
+
 def test_pictures_of_another_clip_are_refused():
     with pytest.raises(ValueError, match="4 pictures for 5 frames"):
         page(explained(), jpegs(4))
@@ -196,8 +221,9 @@ def test_zero_has_no_minus():
     assert (charts.signed(-0.001), charts.signed(-0.5), charts.signed(0.25)) == ("+0.00", "\u22120.50", "+0.25")
 
 
-@pytest.mark.parametrize("shown", [jpegs(), []], ids=["with pictures", "without"])
+@pytest.mark.parametrize("shown", [jpegs(), [], None], ids=["with pictures", "without", "features alone"])
 @pytest.mark.parametrize("reading", [make_reading(), bare(make_reading()), make_reading(words=())])
 def test_the_picture_is_a_png_that_shows_something(reading, shown):
-    image = np.asarray(Image.open(io.BytesIO(picture(explained(reading), shown))).convert("RGB"))
+    told = told_by_features(reading) if shown is None else explained(reading)
+    image = np.asarray(Image.open(io.BytesIO(picture(told, shown or ()))).convert("RGB"))
     assert image.shape[1] == 1430 and image.std() > 5

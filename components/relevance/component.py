@@ -1,0 +1,65 @@
+"""The report of explanations as a TFX component."""
+
+import json
+import logging
+import os
+
+from tfx import v1 as tfx
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples, Model
+from tfx.utils import path_utils
+
+from components import jsonl, staging
+from components.artifacts import CaptionMetrics, Dataset, Explanations, NeuronLinks
+from components.captions.report import CAPTIONS_FILE
+from components.neurons.links import TopicLinks
+from components.relevance.reading import ModelReader
+from components.relevance.report import choose, write_report
+from components.videos.decoding import Limits
+from schemas import records
+
+_dsl = tfx.dsl.components
+_log = logging.getLogger(__name__)
+
+
+@_dsl.component
+def ExplanationReport(
+    model: _dsl.InputArtifact[Model],
+    dataset: _dsl.InputArtifact[Dataset],
+    examples: _dsl.InputArtifact[Examples],
+    metrics: _dsl.InputArtifact[CaptionMetrics],
+    explanations: _dsl.OutputArtifact[Explanations],
+    config_json: _dsl.Parameter[str],
+    links: _dsl.InputArtifact[NeuronLinks] = None,
+):
+    """Explains some held-out videos, a page each, evenly from the best judged caption to the worst.
+
+    ``links`` names the neurons; there is none where the model learnt no topics.
+    """
+    config = json.loads(config_json)
+    split = config["split"]
+    rows = {
+        row["video_id"]: row
+        for row in jsonl.read(os.path.join(dataset.uri, "videos.jsonl"))
+        if row["split"] == split
+    }
+    scores = {
+        row["video_id"]: row["scores"].get("CIDEr", 0.0)
+        for row in jsonl.read(os.path.join(metrics.uri, CAPTIONS_FILE))
+        if row["split"] == split
+    }
+    chosen = choose(scores or dict.fromkeys(rows, 0.0), config["videos"])  # a split may not be judged
+    files = records.files_of(artifact_utils.get_split_uri([examples], split)) if chosen else []
+    with staging.readable(path_utils.serving_model_path(model.uri)) as folder:
+        reader = ModelReader(folder)
+    index = write_report(
+        explanations.uri,
+        f"Captions of {split}, {'from the best to the worst' if scores else 'explained'}",
+        [rows[video_id] for video_id in chosen],
+        {record.video_id: record for record in records.read(files, only=chosen)},
+        reader,
+        links=TopicLinks.load(links.uri) if links else None,
+        scores=scores,
+        limits=Limits(**config["limits"]),
+    )
+    _log.info("explanations: %d videos of %s, %s", len(chosen), split, index)

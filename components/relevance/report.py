@@ -1,0 +1,137 @@
+"""Explanations of many videos as a folder: a page a video and an index that leads to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from components import staging
+from components.neurons.links import TopicLinks
+from components.relevance.explanation import Explanation, explanation
+from components.relevance.film import film_of
+from components.relevance.page import Entry, index, page
+from components.relevance.picture import picture
+from components.relevance.reading import ModelReader
+from components.videos.decoding import Limits
+from components.videos.sampling import Sampling
+from schemas.records import VideoRecord
+
+INDEX, ENTRIES = "index.html", "index.json"
+
+
+class Report:
+    """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an index.
+
+    Args:
+        folder: local or on an object store.
+    """
+
+    def __init__(self, folder: str):
+        self._folder = folder
+        self._entries: list[Entry] = []
+        self._taken = {"index"}
+
+    def add(self, name: str, explained: Explanation, pictures: Sequence[bytes] = (), about: str = "") -> str:
+        """Writes a video's page, picture and numbers.
+
+        Args:
+            name: what the files are to be called, as far as that is safe and free.
+            explained, pictures: see `page.page`.
+            about: more to say of the video on the index.
+        Returns:
+            The path of the page.
+        """
+        name = self._file_name(name)
+        path = os.path.join(self._folder, name)
+        staging.write_bytes(f"{path}.png", picture(explained, pictures))
+        staging.write_text(f"{path}.json", explained.to_json() + "\n")
+        staging.write_text(f"{path}.html", page(explained, pictures))
+        middle = pictures[len(pictures) // 2] if pictures else None
+        self._entries.append(Entry(explained.video, f"{name}.html", explained.caption, middle, about))
+        return f"{path}.html"
+
+    def add_fault(self, video: str, reason: str) -> None:
+        """Has the index say why there is no page of a video."""
+        self._entries.append(Entry(video, None, reason))
+
+    def write_index(self, title: str = "Captions, explained") -> str:
+        """Writes `index.html`, and `index.json`, which tells the same to programs; gives the path of the first."""
+        told = [{"video": entry.video, "page": entry.page, "said": entry.said} for entry in self._entries]
+        staging.write_text(os.path.join(self._folder, ENTRIES), json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+        path = os.path.join(self._folder, INDEX)
+        staging.write_text(path, index(self._entries, title))
+        return path
+
+    def _file_name(self, wanted: str) -> str:
+        """A file name without an ending: safe on every file system, and unlike all before it."""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", wanted).strip("-")[:80] or "video"
+        name, number = stem, 1
+        while name.lower() in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self._taken.add(name.lower())
+        return name
+
+
+def first_explained(folder: str) -> tuple[str, str] | None:
+    """The caption and the path of the page that a report's index names first; None where it has no page."""
+    entries = json.loads(staging.read_text(os.path.join(folder, ENTRIES)))
+    pages = ((entry["said"], os.path.join(folder, entry["page"])) for entry in entries if entry["page"])
+    return next(pages, None)
+
+
+def choose(scores: Mapping[str, float], count: int) -> list[str]:
+    """Videos taken evenly from the best caption to the worst, both of them among these; the best comes first.
+
+    So that a person sees what a model does well, what it does badly, and what lies between.
+
+    Args:
+        scores: video id -> how good its caption is; equal scores are in the order of their ids.
+        count: how many at most.
+    """
+    ranked = sorted(scores, key=lambda video_id: (-scores[video_id], video_id))
+    places = np.linspace(0, len(ranked) - 1, min(count, len(ranked)))
+    return [ranked[round(place)] for place in places]
+
+
+def write_report(
+    folder: str,
+    title: str,
+    rows: Sequence[Mapping],
+    stored: Mapping[str, VideoRecord],
+    reader: ModelReader,
+    *,
+    links: TopicLinks | None = None,
+    scores: Mapping[str, float] | None = None,
+    limits: Limits = Limits(),
+) -> str:
+    """Explains videos of a dataset by their stored features, so that their captions are those that were judged.
+
+    Args:
+        folder, title: of the report.
+        rows: of the dataset's `videos.jsonl`, in the order of the index.
+        stored: their records by video id; a video without one is on the index with the reason.
+        reader: the model.
+        links: its neurons' names; None where it learnt no topics (LSTM-B).
+        scores: video id -> CIDEr of its caption, where it was measured.
+        limits: what reading a film may cost.
+    Returns:
+        The path of the index.
+    """
+    report, sampling = Report(folder), Sampling.of(reader.meta["features"])
+    unnamed = () if links else ("The neurons have no names here: the run learnt no topics (LSTM-B).",)
+    for video_id, row in ((row["video_id"], row) for row in rows):
+        record = stored.get(video_id)
+        if record is None:
+            report.add_fault(video_id, "It has no features: rejected.jsonl of the features step says why.")
+            continue
+        film = film_of(row, sampling, len(record.frames), limits=limits)
+        notes = (*unnamed, *film.notes)
+        explained = explanation(video_id, reader(record.frames), film.seconds, links, notes, record.captions)
+        about = f"CIDEr {scores[video_id]:.2f}" if scores and video_id in scores else ""
+        report.add(video_id, explained, film.pictures, about)
+    return report.write_index(title)
