@@ -43,6 +43,7 @@ class Captioner(keras.Model):
             name="decoder",
         )
         self.topic_perceptron = TopicPerceptron(config.n_topics, config.topic_units, config.dropout, name="topics")
+        self.topic_perceptron.trainable = config.interpretive_weight > 0  # LSTM-B never trains f
         self.caption_loss = keras.metrics.Mean(name="caption_loss")
         self.interpretive_loss = keras.metrics.Mean(name="interpretive_loss")
         self.word_loss = keras.metrics.Mean(name="word_loss")
