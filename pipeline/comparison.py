@@ -33,7 +33,8 @@ FIGURES = {
     "METEOR": "METEOR",
     "CIDEr": "CIDEr",
 }
-_TABLE, _JSON = "comparison.md", "comparison.json"
+_TABLE, _JSON, _PROFILES = "comparison.md", "comparison.json", "profiles.png"
+_STUDIED = "tally.npz", "links.json", "result.json"  # what a finished training leaves; written in this order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,8 @@ def compare(
         settings: of the model and of training; `run.seed` is the first seed.
         other_weights: more lambdas of LSTM-I, beside that of the settings.
         seeds: trainings of each variant.
-        folder: gets a folder for each training, `comparison.json` and `comparison.md`.
+        folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first seed's
+            LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
         say: takes the lines of progress.
     Returns:
         The table, Markdown.
@@ -97,7 +99,7 @@ def compare(
     began, trained = time.monotonic(), 0
     for done, (variant, seed) in enumerate(jobs):
         place = os.path.join(folder, variant.folder, f"seed-{seed}")
-        if not os.path.exists(os.path.join(place, "result.json")):
+        if not all(os.path.exists(os.path.join(place, name)) for name in _STUDIED):
             say(
                 f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}"
                 + _left(began, trained, len(jobs) - done)
@@ -109,6 +111,8 @@ def compare(
     table = as_markdown(results)
     _write(os.path.join(folder, _JSON), json.dumps(results, indent=1))
     _write(os.path.join(folder, _TABLE), table)
+    baseline, interpretive = (os.path.join(folder, variant.folder, f"seed-{settings.run.seed}") for variant in chosen[:2])
+    _draw_profiles({"LSTM-I": interpretive, "LSTM-B": baseline}, folder)
     return table
 
 
@@ -143,6 +147,7 @@ def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
 def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
     from components.captions.generate import pad
     from components.captions.judge import EpochScores, judge
+    from components.neurons.links import name_neurons
     from components.neurons.study import study
     from components.topics.model import TopicModel
     from schemas import records
@@ -173,10 +178,11 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
         training=settings.training_config(),
         work_dir=place,
         score_captions=EpochScores(),
+        name_neurons=name_neurons,
         shuffle_topics=variant.shuffle_topics,
     )
     held_out = list(records.read(files["val"]))
-    links, figures, effects = study(
+    tally, links, figures, effects = study(
         result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
         effect_videos=settings.neurons.effect_videos,
     )  # fmt: skip
@@ -188,9 +194,23 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
     ]
     captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
     judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
+    tally.save(place)
     links.save(place)
     measured = figures.to_json() | effects.to_json() | judged.metrics
     _write(os.path.join(place, "result.json"), json.dumps(measured, indent=1))
+
+
+def _draw_profiles(places: Mapping[str, str], folder: str) -> None:
+    """Fig. 3 of what was studied in `places`, by the model's name, the first on top and choosing the topics."""
+    from components import staging
+    from components.neurons.links import TopicLinks
+    from components.neurons.pdm import Tally
+    from components.neurons.tensorboard import write_profiles
+
+    tallies = {name: Tally.load(place) for name, place in places.items()}
+    links = {name: TopicLinks.load(place) for name, place in places.items()}
+    picture = write_profiles(os.path.join(folder, "logs", "neurons"), tallies, links)
+    staging.write_bytes(os.path.join(folder, _PROFILES), picture)
 
 
 def _left(began: float, trained: int, remaining: int) -> str:

@@ -37,6 +37,7 @@ class Progress:
         best_epoch: counted from 0; None before the first validation.
         lowered_at: the epoch after which the learning rate was last lowered on a plateau, or None.
         finished: why training is over, or None.
+        neuron_names: the topic of each neuron after the last epoch, -1 for none; None where neurons are not named.
         history: the logged figures of each epoch.
     """
 
@@ -45,6 +46,7 @@ class Progress:
     best_epoch: int | None = None
     lowered_at: int | None = None
     finished: str | None = None
+    neuron_names: list[int] | None = None
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
 
     def epochs_without_improvement(self, epoch: int) -> int:

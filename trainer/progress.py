@@ -60,6 +60,8 @@ class ProgressLines(keras.callbacks.Callback):
             f"interpretive loss {logs['interpretive_loss']:.3f}, validation {logs['val_interpretive_loss']:.3f}",
             f"validation {monitor} {logs[f'val_{monitor}']:.4f} ({best})",
         ]
+        if "neurons_kept" in logs:
+            parts.append(f"{logs['neurons_kept']:.0%} of the named neurons keep their topic")
         left = self.settings.epochs - epoch - 1
         if left and not self.model.stop_training:
             parts.append(f"at most {duration(left * seconds)} left")

@@ -51,6 +51,7 @@ def run_fn(fn_args: FnArgs) -> None:
             work_dir=config["work_dir"],
             folder_per_run=True,
             score_captions=_scorer(),
+            name_neurons=_namer(),
             init_from=_exported(fn_args.base_model, scratch),
         )
         copy_tree(result.log_dir, fn_args.model_run_dir)
@@ -91,6 +92,12 @@ def _scorer():
     from components.captions.judge import EpochScores
 
     return EpochScores()
+
+
+def _namer():
+    from components.neurons.links import name_neurons
+
+    return name_neurons
 
 
 def _backbone(features: dict, cache_dir: str | None):

@@ -16,13 +16,19 @@ from trainer.validation import Validation
 _ASIDE = "unfinished"
 _SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")
 _ACTIVATION_VIDEOS = 32
+_NEURONS = {
+    "neurons_named": ("named", "Neurons that have a topic."),
+    "neurons_kept": ("keep_topic", "Of the neurons named after this epoch and the one before: the share with one topic."),
+    "neurons_topics": ("topics_with_neuron", "Share of the topics that some neuron is named by."),
+}
 
 
 class TensorBoardEpochs(keras.callbacks.Callback):
     """Writes scalars, histograms of weights and activations, sample captions and the graph; the step is the epoch.
 
     Scalars: `train/...` and `val/...` with the caption loss and the interpretive loss apart, `val/<metric>`, and
-    `training/` with the learning rate, captions/s and the share of time waiting for input.
+    `training/` with the learning rate, captions/s and the share of time waiting for input; `neurons/` with how steady
+    the neurons' topics are, where they are named.
 
     Args:
         log_dir: a folder of its own.
@@ -62,13 +68,17 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     def _scalars(self, logs):
         for name, value in logs.items():
-            if name in _SPEEDS:
+            description = None
+            if name in _NEURONS:
+                tag, description = _NEURONS[name]
+                tag = f"neurons/{tag}"
+            elif name in _SPEEDS:
                 tag = f"training/{name}"
             elif name.startswith("val_"):
                 tag = f"val/{name.removeprefix('val_')}"
             else:
                 tag = f"train/{name}"
-            tf.summary.scalar(tag, value)
+            tf.summary.scalar(tag, value, description=description)
 
     def _captions(self):
         rows = ["| video | caption | references |", "|---|---|---|"]
@@ -89,4 +99,11 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         tf.summary.histogram("activations/topic_scores", ops.convert_to_numpy(self.model.topic_scores(self._frames)))
 
     def _forward_graph(self):
-        return tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self._batch_spec).graph
+        # Named, where the graph would call them x, x_1 and Identity.
+        inputs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in self._batch_spec.items()}
+
+        @tf.function
+        def forward(x):
+            return {name: tf.identity(value, name) for name, value in self.model(x, training=False).items()}
+
+        return forward.get_concrete_function(inputs).graph

@@ -14,6 +14,7 @@ from trainer.checkpoints import Checkpoints, Progress
 from trainer.data import TrainingBatches
 from trainer.export import load_captioner
 from trainer.exported import weights_path
+from trainer.naming import FollowNames, NameNeurons
 from trainer.optimizers import build_optimizer
 from trainer.progress import ProgressLines
 from trainer.settings import CaptionerConfig, TrainingConfig
@@ -58,6 +59,7 @@ def train(
     training: TrainingConfig = TrainingConfig(),
     work_dir: str | os.PathLike,
     score_captions: ScoreCaptions | None = None,
+    name_neurons: NameNeurons | None = None,
     init_from: str | os.PathLike | None = None,
     same_topics: bool = False,
     shuffle_topics: bool = False,
@@ -76,6 +78,8 @@ def train(
         training: how it is trained.
         work_dir: holds the checkpoints and the logs of this training.
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
+        name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f learns
+            nothing, is not asked for names.
         init_from: a folder that `trainer.export.export` wrote; what fits is copied before training.
         same_topics: the topics there are the same ones, so that the topic perceptron is copied too.
         shuffle_topics: a control: every training video is told the topics of another one, drawn once. What then is left
@@ -132,8 +136,8 @@ def train(
         if start:
             say(f"Going on after epoch {start} of {training.epochs}, from {work_dir}")
         callbacks = _callbacks(
-            batches, train_videos, val_videos, vocabulary, training, captioner, score_captions, checkpoints, progress,
-            log_dir, say,
+            batches, train_videos, val_videos, vocabulary, training, captioner, score_captions, name_neurons,
+            checkpoints, progress, log_dir, say,
         )  # fmt: skip
         say(f"Training on {len(train_videos)} videos with {batches.captions_per_epoch} captions; logs in {log_dir}")
         captioner.fit(batches.dataset(), initial_epoch=start, epochs=training.epochs, verbose=0, callbacks=callbacks)
@@ -160,6 +164,7 @@ def _callbacks(
     training: TrainingConfig,
     captioner: Captioner,
     score_captions: ScoreCaptions | None,
+    name_neurons: NameNeurons | None,
     checkpoints: Checkpoints,
     progress: Progress,
     log_dir: str,
@@ -176,12 +181,15 @@ def _callbacks(
         checkpoints=checkpoints,
         progress=progress,
     )
+    named = name_neurons is not None and captioner.config.interpretive_weight
+    names = [FollowNames(name_neurons, train_videos, training, progress)] if named else []
     plateau = [LowerOnPlateau(training, progress)] if training.schedule == "plateau" else []
     return [
         StopOnDivergence(training, train_videos.largest_feature),
         speed,
         validation,
         *plateau,
+        *names,
         TensorBoardEpochs(log_dir, training, batches.element_spec, validation),
         ProgressLines(training, speed, progress, say),
         SaveProgress(checkpoints, progress, training.epochs),

@@ -83,11 +83,13 @@ class MeanActivations:
 
     Attributes:
         ids: of the videos.
-        mean: (videos, neurons) float32, over each video's frames.
+        features: (videos, feature_dim) float32, the mean of each video's frames.
+        mean: (videos, neurons) float32, the mean activations over the same frames.
         topics: (videos, topics) int64, 1 where a topic occurs.
     """
 
     ids: tuple[str, ...]
+    features: np.ndarray
     mean: np.ndarray
     topics: np.ndarray
 
@@ -99,9 +101,10 @@ def mean_activations(videos: Iterable[VideoRecord], encode: Encode, *, batch_siz
         NeuronsError: there is no video.
     """
     rows = [
-        (video.video_id, v.mean(axis=0), video.topics) for video, v in encoded(videos, encode, batch_size=batch_size)
+        (video.video_id, video.frames.mean(axis=0), v.mean(axis=0), video.topics)
+        for video, v in encoded(videos, encode, batch_size=batch_size)
     ]
     if not rows:
         raise NeuronsError("There are no videos to take activations of. Is the split empty?")
-    ids, means, topics = zip(*rows)
-    return MeanActivations(ids, np.stack(means), np.stack(topics))
+    ids, *columns = zip(*rows)
+    return MeanActivations(ids, *(np.stack(column) for column in columns))

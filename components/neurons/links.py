@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from components import staging
-from components.neurons.pdm import Tally
+from components.neurons.pdm import Tally, tally
+from components.neurons.perceptron import Perceptron
 from components.topics.table import Topic
 
 LINKS_FILE = "links.json"
@@ -98,6 +99,21 @@ class TopicLinks:
         return cls(tuple(topics), data["n_neurons"])
 
 
+def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.ndarray:
+    """The names alone, as a training follows them (`trainer.naming.NameNeurons`).
+
+    Args:
+        mean: (videos, neurons), the mean activation of each neuron over a video's frames.
+        topics: (videos, topics), not 0 where a topic occurs.
+        topic_perceptron: the `trainer.losses.TopicPerceptron` of the same captioner.
+    Returns:
+        (neurons,) int, the topic that `link` names each neuron by; -1 where no topic chose it.
+    """
+    counted = tally(mean, topics, Perceptron.of(topic_perceptron))
+    best = _preference(counted)[0]
+    return np.where(np.take_along_axis(counted.votes, best[None], axis=0)[0], best, -1)
+
+
 def link(tally: Tally, topics: Sequence[Topic]) -> TopicLinks:
     """Names every neuron by the topic that chose it most often.
 
@@ -108,7 +124,7 @@ def link(tally: Tally, topics: Sequence[Topic]) -> TopicLinks:
         tally: of the training videos.
         topics: the topics' table, by id.
     """
-    preference = np.lexsort((-tally.mean_differences, -tally.votes), axis=0)  # (topics, neurons), the dearest first
+    preference = _preference(tally)
     best, second = preference[0], preference[1] if len(topics) > 1 else preference[0]
     neurons: list[list[LinkedNeuron]] = [[] for _ in topics]
     for neuron in range(tally.votes.shape[1]):
@@ -141,8 +157,32 @@ def link(tally: Tally, topics: Sequence[Topic]) -> TopicLinks:
     )
 
 
+def _preference(tally: Tally) -> np.ndarray:
+    """(topics, neurons): the topics of every neuron, the one that it is named by first."""
+    return np.lexsort((-tally.mean_differences, -tally.votes), axis=0)
+
+
+def most_frequent(links: TopicLinks, count: int) -> list[TopicLink]:
+    """The topics with a neuron that occur in most videos, at most `count`; of equal ones the lower id first."""
+    return sorted((topic for topic in links.topics if topic.neurons), key=lambda topic: -topic.videos)[:count]
+
+
 def format_table(links: TopicLinks, *, neurons_shown: int = 5) -> str:
-    """The links as text: topics with most neurons first, then what has no partner."""
+    """The links as text: topics with most votes first, then what has no partner."""
+    rows = _table(links, neurons_shown)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
+    return "\n".join([*lines, "", *_remarks(links)])
+
+
+def as_markdown(links: TopicLinks, *, neurons_shown: int = 3) -> str:
+    """The same as Markdown, for narrower pages."""
+    header, *rows = ("| " + " | ".join(cells) + " |" for cells in _table(links, neurons_shown))
+    lines = [header, "|---|---|" + "---:|" * 4 + "---|", *rows]
+    return "\n\n".join(["\n".join(lines), *_remarks(links)])
+
+
+def _table(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:
     names = {topic.id: topic.name for topic in links.topics}
     rows = [("topic", "name", "videos", "neurons", "votes", "difference", "the strongest (votes; also prefers)")]
     for topic in sorted(links.topics, key=lambda topic: -sum(linked.votes for linked in topic.neurons)):
@@ -166,15 +206,16 @@ def format_table(links: TopicLinks, *, neurons_shown: int = 5) -> str:
                 shown + (f" and {more} more" if more > 0 else ""),
             )  # fmt: skip
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
-    named = links.n_neurons - len(links.without_topic)
-    lines += ["", f"{named} of {links.n_neurons} neurons carry a topic."]
+    return rows
+
+
+def _remarks(links: TopicLinks) -> list[str]:
+    lines = [f"{links.n_neurons - len(links.without_topic)} of {links.n_neurons} neurons carry a topic."]
     if links.without_neuron:
         lines.append("Topics without a neuron: " + ", ".join(f"{t.name} ({t.id})" for t in links.without_neuron) + ".")
     if links.without_topic:
         lines.append("Neurons without a topic: " + _ranges(links.without_topic) + ".")
-    return "\n".join(lines)
+    return lines
 
 
 def _ranges(numbers: Sequence[int]) -> str:

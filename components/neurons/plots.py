@@ -7,59 +7,65 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.neurons.links import TopicLinks
+from components.neurons.links import TopicLinks, most_frequent
 from components.neurons.pdm import Tally
 
 _INK, _FAINT, _LINKED = "#2b3a42", "#b8c4c9", "#d1495b"
+_COLUMNS = 3  # topics side by side; more stand below
 
 
 def profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
-    """The mean activation of all neurons over the videos with a topic, a row for each model (Dong et al. 2017, Fig. 3).
+    """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3).
 
     The neurons that are linked to the topic are marked.
 
     Args:
         tallies: of each model, by its name; the first stands on top.
         links: of the same models.
-        topics: ids, a column each.
+        topics: ids, at least one; three stand side by side.
     Returns:
         PNG.
     """
-    figure, axes = _canvas(len(tallies), len(topics), 3.2, 1.9)
-    for row, (name, tally) in zip(axes, tallies.items()):
-        for axis, topic in zip(row, topics):
+    columns = min(len(topics), _COLUMNS)
+    figure, axes = _canvas(len(tallies) * -(-len(topics) // columns), columns, 2.6, 1.7)
+    top = max(np.abs(tally.mean_activations[topics]).max() for tally in tallies.values())
+    for place, topic in enumerate(topics):
+        first = place // columns * len(tallies)
+        for axis, (name, tally) in zip(axes[first:, place % columns], tallies.items()):
             activations, linked = tally.mean_activations[topic], links[name].topics[topic]
             mine = [neuron.neuron for neuron in linked.neurons]
             axis.vlines(np.arange(len(activations)), 0, activations, color=_FAINT, linewidth=0.6)
             axis.vlines(mine, 0, activations[mine], color=_LINKED, linewidth=1.2)
-            axis.set_title(f"{linked.name} ({linked.videos} videos)", fontsize=8, color=_INK)
-            axis.tick_params(labelsize=6)
+            axis.set_title(f"{name}: {linked.name} ({linked.videos} videos)", fontsize=8, color=_INK)
+            axis.set_ylim(-1.05 * top, 1.05 * top)
+            axis.tick_params(labelsize=7)
             axis.margins(x=0.01)
-        row[0].set_ylabel(name, fontsize=8)
-    top = max(abs(limit) for row in axes for axis in row for limit in axis.get_ylim())
     for axis in axes.flat:
-        axis.set_ylim(-top, top)
-    for axis in axes[-1]:
-        axis.set_xlabel("neuron", fontsize=7)
+        axis.set_visible(axis.has_data())
+    figure.supxlabel("neuron; those linked to the topic in red", fontsize=8)
+    figure.supylabel("mean activation", fontsize=8)
     return _png(figure)
 
 
 def association(tally: Tally, links: TopicLinks) -> bytes:
     """The mean prediction difference of every neuron that carries a topic to every topic that has a neuron: PNG.
 
-    Rows are topics, columns neurons in the order of their topics, so that links lie on the diagonal.
+    Rows are topics, those of most videos on top, each shown relative to its own largest difference, since those
+    of rare topics are far smaller. Columns are neurons in the order of their topics, so that links lie on the diagonal.
     """
-    linked = [topic for topic in links.topics if topic.neurons]
+    linked = most_frequent(links, len(links.topics))
     neurons = [neuron.neuron for topic in linked for neuron in topic.neurons]
     values = tally.mean_differences[[topic.id for topic in linked]][:, neurons] if linked else np.zeros((1, 1))
+    values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), np.finfo(float).tiny)
     figure, axes = _canvas(1, 1, 9, 0.13 * max(len(linked), 12) + 1)
     (axis,) = axes.flat
-    reach = max(float(np.abs(values).max()), 1e-9)
-    image = axis.imshow(values, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
-    axis.set_yticks(range(len(linked)), [topic.name for topic in linked], fontsize=6)
+    image = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    axis.set_yticks(range(len(linked)), [topic.name for topic in linked], fontsize=7)
     axis.set_xlabel("neurons, in the order of their topics", fontsize=8)
-    axis.tick_params(axis="x", labelsize=6)
-    figure.colorbar(image, ax=axis, label="mean prediction difference", shrink=0.6)
+    axis.tick_params(axis="x", labelsize=7)
+    bar = figure.colorbar(image, ax=axis, location="top", fraction=0.02, aspect=60, pad=0.01)
+    bar.set_label("mean prediction difference, relative to the topic's largest", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     return _png(figure)
 
 

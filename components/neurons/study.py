@@ -11,7 +11,7 @@ from components.neurons.edits import EditedCaptioner
 from components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
 from components.neurons.figures import NeuronFigures, measure
 from components.neurons.links import TopicLinks, link
-from components.neurons.pdm import tally
+from components.neurons.pdm import Tally, tally
 from components.neurons.posthoc import fit_perceptron
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -27,7 +27,7 @@ def study(
     *,
     seed: int,
     effect_videos: int = VIDEOS,
-) -> tuple[TopicLinks, NeuronFigures, CaptionEffects]:
+) -> tuple[Tally, TopicLinks, NeuronFigures, CaptionEffects]:
     """Names and measures the neurons of any captioner, LSTM-B among them, in one and the same way.
 
     The captioner's own f plays no part: an f is fitted to its frozen encoder. What is compared then is the neurons.
@@ -40,15 +40,18 @@ def study(
         seed: of f, of the random neurons of the deletions, and of the questions of `effects`: models that are studied
             with the same seed are asked the same ones.
         effect_videos: the most held-out videos on which effects on captions are measured.
+    Returns:
+        The tally and the links of the training videos, the figures and the effects of the held-out ones.
     """
     encode = encoder_of(captioner)
     seen = mean_activations(train_videos, encode)
     f = fit_perceptron(seen.mean, seen.topics, seed=seed)
-    links = link(tally(seen.mean, seen.topics, f), topics)
+    counted = tally(seen.mean, seen.topics, f)
+    links = link(counted, topics)
     held_out = mean_activations(held_out_videos, encode)
     figures = measure(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
     effects = measure_effects(
         EditedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed
     )
-    return links, figures, effects
+    return counted, links, figures, effects

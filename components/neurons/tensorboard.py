@@ -3,71 +3,75 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
-import numpy as np
 import tensorflow as tf
-from tensorboard.plugins import projector
 
 from components.neurons import plots
 from components.neurons.activations import MeanActivations
-from components.neurons.links import TopicLinks, format_table
+from components.neurons.links import TopicLinks, as_markdown, most_frequent
 from components.neurons.pdm import Tally
+from components.neurons.projector import write_embeddings
 
 _TOPICS_SHOWN = 6
-_EMBEDDED = 2000  # videos; the projector runs in the browser
+_WITHOUT, _WITH = 0, 1  # steps of a topic's histogram, one above the other on one axis
+_HISTOGRAMS = "activation of a topic's strongest neuron in videos without the topic (0) and with it (1)"
 
 
 def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations) -> None:
     """Writes one model's neurons as a TensorBoard log.
 
     Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association of
-    topics and neurons. Histograms: the activation of each topic's strongest neuron in held-out videos with the topic and
-    without. Text: the links. Projector: held-out videos by the activations of all neurons, with their topics.
+    topics and neurons. Histograms: the activation of each topic's strongest neuron in held-out videos without the topic,
+    as step 0, and with it, as step 1. Text: the links. Projector: held-out videos by their features and by the
+    activations of all neurons, with their topics.
 
     Args:
         log_dir: a folder of its own; what was in it is replaced.
         tally, links: of the training videos.
-        held_out: mean activations of other videos.
+        held_out: other videos.
     """
-    log_dir = os.fspath(log_dir)
-    if tf.io.gfile.exists(log_dir):
-        tf.io.gfile.rmtree(log_dir)
-    shown = sorted((topic for topic in links.topics if topic.neurons), key=lambda topic: -topic.videos)[:_TOPICS_SHOWN]
+    log_dir = _emptied(log_dir)
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
-        if shown:
-            picture = plots.profiles({"model": tally}, {"model": links}, [topic.id for topic in shown])
-            _image("neurons/profiles", picture)
+        if shown := most_frequent(links, _TOPICS_SHOWN):
+            _image("neurons/profiles", plots.profiles({"LSTM-I": tally}, {"LSTM-I": links}, [topic.id for topic in shown]))
         _image("neurons/association", plots.association(tally, links))
-        tf.summary.text("neurons/links", "```\n" + format_table(links) + "\n```")
+        tf.summary.text("neurons/links", as_markdown(links))
         for topic in links.topics:
             present = held_out.topics[:, topic.id] > 0
             if topic.neurons and present.any() and not present.all():
-                activation = held_out.mean[:, topic.neurons[0].neuron]
-                tf.summary.histogram(f"topic {topic.id} {topic.name}/with", activation[present])
-                tf.summary.histogram(f"topic {topic.id} {topic.name}/without", activation[~present])
-    _project(log_dir, links, held_out)
+                neuron = topic.neurons[0].neuron
+                tag = f"{_HISTOGRAMS}/{topic.name} (topic {topic.id}, neuron {neuron})"
+                tf.summary.histogram(tag, held_out.mean[~present, neuron], step=_WITHOUT)
+                tf.summary.histogram(tag, held_out.mean[present, neuron], step=_WITH)
+    write_embeddings(log_dir, links, held_out)
+
+
+def write_profiles(
+    log_dir: str | os.PathLike, tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks]
+) -> bytes:
+    """Writes the profiles of several models, one above the other (Dong et al. 2017, Fig. 3), as a TensorBoard log.
+
+    Args:
+        log_dir: a folder of its own; what was in it is replaced.
+        tallies: of each model, by its name; the first stands on top.
+        links: of the same models. The topics shown are those that occur most, of those with a neuron in the first model.
+    Returns:
+        The picture, PNG.
+    """
+    first = links[next(iter(tallies))]
+    picture = plots.profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
+    with tf.summary.create_file_writer(_emptied(log_dir)).as_default(step=0):
+        _image("neurons/profiles", picture)
+    return picture
+
+
+def _emptied(folder: str | os.PathLike) -> str:
+    folder = os.fspath(folder)
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
+    return folder
 
 
 def _image(name: str, png: bytes) -> None:
     tf.summary.image(name, tf.io.decode_png(png, channels=3)[None])
-
-
-def _project(log_dir: str, links: TopicLinks, held_out: MeanActivations) -> None:
-    names = {topic.id: topic.name for topic in links.topics}
-    rows = ["video\tfirst topic\ttopics"]
-    for video_id, topics in zip(held_out.ids[:_EMBEDDED], held_out.topics):
-        own = [names[topic] for topic in np.flatnonzero(topics)] or ["none"]
-        rows.append("\t".join(" ".join(cell.split()) for cell in (video_id, own[0], ", ".join(own))))
-    _write(os.path.join(log_dir, "videos.tsv"), "\n".join(rows) + "\n")
-    vectors = ("\t".join(f"{value:.4f}" for value in row) for row in held_out.mean[:_EMBEDDED])
-    _write(os.path.join(log_dir, "activations.tsv"), "\n".join(vectors) + "\n")
-    config = projector.ProjectorConfig()
-    embedding = config.embeddings.add()
-    embedding.tensor_name = "neurons"
-    embedding.tensor_path, embedding.metadata_path = "activations.tsv", "videos.tsv"
-    projector.visualize_embeddings(log_dir, config)
-
-
-def _write(path: str, text: str) -> None:
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(text)

@@ -1,13 +1,13 @@
 """What TensorBoard itself reads of the neurons."""
 
-import numpy as np
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from components.neurons import activations
-from components.neurons.links import link
-from components.neurons.pdm import tally
-from components.neurons.tensorboard import write_neurons
+from components.neurons import activations, plots
+from components.neurons.links import TopicLinks, link, most_frequent
+from components.neurons.pdm import Tally, tally
+from components.neurons.tensorboard import write_neurons, write_profiles
 from components.topics.table import Topic
 
 
@@ -22,20 +22,44 @@ def written(model_dir, videos, tmp_path):
     return tmp_path / "logs", found, links
 
 
-def test_pictures_links_and_histograms_are_there_once(written):
+def test_pictures_and_links_are_there_once(written):
+    folder, _, _ = written
+    log = EventAccumulator(str(folder)).Reload()
+    for tag in ("neurons/profiles", "neurons/association", "neurons/links"):
+        assert len(log.Tensors(tag)) == 1
+
+
+def test_the_strongest_neuron_of_a_topic_is_shown_without_the_topic_and_with_it(written):
     folder, found, links = written
     log = EventAccumulator(str(folder)).Reload()
-    assert {"neurons/profiles", "neurons/association"} <= {tag for tag in log.Tags()["tensors"]}
+    tags = {tag.split("/", 1)[1]: tag for tag in log.Tags()["tensors"] if tag.startswith("activation of")}
+    shown = 0
     for topic in links.topics:
         present = found.topics[:, topic.id] > 0
-        tag = f"topic {topic.id} {topic.name}/with"
-        assert (tag in log.Tags()["tensors"]) == bool(topic.neurons and present.any() and not present.all())
-    assert len(log.Tensors("neurons/links")) == 1
+        if not topic.neurons or not present.any() or present.all():
+            assert not any(tag.startswith(topic.name) for tag in tags)
+            continue
+        neuron = topic.neurons[0].neuron
+        without, having = log.Tensors(tags[f"{topic.name} (topic {topic.id}, neuron {neuron})"])
+        assert (without.step, having.step) == (0, 1)
+        for event, videos in ((without, ~present), (having, present)):
+            buckets = tf.make_ndarray(event.tensor_proto)  # rows of left edge, right edge, count
+            assert buckets[:, 2].sum() == videos.sum()
+            assert buckets[0, 0] == pytest.approx(found.mean[videos, neuron].min(), abs=1e-6)
+        shown += 1
+    assert shown == len(tags) > 0
 
 
-def test_the_projector_has_a_row_a_video(written):
-    folder, found, _ = written
-    names = (folder / "videos.tsv").read_text().splitlines()
-    assert names[0] == "video\tfirst topic\ttopics" and [row.split("\t")[0] for row in names[1:]] == list(found.ids)
-    np.testing.assert_allclose(np.loadtxt(folder / "activations.tsv"), found.mean, atol=1e-4)
-    assert "activations.tsv" in (folder / "projector_config.pbtxt").read_text()
+def test_profiles_of_several_models_are_one_picture_of_the_first_ones_topics(written, tmp_path, monkeypatch):
+    _, _, links = written
+    drawn = {}
+
+    def profiles(tallies, links, topics):
+        drawn.update(models=list(tallies), topics=topics)
+        return plots.association(Tally.empty(1, 1), TopicLinks((), 1))
+
+    monkeypatch.setattr("components.neurons.tensorboard.plots.profiles", profiles)
+    png = write_profiles(tmp_path / "two", {"I": None, "B": None}, {"B": None, "I": links})
+    assert drawn == {"models": ["I", "B"], "topics": [topic.id for topic in most_frequent(links, 6)]}
+    assert png.startswith(b"\x89PNG")
+    assert EventAccumulator(str(tmp_path / "two")).Reload().Tags()["tensors"] == ["neurons/profiles"]

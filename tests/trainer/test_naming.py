@@ -1,0 +1,91 @@
+"""The names of neurons from epoch to epoch."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.trainer import toy_clips
+from trainer.checkpoints import Progress
+from trainer.naming import FollowNames, figures
+from trainer.settings import TrainingConfig
+from trainer.videos import read_videos
+
+
+def test_the_figures_of_a_case_computed_by_hand():
+    topics = np.array([[1, 1, 0, 0], [0, 0, 1, 0]])  # topic 3 does not occur
+    names = np.array([0, 0, 2, -1, 2])
+    assert figures(names, None, topics) == {"neurons_named": 4, "neurons_topics": pytest.approx(2 / 3)}
+    found = figures(names, [0, 1, -1, 2, 2], topics)  # neurons 0, 1 and 4 are named in both; 0 and 4 as before
+    assert found["neurons_kept"] == pytest.approx(2 / 3)
+
+
+def test_no_share_is_said_to_be_kept_where_no_neuron_has_two_names():
+    assert "neurons_kept" not in figures(np.array([-1, 1]), [0, -1], np.ones((1, 2)))
+    nothing = figures(np.array([-1, -1]), [-1, -1], np.zeros((1, 2)))
+    assert nothing == {"neurons_named": 0, "neurons_topics": 0}
+
+
+class Model:
+    """Encodes a clip as the sum of its first frame."""
+
+    topic_perceptron = "f"
+
+    class optimizer:
+        use_ema = False
+
+    def encode(self, frames):
+        return {"mean": np.asarray(frames)[:, 0].sum(axis=1, keepdims=True)}
+
+
+def follow(videos, names, progress):
+    """The logs of epochs whose neurons are named `names`, and what the namer was given."""
+    names, given = iter(names), []
+
+    def name_neurons(mean, topics, perceptron):
+        given.append((mean, topics, perceptron))
+        return np.array(next(names))
+
+    callback = FollowNames(name_neurons, videos, TrainingConfig(n_frames=toy_clips.FRAMES), progress)
+    callback.set_model(Model())
+    logs = []
+    while True:
+        logs.append({})
+        try:
+            callback.on_epoch_end(len(logs) - 1, logs[-1])
+        except StopIteration:
+            return logs[:-1], given
+
+
+@pytest.fixture
+def videos(tmp_path):
+    files = toy_clips.write(tmp_path)["train_files"]
+    return read_videos(files, toy_clips.vocabulary(), feature_dim=toy_clips.DIM, n_topics=toy_clips.N_TOPICS)
+
+
+def test_each_epoch_is_compared_with_the_one_before_across_a_kill(videos):
+    epochs = [[0, 1, 2], [0, 1, 1], [0, 1, 1], [3, 3, 1]]
+    whole, _ = follow(videos, epochs, Progress())
+    assert [epoch.get("neurons_kept") for epoch in whole] == [None, pytest.approx(2 / 3), 1, pytest.approx(1 / 3)]
+    progress = Progress()
+    before, _ = follow(videos, epochs[:2], progress)
+    resumed = Progress(**json.loads(json.dumps(progress.__dict__)))  # as a checkpoint keeps it
+    after, _ = follow(videos, epochs[2:], resumed)
+    assert before + after == whole
+
+
+def test_the_sample_is_bounded_and_the_same_in_every_epoch(videos, monkeypatch):
+    monkeypatch.setattr("trainer.naming._SAMPLED", 7)
+    monkeypatch.setattr("trainer.naming._BATCH", 3)
+    _, given = follow(videos, [[0], [0]], Progress())
+    (mean, topics, perceptron), (again, *_), *_ = given
+    np.testing.assert_array_equal(mean, again)
+    assert mean.shape == (7, 1) and perceptron == "f"
+    sums = [float(videos.frames[videos.store_index[i]][0].sum()) for i in range(0, 36, 5)]
+    np.testing.assert_allclose(mean[:, 0], sums[:7], rtol=1e-5)
+    np.testing.assert_array_equal(topics, videos.topics[[0, 5, 10, 15, 20, 25, 30]])
+
+
+def test_a_sample_of_fewer_videos_is_all_of_them(videos):
+    _, given = follow(videos, [[0]], Progress())
+    assert len(given[0][0]) == len(videos)
