@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from components.neurons import plots
+from components.neurons.links import link
+from components.neurons.pdm import Tally
+from components.topics.table import Topic
 from pipeline import comparison
 from pipeline.presets import preset
 
@@ -47,7 +51,9 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
         trained.append((variant.name, seed))
         if len(trained) == 4:
             raise KeyboardInterrupt
-        os.makedirs(place)
+        counted = Tally(*np.full((3, 1, 1), 1 + seed), np.array([2]))
+        counted.save(place)
+        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
         with open(os.path.join(place, "result.json"), "w") as file:
             json.dump({"auc": 0.5 + seed / 10}, file)
 
@@ -59,3 +65,30 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
     assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
     assert (tmp_path / "comparison.md").read_text() == table and "0.550 ±" in table
+
+    os.remove(tmp_path / "topics-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
+    comparison.compare(None, preset("flickr8k"), **arguments)
+    assert trained[7:] == [("LSTM-I", 1)]
+
+
+def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, monkeypatch):
+    def train(outcome, settings, variant, seed, place):
+        counted = Tally(*np.full((3, 1, 1), 1 + seed + 10 * variant.interpretive_weight), np.array([2]))
+        counted.save(place)
+        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
+        with open(os.path.join(place, "result.json"), "w") as file:
+            json.dump({}, file)
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    drawn = {}
+
+    def profiles(tallies, links, topics):
+        drawn.update({name: float(tally.activations[0, 0]) for name, tally in tallies.items()}, topics=topics)
+        return real(tallies, links, topics)
+
+    real = plots.profiles
+    monkeypatch.setattr(plots, "profiles", profiles)
+    comparison.compare(None, preset("flickr8k"), seeds=2, folder=str(tmp_path), say=lambda line: None)
+    assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
+    assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
+    assert list((tmp_path / "logs" / "neurons").glob("events.*"))

@@ -88,6 +88,7 @@ def test_the_logs_of_a_resumed_training_have_every_epoch_once(resumed):
     logs = events(result.log_dir)
     for tag in ("train/caption_loss", "train/interpretive_loss", "val/CIDEr", "training/captions_per_second"):
         assert [event.step for event in logs.Tensors(tag)] == [1, 2, 3, 4], tag
+    assert [event.step for event in logs.Tensors("neurons/keep_topic")] == [2, 3, 4]
 
 
 def test_the_logs_show_losses_histograms_captions_and_the_graph(whole):
@@ -97,7 +98,8 @@ def test_the_logs_show_losses_histograms_captions_and_the_graph(whole):
     assert {"val/caption_loss", "val/interpretive_loss", "training/input_wait_share", "training/learning_rate"} <= tags
     assert {"activations/v", "activations/mean_v", "activations/topic_scores", "captions"} <= tags
     assert any(tag.startswith("weights/") and "encoder" in tag for tag in tags)
-    assert logs.Graph().node
+    assert {"neurons/named", "neurons/keep_topic", "neurons/topics_with_neuron"} <= tags
+    assert {"frames", "words", "log_prob"} <= {node.name for node in logs.Graph().node}
     shown = logs.Tensors("captions")[-1].tensor_proto.string_val[0].decode()
     assert "val00" in shown and toy_clips.clips(9, "val", seed=9)[0].captions[0] in shown
 
@@ -119,6 +121,12 @@ def test_progress_says_rate_and_time_left(whole):
     assert within and all("captions/s" in line and "in all" in line for line in within)
     ends = [line for line in said if ": done in" in line]
     assert len(ends) == 4 and "CIDEr" in ends[0] and "waiting for input" in ends[0]
+    assert ["of the named neurons keep their topic" in line for line in ends] == [False, True, True, True]
+
+
+def test_the_neurons_of_a_captioner_that_learns_no_topics_are_not_named(tmp_path):
+    result = toy_clips.train(tmp_path, model=toy_clips.model(interpretive_weight=0.0), epochs=1, histogram_every=0)
+    assert result.history and not any(name.startswith("neurons") for name in result.history[0])
 
 
 def test_another_training_in_the_same_folder_is_refused_and_says_what_differs(whole):

@@ -83,6 +83,11 @@ def score(references: dict[str, list[str]], captions: dict[str, str]) -> dict[st
     return {"CIDEr": float(np.mean(shares))}
 
 
+def name_neurons(mean, topics, topic_perceptron) -> np.ndarray:
+    """Each neuron by the topic in whose clips it is most active, in place of prediction differences."""
+    return (mean.T @ topics / topics.sum(axis=0)).argmax(axis=1)
+
+
 def train(folder, *, model=model(), say=lambda line: None, work="work", **changes):
     """Trains in `folder`/`work`; `changes` are settings of training."""
     from trainer.training import train
@@ -94,6 +99,7 @@ def train(folder, *, model=model(), say=lambda line: None, work="work", **change
         training=TrainingConfig(**(SETTINGS | changes)),
         work_dir=os.path.join(folder, work),
         score_captions=score,
+        name_neurons=name_neurons,
         say=say,
     )
 

@@ -21,6 +21,7 @@ def test_the_mean_is_what_the_trained_perceptron_reads(model_dir, captioner, vid
     found = activations.mean_activations(videos, model.encode)
     assert found.ids == tuple(video.video_id for video in videos)
     np.testing.assert_array_equal(found.topics, [video.topics for video in videos])
+    np.testing.assert_array_equal(found.features, [video.frames.mean(axis=0) for video in videos])
     for video, scores in zip(videos, model.f(found.mean), strict=True):
         np.testing.assert_allclose(scores, captioner.topic_scores(video.frames[None])[0], atol=1e-5)
 

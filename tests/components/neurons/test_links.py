@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from components.neurons.links import TopicLinks, format_table, link
-from components.neurons.pdm import Tally
+from components.neurons.links import TopicLinks, as_markdown, format_table, link, most_frequent, name_neurons
+from components.neurons.pdm import Tally, tally
+from components.neurons.perceptron import Perceptron
 from components.topics.table import Topic
+from tests.components.neurons.conftest import small_captioner
 
 TOPICS = [Topic(i, name, (name, "word"), 0.1, 0.5) for i, name in enumerate(("road", "man", "dance"))]
 
@@ -49,3 +51,27 @@ def test_links_are_kept_as_json_that_a_person_can_read(links, tmp_path):
     links.save(tmp_path)
     assert TopicLinks.load(tmp_path) == links
     assert '"name": "road"' in (tmp_path / "links.json").read_text()
+
+
+def test_the_table_as_markdown_has_a_row_for_each_topic_with_a_neuron(links):
+    table, named, *_ = as_markdown(links, neurons_shown=1).split("\n\n")
+    header, line, *rows = table.split("\n")
+    assert len({row.count("|") for row in (header, line, *rows)}) == 1 and len(rows) == 2
+    assert rows[0] == "| 0 | road | 8 | 2 | 7 | +0.250 | 0 (5; man) and 1 more |"
+    assert named == "3 of 5 neurons carry a topic."
+
+
+def test_the_most_frequent_topics_are_those_that_have_a_neuron(links):
+    assert [topic.id for topic in most_frequent(links, 5)] == [0, 1]
+    assert [topic.id for topic in most_frequent(links, 1)] == [0]
+
+
+def test_names_alone_are_those_of_the_links(videos):
+    captioner = small_captioner(seed=3)
+    mean = np.stack([np.asarray(captioner.encode(video.frames[None])["mean"])[0] for video in videos])
+    topics = np.stack([video.topics for video in videos])
+    names = name_neurons(mean, topics, captioner.topic_perceptron)
+    counted = tally(mean, topics, Perceptron.of(captioner.topic_perceptron))
+    found = link(counted, [Topic(i, str(i), (), None, 0.0) for i in range(topics.shape[1])]).topic_of()
+    assert {neuron: topic for neuron, topic in enumerate(names) if topic >= 0} == found
+    assert set(np.flatnonzero(names < 0)) == set(range(8)) - set(found) != set()
