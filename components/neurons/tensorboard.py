@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from components.neurons import plots
@@ -14,16 +15,16 @@ from components.neurons.pdm import Tally
 from components.neurons.projector import write_embeddings
 
 _TOPICS_SHOWN = 6
-_WITHOUT, _WITH = 0, 1  # steps of a topic's histogram, one above the other on one axis
-_HISTOGRAMS = "activation of a topic's strongest neuron in videos without the topic (0) and with it (1)"
+_STEPS = "Mean activation in held-out videos; step 0: those without the topic, step 1: those with it."
+_QUANTILES = (np.arange(200) + 0.5) / 200  # so that few videos with a topic make as high a histogram as many without
 
 
 def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations) -> None:
     """Writes one model's neurons as a TensorBoard log.
 
     Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association of
-    topics and neurons. Histograms: the activation of each topic's strongest neuron in held-out videos without the topic,
-    as step 0, and with it, as step 1. Text: the links. Projector: held-out videos by their features and by the
+    topics and neurons. Histograms: how the activation of each topic's strongest neuron is spread over held-out videos
+    without the topic, as step 0, and with it, as step 1: 200 quantiles each. Text: the links. Projector: held-out videos by their features and by the
     activations of all neurons, with their topics.
 
     Args:
@@ -41,9 +42,10 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
             present = held_out.topics[:, topic.id] > 0
             if topic.neurons and present.any() and not present.all():
                 neuron = topic.neurons[0].neuron
-                tag = f"{_HISTOGRAMS}/{topic.name} (topic {topic.id}, neuron {neuron})"
-                tf.summary.histogram(tag, held_out.mean[~present, neuron], step=_WITHOUT)
-                tf.summary.histogram(tag, held_out.mean[present, neuron], step=_WITH)
+                for step, videos in enumerate((~present, present)):
+                    spread = np.quantile(held_out.mean[videos, neuron], _QUANTILES, method="inverted_cdf")
+                    tag = f"topics/{topic.name} ({topic.id}): neuron {neuron}"
+                    tf.summary.histogram(tag, spread, step=step, description=_STEPS)
     write_embeddings(log_dir, links, held_out)
 
 
