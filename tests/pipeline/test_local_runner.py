@@ -162,6 +162,7 @@ def test_models_are_compared_and_the_table_is_kept(root, capsys):
     for name in ("LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"):
         assert f" {name} |" in table
     assert (root / "comparison" / "reduced" / "comparison.md").read_text().splitlines()[2] in again
+    assert (root / "comparison" / "reduced" / "profiles.png").stat().st_size > 1000
 
 
 def test_the_border_effect_is_measured_and_a_policy_recommended(root, capsys):
