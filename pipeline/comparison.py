@@ -87,8 +87,8 @@ def compare(
         settings: of the model and of training; `run.seed` is the first seed.
         other_weights: more lambdas of LSTM-I, beside that of the settings.
         seeds: trainings of each variant.
-        folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first seed's
-            LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
+        folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first
+            seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
         say: takes the lines of progress.
     Returns:
         The table, Markdown.
@@ -111,8 +111,10 @@ def compare(
     table = as_markdown(results)
     _write(os.path.join(folder, _JSON), json.dumps(results, indent=1))
     _write(os.path.join(folder, _TABLE), table)
-    baseline, interpretive = (os.path.join(folder, variant.folder, f"seed-{settings.run.seed}") for variant in chosen[:2])
-    _draw_profiles({"LSTM-I": interpretive, "LSTM-B": baseline}, folder)
+    pair = reversed(chosen[:2])  # LSTM-I above LSTM-B
+    _draw_profiles(
+        {one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}, folder
+    )
     return table
 
 

@@ -19,7 +19,7 @@ _BATCH = 100  # videos
 
 
 class FollowNames(keras.callbacks.Callback):
-    """Names the neurons after each epoch, on a sample of the training videos, and compares the names with the last ones.
+    """Names the neurons after each epoch, on a sample of the training videos, and compares these names with the last.
 
     The sample is the same in every epoch: at most 1,000 videos, equally spaced in the order of their ids. With averaged
     weights, those are the ones that are looked at. The names are part of the progress that a checkpoint keeps, so a

@@ -18,7 +18,7 @@ _SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")
 _ACTIVATION_VIDEOS = 32
 _NEURONS = {
     "neurons_named": ("named", "Neurons that have a topic."),
-    "neurons_kept": ("keep_topic", "Of the neurons named after this epoch and the one before: the share with one topic."),
+    "neurons_kept": ("keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
     "neurons_topics": ("topics_with_neuron", "Share of the topics that some neuron is named by."),
 }
 

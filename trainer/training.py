@@ -78,8 +78,8 @@ def train(
         training: how it is trained.
         work_dir: holds the checkpoints and the logs of this training.
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
-        name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f learns
-            nothing, is not asked for names.
+        name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f
+            learns nothing, is not asked for names.
         init_from: a folder that `trainer.export.export` wrote; what fits is copied before training.
         same_topics: the topics there are the same ones, so that the topic perceptron is copied too.
         shuffle_topics: a control: every training video is told the topics of another one, drawn once. What then is left

@@ -21,8 +21,8 @@ def write_embeddings(log_dir: str, links: TopicLinks, videos: MeanActivations) -
     """Writes two embeddings of the same videos, `features` and `neurons`, to be coloured by `topic`.
 
     A video is a point: the mean of its frames' features, and the mean activations of the neurons, both in the space of
-    their principal components. Its `topic` is one of the eight that occur most and have a neuron; of several, the one that
-    fewest videos have. `topics` are all that occur.
+    their principal components. Its `topic` is one of the eight that occur most and have a neuron; of several, the one
+    that fewest videos have. `topics` are all that occur.
 
     Args:
         log_dir: a TensorBoard log.

@@ -22,10 +22,10 @@ _QUANTILES = (np.arange(200) + 0.5) / 200  # so that few videos with a topic mak
 def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations) -> None:
     """Writes one model's neurons as a TensorBoard log.
 
-    Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association of
-    topics and neurons. Histograms: how the activation of each topic's strongest neuron is spread over held-out videos
-    without the topic, as step 0, and with it, as step 1: 200 quantiles each. Text: the links. Projector: held-out videos by their features and by the
-    activations of all neurons, with their topics.
+    Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association
+    of topics and neurons. Histograms: how the activation of each topic's strongest neuron is spread over held-out
+    videos without the topic, as step 0, and with it, as step 1: 200 quantiles each. Text: the links. Projector:
+    held-out videos by their features and by the activations of all neurons, with their topics.
 
     Args:
         log_dir: a folder of its own; what was in it is replaced.
@@ -34,8 +34,8 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
     """
     log_dir = _emptied(log_dir)
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
-        if shown := most_frequent(links, _TOPICS_SHOWN):
-            _image("neurons/profiles", plots.profiles({"LSTM-I": tally}, {"LSTM-I": links}, [topic.id for topic in shown]))
+        if shown := [topic.id for topic in most_frequent(links, _TOPICS_SHOWN)]:
+            _image("neurons/profiles", plots.profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown))
         _image("neurons/association", plots.association(tally, links))
         tf.summary.text("neurons/links", as_markdown(links))
         for topic in links.topics:
@@ -57,7 +57,7 @@ def write_profiles(
     Args:
         log_dir: a folder of its own; what was in it is replaced.
         tallies: of each model, by its name; the first stands on top.
-        links: of the same models. The topics shown are those that occur most, of those with a neuron in the first model.
+        links: of the same models. Shown are the topics that occur most, of those with a neuron in the first model.
     Returns:
         The picture, PNG.
     """

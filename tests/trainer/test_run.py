@@ -51,7 +51,7 @@ def test_it_trains_from_a_base_model_exports_and_hands_over_the_logs(tmp_path):
     assert words == vocabulary
     assert meta["decoding"]["beam"] == 2
     assert meta["training"]["best_epoch"] == 1 and "val_CIDEr" in meta["training"]["figures"]
-    assert 0 < meta["training"]["figures"]["neurons_named"] <= 16, "by prediction differences: two directions of 8 units"
+    assert 0 < meta["training"]["figures"]["neurons_named"] <= 16, "by prediction differences: twice 8 units"
     assert os.path.exists(os.path.join(arguments.serving_model_dir, "saved_model.pb"))
     (run,) = os.listdir(tmp_path / "training")
     logs = os.listdir(tmp_path / "training" / run / "logs")
