@@ -298,52 +298,6 @@ class Settings:
         except (TypeError, ValueError) as error:
             raise SettingError(str(error)) from error
 
-    def json_of(self, step: str, **more) -> str:
-        """The settings that one step of the DAG reads, as JSON: the form that survives every orchestrator.
-
-        Args:
-            step: `ingest`, `feature_extraction`, `topic_modelling`, `examples_check`, `trainer`, `judge`, `neurons` or
-                `explanations`.
-            more: places and the like, added as they are.
-        """
-        limits = dataclasses.asdict(self.limits)
-        features, sampling = dataclasses.asdict(self.features), self.sampling_config().to_json()
-        sections = {
-            "ingest": lambda: {
-                **dataclasses.asdict(self.data),
-                "feature_dim": self.features.feature_dim,
-                "limits": limits,
-            },
-            "feature_extraction": lambda: {
-                **{name: value for name, value in features.items() if name not in sampling},
-                "sampling": sampling,
-                "feature_dim": self.feature_dim,
-                "limits": limits,
-                "max_rejected_fraction": self.data.max_rejected_fraction,
-            },
-            "topic_modelling": lambda: {**dataclasses.asdict(self.topics), "seed": self.run.seed},
-            "examples_check": lambda: {
-                "feature_dim": self.feature_dim,
-                "n_topics": self.topics.n_topics,
-                "max_frames": self.features.n_frames,
-            },
-            "trainer": lambda: {
-                "model": {**dataclasses.asdict(self.model), "n_topics": self.topics.n_topics},
-                "training": dataclasses.asdict(self.training_config()),
-                "decoding": dataclasses.asdict(self.decoding),
-                "features": {
-                    "backbone": None if self.features.backbone == "none" else self.features.backbone,
-                    "weights": self.features.weights,
-                    **sampling,
-                    "dim": self.feature_dim,
-                },
-            },
-            "judge": lambda: dataclasses.asdict(self.judge),
-            "neurons": lambda: {**dataclasses.asdict(self.neurons), "seed": self.run.seed},
-            "explanations": lambda: {**dataclasses.asdict(self.explanations), "limits": limits},
-        }
-        return json.dumps({**sections[step](), **more}, sort_keys=True)
-
 
 def _literal(text: str):
     for read in (json.loads, ast.literal_eval):

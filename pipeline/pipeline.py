@@ -18,6 +18,7 @@ from components.videos.component import VideoIngest
 from components.vocabulary.component import Vocabulary
 from pipeline.configs import Settings
 from pipeline.places import NAME, Places
+from pipeline.steps import json_of
 
 
 def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) -> tfx.dsl.Pipeline:
@@ -28,15 +29,15 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         places: where the data, the artifacts and the served versions are.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
-    dataset = VideoIngest(data=places.data, content=places.content, config_json=settings.json_of("ingest"))
+    dataset = VideoIngest(data=places.data, content=places.content, config_json=json_of(settings, "ingest"))
     rows = dataset.outputs["dataset"]
 
     features = FeatureExtraction(
         dataset=rows,
         store_dir=places.feature_store,
-        config_json=settings.json_of("feature_extraction", cache_dir=places.cache),
+        config_json=json_of(settings, "feature_extraction", cache_dir=places.cache),
     )
-    topics = TopicModelling(dataset=rows, config_json=settings.json_of("topic_modelling"))
+    topics = TopicModelling(dataset=rows, config_json=json_of(settings, "topic_modelling"))
     vocabulary = Vocabulary(dataset=rows, min_count=settings.vocabulary.min_count)
 
     join = ExamplesJoin(
@@ -53,7 +54,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )
     check = ExamplesCheck(
-        examples=examples, anomalies=anomalies.outputs["anomalies"], config_json=settings.json_of("examples_check")
+        examples=examples, anomalies=anomalies.outputs["anomalies"], config_json=json_of(settings, "examples_check")
     )
 
     base_model = []
@@ -71,7 +72,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         base_model=base_model[0].outputs["result"] if base_model else None,
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["val"]),
-        custom_config={"config_json": settings.json_of("trainer", work_dir=places.training, cache_dir=places.cache)},
+        custom_config={"config_json": json_of(settings, "trainer", work_dir=places.training, cache_dir=places.cache)},
     )
     trainer.add_upstream_node(check)
     model = trainer.outputs["model"]
@@ -81,7 +82,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         examples=examples,
         topic_model=topics.outputs["topic_model"],
         baseline_dir=places.baseline,
-        config_json=settings.json_of("judge"),
+        config_json=json_of(settings, "judge"),
     )
     blessing = judge.outputs["blessing"]
 
@@ -95,7 +96,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
             caption_blessing=blessing,
             baseline_dir=places.baseline,
             logs_dir=os.path.join(places.training, "neurons"),
-            config_json=settings.json_of("neurons"),
+            config_json=json_of(settings, "neurons"),
         )
         neurons, blessing = [naming, neuron_judge], neuron_judge.outputs["blessing"]
         names = {"links": naming.outputs["links"]}
@@ -114,7 +115,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
                 dataset=rows,
                 examples=examples,
                 metrics=judge.outputs["metrics"],
-                config_json=settings.json_of("explanations"),
+                config_json=json_of(settings, "explanations"),
                 **names,
             )
         ]
