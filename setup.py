@@ -40,7 +40,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
     packages=find_packages(
-        include=[f"{name}{rest}" for name in ("pipeline", "trainer", "components", "schemas", "serving") for rest in ("", ".*")]
+        include=[
+            f"{name}{rest}"
+            for name in ("pipeline", "trainer", "components", "schemas", "serving")
+            for rest in ("", ".*")
+        ]
     ),
     include_package_data=True,
     package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"]},

@@ -49,7 +49,9 @@ def main() -> None:
     unexplained = np.max(np.abs(relevance.unexplained)) / np.max(np.abs(relevance.scores))
     print(f"{options.words} words, {options.frames} frames, {captioner.n_neurons} neurons")
     print(f"  propagation   {ours:8.3f} s; {unexplained:.0e} of the largest score is left unexplained")
-    print(f"  scored anew   {anew:8.1f} s: {needed} passes of {np.median(passes):.3f} s, {anew / ours:.0f} times as long")
+    print(
+        f"  scored anew   {anew:8.1f} s: {needed} passes of {np.median(passes):.3f} s, {anew / ours:.0f} times as long"
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m benchmarks.pdm --videos 6000
 
 Both give the neuron that each topic of each video hangs on most; the definition is given its best chance, one batch of
-all videos a neuron. The model has the sizes of the presets: 512 neurons, 512 hidden units, 100 topics, 3 of them a video.
+all videos a neuron. The model has the presets' sizes: 512 neurons, 512 hidden units, 100 topics, 3 of them a video.
 """
 
 import argparse

@@ -32,7 +32,7 @@ class Captioner(nn.Module):
         self.readout = nn.Linear(units, vocabulary_size)
 
     def forward(self, frames, words):
-        """Logits (captions, steps, vocabulary) from frames (captions, time, dim) and the words read (captions, steps)."""
+        """Logits (captions, steps, vocabulary) from frames (captions, time, dim) and words read (captions, steps)."""
         keys = self.frame_projection(frames)
         y = self.embedding(words)
         h = c = frames.new_zeros(len(frames), self.units)

@@ -1,13 +1,13 @@
-"""Times the training of a captioner, beside a plain PyTorch loop of the same sizes and beside what the processor can do.
+"""Times the training of a captioner, beside a plain PyTorch loop of the same sizes and what the processor can do.
 
     python -m benchmarks.train                                         ours alone, on made-up data of Flickr8k's shape
     python -m benchmarks.train --torch-python VENV/bin/python          beside PyTorch (2.13.0, in a venv of its own)
     python -m benchmarks.train --data flickr8k --torch-python ...      on the real captions and features
 
-Ours is ``model.fit`` on the trainer's own batches: BiLSTM encoder, attention, readout of [h, context, y], topics, dropout,
-gradient clipping and AMSGrad. PyTorch's is ``torch_loop.py``: no encoder, words read off h alone, so it computes less for
-each caption. The two take turns in short rounds, with a large matrix product timed in between: on a machine that does
-other things too, only their ratios count.
+Ours is ``model.fit`` on the trainer's own batches: BiLSTM encoder, attention, readout of [h, context, y], topics,
+dropout, gradient clipping and AMSGrad. PyTorch's is ``torch_loop.py``: no encoder, words read off h alone, so it
+computes less for each caption. The two take turns in short rounds, with a large matrix product timed in between: on a
+machine that does other things too, only their ratios count.
 
 The floor is the time that the model's matrix products, forward and backward over real words and frames, would take at
 the rate of that large product. Nothing that is not a matrix product counts for it.

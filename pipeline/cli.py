@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = _command(commands, "run", _run, "run the pipeline: clips and captions to a pushed captioner",
-                   "topiclens run --preset msvd --data data/msvd --root runs/msvd --set training.epochs=20")  # fmt: skip
+                   "topiclens run --preset msvd --data data/msvd --root runs/msvd "
+                   "--set training.epochs=20")  # fmt: skip
     run.add_argument("--preset", default="sample", help="the settings to start from (default: sample)")
     run.add_argument("--data", help="the dataset's folder (the sample preset brings its own)")
     run.add_argument("--root", default=DEFAULT_ROOT, help=f"the folder for all results (default: {DEFAULT_ROOT})")
@@ -142,7 +143,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(commands, name: str, function, purpose: str, example: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".", epilog=f"Example: {example}")
+    parser = commands.add_parser(
+        name, help=purpose, description=purpose.capitalize() + ".", epilog=f"Example: {example}"
+    )
     parser.set_defaults(command=function)
     return parser
 

@@ -63,8 +63,8 @@ def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
 def reduced(settings: Settings) -> Settings:
     """The same captioner at a size of minutes: a smaller decoder and few, short epochs; the encoder and N_t stay.
 
-    So short a training has nothing to fear from learning captions by heart, and does without what guards against it. The
-    rate falls to nothing, so the last epoch is the best, and no epoch writes captions to be compared.
+    So short a training has nothing to fear from learning captions by heart, and does without what guards against it.
+    The rate falls to nothing, so the last epoch is the best, and no epoch writes captions to be compared.
     """
     small = dict(decoder_units=128, attention_units=128, embedding_units=128)
     unguarded = dict(frame_dropout=0.0, word_dropout=0.0, label_smoothing=0.0)

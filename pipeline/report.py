@@ -121,7 +121,9 @@ def _table(figures: Mapping[str, Mapping]) -> str:
     names = list(dict.fromkeys(name for split in figures.values() for name in split["metrics"]))
     rows: list[Sequence[str]] = [("split", "videos", *names)]
     for split, entry in figures.items():
-        rows.append((split, str(entry["videos"]), *(f"{entry['metrics'].get(name, float('nan')):.3f}" for name in names)))
+        rows.append(
+            (split, str(entry["videos"]), *(f"{entry['metrics'].get(name, float('nan')):.3f}" for name in names))
+        )
     lines = ["  " + "  ".join(f"{cell:>8}" for cell in row) for row in rows]
     unmeasured = {metric: why for split in figures.values() for metric, why in split["not_measured"].items()}
     lines += [f"  {metric} not measured: {why}" for metric, why in unmeasured.items()]

@@ -60,7 +60,7 @@ class Captioner(keras.Model):
         self.topic_perceptron.build((None, 2 * self.config.encoder_units))
 
     def encode(self, frames, training=False):
-        """The encoder's named activations, ``v``, ``mask``, ``mean``, ``memory`` and ``memory_mean``: see VideoEncoder."""
+        """The encoder's named activations ``v``, ``mask``, ``mean``, ``memory``, ``memory_mean``: see VideoEncoder."""
         memory, activations = self.encoder(frames, training=training)
         return {"memory": memory, **activations}
 

@@ -7,12 +7,12 @@ from trainer.lstm import lstm_over_time
 
 
 def frame_mask(frames):
-    """(videos, time) bool, True where a row of ``frames`` (videos, time, dim) holds a real frame: padding is all zeros."""
+    """(videos, time) bool, True where a row of ``frames`` (videos, time, dim) is a real frame: padding is all zeros."""
     return ops.any(ops.not_equal(frames, 0), axis=-1)
 
 
 def masked_mean(rows, mask):
-    """The mean over time of ``rows`` (videos, time, dim) at the kept frames alone: (videos, dim); 0 for an empty clip."""
+    """The mean over time of ``rows`` (videos, time, dim) at kept frames alone: (videos, dim); 0 for an empty clip."""
     weights = ops.cast(mask, rows.dtype)
     total = ops.squeeze(ops.matmul(weights[:, None, :], rows), axis=1)
     return total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)

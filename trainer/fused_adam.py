@@ -8,8 +8,8 @@ from keras import ops
 class FusedAdam(keras.optimizers.Adam):
     """``keras.optimizers.Adam`` on TensorFlow's own fused kernels: the same numbers in half the time.
 
-    Keras' update is a dozen operations, each of which reads and writes an array as large as the weight. Everything else,
-    the variables, schedules, clipping, decay and averaging, is Keras' own, so a checkpoint of one fits the other.
+    Keras' update is a dozen operations, each of which reads and writes an array as large as the weight. Everything
+    else, the variables, schedules, clipping, decay and averaging, is Keras' own, so a checkpoint of one fits the other.
     """
 
     def update_step(self, gradient, variable, learning_rate):

@@ -20,8 +20,8 @@ ROWS_MULTIPLE = 8
 class Packing:
     """Where the words of captions lie when they are packed, so that next to nothing is computed for padding.
 
-    With the longest caption first, the captions that still run at a step are the first ones. The packed rows are those of
-    step 0, then those of step 1 and so on; each step's are rounded up to a multiple of 8 by captions that have ended.
+    With the longest caption first, the captions that still run at a step are the first ones. The packed rows are those
+    of step 0, then of step 1 and so on; each step's are rounded up to a multiple of 8 by captions that have ended.
 
     Args:
         targets: (captions, steps) int, the word to predict at each step and then PAD, 0; the longest caption first.

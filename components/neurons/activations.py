@@ -52,8 +52,9 @@ def load(model_dir: str | os.PathLike) -> NeuronModel:
     captioner, vocabulary, _ = load_captioner(model_dir)
     if not captioner.config.interpretive_weight:
         raise NeuronsError(
-            f"The model in {os.fspath(model_dir)} was trained without the interpretive loss (LSTM-B), so its perceptron f "
-            "knows no topic and prediction differences say nothing. Train it with model.interpretive_weight above 0."
+            f"The model in {os.fspath(model_dir)} was trained without the interpretive loss (LSTM-B), so its "
+            "perceptron f knows no topic and prediction differences say nothing. "
+            "Train it with model.interpretive_weight above 0."
         )
     return NeuronModel(captioner, vocabulary, encoder_of(captioner), Perceptron.of(captioner.topic_perceptron))
 

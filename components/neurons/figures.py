@@ -81,8 +81,8 @@ def gini(values: np.ndarray) -> float:
 def oracle_impurity(auc: np.ndarray, oracle: np.ndarray) -> float:
     """OIS = 2 / k ||pi(neurons, topics) - pi(topics, topics)||_F (Espinosa Zarlenga et al., AAAI 2023).
 
-    pi_ij is how well topic j is predicted, by AUC, from what stands for topic i: its neuron, or its presence itself (the
-    oracle). 0 says that neurons know of other topics no more than topics know of each other.
+    pi_ij is how well topic j is predicted, by AUC, from what stands for topic i: its neuron, or its presence itself
+    (the oracle). 0 says that neurons know of other topics no more than topics know of each other.
 
     Args:
         auc, oracle: (k, k) AUCs; one below a half predicts by its reverse.
@@ -122,7 +122,7 @@ def gradient_times_input(mean: np.ndarray, occurrences: np.ndarray, f: Perceptro
 
 @dataclass(frozen=True)
 class TopicFigures:
-    """One topic that occurs in the held-out videos; `neurons` is how many it has, and without one it is as by chance."""
+    """One topic that occurs in the held-out videos; `neurons` is how many it has, and with none it is as by chance."""
 
     id: int
     videos: int

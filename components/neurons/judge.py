@@ -59,8 +59,8 @@ def _drop(auc: float | None, allowed: float, split: str, previous: Mapping | Non
     before = previous["auc"]
     passed = before - auc <= allowed
     words = (
-        f"The neurons' AUC on {split} is {auc:.4f}, {'down' if auc < before else 'up'} {abs(auc - before):.4f} from the last "
-        f"blessed model's {before:.4f}; a fall of {allowed:g} is allowed: {verdict_of(passed)}."
+        f"The neurons' AUC on {split} is {auc:.4f}, {'down' if auc < before else 'up'} {abs(auc - before):.4f} from "
+        f"the last blessed model's {before:.4f}; a fall of {allowed:g} is allowed: {verdict_of(passed)}."
     )
     return Reason("max_auc_drop", passed, words)
 

@@ -1,7 +1,7 @@
 """Prediction difference maximization: which neuron a topic's score hangs on most (Dong et al. 2017, eq. 9).
 
-The difference that neuron j makes to topic i in a video is [f(v)]_i - [f(v without j)]_i. To take a neuron out moves the
-hidden layer of f by one row of its weights, so no forward pass is repeated: with the hidden layer's input a = W v + b,
+The difference that neuron j makes to topic i in a video is [f(v)]_i - [f(v without j)]_i. To take a neuron out moves
+the hidden layer of f by one row of its weights, so no forward pass is repeated: with that layer's input a = W v + b,
 
     difference_ij = sum_h score_hi (relu(a_h) - relu(a_h - v_j W_jh)).
 """

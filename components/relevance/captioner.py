@@ -88,8 +88,8 @@ def _through_decoder(
     """From the words' scores to what they are made of.
 
     Returns:
-        the relevance of the memory (words, time, memory_dim) and of the words that were read (words, words), how much of
-        the former came by the first state (words,), and what the biases took (words,).
+        the relevance of the memory (words, time, memory_dim) and of the words that were read (words, words), how much
+        of the former came by the first state (words,), and what the biases took (words,).
     """
     n, units, embedding_units = len(run.words), model.cell.units, model.embedding.shape[1]
     memory, previous, bias = np.zeros((n, *run.memory.shape)), np.zeros((n, n)), np.zeros(n)

@@ -115,8 +115,8 @@ def _by_contribution(contributions, weights, inputs, output, relevance):
     """Hands every output's relevance to the contributions of its own sign, or else to the inputs by their weights.
 
     Args:
-        contributions: (inputs, sign) -> the sum of each output's contributions of this sign. It is linear in the part of
-            the inputs that it depends on, so that a contribution is an input times its gradient.
+        contributions: (inputs, sign) -> the sum of each output's contributions of this sign. It is linear in the part
+            of the inputs that it depends on, so that a contribution is an input times its gradient.
         weights: ones in the inputs' shapes -> the sum of each output's weights, all positive.
     """
     result, left = [tf.zeros_like(x) for x in inputs], tf.zeros_like(relevance)

@@ -174,7 +174,8 @@ def explanation(
     if links and (links.n_neurons, len(links.topics)) != (n_neurons, n_topics or len(links.topics)):
         raise OtherModel(
             f"The links name {links.n_neurons} neurons by {len(links.topics)} topics; the model has {n_neurons} "
-            f"neurons and scores {n_topics} topics. They are another model's: take the links of the run that trained this one."
+            f"neurons and scores {n_topics} topics. "
+            "They are another model's: take the links of the run that trained this one."
         )
     known = reading.neurons is not None
     values = reading.neurons if known else reading.attention @ reading.activations  # (words, neurons)

@@ -275,7 +275,7 @@ def _strengths(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _most_telling(explanation: Explanation) -> int:
-    """The word to show first: of those with a meaning, the one that frames speak for most, or that looks most closely."""
+    """The word to show first: of those with meaning, the one that frames speak for most, or that looks most closely."""
     telling = [place for place, word in enumerate(explanation.words) if word.text not in stop_words()]
 
     def told(place: int) -> float:

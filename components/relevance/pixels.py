@@ -63,8 +63,8 @@ class PixelRelevance:
         """
         if np.shape(relevance) != (len(pictures), self.backbone.dim):
             raise ValueError(
-                f"The relevance has shape {np.shape(relevance)}; expected ({len(pictures)}, {self.backbone.dim}), a row "
-                f"of {self.backbone.name}'s features for each picture."
+                f"The relevance has shape {np.shape(relevance)}; expected ({len(pictures)}, {self.backbone.dim}), "
+                f"a row of {self.backbone.name}'s features for each picture."
             )
         prepared = tf.cast(self.backbone.prepare(pictures), tf.float32)
         relevance = tf.constant(relevance, tf.float32)

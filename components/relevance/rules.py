@@ -29,7 +29,9 @@ def linear(
     relevance: np.ndarray,
     epsilon: float = EPSILON,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The epsilon rule for z = x W + b (Bach et al. 2015, eq. 58): R_i = x_i sum_j W_ij R_j / (z_j + epsilon sign(z_j)).
+    """The epsilon rule for z = x W + b (Bach et al. 2015, eq. 58).
+
+    R_i = x_i sum_j W_ij R_j / (z_j + epsilon sign(z_j)).
 
     Args:
         inputs: (inputs,), x; kernel: (inputs, outputs), W; bias: (outputs,), b; outputs: (outputs,), z.

@@ -105,6 +105,6 @@ def study_policies(
 
 
 def recommend(found: Sequence[PolicyEffect], *, allowed_loss: float = 0.01) -> PolicyEffect:
-    """The policy whose border index is nearest to 1 among those whose metric is at most `allowed_loss` below the best."""
+    """The policy whose border index is nearest to 1, of those whose metric is at most `allowed_loss` below the best."""
     best = max(one.metric for one in found)
     return min((one for one in found if best - one.metric <= allowed_loss), key=lambda one: abs(one.effect.index - 1))

@@ -4,12 +4,12 @@ import json
 import os
 
 import apache_beam as beam
+import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
-import tensorflow as tf
 from components import jsonl, staging
 from components.artifacts import ExamplesReport
 from components.validation.check import demand_sound

@@ -17,8 +17,8 @@ import av.logging
 # Containers that hold their own data. Playlists and image sequences, which make the demuxer open other files or
 # addresses, are not among them.
 FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2", "avi", "matroska,webm", "gif", "mpeg", "mpegts", "mpegvideo", "m4v", "h264", "hevc", "ivf",
-    "flv", "asf", "ogg", "nut", "mxf", "dv", "rm", "swf", "apng",
+    "mov,mp4,m4a,3gp,3g2,mj2", "avi", "matroska,webm", "gif", "mpeg", "mpegts", "mpegvideo", "m4v", "h264", "hevc",
+    "ivf", "flv", "asf", "ogg", "nut", "mxf", "dv", "rm", "swf", "apng",
     "wav", "mp3", "flac", "aac", "amr", "caf", "aiff",
 )  # fmt: skip
 FALLBACK_RATE = 25  # frames a second, where neither timestamps nor the stream say
@@ -110,7 +110,7 @@ class Decoding:
             )
         self._require_pixels(stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "NONE"
-        # A size that changes midway must not take memory before it can be checked. FFmpeg counts padding, hence the room.
+        # A size that changes midway must not take memory before it is checked. FFmpeg counts padding, hence the room.
         stream.codec_context.options = {"max_pixels": str(2 * self._limits.max_pixels + 2**16)}
         return stream
 

@@ -131,7 +131,9 @@ def _checked(raw: np.ndarray, name: str) -> np.ndarray:
         )
     real = np.flatnonzero(frames.any(axis=1))
     if not real.size:
-        raise FeatureError(f"{name!r} is zero everywhere, and zero rows mean padding: it has no frames. Extract it again.")
+        raise FeatureError(
+            f"{name!r} is zero everywhere, and zero rows mean padding: it has no frames. Extract it again."
+        )
     return frames[: real[-1] + 1]
 
 

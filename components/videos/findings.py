@@ -60,7 +60,9 @@ def keep_first_of_id(rows: Iterable[Accepted]) -> Iterator[Finding]:
         if other.split != first.split:
             where += f" in split {first.split!r}, here in {other.split!r}: a video belongs to one split"
         yield Rejected(
-            other.line, other.video_id, f"video_id {other.video_id!r} is there twice, first {where}. The first row stays."
+            other.line,
+            other.video_id,
+            f"video_id {other.video_id!r} is there twice, first {where}. The first row stays.",
         )
 
 
@@ -97,8 +99,8 @@ def keep_splits_apart(rows: Iterable[Accepted]) -> Iterator[Finding]:
             yield Rejected(
                 row.line,
                 row.video_id,
-                f"it shows the same frames as video {clash.video_id!r} (line {clash.line}) of split {clash.split!r}, and "
-                f"is itself in {row.split!r}: results would look better than they are. The first row stays.",
+                f"it shows the same frames as video {clash.video_id!r} (line {clash.line}) of split {clash.split!r}, "
+                f"and is itself in {row.split!r}: results would look better than they are. The first row stays.",
             )
 
 

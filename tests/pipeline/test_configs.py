@@ -39,5 +39,6 @@ def test_an_unknown_preset_names_the_known_ones():
 def test_the_paper_preset_is_the_paper_s():
     paper = presets.preset("paper")
     assert (paper.topics.n_topics, paper.features.n_frames, paper.model.interpretive_weight) == (100, 28, 0.1)
-    assert (paper.training.optimizer, paper.training.learning_rate, paper.training.batch_captions) == ("adadelta", 1.0, 64)
+    training = paper.training
+    assert (training.optimizer, training.learning_rate, training.batch_captions) == ("adadelta", 1.0, 64)
     assert (paper.model.decoder_units, paper.model.embedding_units) == (3518, 468)

@@ -103,6 +103,8 @@ def test_a_regulariser_acts_in_training_alone(regulariser):
 
 
 def test_its_configuration_makes_it_again():
-    config = CaptionDecoder(11, units=3, embedding_units=4, attention_units=5, dropout=0.2, word_dropout=0.3, label_smoothing=0.1).get_config()
+    config = CaptionDecoder(
+        11, units=3, embedding_units=4, attention_units=5, dropout=0.2, word_dropout=0.3, label_smoothing=0.1
+    ).get_config()
     again = CaptionDecoder.from_config(config)
     assert again.get_config() == config

@@ -34,7 +34,7 @@ def test_beam_1_is_greedy(seed):
         np.testing.assert_array_equal(one, other)
 
 
-# Two words and captions of at most two: at most 6 continuations, of which the worst one can never win. 5 beams are exact.
+# Two words and captions of at most two: at most 6 continuations, of which the worst can never win. 5 beams are exact.
 # Three words and captions of at most three: 27 beams hold all.
 @pytest.mark.parametrize("words, max_words, beam", [(2, 2, 5), (3, 3, 27)])
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])

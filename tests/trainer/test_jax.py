@@ -1,6 +1,6 @@
 """The same captioner on another backend.
 
-It needs an environment of its own, which `make check-jax` makes: a JAX as old as TensorFlow 2.16's NumPy is no part of ours.
+It needs its own environment, which `make check-jax` makes: a JAX as old as TensorFlow 2.16's NumPy is no part of ours.
 """
 
 import os

@@ -31,8 +31,8 @@ def detect_layout(folder: str | pathlib.Path) -> str:
             return layout.NAME
     expected = "; ".join(f"{layout.NAME}: {layout.EXPECTS}" for layout in LAYOUTS)
     raise manifest.ManifestError(
-        f"{str(folder)!r} is no dataset that TopicLens knows. Expected {MANIFEST} (see schemas/manifest.schema.json), or "
-        f"the layout of a corpus: {expected}."
+        f"{str(folder)!r} is no dataset that TopicLens knows. Expected {MANIFEST} (see schemas/manifest.schema.json), "
+        f"or the layout of a corpus: {expected}."
     )
 
 

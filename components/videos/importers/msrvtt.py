@@ -35,11 +35,13 @@ def rows(folder: pathlib.Path) -> Iterator[dict]:
         videos = [(video["video_id"], SPLITS[video["split"]], video.get("category")) for video in info["videos"]]
     except (KeyError, TypeError) as error:
         raise ManifestError(
-            f"{INFO} is not in MSR-VTT's format ({type(error).__name__}: {error}); expected `videos` with `video_id` and "
-            f"`split` ({', '.join(SPLITS)}), and `sentences` with `video_id` and `caption`."
+            f"{INFO} is not in MSR-VTT's format ({type(error).__name__}: {error}); expected `videos` with `video_id` "
+            f"and `split` ({', '.join(SPLITS)}), and `sentences` with `video_id` and `caption`."
         ) from error
     labels = _labels(folder)
-    clips = {video_id: f"{name}/{file}" for name in CLIPS for video_id, file in files.clips_by_id(folder / name).items()}
+    clips = {
+        video_id: f"{name}/{file}" for name in CLIPS for video_id, file in files.clips_by_id(folder / name).items()
+    }
     for video_id, split, category in videos:
         row = {"video_id": video_id, "captions": captions[video_id], "split": split}
         if (folder / FEATURES / f"{video_id}.npy").is_file():

@@ -12,8 +12,8 @@ from PIL import Image
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from components.relevance import charts
 from components.relevance.explanation import explanation
-from components.relevance.page import Entry, index, page
 from components.relevance.film import BROUGHT_FEATURES
+from components.relevance.page import Entry, index, page
 from components.relevance.picture import picture
 from components.relevance.reading import Reading
 
@@ -181,7 +181,9 @@ def test_bars_of_neurons_reach_to_the_side_of_their_sign():
 def test_what_is_not_known_is_not_shown():
     text = page(explained(bare(make_reading()), notes=["A server tells no relevance."]), jpegs())
     assert "A server tells no relevance." in text and "their activation where the word looks" in text
-    assert "The topics of its neurons" not in text and "speaks for it" not in text and 'class="map relevance"' not in text
+    assert (
+        "The topics of its neurons" not in text and "speaks for it" not in text and 'class="map relevance"' not in text
+    )
 
 
 def test_features_alone_are_told_by_the_numbers_of_their_frames():

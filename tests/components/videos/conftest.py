@@ -48,7 +48,7 @@ def write_clip(
     options: dict | None = None,
     container: dict | None = None,
 ):
-    """Encodes frames 0..n-1 drawn by `draw(number, width, height)`; `milliseconds` are their times, else `rate` holds."""
+    """Encodes frames 0..n-1 drawn by `draw(number, width, height)`, at the times `milliseconds` or else at `rate`."""
     width, height = size
     with av.open(str(path), "w", options=container or {}) as file:
         stream = file.add_stream(codec, rate=rate, options=options or {})

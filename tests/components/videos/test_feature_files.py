@@ -120,7 +120,10 @@ def test_a_bundle_that_is_not_one_is_told(tmp_path):
     ids = np.array(["a"])
     for arrays, message in [
         ({"ids": ids}, r"'b.npz' holds the arrays \['ids'\]; expected `ids` with `features`"),
-        ({"ids": ids, "q": np.ones((1, 2, 3), np.uint8)}, "expected `ids` with `features`, or `ids` with `q` and `scale`"),
+        (
+            {"ids": ids, "q": np.ones((1, 2, 3), np.uint8)},
+            "expected `ids` with `features`, or `ids` with `q` and `scale`",
+        ),
         ({"ids": ids, "features": FRAMES}, r"'b.npz' has `ids` of shape \(1,\) .* for features of shape \(5, 8\)"),
         ({"ids": np.array([1]), "features": FRAMES[None]}, r"'b.npz' has `ids` of shape \(1,\) \(int64\)"),
         ({"ids": ids, "q": FRAMES[None], "scale": np.float32(1)}, "'b.npz' has `q` of float32"),
@@ -155,7 +158,8 @@ def test_a_missing_file_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "reference,parts", [("d/a.npy", ("d/a.npy", None)), ("d/b.npz#a", ("d/b.npz", "a")), ("b.npz#x.npy", ("b.npz", "x.npy"))]
+    "reference,parts",
+    [("d/a.npy", ("d/a.npy", None)), ("d/b.npz#a", ("d/b.npz", "a")), ("b.npz#x.npy", ("b.npz", "x.npy"))],
 )
 def test_a_reference_is_a_file_and_perhaps_an_id(reference, parts):
     assert split_reference(reference) == parts

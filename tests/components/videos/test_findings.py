@@ -30,7 +30,10 @@ def test_of_one_id_the_first_row_stays(order):
     assert findings[0] is rows[0]
     same, other = findings[1:]
     assert same == Rejected(5, "a", "video_id 'a' is there twice, first on line 2. The first row stays.")
-    assert other.line == 9 and "first on line 2 in split 'train', here in 'val': a video belongs to one split" in other.reason
+    assert (
+        other.line == 9
+        and "first on line 2 in split 'train', here in 'val': a video belongs to one split" in other.reason
+    )
 
 
 @pytest.mark.parametrize("order", itertools.permutations(range(4)))

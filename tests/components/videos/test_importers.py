@@ -76,10 +76,11 @@ def test_a_test_list_is_used_where_there_is_one(msvd):
 def test_msrvtt_prefers_features_maps_splits_and_names_categories(msrvtt):
     assert importers.detect_layout(msrvtt) == "msrvtt"
     assert list(importers.rows(msrvtt)) == [
-        {"video_id": "video0", "captions": ["a"], "split": "train", "features": "features/video0.npy", "label": "people"},
+        {"video_id": "video0", "captions": ["a"], "split": "train", "features": "features/video0.npy",
+         "label": "people"},
         {"video_id": "video1", "captions": ["b", "c"], "split": "val", "path": "videos/video1.mp4", "label": "music"},
         {"video_id": "video2", "captions": [], "split": "test"},
-    ]
+    ]  # fmt: skip
 
 
 def test_flickr8k_gathers_captions_by_photo_and_points_into_its_bundles(flickr8k):
@@ -112,7 +113,9 @@ def test_a_manifest_of_its_own_comes_before_any_layout(msvd, tmp_path_factory):
 
 
 def test_a_folder_of_no_known_layout_says_what_was_expected(tmp_path):
-    with pytest.raises(manifest.ManifestError, match="Expected manifest.jsonl .* msvd: captions_msvd.json.* msrvtt: .* flickr8k: "):
+    with pytest.raises(
+        manifest.ManifestError, match="Expected manifest.jsonl .* msvd: captions_msvd.json.* msrvtt: .* flickr8k: "
+    ):
         importers.detect_layout(tmp_path)
     with pytest.raises(manifest.ManifestError, match="There is no folder"):
         importers.detect_layout(tmp_path / "gone")
@@ -127,7 +130,12 @@ def test_a_folder_of_no_known_layout_says_what_was_expected(tmp_path):
         ("msvd", "captions_msvd.json", b"[1]", "captions_msvd.json holds a list; expected"),
         ("msvd", "captions_msvd.json", b'{"v1": "\xff"}', "captions_msvd.json' is not UTF-8 text"),
         ("msrvtt", "videodatainfo.json", b"{}", "not in MSR-VTT's format .KeyError: 'sentences'"),
-        ("msrvtt", "videodatainfo.json", b'{"sentences": [], "videos": [{"video_id": "a", "split": "x"}]}', "KeyError: 'x'"),
+        (
+            "msrvtt",
+            "videodatainfo.json",
+            b'{"sentences": [], "videos": [{"video_id": "a", "split": "x"}]}',
+            "KeyError: 'x'",
+        ),
         ("flickr8k", "Flickr8k.token.txt", b"p1.jpg#0\tA\nno tab here\n", "token.txt, line 2: 'no tab here'; expected"),
     ],
 )

@@ -14,7 +14,13 @@ from components.videos.reader import sample_frames
 
 
 def row(video_id: str, path: str | None, captions=("a dog runs",), split: str = "train", **more) -> dict:
-    return {"video_id": video_id, **({"path": path} if path else {}), "captions": list(captions), "split": split, **more}
+    return {
+        "video_id": video_id,
+        **({"path": path} if path else {}),
+        "captions": list(captions),
+        "split": split,
+        **more,
+    }
 
 
 BROKEN_LINE = "{not json"
@@ -34,7 +40,8 @@ ROWS = [
     (row("bundle", None, features="f/bundle.npz#a"), None),
     (row("in a folder", "sub/../plain2.mp4"), None),
     (BROKEN_LINE, "line 13: not JSON"),
-    (row("wrong split", "plain.mp4", split="dev"), "line 14: `split` is \"dev\"; expected one of 'train', 'val', 'test'"),
+    (row("wrong split", "plain.mp4", split="dev"),
+     "line 14: `split` is \"dev\"; expected one of 'train', 'val', 'test'"),
     (row("missing", "gone.mp4"), "there is no file 'gone.mp4' in the dataset's folder"),
     (row("truncated", "cut.mp4"), "'cut.mp4' cannot be opened as a video (ffmpeg: moov atom not found)"),
     (row("no frames", "empty.avi"), "'empty.avi' has 0 decodable frames"),
@@ -54,7 +61,8 @@ ROWS = [
     (row("speechless", "plain.mp4", captions=[]), "it has no captions"),
     (row("only dots", "plain.mp4", captions=["...", " "]), "none of its 2 captions has a word"),
     (row("plain", "plain2.mp4"), "video_id 'plain' is there twice, first on line 1. The first row stays."),
-    (row("gif", "plain.gif", split="test"), "first on line 2 in split 'val', here in 'test': a video belongs to one split"),
+    (row("gif", "plain.gif", split="test"),
+     "first on line 2 in split 'val', here in 'test': a video belongs to one split"),
     (row("copied", "copy.mp4", split="test"), "same frames as video 'plain' (line 1) of split 'train'"),
     (row("overlap", "film.mp4", split="test", start=0.5, end=1.5), "same frames as video 'segment 1' (line 7)"),
     (row("copied features", None, split="val", features="f/copy.npy"), "same frames as video 'features' (line 10)"),
@@ -112,7 +120,9 @@ def rows_of(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("line", [n for n, (_, reason) in enumerate(ROWS, start=1) if reason], ids=lambda n: ROWS[n - 1][1][:40])
+@pytest.mark.parametrize(
+    "line", [n for n, (_, reason) in enumerate(ROWS, start=1) if reason], ids=lambda n: ROWS[n - 1][1][:40]
+)
 def test_a_bad_row_is_set_aside_with_its_reason(line, ingested):
     output, _ = ingested
     manifest_row, reason = ROWS[line - 1]

@@ -74,7 +74,8 @@ def test_the_error_carries_the_id_where_it_can_be_read():
 def test_lines_are_numbered_as_an_editor_does(tmp_path):
     path = tmp_path / "manifest.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + line() + b"\r\n\n  \n" + line(video_id="b"))
-    assert [(number, json.loads(text)["video_id"]) for number, text in manifest.read_lines(path)] == [(1, "a"), (4, "b")]
+    numbered = [(number, json.loads(text)["video_id"]) for number, text in manifest.read_lines(path)]
+    assert numbered == [(1, "a"), (4, "b")]
 
 
 def test_rows_survive_a_round_trip(tmp_path):

@@ -163,9 +163,8 @@ def test_a_rotated_clip_is_shown_upright(quarter_turns, clips, tmp_path):
     # ISO 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y with y downwards, so (0, 1, -1, 0) turns clockwise.
     cosine, sine = {1: (0, 1), 2: (-1, 0), 3: (0, -1)}[quarter_turns]
     one = 1 << 16
-    struct.pack_into(
-        ">9i", data, data.index(b"tkhd") + 4 + 40, cosine * one, sine * one, 0, -sine * one, cosine * one, 0, 0, 0, 1 << 30
-    )
+    matrix = (cosine * one, sine * one, 0, -sine * one, cosine * one, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 4 + 40, *matrix)
     path.write_bytes(data)
 
     sampled = sample_frames(path, 12)
@@ -219,7 +218,9 @@ def test_time_begins_at_the_first_frame(clips, tmp_path):
 
 def test_a_segment_past_the_end_is_an_error_that_says_where_the_clip_ends(clips, tmp_path):
     path = clips.write(tmp_path / "clip.mp4", 20, rate=10)
-    with pytest.raises(UnreadableVideo, match=r"'clip.mp4' has no frame from 30 s to 40 s: the last one seen is at 1.90 s"):
+    with pytest.raises(
+        UnreadableVideo, match=r"'clip.mp4' has no frame from 30 s to 40 s: the last one seen is at 1.90 s"
+    ):
         sample_frames(path, start=30, end=40)
 
 

@@ -23,7 +23,8 @@ def test_all_58_msvd_clips_are_ingested_and_decode(data_folder, tmp_path):
     for row in manifest.read(tmp_path / "out" / ingest.VIDEOS):
         sampled = sample_frames(row["path"], 28)
         assert len(sampled.frames) == 28 and sampled.total >= 28, row["video_id"]
-        first, last = (int(part) for part in row["video_id"].rsplit("_", 2)[1:])  # the id holds the seconds it was cut at
+        # The id holds the seconds it was cut at.
+        first, last = (int(part) for part in row["video_id"].rsplit("_", 2)[1:])
         assert abs((last - first) / sampled.seconds[-1] - 1) < 0.35, row["video_id"]
 
 
