@@ -125,6 +125,8 @@ def test_neurons_are_named_measured_and_judged(root, capsys):
 
 
 def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, dataset, capsys):
+    assert run(dataset, root) == 0
+    said = capsys.readouterr().out
     outcome = lineage.newest(str(root))
     folder = pathlib.Path(outcome.folder("components.Explanations"))
     entries = json.loads((folder / "index.json").read_text())
@@ -136,8 +138,6 @@ def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, 
     assert [entry["said"] for entry in entries] == [judged[entry["video"]]["caption"] for entry in entries]
     page = (folder / entries[0]["page"]).read_text()
     assert "<img" in page and "The topics of its neurons" in page and "people wrote" in page
-    assert run(dataset, root) == 0
-    said = capsys.readouterr().out
     assert str(folder / "index.html") in said
     assert said.rstrip().endswith(f"See {folder / entries[0]['page']}")
 
