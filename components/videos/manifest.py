@@ -1,18 +1,11 @@
 """The dataset manifest: one JSON object a line, checked against ``schemas/manifest.schema.json``."""
 
-import functools
-import importlib.resources
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
 
-import jsonschema
-
+from components import json_rows
 from components.downloads import written_aside
-
-_SHOWN_CHARACTERS = 80
-_KINDS = {"string": "text", "array": "a list", "number": "a number", "object": "an object"}
 
 
 class ManifestError(ValueError):
@@ -48,17 +41,14 @@ def parse_line(number: int, line: bytes) -> dict:
         ManifestError: not UTF-8, not JSON, or not a valid row; the message names the line, the field and the fault.
     """
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
-        json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is JSON, but no text
-    except UnicodeError as error:
-        raise ManifestError(f"line {number}: not UTF-8 text ({error.reason}). Save the manifest as UTF-8.") from None
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"line {number}: not JSON ({error}). A manifest holds one JSON object a line.") from None
+        row = json_rows.decode(line)
+    except ValueError as error:
+        raise ManifestError(f"line {number}: {error}") from None
     video_id = row.get("video_id") if isinstance(row, dict) else None
     video_id = video_id if isinstance(video_id, str) else None
-    fault = jsonschema.exceptions.best_match(_validator().iter_errors(row)) or _segment_fault(row)
+    fault = _both_fault(row) or json_rows.fault(row, json_rows.validator("manifest.schema.json")) or _segment_fault(row)
     if fault:
-        raise ManifestError(f"line {number}: {_explain(fault)}", video_id)
+        raise ManifestError(f"line {number}: {fault}", video_id)
     return row
 
 
@@ -74,7 +64,8 @@ def read(path: str | os.PathLike) -> Iterator[dict]:
         except ValueError as error:
             raise ManifestError(f"{os.fspath(path)}, line {number}: not JSON ({error}).") from None
         if not isinstance(row, dict):
-            raise ManifestError(f"{os.fspath(path)}, line {number}: expected a JSON object, got {_shown(row)}.")
+            got = json_rows.shown(row)
+            raise ManifestError(f"{os.fspath(path)}, line {number}: expected a JSON object, got {got}.")
         yield row
 
 
@@ -88,19 +79,10 @@ def write(path: str | os.PathLike, rows: Iterable[dict]) -> int:
     return count
 
 
-@functools.cache
-def _validator() -> jsonschema.Draft202012Validator:
-    schema = importlib.resources.files("schemas").joinpath("manifest.schema.json").read_text(encoding="utf-8")
-    return jsonschema.Draft202012Validator(json.loads(schema))
-
-
-def _no_constant(name: str):
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _no_constant(text)
+def _both_fault(row) -> str | None:
+    if isinstance(row, dict) and "path" in row and "features" in row:
+        return "the row has both `path` and `features`; expected one of them, or neither for text alone."
+    return None
 
 
 def _segment_fault(row: dict) -> str | None:
@@ -109,32 +91,3 @@ def _segment_fault(row: dict) -> str | None:
     if row.get("end", float("inf")) <= row.get("start", 0):
         return f"the segment ends at {row['end']:g} s, which is not after its start at {row.get('start', 0):g} s."
     return None
-
-
-def _explain(fault: jsonschema.ValidationError | str) -> str:
-    """The fault in words that name the field, what was expected and what came."""
-    if isinstance(fault, str):
-        return fault
-    field = "".join(f"[{part}]" if isinstance(part, int) else f"`{part}`" for part in fault.absolute_path)
-    if not field:
-        if fault.validator == "not":
-            return "the row has both `path` and `features`; expected one of them, or neither for text alone."
-        if fault.validator == "type":
-            return f"expected a JSON object, got {_shown(fault.instance)}."
-        known = ", ".join(f"`{name}`" for name in fault.schema["properties"])
-        return f"{fault.message}. A row's fields are {known}."
-    expected = {
-        "enum": lambda: "one of " + ", ".join(map(repr, fault.validator_value)),
-        "type": lambda: _KINDS[fault.validator_value],
-        "minimum": lambda: f"at least {fault.validator_value}",
-        "exclusiveMinimum": lambda: f"more than {fault.validator_value}",
-        "minLength": lambda: "text that is not empty",
-        "maxLength": lambda: f"at most {fault.validator_value} characters",
-        "pattern": lambda: fault.schema["description"],
-    }[fault.validator]()
-    return f"{field} is {_shown(fault.instance)}; expected {expected.rstrip('.')}."
-
-
-def _shown(value) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
