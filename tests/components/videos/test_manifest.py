@@ -45,6 +45,7 @@ def test_a_valid_row_is_read_as_written(changes):
         (line(features="a.npy"), "line 7: the row has both `path` and `features`"),
         (line(split="dev"), "line 7: `split` is \"dev\"; expected one of 'train', 'val', 'test'"),
         (line(video_id="../a"), 'line 7: `video_id` is "../a"; expected Unique'),
+        (line(video_id="a\n"), 'line 7: `video_id` is "a.n"; expected Unique'),
         (line(video_id=""), 'line 7: `video_id` is ""'),
         (line(video_id="a" * 300), "line 7: `video_id` is .*…; expected at most 200 characters"),
         (line(video_id=5), "line 7: `video_id` is 5; expected text"),
