@@ -1,0 +1,257 @@
+"""The ledger of corrections: what people said, how far each correction has come, and which version carries which.
+
+Rows are only ever appended. A correction goes live, and ceases to be, in the same transaction as the version that is
+served changes, so that one thing always holds: **the live corrections are those of the served version.**
+
+    ledger = Ledger.open("corrections.db")
+    ledger.record_version("1", parent=None, by="pipeline")
+    correction = ledger.propose(author="Ann", video_id="v1", ...)
+    ledger.transition(correction.id, State.PREVIEWED, by="Ann", caption="a girl is dancing")
+    ledger.transition(correction.id, State.IN_CANDIDATE, by="Ben")
+    ledger.record_version("2", parent="1", corrections=[correction.id], by="Ben", verdict="blessed: ...")
+    ledger.rebuild("2")  # the step to "1", then the step to "2" with its corrections
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from components.refinement import exchange, publication, records, rules, store
+from components.refinement.database import Database
+from components.refinement.records import Correction, CorrectedTopic, Event, LedgerError, Serving, State, Version
+from components.refinement.tables import METADATA
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a rebuild: a version, and the corrections that are applied to its parent, in order."""
+
+    version: Version
+    corrections: tuple[Correction, ...]
+
+
+class Ledger:
+    """Corrections, versions and what is served, in one database that many processes may use at once.
+
+    Every method is one transaction. What a method has returned from is kept; what it raised from left no trace. All
+    raise LedgerError where the database cannot be reached.
+
+    Args:
+        database: where the rows are.
+        now: the clock.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime] = records.now):
+        self._database = database
+        self._now = now
+
+    @classmethod
+    def open(cls, url: str | os.PathLike, now: Callable[[], datetime] = records.now) -> Ledger:
+        """Opens a ledger, and creates it where there is none.
+
+        Args:
+            url: the path of a SQLite file, ``sqlite:///file``, or ``postgresql://user:password@host/name``.
+        """
+        database = Database(url)
+        database.create(METADATA)
+        return cls(database, now)
+
+    def __repr__(self) -> str:
+        return f"Ledger({str(self._database)!r})"
+
+    # Corrections
+
+    def propose(
+        self,
+        *,
+        author: str,
+        video_id: str,
+        content: str,
+        topic: CorrectedTopic,
+        caption_before: str,
+        model_before: str,
+    ) -> Correction:
+        """Writes down that a caption misses a topic.
+
+        Args:
+            author: who says so.
+            video_id, content: the video, and the SHA-256 of what it holds (`content` of ingest's rows).
+            topic: the missing topic, as the model that was corrected has it.
+            caption_before, model_before: the caption, and the version of the model that made it.
+        Raises:
+            LedgerError: a text is empty, too long or of more than one line.
+        """
+        correction = exchange.checked(
+            Correction(
+                id=uuid.uuid4().hex,
+                time=self._now(),
+                author=author,
+                video_id=video_id,
+                content=content,
+                topic=topic,
+                caption_before=caption_before,
+                model_before=model_before,
+            )
+        )
+        with self._database.writing() as connection:
+            store.add_correction(connection, correction)
+        return correction
+
+    def transition(self, correction_id: str, to: State | str, *, by: str, caption: str | None = None) -> Correction:
+        """Moves a correction on, or revokes one that is not live yet. Of several who try the same, one succeeds.
+
+        Args:
+            to: PREVIEWED, IN_CANDIDATE or REVOKED. LIVE comes with `serve`, and so does the end of it.
+            caption: the video's caption from then on, where it was found.
+        Raises:
+            LedgerError: there is no such correction, or it cannot go there from where it is.
+        """
+        to = _state(to)
+        with self._database.writing() as connection:
+            correction = store.corrections_by_id(connection, [correction_id])[correction_id]
+            rules.check_move(correction, to)
+            return publication.append(connection, correction, Event(to, self._now(), by, caption))
+
+    def corrections(self, state: State | str | None = None, video_id: str | None = None) -> tuple[Correction, ...]:
+        """The corrections, oldest first; those in one state, or of one video, where that is asked."""
+        conditions = []
+        if state is not None:
+            conditions.append(store.in_state(_state(state)))
+        if video_id is not None:
+            conditions.append(store.of_video(video_id))
+        with self._database.reading() as connection:
+            return store.corrections(connection, *conditions)
+
+    def correction(self, correction_id: str) -> Correction:
+        """One correction; LedgerError if there is none of that id."""
+        with self._database.reading() as connection:
+            return store.corrections_by_id(connection, [correction_id])[correction_id]
+
+    def history(self, correction_id: str) -> tuple[Event, ...]:
+        """Who did what with a correction and when, its proposal first."""
+        return self.correction(correction_id).history
+
+    # Versions
+
+    def record_version(
+        self,
+        version: str,
+        *,
+        parent: str | None,
+        corrections: Sequence[str] = (),
+        by: str,
+        verdict: str = "",
+        settings: Mapping[str, str | float | bool | None] | None = None,
+        serve: bool = True,
+        revoked: Collection[str] = (),
+        captions: Mapping[str, str] | None = None,
+    ) -> Version:
+        """Writes down a version of the model and, unless told otherwise, that it is served from now on.
+
+        Args:
+            version: its name.
+            parent: the version that was refined; None for a model as training left it.
+            corrections: ids of what it adds to its parent's, in the order in which they were applied: those of a
+                candidate, or live ones that it was rebuilt with.
+            by: who asked for it.
+            verdict: what the gate said.
+            settings: what the refinement was told, all that a rebuild needs beside parent and corrections.
+            serve: False where the version is pushed later; `serve` then says that it was.
+            revoked, captions: as in `serve`.
+        Raises:
+            LedgerError: the name is taken, a parent or correction is missing or not in a candidate, or `serve` refuses.
+        """
+        recorded = exchange.checked(
+            Version(version, parent, tuple(corrections), self._now(), by, verdict, dict(settings or {}))
+        )
+        with self._database.writing() as connection:
+            publication.record(connection, recorded)
+            if serve:
+                publication.serve(connection, version, recorded.time, by, revoked, captions or {})
+        return recorded
+
+    def serve(
+        self, version: str, *, by: str, revoked: Collection[str] = (), captions: Mapping[str, str] | None = None
+    ) -> None:
+        """Writes down that a recorded version is served from now on: its corrections are live, no others.
+
+        A version that was served before may come back, and its corrections with it, revoked ones too. The same
+        call again changes nothing.
+
+        Args:
+            by: who asked for it.
+            revoked: ids of exactly those live corrections that are not in the version. They are named so that none is
+                lost that went live meanwhile, with another version.
+            captions: correction id -> the caption of its video by this version.
+        Raises:
+            LedgerError: there is no such version, `revoked` is not what the version leaves out, or one of its
+                corrections was taken out of its batch, or revoked, before it was ever served.
+        """
+        with self._database.writing() as connection:
+            publication.serve(connection, version, self._now(), by, revoked, captions or {})
+
+    def served(self) -> Version | None:
+        """The version that is served; None before the first."""
+        with self._database.reading() as connection:
+            servings = store.servings(connection)
+            return store.versions(connection)[servings[-1].version] if servings else None
+
+    def servings(self) -> tuple[Serving, ...]:
+        """What was served since when, and who asked for it, oldest first."""
+        with self._database.reading() as connection:
+            return store.servings(connection)
+
+    def versions(self) -> tuple[Version, ...]:
+        """Every version that was recorded, oldest first."""
+        with self._database.reading() as connection:
+            return tuple(store.versions(connection).values())
+
+    def rebuild(self, version: str) -> tuple[Step, ...]:
+        """How a version is made again: from the model that training left, one refinement after the other.
+
+        Raises:
+            LedgerError: there is no such version.
+        """
+        with self._database.reading() as connection:
+            line = rules.lineage(version, store.versions(connection))
+            found = store.corrections_by_id(connection, [item for step in line for item in step.corrections])
+        return tuple(Step(step, tuple(found[item] for item in step.corrections)) for step in line)
+
+    # The whole ledger
+
+    def disagreements(self) -> tuple[str, ...]:
+        """What in the ledger contradicts the rest of it: nothing, unless somebody else wrote to its tables."""
+        with self._database.reading() as connection:
+            return tuple(f"{what.kind} {what.key}: {reason}" for what, reason in exchange.disagreements(connection))
+
+    def export_lines(self) -> tuple[str, ...]:
+        """The whole ledger as lines of JSON, each of which follows `schemas/correction.schema.json`."""
+        with self._database.reading() as connection:
+            return exchange.export_lines(connection)
+
+    def import_lines(self, file: BinaryIO | Iterable[bytes]) -> int:
+        """Takes in an export, of this ledger or another; what is there already is not taken twice.
+
+        Args:
+            file: JSON Lines, opened for reading bytes.
+        Returns:
+            how many lines brought something new.
+        Raises:
+            LedgerError: a line is no record, contradicts the ledger or another line, or the whole would not agree. All
+                such lines are named, and nothing is taken in.
+        """
+        incoming = exchange.parse_lines(file)
+        with self._database.writing() as connection:
+            return exchange.merge(connection, incoming)
+
+
+def _state(name: State | str) -> State:
+    try:
+        return State(name)
+    except ValueError:
+        raise LedgerError(f"No state is called {name!r}; there are {', '.join(map(repr, map(str, State)))}.") from None

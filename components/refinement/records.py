@@ -1,0 +1,229 @@
+"""What the ledger holds: corrections, the versions that carry them, and which version was served when."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
+
+
+class LedgerError(ValueError):
+    """The ledger cannot be reached, or refuses; the message says what was expected, what came and what to do."""
+
+
+class State(enum.StrEnum):
+    """How far a correction has come.
+
+    PROPOSED: a person said which topic a caption misses. PREVIEWED: the caption with the topic was shown.
+    IN_CANDIDATE: in the batch of a refinement. LIVE: in the version that is served. REVOKED: taken back.
+    """
+
+    PROPOSED = "proposed"
+    PREVIEWED = "previewed"
+    IN_CANDIDATE = "in candidate"
+    LIVE = "live"
+    REVOKED = "revoked"
+
+
+def now() -> datetime:
+    """This moment in UTC."""
+    return datetime.now(UTC)
+
+
+def time_text(time: datetime) -> str:
+    """UTC to the microsecond, in one form for every moment: sorted as text, moments are in order."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def time_of(text: str) -> datetime:
+    """Reads `time_text`; ValueError for what is no moment, such as the 31st of June."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True)
+class CorrectedTopic:
+    """A topic as it was when somebody missed it.
+
+    Attributes:
+        id: its place in the topic vector of the model that was corrected.
+        name, words: what it is about; they mean the same after topics were found anew, when ids do not.
+    """
+
+    id: int
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change of a correction's state.
+
+    Attributes:
+        state: what the correction is from then on.
+        time, by: when, and who.
+        caption: the video's caption from then on, where it was found.
+        version: the version whose serving brought the change; None where a person or a step did.
+    """
+
+    state: State
+    time: datetime
+    by: str
+    caption: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A person's word that a video's caption misses a topic, with all that became of it.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        time, author: when it was proposed, and by whom.
+        video_id, content: the video, and the SHA-256 of what it holds.
+        topic: what the caption misses.
+        caption_before, model_before: the caption, and the version of the model that made it.
+        events: its changes of state since, oldest first.
+    """
+
+    kind: ClassVar[str] = "correction"
+
+    id: str
+    time: datetime
+    author: str
+    video_id: str
+    content: str
+    topic: CorrectedTopic
+    caption_before: str
+    model_before: str
+    events: tuple[Event, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.id
+
+    @property
+    def state(self) -> State:
+        return self.events[-1].state if self.events else State.PROPOSED
+
+    @property
+    def caption_after(self) -> str | None:
+        """The caption that the last event told of."""
+        return next((event.caption for event in reversed(self.events) if event.caption is not None), None)
+
+    @property
+    def model_after(self) -> str | None:
+        """The version with which it last went live."""
+        return next((event.version for event in reversed(self.events) if event.state is State.LIVE), None)
+
+    @property
+    def history(self) -> tuple[Event, ...]:
+        """The proposal and the events after it."""
+        return Event(State.PROPOSED, self.time, self.author), *self.events
+
+    def to_json(self) -> dict:
+        """The line of an export; `schemas/correction.schema.json`."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "time": time_text(self.time),
+            "author": self.author,
+            "video_id": self.video_id,
+            "content": self.content,
+            "topic": {**asdict(self.topic), "words": list(self.topic.words)},
+            "caption_before": self.caption_before,
+            "caption_after": self.caption_after,
+            "model_before": self.model_before,
+            "model_after": self.model_after,
+            "state": self.state.value,
+            "events": [
+                {**asdict(event), "state": event.state.value, "time": time_text(event.time)} for event in self.events
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> Correction:
+        topic = row["topic"]
+        return cls(
+            id=row["id"],
+            time=time_of(row["time"]),
+            author=row["author"],
+            video_id=row["video_id"],
+            content=row["content"],
+            topic=CorrectedTopic(int(topic["id"]), topic["name"], tuple(topic["words"])),
+            caption_before=row["caption_before"],
+            model_before=row["model_before"],
+            events=tuple(
+                Event(State(event["state"]), time_of(event["time"]), event["by"], event["caption"], event["version"])
+                for event in row["events"]
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the model: its parent, refined by corrections.
+
+    Attributes:
+        version: its name; TensorFlow Serving asks for a whole number.
+        parent: the version that was refined; None for a model as training left it.
+        corrections: ids of what it adds to its parent's corrections, in the order in which they were applied.
+        time, by: when it was recorded, and who asked for it.
+        verdict: what the gate said.
+        settings: what the refinement was told; with the parent and the corrections, all that a rebuild needs.
+    """
+
+    kind: ClassVar[str] = "version"
+
+    version: str
+    parent: str | None
+    corrections: tuple[str, ...]
+    time: datetime
+    by: str
+    verdict: str
+    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return self.version
+
+    def to_json(self) -> dict:
+        return {
+            "kind": self.kind,
+            **asdict(self),
+            "corrections": list(self.corrections),
+            "time": time_text(self.time),
+            "settings": dict(self.settings),
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> Version:
+        fields = {name: value for name, value in row.items() if name != "kind"}
+        return cls(**{**fields, "corrections": tuple(row["corrections"]), "time": time_of(row["time"])})
+
+
+@dataclass(frozen=True)
+class Serving:
+    """From `time` on the model that answers is `version`; `number` counts from 1."""
+
+    kind: ClassVar[str] = "serving"
+
+    number: int
+    version: str
+    time: datetime
+    by: str
+
+    @property
+    def key(self) -> int:
+        return self.number
+
+    def to_json(self) -> dict:
+        return {"kind": self.kind, **asdict(self), "time": time_text(self.time)}
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> Serving:
+        return cls(int(row["number"]), row["version"], time_of(row["time"]), row["by"])
+
+
+Record = Correction | Version | Serving
