@@ -1,0 +1,210 @@
+"""Corrections move as people and versions move them, and the live ones are always those of the served version."""
+
+import pytest
+
+from components.refinement.ledger import Ledger
+from components.refinement.records import CorrectedTopic, LedgerError, State
+
+
+def states(ledger, *ids) -> list[str]:
+    return [ledger.correction(correction_id).state.value for correction_id in ids]
+
+
+def test_a_correction_is_read_as_it_was_proposed_by_whoever_opens_the_ledger(ledger, url, making):
+    hostile = "a \"girl\" – ünd 'x'); DROP TABLE corrections; --%s"
+    proposed = ledger.propose(**making.proposal | {"author": "Zoë", "caption_before": hostile})
+    assert Ledger.open(url).corrections() == (proposed,)
+    assert proposed.state is State.PROPOSED and (proposed.author, proposed.caption_before) == ("Zoë", hostile)
+    assert proposed.topic == CorrectedTopic(4, "dance", ("dancing", "dance", "girl"))
+    assert proposed.caption_after is None and proposed.model_after is None
+
+
+def test_a_correction_goes_live_with_the_version_that_carries_it(ledger, making):
+    correction_id = making.candidate(ledger)
+    ledger.record_version(
+        "2", parent="1", corrections=[correction_id], by="Ben", captions={correction_id: "a girl is dancing outside"}
+    )
+    correction = ledger.correction(correction_id)
+    assert (correction.state, correction.model_before, correction.model_after) == (State.LIVE, "1", "2")
+    assert correction.caption_after == "a girl is dancing outside"
+    assert ledger.served().version == "2" and ledger.served().corrections == (correction_id,)
+
+
+def test_the_history_says_who_did_what_and_when(ledger, making):
+    correction_id = making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[correction_id], by="Cem")
+    history = ledger.history(correction_id)
+    assert [(event.state.value, event.by, event.version) for event in history] == [
+        ("proposed", "Ann", None),
+        ("previewed", "Ann", None),
+        ("in candidate", "Ben", None),
+        ("live", "Cem", "2"),
+    ]
+    assert [f"{event.time:%H:%M}" for event in history] == ["12:01", "12:02", "12:03", "12:04"]
+
+
+ALLOWED = {
+    ("proposed", "previewed"), ("proposed", "revoked"),
+    ("previewed", "in candidate"), ("previewed", "revoked"),
+    ("in candidate", "previewed"), ("in candidate", "revoked"),
+}  # fmt: skip
+
+
+def test_only_the_moves_of_the_lifecycle_can_be_made_and_a_refused_one_leaves_no_trace(tmp_path, making):
+    ledger = making.started(f"{tmp_path}/ledger.db")
+
+    def correction_in(state) -> str:
+        if state in (State.PROPOSED, State.PREVIEWED):
+            correction_id = ledger.propose(**making.proposal).id
+            return correction_id if state is State.PROPOSED else ledger.transition(correction_id, state, by="Ann").id
+        correction_id = making.candidate(ledger)
+        if state is State.REVOKED:
+            ledger.transition(correction_id, state, by="Ann")
+        if state is State.LIVE:
+            served = ledger.served().version
+            ledger.record_version(f"{served}.1", parent=served, corrections=[correction_id], by="Ben")
+        return correction_id
+
+    made = set()
+    for start in State:
+        for to in State:
+            correction_id = correction_in(start)
+            before = ledger.history(correction_id)
+            try:
+                ledger.transition(correction_id, to, by="Ben")
+            except LedgerError as error:
+                assert f"cannot become {to.value!r}: it is {start.value!r}, by " in str(error)
+                assert ledger.history(correction_id) == before
+            else:
+                made.add((start.value, to.value))
+    assert made == ALLOWED
+
+
+def test_corrections_are_found_by_state_and_by_video(ledger, making):
+    first, second = ledger.propose(**making.proposal), ledger.propose(**making.proposal | {"video_id": "other"})
+    third = making.candidate(ledger)
+    assert [found.id for found in ledger.corrections()] == [first.id, second.id, third]
+    assert [found.id for found in ledger.corrections(state="proposed")] == [first.id, second.id]
+    assert [found.id for found in ledger.corrections(state=State.IN_CANDIDATE)] == [third]
+    assert [found.id for found in ledger.corrections(state="proposed", video_id="other")] == [second.id]
+    assert ledger.corrections(state="live") == ()
+
+
+def test_a_version_is_rebuilt_from_what_training_left_step_by_step_in_order(ledger, making):
+    a, b, c = (making.candidate(ledger) for _ in range(3))
+    ledger.record_version("2", parent="1", corrections=[b, a], by="Ben", settings={"mu": 0.1, "seed": 7})
+    ledger.record_version("3", parent="2", corrections=[c], by="Ben", verdict="blessed:\nBLEU 0.45")
+    steps = ledger.rebuild("3")
+    assert [(step.version.version, [its.id for its in step.corrections]) for step in steps] == [
+        ("1", []), ("2", [b, a]), ("3", [c]),
+    ]  # fmt: skip
+    assert steps[1].version.settings == {"mu": 0.1, "seed": 7} and steps[2].version.verdict == "blessed:\nBLEU 0.45"
+
+
+def test_one_correction_is_taken_back_by_a_version_built_without_it(ledger, making):
+    kept, wrong, later = (making.candidate(ledger) for _ in range(3))
+    ledger.record_version("2", parent="1", corrections=[wrong, kept], by="Ben")
+    ledger.record_version("3", parent="2", corrections=[later], by="Ben")
+    ledger.record_version("4", parent="1", corrections=[kept, later], by="Cem", revoked=[wrong])
+    assert states(ledger, kept, wrong, later) == ["live", "revoked", "live"]
+    assert ledger.history(wrong)[-1].by == "Cem" and ledger.history(wrong)[-1].version == "4"
+    assert [step.version.version for step in ledger.rebuild("4")] == ["1", "4"]
+
+
+def test_an_earlier_version_comes_back_with_its_own_corrections_and_so_does_the_later_one(ledger, making):
+    first, second = making.candidate(ledger), making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[first], by="Ben")
+    ledger.record_version("3", parent="2", corrections=[second], by="Ben")
+    ledger.serve("1", by="Cem", revoked=[first, second])
+    assert states(ledger, first, second) == ["revoked", "revoked"]
+    ledger.serve("3", by="Cem")
+    assert states(ledger, first, second) == ["live", "live"]
+    assert [serving.version for serving in ledger.servings()] == ["1", "2", "3", "1", "3"]
+    assert ledger.disagreements() == ()
+
+
+def test_serving_the_served_version_again_changes_nothing(ledger, making):
+    correction_id = making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[correction_id], by="Ben")
+    before = ledger.export_lines()
+    ledger.serve("2", by="Cem")
+    assert ledger.export_lines() == before
+
+
+def test_of_two_versions_built_at_once_the_second_cannot_drop_what_the_first_brought(ledger, making):
+    mine, theirs = making.candidate(ledger), making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[mine], by="Ann")
+    before = ledger.export_lines()
+    with pytest.raises(LedgerError, match=f"lacks the live correction.* {mine}: build it on version '2'"):
+        ledger.record_version("3", parent="1", corrections=[theirs], by="Ben")
+    assert ledger.export_lines() == before, "a refused version leaves no trace"
+
+
+def test_a_version_recorded_before_its_push_goes_live_when_it_is_served(ledger, making):
+    correction_id = making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[correction_id], by="Ben", serve=False)
+    assert ledger.served().version == "1" and states(ledger, correction_id) == ["in candidate"]
+    ledger.serve("2", by="Ben")
+    assert ledger.served().version == "2" and states(ledger, correction_id) == ["live"]
+
+
+def test_a_version_never_served_cannot_bring_in_what_was_revoked_meanwhile(ledger, making):
+    correction_id = making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[correction_id], by="Ben", serve=False)
+    ledger.transition(correction_id, "revoked", by="Ann")
+    with pytest.raises(LedgerError, match="cannot become 'live': it is 'revoked', by Ann .*propose it again"):
+        ledger.serve("2", by="Ben")
+    assert ledger.served().version == "1"
+
+
+def test_a_version_that_cannot_be_is_refused_and_nothing_of_it_kept(ledger, making):
+    live, waiting = making.candidate(ledger), ledger.propose(**making.proposal).id
+    ledger.record_version("2", parent="1", corrections=[live], by="Ben")
+    before = ledger.export_lines()
+    for version, parent, corrections, message in [
+        ("2", "1", [], "recorded by Ben at .* already"),
+        ("3", "9", [], "Version '9', the parent of version '3', is not in the ledger"),
+        ("3", "2", ["0" * 32], "No correction has the id '0000"),
+        ("3", "2", [live], "in it twice"),
+        ("3", None, [live], "without a parent, a version is as training left it"),
+        ("3", "2", [waiting], "it is 'proposed', by Ann"),
+        ("3/x", "2", [], r'`version` is "3/x"; expected A model version'),
+    ]:
+        with pytest.raises(LedgerError, match=message):
+            ledger.record_version(version, parent=parent, corrections=corrections, by="Ben")
+    assert ledger.export_lines() == before
+
+
+@pytest.mark.parametrize(
+    "changes,message",
+    [
+        ({"author": ""}, "`author` is \"\"; expected text that is not empty"),
+        ({"author": "   "}, "`author` is .*expected A name"),
+        ({"author": "Ann\n"}, "`author` is .*in one line"),
+        ({"author": None}, "`author` is null; expected text"),
+        ({"author": "a" * 201}, "`author` is .*at most 200 characters"),
+        ({"caption_before": "a" * 2001}, "`caption_before` is .*at most 2000 characters"),
+        ({"caption_before": "a\0b"}, "`caption_before` is .*in one line"),
+        ({"caption_before": "\ud800"}, "half of a surrogate pair"),
+        ({"video_id": "../a"}, "`video_id` is"),
+        ({"content": "5f"}, "`content` is .*64 hexadecimal digits"),
+        ({"model_before": "1\n"}, "`model_before` is"),
+        ({"topic": CorrectedTopic(-1, "dance", ("dance",))}, "`topic`.`id` is -1; expected at least 0"),
+        ({"topic": CorrectedTopic(1, "dance", ())}, "`topic`.`words` is .*at least 1"),
+        ({"topic": CorrectedTopic(1, "dance", ("a",) * 51)}, "`topic`.`words` is .*at most 50"),
+    ],
+)
+def test_a_proposal_that_is_too_long_or_unfit_is_refused_with_the_field(tmp_path, making, changes, message):
+    ledger = making.started(f"{tmp_path}/ledger.db")
+    with pytest.raises(LedgerError, match=message):
+        ledger.propose(**making.proposal | changes)
+    assert ledger.corrections() == ()
+
+
+def test_an_unknown_correction_or_state_is_told(ledger, making):
+    for wrong in ("", "x", "0" * 32, "\0", "a" * 10**5):
+        with pytest.raises(LedgerError, match="No correction has the id") as error:
+            ledger.transition(wrong, "revoked", by="Ann")
+        assert len(str(error.value)) < 200
+    with pytest.raises(LedgerError, match="No state is called 'lost'; there are 'proposed'"):
+        ledger.corrections(state="lost")
