@@ -27,9 +27,13 @@ REQUIRES = [
     "matplotlib>=3.8",
     "jsonschema>=4.20",
     "pycocoevalcap==1.2",
+    "sqlalchemy>=2.1,<3",
     "dill==0.3.1.1",
     "setuptools<81",
 ]
+
+# The ledger of corrections lies in SQLite unless it is given the URL of a PostgreSQL server.
+POSTGRESQL = ["psycopg[binary]>=3.1"]
 
 setup(
     name="topiclens",
@@ -49,6 +53,6 @@ setup(
     include_package_data=True,
     package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"]},
     install_requires=REQUIRES,
-    extras_require={"test": ["pytest>=8", "pytest-timeout", "tomotopy>=0.13"]},
+    extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, "pytest>=8", "pytest-timeout", "tomotopy>=0.13"]},
     entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},
 )
