@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-# The first is the default. Its line search finds the length of every step, and each step lies in the span of the
-# gradients, which no corrected frame enlarges in a direction of its own. Adam moves every parameter equally far at first,
-# those that matter little too, and its learning rate depends on how large the features are.
+# The first is the default. Its line search finds the length of every step, however large the features are, and its
+# steps stay among the directions that the gradients gave. Adam's first steps are equally long in every parameter, also
+# where it hardly matters: for the same change of other videos it comes less near to what is asked.
 OPTIMIZERS = ("l-bfgs", "adam")
 Progress = Callable[[int, float], None]
 
@@ -40,8 +40,8 @@ def minimised(
     def reached(loss: float) -> None:
         if not np.isfinite(loss):
             raise ValueError(
-                f"The loss is {loss} after {len(losses)} steps; expected a number. Look for NaN in the frames, or lower "
-                "the learning rate."
+                f"The loss is {loss} after {len(losses)} steps; expected a number. Look for NaN in the frames, or "
+                "lower the learning rate."
             )
         losses.append(loss)
         if progress is not None and len(losses) > 1:

@@ -62,7 +62,9 @@ class DoseResponse:
 def strengths_up_to(bound: float = BOUND, step: float = STEP) -> np.ndarray:
     """0, step, 2 step and so on, to the bound: (strengths,)."""
     if not (bound >= 0 and step > 0):
-        raise ValueError(f"Strengths from 0 to {bound} in steps of {step}: expected a bound of 0 or more, a step above 0.")
+        raise ValueError(
+            f"Strengths from 0 to {bound} in steps of {step}: expected a bound of 0 or more and a step above 0."
+        )
     return step * np.arange(int(bound / step + 1e-6) + 1)
 
 

@@ -14,7 +14,8 @@ from tests.components.neurons.planted import DOG, DOGS_WEIGHT, MANS_WEIGHT, VOCA
 
 # The dog's logit is its weight times tanh(1). The man's grows by 40 times the mean activation, 0.5, for each strength.
 THRESHOLD = DOGS_WEIGHT * np.tanh(1) / (0.5 * MANS_WEIGHT)  # 0.1523
-CLIP = VideoRecord("clip", "val", np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32), ("a man",), np.zeros(3))
+FRAMES = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+CLIP = VideoRecord("clip", "val", FRAMES, ("a man",), np.zeros(3))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_the_smallest_strength_that_brings_a_word_in_is_found(planted):
     assert [dose.caption for dose in found.doses] == 3 * ["dog dog dog"] + 3 * ["man man man"]
     assert [dose.entered for dose in found.doses] == 3 * [()] + 3 * [("man",)]
     assert found.smallest.strength == THRESHOLD + 0.001
-    assert found.verdict == "Strength 0.153307 is the smallest at which topic 1 (man) comes in: man."
+    assert found.verdict == "Strength 0.153319 is the smallest at which topic 1 (man) comes in: man."
     assert json.loads(json.dumps(found.to_json()))["smallest"] == found.smallest.strength
 
 
@@ -43,7 +44,8 @@ def test_it_is_said_when_and_why_no_word_comes_in(planted):
     assert verdict(0) == "No further word of topic 0 (dog) enters the caption up to strength 0.1. It already says dog."
     assert verdict(1, links(man=())) == "No neuron carries topic 1 (man), so that there is nothing to enhance."
     assert verdict(2) == "No neuron carries topic 2 (sea), so that there is nothing to enhance."
-    assert verdict(1, links(man=(DOG,)), (5,)) == "No further word of topic 1 (man) enters the caption up to strength 5."
+    wrong_neuron = verdict(1, links(man=(DOG,)), (5,))
+    assert wrong_neuron == "No further word of topic 1 (man) enters the caption up to strength 5."
 
 
 def test_words_that_stood_in_the_caption_before_do_not_count(planted):

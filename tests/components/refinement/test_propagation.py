@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.refinement.propagation import Correction, Eq10, propagate
+from components.refinement.propagation import CorrectedVideo, Eq10, propagate
 from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
 from tests.components.neurons.planted import DOG, MAN, links
@@ -19,12 +19,20 @@ def parent():
     return small_captioner()
 
 
+@pytest.fixture(scope="module")
+def videos():
+    """Clips of one to four frames."""
+    rng = np.random.default_rng(1)
+    frames = [rng.normal(size=(1 + i % 4, 6)).astype(np.float32) for i in range(9)]
+    return [VideoRecord(f"video{i}", "train", clip, (), np.zeros(3)) for i, clip in enumerate(frames)]
+
+
 def corrections(videos, strength=0.2):
     """Clips of two, three and four frames; the last one misses both topics."""
     return [
-        Correction(videos[1], {1: strength}),
-        Correction(videos[2], {0: strength}),
-        Correction(videos[3], {0: strength, 1: -strength}),
+        CorrectedVideo(videos[1], {1: strength}),
+        CorrectedVideo(videos[2], {0: strength}),
+        CorrectedVideo(videos[3], {0: strength, 1: -strength}),
     ]
 
 
@@ -85,7 +93,7 @@ def test_what_a_correction_asks_for_is_the_enhancement(parent, videos):
 def test_padding_does_not_count(parent, videos):
     short = videos[1]
     padded = dataclasses.replace(short, frames=np.pad(short.frames, ((0, 3), (0, 0))))
-    alone, longer = (propagate(parent, links(), [Correction(video, {1: 0.2})], steps=5) for video in (short, padded))
+    alone, longer = (propagate(parent, links(), [CorrectedVideo(video, {1: 0.2})], steps=5) for video in (short, padded))
     np.testing.assert_allclose(longer.losses, alone.losses, rtol=1e-4)
     for one, other in zip(weights(longer.captioner.encoder), weights(alone.captioner.encoder)):
         np.testing.assert_allclose(one, other, atol=1e-4)
@@ -136,7 +144,7 @@ def test_only_the_refined_encoder_changes(parent, videos):
 def test_where_nothing_is_asked_for_every_weight_comes_back(parent, videos, asked):
     told = []
     found = propagate(
-        parent, links(), [Correction(videos[3], asked)] if asked else [], progress=lambda *step: told.append(step)
+        parent, links(), [CorrectedVideo(videos[3], asked)] if asked else [], progress=lambda *step: told.append(step)
     )
     assert found.captioner is not parent and not found.losses and not told and found.moved == 0
     for now, then in zip(weights(found.captioner), weights(parent), strict=True):
@@ -164,9 +172,9 @@ def test_kept_videos_stay_nearer_to_what_they_were(parent, videos):
 def test_what_cannot_be_learnt_is_refused(parent, videos):
     empty = VideoRecord("blank", "val", np.zeros((2, 6), np.float32), (), np.zeros(5))
     with pytest.raises(ValueError, match="'blank' has no real frame"):
-        propagate(parent, links(), [Correction(empty, {1: 1.0})])
+        propagate(parent, links(), [CorrectedVideo(empty, {1: 1.0})])
     with pytest.raises(ValueError, match="'video1' is corrected twice; put all of its topics into one correction"):
-        propagate(parent, links(), [Correction(videos[1], {0: 1.0}), Correction(videos[1], {1: 1.0})])
+        propagate(parent, links(), [CorrectedVideo(videos[1], {0: 1.0}), CorrectedVideo(videos[1], {1: 1.0})])
     with pytest.raises(ValueError, match="expected numbers of 0 or more"):
         propagate(parent, links(), corrections(videos), mu=-1)
     with pytest.raises(ValueError, match="expected one of l-bfgs, adam and 1 step or more"):
@@ -178,4 +186,4 @@ def test_what_cannot_be_learnt_is_refused(parent, videos):
 def test_frames_that_are_no_numbers_are_said_to_be_the_cause(parent, videos):
     broken = dataclasses.replace(videos[1], frames=np.full((2, 6), np.nan, np.float32))
     with pytest.raises(ValueError, match="The loss is nan after 0 steps.*NaN in the frames"):
-        propagate(parent, links(), [Correction(broken, {1: 1.0})])
+        propagate(parent, links(), [CorrectedVideo(broken, {1: 1.0})])
