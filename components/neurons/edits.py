@@ -61,15 +61,15 @@ class EditedCaptioner:
 
     Args:
         captioner: a `trainer.captioner.Captioner` on TensorFlow, trained with topics or without.
-        max_words: the longest caption that it writes.
+        max_words, beam, length_penalty: how it writes them, see `trainer.decoding.beam_search`; beam 1 is greedy.
     """
 
-    def __init__(self, captioner, max_words: int = 20):
+    def __init__(self, captioner, max_words: int = 20, beam: int = 1, length_penalty: float = 0.0):
         import tensorflow as tf
 
         self.captioner = captioner
         self.n_neurons = 2 * captioner.config.encoder_units
-        self._max_words = max_words
+        self._decoding = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
         numbers = tf.TensorSpec([None, None], tf.float32)
         frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32)
         edit, words = (frames, tf.TensorSpec([None], tf.int32), numbers, numbers), tf.TensorSpec([None, None], tf.int32)
@@ -81,6 +81,7 @@ class EditedCaptioner:
         self._slopes_graph = graph(self._slopes, words, numbers)
         self._expect_graph = graph(self._expect, words, numbers)
         self._write_graph = graph(self._write)
+        self._topics_graph = graph(self._topics)
 
     def scores(self, edits: Edits, words: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """sum_t weight_t log p(w_t | w_1 .. w_t-1, v) of known captions: (rows,).
@@ -111,8 +112,12 @@ class EditedCaptioner:
         return _in_batches(self._expect_graph, edits, words, wanted)
 
     def write(self, edits: Edits) -> np.ndarray:
-        """Captions, greedy: (rows, max_words) int, PAD after the last word."""
+        """Captions: (rows, max_words) int, PAD after the last word."""
         return _in_batches(self._write_graph, edits)
+
+    def topic_scores(self, edits: Edits) -> np.ndarray:
+        """f(mean v*), of the captioner's own f: (rows, n_topics); they mean nothing if it never learnt f (LSTM-B)."""
+        return _in_batches(self._topics_graph, edits)
 
     def _score(self, frames, video, keep, added, words, weights):
         def tell(step, logits, named):
@@ -139,8 +144,11 @@ class EditedCaptioner:
         return ops.logsumexp(ops.where(ops.equal(words, PAD), _NEVER, told[:, :, 0]), axis=1)
 
     def _write(self, frames, video, keep, added):
-        words, _ = search(self.captioner, self._edited(frames, video, keep, added), beam=1, max_words=self._max_words)
+        words, _ = search(self.captioner, self._edited(frames, video, keep, added), **self._decoding)
         return words
+
+    def _topics(self, frames, video, keep, added):
+        return self.captioner.topic_perceptron(self._edited(frames, video, keep, added)["mean"])
 
     def _edited(self, frames, video, keep, added):
         """The encoded videos of the rows, changed: what the decoder sees."""

@@ -81,6 +81,14 @@ class TopicLinks:
         named = self.topic_of()
         return [neuron for neuron in range(self.n_neurons) if neuron not in named]
 
+    def check_fit(self, n_neurons: int) -> None:
+        """Raises ValueError unless these can be the links of a captioner with so many neurons."""
+        if self.n_neurons != n_neurons:
+            raise ValueError(
+                f"The links are of {self.n_neurons} neurons, the captioner has {n_neurons}: they are another model's. "
+                "Take those that were made for this version."
+            )
+
     def save(self, folder: str | os.PathLike) -> None:
         """Writes `links.json`."""
         text = json.dumps(asdict(self), ensure_ascii=False, indent=1)

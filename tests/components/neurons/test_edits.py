@@ -7,7 +7,7 @@ from components.captions.generate import pad
 from components.neurons import edits
 from components.neurons.edits import EditedCaptioner, Edits
 from tests.components.neurons.conftest import small_captioner
-from trainer.decoding import greedy
+from trainer.decoding import beam_search, greedy
 from trainer.vocabulary import BOS, EOS
 
 NEURONS = 8
@@ -84,6 +84,21 @@ def test_untouched_captions_are_the_greedy_ones_and_edits_can_change_them(model,
     np.testing.assert_array_equal(words, greedy(model.captioner, pad(videos), max_words=5)[0])
     changed = model.write(Edits.of(videos, np.arange(9), NEURONS, added=np.full((9, NEURONS), 3.0)))
     assert (changed != words).any()
+
+
+def test_captions_are_written_as_the_decoding_says(videos):
+    captioner = small_captioner(seed=3)
+    model = EditedCaptioner(captioner, max_words=5, beam=3, length_penalty=1.0)
+    expected, _ = beam_search(captioner, pad(videos), beam=3, max_words=5, length_penalty=1.0)
+    np.testing.assert_array_equal(model.write(Edits.of(videos, np.arange(9), NEURONS)), expected)
+    assert np.not_equal(expected, greedy(captioner, pad(videos), max_words=5)[0]).any()
+
+
+def test_topic_scores_are_those_of_f_on_the_changed_mean(model, videos):
+    edit = changes(videos)
+    mean = np.asarray(model.captioner.encode(pad([videos[place] for place in VIDEO]))["mean"])
+    expected = np.asarray(model.captioner.topic_perceptron(edit.keep * mean + edit.added))
+    np.testing.assert_allclose(model.topic_scores(edit), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_any_number_of_rows_is_answered_in_their_order(model, videos, monkeypatch):

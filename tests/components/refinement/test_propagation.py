@@ -1,0 +1,189 @@
+"""Eq. 10 against its definition, finite differences and its limits; and all that it must leave alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from components.refinement.propagation import CorrectedVideo, Eq10, propagate
+from schemas.records import VideoRecord
+from tests.components.neurons.conftest import small_captioner
+from tests.components.neurons.planted import DOG, MAN, links
+
+NEURONS = 8
+ADDED = 0.5 * (np.arange(NEURONS) == MAN)  # what topic 1 adds at strength 1
+
+
+@pytest.fixture(scope="module")
+def parent():
+    return small_captioner()
+
+
+@pytest.fixture(scope="module")
+def videos():
+    """Clips of one to four frames."""
+    rng = np.random.default_rng(1)
+    frames = [rng.normal(size=(1 + i % 4, 6)).astype(np.float32) for i in range(9)]
+    return [VideoRecord(f"video{i}", "train", clip, (), np.zeros(3)) for i, clip in enumerate(frames)]
+
+
+def corrections(videos, strength=0.2):
+    """Clips of two, three and four frames; the last one misses both topics."""
+    return [
+        CorrectedVideo(videos[1], {1: strength}),
+        CorrectedVideo(videos[2], {0: strength}),
+        CorrectedVideo(videos[3], {0: strength, 1: -strength}),
+    ]
+
+
+def weights(part) -> list[np.ndarray]:
+    return [np.array(variable) for variable in part.weights]
+
+
+def v_of(captioner, video):
+    """v of a video that is encoded alone."""
+    return np.array(captioner.encode(video.frames[None])["v"])[0]
+
+
+def test_the_gradient_is_that_of_finite_differences(videos):
+    captioner = small_captioner()
+    added = np.random.default_rng(0).normal(0, 0.3, (3, NEURONS))
+    objective = Eq10(captioner, videos[1:4], added, np.array([1, 0.5, 2]), mu=0.7)
+    rng = np.random.default_rng(1)
+    for parameter in objective.parameters:  # away from theta, where the second term counts too
+        parameter.assign_add(rng.normal(0, 0.2, parameter.shape))
+    _, gradients = objective()
+    gradients = [np.array(gradient) for gradient in gradients]
+    for parameter, gradient in zip(objective.parameters, gradients, strict=True):
+        here, along = np.array(parameter), rng.normal(size=parameter.shape).astype(np.float32)
+        values = []
+        for step in (0.01, -0.01):
+            parameter.assign(here + step * along)
+            values.append(float(objective()[0]))
+        parameter.assign(here)
+        assert np.sum(gradient * along) == pytest.approx((values[0] - values[1]) / 0.02, rel=5e-3, abs=1e-3)
+
+
+def test_the_value_is_eq_10_of_clips_encoded_one_by_one(parent, videos):
+    captioner, clips = small_captioner(), videos[1:4]
+    added, w, mu = np.random.default_rng(2).normal(0, 0.3, (3, NEURONS)), np.array([1, 0.5, 2]), 0.7
+    objective = Eq10(captioner, clips, added, w, mu)
+    moved = 0.0
+    for parameter in objective.parameters:
+        parameter.assign_add(np.full(parameter.shape, 0.1))
+        moved += 0.01 * np.prod(parameter.shape)
+    distances = [
+        np.mean(np.sum((v_of(captioner, clip) - (v_of(parent, clip) + more)) ** 2, axis=1))
+        for clip, more in zip(clips, added)
+    ]
+    np.testing.assert_allclose(objective.distances(), distances, rtol=1e-4)
+    assert float(objective()[0]) == pytest.approx(np.sum(w * distances) + mu * moved, rel=1e-4)
+    assert objective.moved() == pytest.approx(np.sqrt(moved), rel=1e-4)
+
+
+def test_what_a_correction_asks_for_is_the_enhancement(parent, videos):
+    found = propagate(parent, links(), corrections(videos, strength=3), steps=1)
+    # v* - v is the same at every real frame: 1.5 at the man's neuron, at the dog's, at both.
+    np.testing.assert_allclose(found.before, [1.5**2, 1.5**2, 2 * 1.5**2], rtol=1e-4)
+    wanted = v_of(parent, videos[1]) + 3 * ADDED
+    outside = np.maximum(np.abs(wanted) - 1, 0)
+    assert found.least[0] == pytest.approx(np.mean(np.sum(outside**2, axis=1)), rel=1e-3) and found.least[0] > 0
+
+
+def test_padding_does_not_count(parent, videos):
+    short = videos[1]
+    padded = dataclasses.replace(short, frames=np.pad(short.frames, ((0, 3), (0, 0))))
+    alone, longer = (propagate(parent, links(), [CorrectedVideo(video, {1: 0.2})], steps=5) for video in (short, padded))
+    np.testing.assert_allclose(longer.losses, alone.losses, rtol=1e-4)
+    for one, other in zip(weights(longer.captioner.encoder), weights(alone.captioner.encoder)):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_without_a_price_one_clip_comes_to_say_what_was_asked(parent, videos):
+    found = propagate(parent, links(), corrections(videos, 0.1)[:1], mu=0, steps=200)
+    assert found.after[0] < 1e-3 * found.before[0]
+    wanted = v_of(parent, videos[1]) + 0.1 * ADDED
+    np.testing.assert_allclose(v_of(found.captioner, videos[1]), wanted, atol=2e-3)
+
+
+def test_the_dearer_a_step_the_smaller_it_is(parent, videos):
+    found = [propagate(parent, links(), corrections(videos), mu=mu) for mu in (0.01, 1, 1e6)]
+    cheap, dear, priceless = found
+    assert cheap.moved > dear.moved > priceless.moved
+    assert cheap.after.sum() < dear.after.sum() < priceless.after.sum()
+    assert priceless.moved < 1e-4  # mu -> infinity: theta' = theta
+    np.testing.assert_allclose(priceless.after, priceless.before, rtol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer, rate", [("l-bfgs", 0), ("adam", 0.003)])
+def test_the_loss_falls_and_is_told(parent, videos, optimizer, rate):
+    told = []
+    found = propagate(
+        parent, links(), corrections(videos), mu=0.01, optimizer=optimizer, learning_rate=rate, steps=15,
+        progress=lambda step, loss: told.append((step, loss)),
+    )  # fmt: skip
+    assert told == list(enumerate(found.losses))[1:] and 1 < len(told) <= 15
+    assert found.losses[0] == pytest.approx(found.before.sum(), rel=1e-4)
+    assert found.losses[-1] == pytest.approx(found.after.sum() + 0.01 * found.moved**2, rel=1e-4)
+    assert np.all(np.diff(found.losses) < 0) and found.losses[-1] < 0.7 * found.losses[0]
+
+
+def test_only_the_refined_encoder_changes(parent, videos):
+    before = weights(parent)
+    child = propagate(parent, links(), corrections(videos), steps=5).captioner
+    for now, then in zip(weights(parent), before):
+        np.testing.assert_array_equal(now, then)
+    for part in ("decoder", "topic_perceptron"):
+        for of_child, of_parent in zip(weights(getattr(child, part)), weights(getattr(parent, part)), strict=True):
+            np.testing.assert_array_equal(of_child, of_parent)
+    for of_child, of_parent in zip(weights(child.encoder), weights(parent.encoder), strict=True):
+        assert (of_child != of_parent).any()
+
+
+@pytest.mark.parametrize("asked", [{}, {2: 1.0}, {1: 0.0}], ids=["no correction", "no neuron", "no strength"])
+def test_where_nothing_is_asked_for_every_weight_comes_back(parent, videos, asked):
+    told = []
+    found = propagate(
+        parent, links(), [CorrectedVideo(videos[3], asked)] if asked else [], progress=lambda *step: told.append(step)
+    )
+    assert found.captioner is not parent and not found.losses and not told and found.moved == 0
+    for now, then in zip(weights(found.captioner), weights(parent), strict=True):
+        assert now.tobytes() == then.tobytes()
+
+
+def test_the_same_corrections_give_the_same_weights(parent, videos):
+    one, other = (propagate(parent, links(), corrections(videos), steps=10) for _ in range(2))
+    assert one.losses == other.losses
+    for first, second in zip(weights(one.captioner), weights(other.captioner)):
+        assert first.tobytes() == second.tobytes()
+
+
+def test_kept_videos_stay_nearer_to_what_they_were(parent, videos):
+    kept = videos[5:8]
+
+    def moved(**settings):
+        child = propagate(parent, links(), corrections(videos), mu=0.001, kept=kept, **settings).captioner
+        return sum(np.mean(np.sum((v_of(child, clip) - v_of(parent, clip)) ** 2, axis=1)) for clip in kept)
+
+    free, held = moved(), moved(kept_weight=10.0)
+    assert held < 0.5 * free
+
+
+def test_what_cannot_be_learnt_is_refused(parent, videos):
+    empty = VideoRecord("blank", "val", np.zeros((2, 6), np.float32), (), np.zeros(5))
+    with pytest.raises(ValueError, match="'blank' has no real frame"):
+        propagate(parent, links(), [CorrectedVideo(empty, {1: 1.0})])
+    with pytest.raises(ValueError, match="'video1' is corrected twice; put all of its topics into one correction"):
+        propagate(parent, links(), [CorrectedVideo(videos[1], {0: 1.0}), CorrectedVideo(videos[1], {1: 1.0})])
+    with pytest.raises(ValueError, match="expected numbers of 0 or more"):
+        propagate(parent, links(), corrections(videos), mu=-1)
+    with pytest.raises(ValueError, match="expected one of l-bfgs, adam and 1 step or more"):
+        propagate(parent, links(), corrections(videos), optimizer="sgd")
+    with pytest.raises(ValueError, match="links are of 8 neurons, the captioner has 6"):
+        propagate(small_captioner(encoder_units=3), links(), corrections(videos))
+
+
+def test_frames_that_are_no_numbers_are_said_to_be_the_cause(parent, videos):
+    broken = dataclasses.replace(videos[1], frames=np.full((2, 6), np.nan, np.float32))
+    with pytest.raises(ValueError, match="The loss is nan after 0 steps.*NaN in the frames"):
+        propagate(parent, links(), [CorrectedVideo(broken, {1: 1.0})])
