@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from components.refinement import exchange, publication, records, rules, store
 from components.refinement.database import Database
-from components.refinement.records import Correction, CorrectedTopic, Event, LedgerError, Serving, State, Version
+from components.refinement.records import CorrectedTopic, Correction, Event, LedgerError, Serving, State, Version
 from components.refinement.tables import METADATA
 
 

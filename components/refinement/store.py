@@ -9,8 +9,8 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from components.refinement.records import (
-    Correction,
     CorrectedTopic,
+    Correction,
     Event,
     LedgerError,
     Serving,

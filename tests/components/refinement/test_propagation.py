@@ -8,7 +8,7 @@ import pytest
 from components.refinement.propagation import CorrectedVideo, Eq10, propagate
 from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
-from tests.components.neurons.planted import DOG, MAN, links
+from tests.components.neurons.planted import MAN, links
 
 NEURONS = 8
 ADDED = 0.5 * (np.arange(NEURONS) == MAN)  # what topic 1 adds at strength 1
@@ -93,7 +93,9 @@ def test_what_a_correction_asks_for_is_the_enhancement(parent, videos):
 def test_padding_does_not_count(parent, videos):
     short = videos[1]
     padded = dataclasses.replace(short, frames=np.pad(short.frames, ((0, 3), (0, 0))))
-    alone, longer = (propagate(parent, links(), [CorrectedVideo(video, {1: 0.2})], steps=5) for video in (short, padded))
+    alone, longer = (
+        propagate(parent, links(), [CorrectedVideo(video, {1: 0.2})], steps=5) for video in (short, padded)
+    )
     np.testing.assert_allclose(longer.losses, alone.losses, rtol=1e-4)
     for one, other in zip(weights(longer.captioner.encoder), weights(alone.captioner.encoder)):
         np.testing.assert_allclose(one, other, atol=1e-4)
