@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
 from components.videos.sampling import WITH_STEP, Sampling
-from pipeline.configs import SettingError, cache_folder
+from pipeline.configs import cache_folder
+from pipeline.values import SettingError
 from serving.answers import Caption
 from serving.captioning import Captioning
 from serving.frames import encode_frames

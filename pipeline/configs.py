@@ -6,20 +6,15 @@ documented where they are defined (:mod:`trainer.settings`).
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Mapping
 
 from components.videos.decoding import Limits
 from components.videos.sampling import EQUAL, Sampling
+from pipeline.values import SettingError, fitting, literal
 from schemas.features import N_FRAMES
 from trainer.settings import CaptionerConfig, TrainingConfig
-
-
-class SettingError(ValueError):
-    """A setting that does not exist or cannot have that value."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,7 +239,7 @@ class Settings:
             section, dot, field = name.strip().partition(".")
             if not (equals and dot):
                 raise SettingError(f"Expected section.name=value, got {change!r}; for instance training.epochs=20.")
-            settings = settings._with(section, field, _literal(value.strip()))
+            settings = settings._with(section, field, literal(value.strip()))
         return settings
 
     def _with(self, section: str, field: str, value) -> Settings:
@@ -257,7 +252,7 @@ class Settings:
             raise SettingError(
                 f"There is no setting {section}.{field}. The settings of {section} are {', '.join(sorted(names))}."
             )
-        value = _fitting(f"{section}.{field}", getattr(current, field), value)
+        value = fitting(f"{section}.{field}", getattr(current, field), value)
         changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
         if section == "training":
             changed.training_config()
@@ -297,31 +292,6 @@ class Settings:
             )
         except (TypeError, ValueError) as error:
             raise SettingError(str(error)) from error
-
-
-def _literal(text: str):
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError):
-            continue
-    return None if text == "None" else text
-
-
-def _fitting(name: str, current, value):
-    """The value in the setting's own type, where that loses nothing."""
-    if isinstance(current, bool) or current is None or value is None:
-        fits = not isinstance(current, bool) or isinstance(value, bool)
-    elif isinstance(current, float):
-        fits, value = isinstance(value, (int, float)) and not isinstance(value, bool), value
-        value = float(value) if fits else value
-    elif isinstance(current, tuple):
-        fits, value = isinstance(value, (list, tuple)), tuple(value) if isinstance(value, (list, tuple)) else value
-    else:
-        fits = isinstance(value, type(current)) and not isinstance(value, bool)
-    if not fits:
-        raise SettingError(f"{name} is {current!r} by default and cannot be {value!r}.")
-    return value
 
 
 def cache_folder() -> str:

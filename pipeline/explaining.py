@@ -22,7 +22,8 @@ from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
 from pipeline import lineage
 from pipeline.captioning import sampling_of
-from pipeline.configs import SettingError, cache_folder
+from pipeline.configs import cache_folder
+from pipeline.values import SettingError
 from schemas import records
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version

@@ -97,6 +97,7 @@ class TrainingBatches:
         options = tf.data.Options()
         options.experimental_optimization.apply_default_optimizations = False  # these would fetch ahead of the clock
         options.experimental_optimization.inject_prefetch = False
+        options.autotune.enabled = False  # its thread sleeps for up to a minute, and the next epoch would wait for it
         return timed.apply(tf.data.experimental.assert_cardinality(len(self))).with_options(options)
 
     def _clock(self, asked, batch):

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pipeline import configs, presets
+from pipeline.values import SettingError
 
 
 @pytest.mark.parametrize(
@@ -27,12 +28,12 @@ from pipeline import configs, presets
     ],
 )
 def test_a_wrong_change_says_what_is_wrong(change, said):
-    with pytest.raises(configs.SettingError, match=re.escape(said)):
+    with pytest.raises(SettingError, match=re.escape(said)):
         configs.Settings().changed([change])
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(configs.SettingError, match="sample.*flickr8k.*msvd.*paper"):
+    with pytest.raises(SettingError, match="sample.*flickr8k.*msvd.*paper"):
         presets.preset("coco")
 
 

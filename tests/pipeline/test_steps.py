@@ -7,6 +7,7 @@ import pytest
 from components.videos.sampling import Sampling
 from pipeline import configs, presets
 from pipeline.steps import STEPS, json_of
+from pipeline.values import SettingError
 
 
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))
@@ -40,5 +41,5 @@ def test_a_seed_that_samples_nothing_leaves_the_features_as_they_are():
 
 
 def test_features_that_the_dataset_brings_need_their_width():
-    with pytest.raises(configs.SettingError, match="feature_dim"):
+    with pytest.raises(SettingError, match="feature_dim"):
         json_of(configs.Settings().changed(["features.backbone=none"]), "examples_check")

@@ -132,6 +132,12 @@ def test_waiting_is_measured_at_the_consumer(videos):
     assert patient.wait_seconds < 0.5 * impatient.wait_seconds
 
 
+def test_no_thread_of_an_epoch_keeps_the_next_one_waiting(videos):
+    # The autotuner looks at its pipeline ever more rarely, and the end of an iterator waits for it to wake up: at an
+    # idle processor an epoch of half a minute was followed by a pause of 13 seconds, a longer one by a longer pause.
+    assert TrainingBatches(videos, n_frames=FRAMES).dataset().options().autotune.enabled is False
+
+
 def test_drawn_captions_are_distinct_and_change_by_epoch(tmp_path):
     many = read(write(tmp_path / "many", make_records(6, captions=(8, 9))))
     batches = TrainingBatches(many, n_frames=FRAMES, batch_captions=100, max_captions_per_video=3)
