@@ -28,6 +28,10 @@ REQUIRES = [
     "jsonschema>=4.20",
     "pycocoevalcap==1.2",
     "sqlalchemy>=2.1,<3",
+    "fastapi>=0.115,<1",
+    "uvicorn>=0.30,<1",
+    "jinja2>=3.1,<4",
+    "python-multipart>=0.0.18",
     "dill==0.3.1.1",
     "setuptools<81",
 ]
@@ -53,6 +57,6 @@ setup(
     include_package_data=True,
     package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"]},
     install_requires=REQUIRES,
-    extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, "pytest>=8", "pytest-timeout", "tomotopy>=0.13"]},
+    extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, "pytest>=8", "pytest-timeout", "tomotopy>=0.13", "httpx>=0.27", "schemathesis>=4"]},
     entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},
 )
