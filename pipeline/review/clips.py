@@ -1,0 +1,87 @@
+"""The clips of a run that people review, read once: what is in their records, and what their rows say of their films."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from components import staging
+from pipeline.lineage import NothingThere, Outcome
+from schemas import records
+from trainer.videos import FrameStore
+
+# Bytes of features that are kept in memory; more goes to a scratch file.
+MEMORY_BYTES = 2**29
+
+
+class Clips:
+    """Clips by their ids, which are looked up and never made part of a path.
+
+    Args:
+        rows: of the run's dataset, by id.
+        clips: their records, in any order.
+    Attributes:
+        ids: in order.
+        key: names the content; equal for equal clips however their records were split into files.
+    """
+
+    def __init__(self, rows: Mapping[str, Mapping], clips: Sequence[records.VideoRecord] | Collection):
+        self._frames = FrameStore(MEMORY_BYTES)
+        self._rows, self._places, self._references, digests = {}, {}, {}, {}
+        for record in clips:
+            video_id = record.video_id
+            frames = np.asarray(record.frames, np.float32)
+            self._rows[video_id] = rows[video_id]
+            self._places[video_id] = len(self._frames)
+            self._references[video_id] = tuple(record.captions)
+            self._frames.append(frames)
+            content = hashlib.sha256(json.dumps([video_id, record.captions]).encode())
+            content.update(frames.tobytes())
+            digests[video_id] = content.digest()
+        self.ids = tuple(sorted(self._places))
+        self.key = hashlib.sha256(b"".join(digests[video_id] for video_id in self.ids)).hexdigest()[:16]
+
+    @classmethod
+    def of_run(cls, outcome: Outcome, splits: Sequence[str]) -> Clips:
+        """Reads the clips of some splits of a run's dataset; of a split that it has not, there are none.
+
+        Raises:
+            NothingThere: there is no clip in any of them.
+        """
+        lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
+        rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines))}
+        there = [split for split in splits if os.path.isdir(split_folder(outcome, split))]
+        if not there:
+            raise NothingThere(
+                f"The run on {outcome.root!r} has no records of the splits {', '.join(splits)}. Choose splits that its "
+                "dataset has with the setting review.splits."
+            )
+        files = [file for split in there for file in records.files_of(split_folder(outcome, split))]
+        return cls(rows, records.read(files))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._places
+
+    def frames(self, video_id: str) -> np.ndarray:
+        """(time, feature_dim) float32, the features of its real frames."""
+        return self._frames[self._places[video_id]]
+
+    def references(self, video_id: str) -> tuple[str, ...]:
+        """What people wrote of it."""
+        return self._references[video_id]
+
+    def row(self, video_id: str) -> Mapping:
+        """Its row in the run's dataset."""
+        return self._rows[video_id]
+
+
+def split_folder(outcome: Outcome, split: str) -> str:
+    """Where the records of one split are."""
+    return os.path.join(outcome.folder("Examples"), f"Split-{split}")

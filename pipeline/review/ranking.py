@@ -1,0 +1,105 @@
+"""The clips in the order of what a person's look at them is expected to bring, for the version that is served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.captions.judge import References
+from components.captions.tokenizer import tokenize
+from components.refinement.gain import Gain, MissingTopic, Said, TopicWords, expected_gain, missing_topics
+from pipeline.review.clips import Clips
+from pipeline.review.said import Sayings
+from pipeline.review.similar import Similar
+from serving.review.desk import DeskError
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A clip: what the model says of it, what that seems to miss, and what a look at it may bring."""
+
+    video_id: str
+    said: Said
+    missing: tuple[MissingTopic, ...]
+    gain: Gain
+
+
+class Judge:
+    """Judges what is said of clips, by the people who wrote about them and by similar videos.
+
+    Args:
+        clips: those that are judged.
+        topics: what words say of topics.
+        similar: the training videos, for `neighbours` of them that look most like a clip.
+    """
+
+    def __init__(self, clips: Clips, topics: TopicWords, similar: Similar, neighbours: int):
+        self._clips, self._topics, self._similar, self._neighbours = clips, topics, similar, neighbours
+        described = {video_id: clips.references(video_id) for video_id in clips.ids if clips.references(video_id)}
+        self._references = References(described) if described else None
+
+    def __call__(self, video_id: str, said: Said) -> Judged:
+        references = self._clips.references(video_id)
+        near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
+        missing = missing_topics(said, self._topics, references, near)
+        cider = self._references.cider.score_one(video_id, tokenize(said.caption)) if references else None
+        return Judged(video_id, said, missing, expected_gain(said, missing, cider))
+
+
+class Ranking:
+    """Judges all clips by the version that is served, in a thread of its own; what is judged already can be read.
+
+    Args:
+        judge: of one clip.
+        sayings: of a version.
+        explain: asks the served model about clips' features.
+        tell: is told of progress: how many clips of how many are judged.
+    """
+
+    def __init__(
+        self, judge: Judge, sayings: Callable[[str], Sayings], explain: Callable, tell: Callable[[int, int], None]
+    ):
+        self._judge, self._sayings, self._explain, self._tell = judge, sayings, explain, tell
+        self._lock = threading.Lock()
+        self._version: str | None = None
+        self._judged: dict[str, Judged] = {}
+        self._thread: threading.Thread | None = None
+
+    def follow(self, version: str, total: int) -> None:
+        """Begins anew where another version is served than before, or goes on where the server had failed."""
+        with self._lock:
+            if version == self._version and (len(self._judged) == total or self._thread.is_alive()):
+                return
+            if version != self._version:
+                self._version, self._judged = version, {}
+            arguments = (self._sayings(version), self._judged, total)
+            self._thread = threading.Thread(target=self._work, args=arguments, name=f"captions of {version}", daemon=True)
+            self._thread.start()
+
+    def ordered(self) -> list[Judged]:
+        """What is judged, the largest gain first; of equal ones the lower id."""
+        with self._lock:
+            judged = list(self._judged.values())
+        return sorted(judged, key=lambda one: (-one.gain.value, one.video_id))
+
+    def get(self, video_id: str) -> Judged | None:
+        """What is judged of one clip, once it is."""
+        with self._lock:
+            return self._judged.get(video_id)
+
+    def judge(self, video_id: str, said: Said) -> Judged:
+        """Judges one clip at once, whatever the thread is at."""
+        return self.get(video_id) or self._judge(video_id, said)
+
+    def _work(self, sayings: Sayings, judged: dict[str, Judged], total: int) -> None:
+        try:
+            for _ in sayings.complete(self._explain):
+                fresh = {name: self._judge(name, said) for name, said in sayings.said.items() if name not in judged}
+                with self._lock:
+                    judged.update(fresh)
+                    if judged is not self._judged:  # another version has taken its place
+                        return
+                self._tell(len(judged), total)
+        except DeskError:  # the server is gone: the next look at the queue goes on from here
+            return

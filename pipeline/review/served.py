@@ -1,0 +1,90 @@
+"""The model that answers: asked over its server's API, whichever version that has, and never loaded here."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from serving.answers import ExplainedCaption, WhatIf
+from serving.client import CaptionClient
+from serving.errors import ServerUnavailable, ServingError
+from serving.review.desk import DeskError, Unavailable
+
+# Seconds for one request, and for the first, which waits until a model is loaded.
+_TIMEOUT, _LOADING = 60.0, 120.0
+
+
+class Served:
+    """The served model, for several threads.
+
+    Args:
+        address: of its server.
+        n_topics: of the run, as its topic model has them.
+    """
+
+    def __init__(self, address: str, n_topics: int):
+        self._client = CaptionClient(address, timeout=_TIMEOUT, retries=2)
+        self._n_topics = n_topics
+
+    def version(self) -> str:
+        """The version that answers now."""
+        with _told():
+            return str(self._client.wait_until_ready(timeout=0.5))
+
+    def wait(self) -> str:
+        """Waits until a version answers.
+
+        Raises:
+            ServingError: none does; the message says what to do.
+        """
+        return str(self._client.wait_until_ready(timeout=_LOADING))
+
+    def explain(self, clips: Sequence[np.ndarray]) -> list[ExplainedCaption]:
+        """Captions clips (time, feature_dim) and tells what the model did to write them."""
+        with _told():
+            return self._client.explain_features(clips)
+
+    def what_if(self, frames: np.ndarray, strengths: Mapping[int, float]) -> tuple[WhatIf, float]:
+        """What it would say of a clip with topics enhanced, and in how many milliseconds it said so."""
+        deltas = np.zeros((1, self._n_topics), np.float32)
+        deltas[0, list(strengths)] = list(strengths.values())
+        begun = time.perf_counter()
+        with _told():
+            (answer,) = self._client.what_if([frames], deltas)
+        return answer, 1000 * (time.perf_counter() - begun)
+
+    def doses(self, frames: np.ndarray, topic: int, strengths: Sequence[float]) -> list[WhatIf]:
+        """What it would say of a clip at each strength of one topic."""
+        deltas = np.zeros((len(strengths), self._n_topics), np.float32)
+        deltas[:, topic] = strengths
+        with _told():
+            return self._client.what_if([frames] * len(strengths), deltas)
+
+    def signatures(self) -> Mapping:
+        """What it can do."""
+        with _told():
+            return self._client.metadata().signatures
+
+    def caption_frames(self, jpegs: Sequence[bytes]) -> ExplainedCaption:
+        """Captions a clip that nobody has seen, through the model's own frame network."""
+        with _told():
+            return self._client.explain_videos([jpegs])[0]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What a person at the page is told where the server fails: addresses and commands are for whoever runs it."""
+    try:
+        yield
+    except ServerUnavailable as error:
+        raise Unavailable("The model server does not answer. Whoever started the page can start it again.") from error
+    except ServingError as error:
+        if error.code == "INVALID_ARGUMENT":
+            raise DeskError(str(error)) from error
+        raise Unavailable(str(error)) from error
