@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import functools
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from components import staging
 from components.neurons.links import TopicLinks
 from components.relevance.explanation import Explanation, OtherModel, explanation
 from components.relevance.film import Film, film_of, thumbnails
@@ -23,8 +21,8 @@ from components.videos.reader import sample_video
 from pipeline import lineage
 from pipeline.captioning import sampling_of
 from pipeline.configs import cache_folder
+from pipeline.stored import stored_videos
 from pipeline.values import SettingError
-from schemas import records
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version
 from trainer.exported import weights_path
@@ -99,7 +97,7 @@ def explain_stored(
         output, root, model, server: see `explain_files`; `model` is the run's own by default.
     """
     outcome = lineage.newest(root)
-    rows, stored = _dataset(outcome, set(video_ids))
+    rows, stored = stored_videos(outcome, set(video_ids))
     report = Report(output)
     directory = None if server else str(resolve_version(model or outcome.model))
     sampling = sampling_of(outcome.model)
@@ -116,17 +114,6 @@ def explain_stored(
             explained = _explain(video_id, opened.features(record.frames), film, links, notes, record.captions)
             yield Explained(video_id, explained, report.add(video_id, explained, film.pictures))
     report.write_index()
-
-
-def _dataset(outcome: lineage.Outcome, wanted: set[str]) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:
-    """The rows and the records of some of a run's videos, by id."""
-    lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
-    rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines)) if row["video_id"] in wanted}
-    stored = {}
-    for split in sorted({row["split"] for row in rows.values()}):
-        files = records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
-        stored.update((record.video_id, record) for record in records.read(files, only=wanted))
-    return rows, stored
 
 
 def _explain(
