@@ -25,14 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         return 130
     except Exception as error:
-        explained = _explained(error)
-        if explained is None or options.traceback:
+        message = explained(error)
+        if message is None or options.traceback:
             raise
-        print(f"\ntopiclens: {explained}", file=sys.stderr)
+        print(f"\ntopiclens: {message}", file=sys.stderr)
         return 1
 
 
-def _explained(error: BaseException) -> str | None:
+def explained(error: BaseException) -> str | None:
     """The message of an error that this package raised on purpose, wherever in the chain it stands."""
     ours = ("pipeline", "trainer", "components", "schemas", "serving")
     seen: BaseException | None = error

@@ -99,12 +99,30 @@ def dose_response(
     learnt = model.captioner.config.interpretive_weight > 0
     scores = model.topic_scores(edits)[:, topic].tolist() if learnt else [None] * len(tried)
 
-    link, said = links.topics[topic], set(captions[0].split())
-    doses = []
-    for strength, caption, score in zip(tried.tolist(), captions, scores):
+    return response_of(video.video_id, links.topics[topic], tried.tolist(), captions, scores, vocabulary)
+
+
+def response_of(
+    video_id: str,
+    link: TopicLink,
+    strengths: Sequence[float],
+    captions: Sequence[str],
+    scores: Sequence[float | None],
+    vocabulary: Vocabulary,
+) -> DoseResponse:
+    """Reads a response off what a captioner says at each strength, whoever asked it.
+
+    Args:
+        link: the topic.
+        strengths: ascending, the first being 0.
+        captions, scores: at each of them.
+        vocabulary: of the captioner.
+    """
+    said, doses = set(captions[0].split()), []
+    for strength, caption, score in zip(strengths, captions, scores, strict=True):
         entered = tuple(word for word in dict.fromkeys(caption.split()) if word in link.words and word not in said)
         doses.append(Dose(strength, caption, score, entered))
-    return DoseResponse(video.video_id, topic, link.name, tuple(doses), _verdict(link, doses, vocabulary))
+    return DoseResponse(video_id, link.id, link.name, tuple(doses), _verdict(link, doses, vocabulary))
 
 
 def _verdict(link: TopicLink, doses: Sequence[Dose], vocabulary: Vocabulary) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from components import staging
-from schemas.records import VideoRecord
+from schemas import features
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,14 @@ class Similar:
     topics: np.ndarray
 
     @classmethod
-    def of(cls, videos: Iterable[VideoRecord]) -> Similar:
-        ids, means, topics = zip(*((video.video_id, video.frames.mean(axis=0), video.topics) for video in videos))
+    def of(cls, videos: Iterable[Mapping[str, np.ndarray]]) -> Similar:
+        """Of records as `schemas.records.parse` gives them."""
+        ids, means, topics = zip(
+            *(
+                (video[features.VIDEO_ID].decode(), video[features.FRAMES].mean(axis=0), video[features.TOPICS])
+                for video in videos
+            )
+        )
         centre = np.mean(means, axis=0, dtype=np.float64).astype(np.float32)
         return cls(np.array(ids), centre, _directions(np.stack(means) - centre), np.stack(topics).astype(np.uint8))
 

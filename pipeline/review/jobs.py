@@ -1,0 +1,186 @@
+"""Refinements in processes of their own, which outlive the page and are found again by it.
+
+    FOLDER/000007/job.json         what was asked, by whom and when
+    FOLDER/000007/lock             held, through the kernel, by the process that works on it, however that ends
+    FOLDER/000007/progress.jsonl   what it has done so far
+    FOLDER/000007/outcome.json     what came of it; absent where it broke off
+    FOLDER/000007/errors.txt       what it complained of
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from components.refinement.records import now, time_of, time_text
+from pipeline.files import replace_text
+
+_JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
+WORKER = "pipeline.review.worker"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is to do.
+
+    Attributes:
+        root: of the run.
+        title: in words.
+        by, time: who asked for it, and when.
+        corrections: the ids of those that are taught, or the one that is taken out.
+        takes_out: whether it is.
+        changes: of settings, `section.name=value` each.
+    """
+
+    root: str
+    title: str
+    by: str
+    time: datetime
+    corrections: tuple[str, ...]
+    takes_out: bool = False
+    changes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict:
+        return {**asdict(self), "time": time_text(self.time)}
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> Order:
+        lists = {name: tuple(row[name]) for name in ("corrections", "changes")}
+        return cls(**{**row, **lists, "time": time_of(row["time"])})
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far a job has come.
+
+    Attributes:
+        running: whether a process works on it.
+        steps: what it has done and does, in order, each with the share of it that is done.
+        outcome: what came of it, as the worker wrote it; None while there is nothing.
+        error: why it broke off; empty unless it did.
+    """
+
+    running: bool
+    steps: tuple[tuple[str, float], ...]
+    outcome: Mapping | None
+    error: str
+
+
+class Jobs:
+    """The jobs of a root.
+
+    Args:
+        folder: where they are kept.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self._folder = Path(folder)
+        self._started: list[subprocess.Popen] = []
+
+    def ids(self) -> list[str]:
+        """Of all jobs, oldest first; of what was killed before it was told what to do, there is none."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(place.name for place in self._folder.iterdir() if (place / _JOB).exists())
+
+    def start(self, order: Order) -> str:
+        """Starts a process that works on an order, and returns the job's id at once."""
+        self._started = [process for process in self._started if process.poll() is None]
+        place = self._place()
+        replace_text(place / _JOB, json.dumps(order.to_json(), ensure_ascii=False))
+        with open(place / _LOCK, "w") as lock, open(place / _ERRORS, "wb") as errors:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # shared with the process that inherits the file, and freed by its end
+            process = subprocess.Popen(
+                [sys.executable, "-m", WORKER, str(place)],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                pass_fds=[lock.fileno()],
+                start_new_session=True,  # Ctrl-C at the page is not for it
+            )
+        self._started.append(process)
+        return place.name
+
+    def order(self, job_id: str) -> Order:
+        """What a job was asked; KeyError if there is no such job."""
+        if job_id not in self.ids():
+            raise KeyError(job_id)
+        return Order.from_json(json.loads((self._folder / job_id / _JOB).read_text(encoding="utf-8")))
+
+    def course(self, job_id: str) -> Course:
+        """How far a job has come."""
+        place = self._folder / job_id
+        running = _is_held(place / _LOCK)  # asked first: what ends after that has written its outcome before
+        outcome = json.loads((place / _OUTCOME).read_text(encoding="utf-8")) if (place / _OUTCOME).exists() else None
+        error = ""
+        if not running and outcome is None:
+            error = "It was broken off, and left everything as it was. Start it again."
+        elif outcome is not None and "error" in outcome:
+            outcome, error = None, outcome["error"]
+        return Course(running, _steps(place / _PROGRESS), outcome, error)
+
+    def running(self) -> str | None:
+        """The id of the job that a process works on."""
+        return next((name for name in reversed(self.ids()) if _is_held(self._folder / name / _LOCK)), None)
+
+    def _place(self) -> Path:
+        """A new folder, the next in order, whoever else makes one at this moment."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            number = 1 + max((int(place.name) for place in self._folder.iterdir() if place.name.isdecimal()), default=0)
+            place = self._folder / f"{number:06d}"
+            try:
+                place.mkdir()
+                return place
+            except FileExistsError:
+                continue
+
+
+class Report:
+    """What a worker tells of its job.
+
+    Args:
+        place: the job's folder.
+    """
+
+    def __init__(self, place: str | os.PathLike):
+        self._place = Path(place)
+        self.order = Order.from_json(json.loads((self._place / _JOB).read_text(encoding="utf-8")))
+
+    def progress(self, what: str, share: float) -> None:
+        """Notes what is being done, and how much of that is."""
+        with open(self._place / _PROGRESS, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"what": what, "share": share, "time": time_text(now())}) + "\n")
+
+    def done(self, outcome: Mapping) -> None:
+        """Notes what came of it; `error` in it says why nothing did."""
+        replace_text(self._place / _OUTCOME, json.dumps(outcome, ensure_ascii=False))
+
+
+def _steps(path: Path) -> tuple[tuple[str, float], ...]:
+    """What was done, each once, with the share that was noted last; a line that is being written is left out."""
+    steps: dict[str, float] = {}
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                row = json.loads(line)
+                steps[row["what"]] = float(row["share"])
+    return tuple(steps.items())
+
+
+def _is_held(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    with open(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,159 @@
+"""The ledger's records and the course of jobs, as the page shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Sequence
+
+from components.refinement import records
+from components.refinement.gate import Verdict as Judgement
+from components.refinement.ledger import Ledger
+from pipeline.review.jobs import Course, Order
+from pipeline.versions import carried
+from serving.review.changes import (
+    Change,
+    Correction,
+    HistoryEntry,
+    Job,
+    JobState,
+    Metric,
+    Reason,
+    State,
+    Verdict,
+    Version,
+)
+
+_DID = {
+    State.PROPOSED: "said that the caption misses “{topic}”",
+    State.PREVIEWED: "saw the caption with “{topic}”",
+    State.IN_CANDIDATE: "took “{topic}” into a refinement",
+    State.LIVE: "published “{topic}”",
+    State.REVOKED: "took back “{topic}”",
+}
+
+
+def correction(recorded: records.Correction, note: str = "") -> Correction:
+    """A correction of the ledger.
+
+    Args:
+        note: a sentence on its preview.
+    """
+    return Correction(
+        id=recorded.id,
+        video_id=recorded.video_id,
+        topic_id=recorded.topic.id,
+        topic=recorded.topic.name,
+        author=recorded.author,
+        time=recorded.time,
+        state=State(recorded.state.value),
+        caption_before=recorded.caption_before,
+        caption_after=recorded.caption_after,
+        changes=tuple(
+            Change(State(event.state.value), event.time, event.by, event.caption, event.version)
+            for event in recorded.history
+        ),
+        note=note,
+    )
+
+
+def job(job_id: str, order: Order, course: Course) -> Job:
+    """A refinement. What came of it is taken as the worker left it, whatever happened to its candidate since."""
+    outcome = course.outcome or {}
+    verdict = verdict_of(outcome["verdict"]) if "verdict" in outcome else None
+    if course.running:
+        state = JobState.RUNNING
+    elif course.outcome is None:
+        state = JobState.FAILED
+    else:
+        state = JobState.BLESSED if verdict is None or verdict.blessed else JobState.REFUSED
+    ended = state not in (JobState.RUNNING, JobState.FAILED)
+    return Job(
+        id=job_id,
+        title=order.title,
+        state=state,
+        by=order.by,
+        started=order.time,
+        corrections=order.corrections,
+        lines=tuple(f"{what} ({share:.0%})" if 0 < share < 1 else what for what, share in course.steps),
+        share=1.0 if ended else (course.steps[-1][1] if course.steps else 0.0),
+        verdict=verdict,
+        error=without_paths(course.error, order.root),
+        candidate=outcome.get("candidate"),
+    )
+
+
+def moved(told: Job, state: JobState) -> Job:
+    """A job of which more is known than its worker could tell."""
+    return dataclasses.replace(told, state=state)
+
+
+def verdict_of(row: dict) -> Verdict:
+    """What the gate wrote."""
+    judgement = Judgement.from_json(row)
+    reasons = [Reason(reason.words, reason.met) for reason in judgement.reasons]
+    reasons += [Reason(words, False) for words in judgement.set_aside.values()]
+    if judgement.advice:
+        reasons.append(Reason(judgement.advice, False))
+    return Verdict(
+        blessed=judgement.blessed,
+        reasons=tuple(reasons),
+        culprits=tuple(judgement.culprits),
+        captions=dict(judgement.captions),
+        metrics=tuple(Metric(name, before, after) for name, (before, after) in judgement.metrics.items()),
+    )
+
+
+def versions(ledger: Ledger, is_there: Callable[[str], bool]) -> list[Version]:
+    """Every version of a ledger, newest first.
+
+    Args:
+        is_there: whether the folder of a version is.
+    """
+    recorded, servings = ledger.versions(), ledger.servings()
+    ever = {serving.version for serving in servings}
+    served = servings[-1].version if servings else None
+    return [
+        Version(
+            version=one.version,
+            parent=one.parent,
+            time=one.time,
+            by=one.by,
+            corrections=carried(ledger, one.version),
+            added=one.corrections,
+            verdict=_first_line(one.verdict),
+            served=one.version == served,
+            available=one.version in ever and is_there(one.version),
+        )
+        for one in reversed(recorded)
+    ]
+
+
+def history(ledger: Ledger) -> list[HistoryEntry]:
+    """All that was done, newest first."""
+    entries = []
+    for one in ledger.corrections():
+        for event in one.history:
+            said = _DID[State(event.state.value)].format(topic=one.topic.name)
+            caption = f": “{event.caption}”" if event.caption else ""
+            entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
+    for serving in ledger.servings():
+        back = any(other.version == serving.version for other in ledger.servings()[: serving.number - 1])
+        what = f"rolled back to version {serving.version}" if back else f"served version {serving.version}"
+        entries.append(HistoryEntry(serving.time, serving.by, what, None, serving.version))
+    return sorted(entries, key=lambda entry: entry.time, reverse=True)
+
+
+def without_paths(text: str, root: str) -> str:
+    """A message for people who need not know where things are on this machine."""
+    for place in sorted({root, os.path.abspath(root)}, key=len, reverse=True):
+        text = text.replace(f" on root {place!r}", "")
+        text = re.sub(re.escape(place) + r"[^\s,;:'\"]*", "the run's folder", text)
+    return text
+
+
+def _first_line(verdict: str) -> str:
+    """The heading of a verdict in Markdown, as text."""
+    lines: Sequence[str] = [line.lstrip("# ").strip() for line in verdict.splitlines() if line.strip()]
+    return lines[0] if lines else ""

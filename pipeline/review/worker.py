@@ -1,0 +1,47 @@
+"""The process of one job: refines a root, or takes a correction out of what it serves, and notes how far it is."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+
+from pipeline import refinements
+from pipeline.candidates import Candidate
+from pipeline.cli import explained
+from pipeline.configs import Settings
+from pipeline.review.jobs import Report
+
+_log = logging.getLogger(__name__)
+
+
+def work(report: Report) -> None:
+    """Does what a job was asked, and notes what came of it, whatever that is."""
+    order = report.order
+    settings = Settings().changed(order.changes).refinement
+    try:
+        if order.takes_out:
+            (correction,) = order.corrections
+            done = refinements.rollback(
+                order.root, correction, order.by, settings=settings, progress=report.progress
+            )
+            report.done({"served": done.served and done.served.version, **_told(done.candidate)})
+        else:
+            candidate = refinements.refine(
+                order.root, order.by, only=order.corrections, settings=settings, progress=report.progress
+            )
+            report.done(_told(candidate))
+    except Exception as error:
+        _log.exception("The job broke off")
+        report.done({"error": explained(error) or f"It broke off: {type(error).__name__}."})
+        raise
+
+
+def _told(candidate: Candidate | None) -> Mapping:
+    if candidate is None:
+        return {}
+    return {"candidate": candidate.version, "verdict": candidate.verdict}
+
+
+if __name__ == "__main__":
+    work(Report(sys.argv[1]))
