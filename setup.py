@@ -55,7 +55,7 @@ setup(
         ]
     ),
     include_package_data=True,
-    package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"]},
+    package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.js", "*.html", "*.svg", "*.yaml", "*.config"]},
     install_requires=REQUIRES,
     extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, "pytest>=8", "pytest-timeout", "tomotopy>=0.13", "httpx2>=2", "schemathesis>=4"]},
     entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},

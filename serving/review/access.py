@@ -1,0 +1,201 @@
+"""Who may ask the review page for what."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import ipaddress
+import os
+import stat
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_SHORTEST_TOKEN = 24  # characters; `openssl rand -hex 24` gives 48
+_LONGEST_NAME = 80
+
+
+class AccessError(ValueError):
+    """Settings that would let the wrong people in, or nobody; the message says what to do."""
+
+
+class Role(enum.StrEnum):
+    """REVIEWER: looks, tries, proposes and withdraws corrections. PUBLISHER: also refines, publishes and rolls back."""
+
+    REVIEWER = "reviewer"
+    PUBLISHER = "publisher"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks; the name goes into the ledger."""
+
+    name: str
+    role: Role
+
+    def __post_init__(self):
+        if not self.name.strip() or len(self.name) > _LONGEST_NAME or not self.name.isprintable():
+            raise AccessError(f"A person's name must have 1 to {_LONGEST_NAME} printable characters.")
+
+    @property
+    def publishes(self) -> bool:
+        return self.role is Role.PUBLISHER
+
+
+@dataclass(frozen=True)
+class TrustedProxy:
+    """A reverse proxy that signs people in and tells who they are.
+
+    Attributes:
+        header: it names the person in, such as ``X-Forwarded-User``. The proxy must drop it where a client sends it.
+        networks: the proxy's own addresses; the header means nothing from anywhere else.
+        publishers: names of those who may publish; everyone else whom the proxy names is a reviewer.
+    """
+
+    header: str
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    publishers: frozenset[str] = frozenset()
+
+    def person(self, address: str | None, headers: Mapping[str, str]) -> Person | None:
+        name = headers.get(self.header.lower(), "")
+        if not name or not _within(address, self.networks):
+            return None
+        return Person(name, Role.PUBLISHER if name in self.publishers else Role.REVIEWER)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whom the review page lets in; made by `on_loopback`, `by_tokens` or `behind_proxy`.
+
+    Attributes:
+        local: who everybody on this machine is; None where they must say.
+        tokens: SHA-256 of a bearer token -> whose it is.
+        proxy: whom to believe about people.
+        hosts: names, besides those of the loopback, under which browsers reach the page.
+        https: whether they reach it by HTTPS alone, through a proxy.
+    """
+
+    local: Person | None = None
+    tokens: Mapping[bytes, Person] = field(default_factory=dict)
+    proxy: TrustedProxy | None = None
+    hosts: frozenset[str] = frozenset()
+    https: bool = False
+
+    @classmethod
+    def on_loopback(cls, name: str) -> Access:
+        """Whoever reaches the loopback address of this machine is this person, and may do everything."""
+        return cls(local=Person(name, Role.PUBLISHER))
+
+    @classmethod
+    def by_tokens(
+        cls,
+        reviewers: str | os.PathLike | None,
+        publishers: str | os.PathLike | None,
+        hosts: Collection[str] = (),
+        https: bool = False,
+    ) -> Access:
+        """People show a token.
+
+        Args:
+            reviewers, publishers: files with a person a line, name and token, which only their owner may read.
+        Raises:
+            AccessError: a file cannot be read, is open to others, or has a line that is no name and token.
+        """
+        tokens: dict[bytes, Person] = {}
+        for role, path in ((Role.REVIEWER, reviewers), (Role.PUBLISHER, publishers)):
+            for name, token in _read_tokens(path) if path is not None else ():
+                if _digest(token) in tokens:
+                    raise AccessError(f"{os.path.basename(path)}: {name}'s token is somebody else's too.")
+                tokens[_digest(token)] = Person(name, role)
+        if not tokens:
+            raise AccessError("No token is set, so nobody could come in. Write a name and a token into the file.")
+        return cls(tokens=tokens, hosts=_names(hosts), https=https)
+
+    @classmethod
+    def behind_proxy(
+        cls,
+        header: str,
+        addresses: Collection[str],
+        publishers: Collection[str] = (),
+        hosts: Collection[str] = (),
+        https: bool = True,
+    ) -> Access:
+        """A reverse proxy at these addresses (or networks, as 10.0.0.0/24) says who people are."""
+        if not header or not addresses:
+            raise AccessError("A trusted proxy needs the name of its header and its addresses.")
+        try:
+            networks = tuple(ipaddress.ip_network(address) for address in addresses)
+        except ValueError as error:
+            raise AccessError(f"A proxy's address cannot be read: {error}.") from None
+        return cls(proxy=TrustedProxy(header, networks, frozenset(publishers)), hosts=_names(hosts), https=https)
+
+    def check_bind(self, host: str) -> None:
+        """Raises AccessError where the page would listen beyond this machine and let everybody in."""
+        if self.local is not None and host not in LOOPBACK_NAMES:
+            raise AccessError(
+                f"Listening at {host} would let everybody on the network publish models. Give people tokens, name a "
+                "reverse proxy that signs them in, or listen at 127.0.0.1."
+            )
+
+    def knows_host(self, host_header: str) -> bool:
+        """Whether a Host header names this page. What a foreign name resolves to is not ours: DNS can be rebound."""
+        name, _, port = host_header.rpartition(":")
+        if not (name and port.isdigit()):
+            name = host_header
+        return name.lower().strip("[]").rstrip(".") in LOOPBACK_NAMES | self.hosts
+
+    def of_token(self, token: str) -> Person | None:
+        return self.tokens.get(_digest(token))
+
+    def of_connection(self, address: str | None, headers: Mapping[str, str]) -> Person | None:
+        """Who a request is from by where it comes from: its peer's address, and headers by their lower-case names."""
+        if self.proxy is not None and (person := self.proxy.person(address, headers)) is not None:
+            return person
+        # A proxy on this machine would make the whole network local.
+        forwarded = any(name in headers for name in ("forwarded", "x-forwarded-for", "x-real-ip", "via"))
+        return None if forwarded or not _loopback(address) else self.local
+
+
+def _names(hosts: Collection[str]) -> frozenset[str]:
+    return frozenset(host.lower().rstrip(".") for host in hosts)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()  # to look a digest up tells nothing of a token by its timing
+
+
+def _within(address: str | None, networks: Collection[IPv4Network | IPv6Network]) -> bool:
+    try:
+        peer = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    peer = getattr(peer, "ipv4_mapped", None) or peer
+    return any(peer in network for network in networks)
+
+
+def _loopback(address: str | None) -> bool:
+    return _within(address, (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")))
+
+
+def _read_tokens(path: str | os.PathLike) -> list[tuple[str, str]]:
+    name = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            mode, lines = os.fstat(file.fileno()).st_mode, file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AccessError(f"The file of tokens {name!r} cannot be read: {error}.") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise AccessError(f"The file of tokens {name!r} can be read by others: chmod 600 it.")
+    people = []
+    for number, line in enumerate(lines, start=1):
+        person, _, token = line.strip().rpartition(" ")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not person.strip() or len(token) < _SHORTEST_TOKEN or not token.isascii():
+            raise AccessError(
+                f"Line {number} of {name!r}: expected a name, a space and a token of {_SHORTEST_TOKEN} or more "
+                "ASCII characters, such as `openssl rand -hex 24` gives."
+            )
+        people.append((person.strip(), token))
+    return people

@@ -1,0 +1,185 @@
+"""The JSON API. Ids are never part of an address's path: they may hold any character."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.review import uploads
+from serving.review.asking import MOST_TOPICS, STRONGEST, Id, Publisher, Reader, Search, TheDesk, Writer
+from serving.review.changes import Correction, HistoryEntry, Job, State, Version
+from serving.review.clips import Clip, NewCaption, Queue, Topic, TopicScore, WhatIf
+from serving.review.desk import NotFound
+from serving.review.words import SaidWord, compared
+
+TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class Problem(BaseModel):
+    """Why a request was refused, in a sentence."""
+
+    detail: str
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class WhatIfQuestion(_Body):
+    """`strengths`: topic id -> times the topic's mean activation that is added; below 0 takes away."""
+
+    video_id: Id
+    strengths: Annotated[
+        dict[TopicId, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]],
+        Field(max_length=MOST_TOPICS),
+    ]
+    before: Annotated[str, Field(max_length=2000, description="the caption to compare with")] = ""
+
+
+class WhatIfAnswer(BaseModel):
+    """The caption, its words (`new`: not in `before`), all topics' scores, and the milliseconds that it took."""
+
+    caption: str
+    words: list[SaidWord]
+    scores: list[TopicScore]
+    milliseconds: float
+
+
+class Proposal(_Body):
+    """Topics that the caption of a clip misses."""
+
+    video_id: Id
+    topics: Annotated[list[TopicId], Field(min_length=1, max_length=MOST_TOPICS)]
+
+
+class WhichCorrection(_Body):
+    correction_id: Id
+
+
+class WhichVersion(_Body):
+    version: Id
+
+
+class Batch(_Body):
+    """The corrections to be taught; all that are previewed where none are named."""
+
+    corrections: Annotated[list[Id], Field(min_length=1, max_length=10_000)] | None = None
+
+
+_PROBLEMS = {
+    400: "It cannot be read.",
+    401: "Nobody is signed in.",
+    403: "This person may not.",
+    404: "There is no such thing.",
+    409: "It cannot be done as things stand.",
+    413: "It is too large.",
+    422: "Something in it must be changed.",
+    503: "The model or the ledger does not answer, or too much is asked at once.",
+}
+ROUTER = APIRouter(
+    prefix="/api", responses={code: {"model": Problem, "description": text} for code, text in _PROBLEMS.items()}
+)
+
+
+@ROUTER.get("/queue")
+def queue(desk: TheDesk, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0) -> Queue:
+    """Clips, those with the most to gain first."""
+    return desk.queue(limit, offset, search)
+
+
+@ROUTER.get("/clip")
+def clip(desk: TheDesk, _: Reader, video_id: Id) -> Clip:
+    """A clip with the evidence."""
+    return desk.clip(video_id)
+
+
+@ROUTER.get("/topics")
+def topics(desk: TheDesk, _: Reader, search: Search = "") -> list[Topic]:
+    """Topics whose name or words hold the text; all where it is empty."""
+    return list(desk.topics(search))
+
+
+@ROUTER.post("/what-if")
+def what_if(desk: TheDesk, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
+    """What the served model would say if it saw more (or less) of some topics. Nothing is kept."""
+    answer: WhatIf = desk.what_if(question.video_id, question.strengths)
+    said = compared(question.before or answer.caption, answer.caption)
+    return WhatIfAnswer(
+        caption=answer.caption, words=said, scores=list(answer.scores), milliseconds=answer.milliseconds
+    )
+
+
+@ROUTER.get("/corrections")
+def corrections(desk: TheDesk, _: Reader, state: State | None = None) -> list[Correction]:
+    """Newest first."""
+    return list(desk.corrections(state))
+
+
+@ROUTER.post("/corrections", status_code=201)
+def propose(desk: TheDesk, person: Writer, proposal: Proposal) -> list[Correction]:
+    """Notes what a caption misses."""
+    return list(desk.propose(proposal.video_id, list(dict.fromkeys(proposal.topics)), person.name))
+
+
+@ROUTER.post("/corrections/withdraw")
+def withdraw(desk: TheDesk, person: Writer, which: WhichCorrection) -> Correction:
+    """Takes back a correction that is in no served version."""
+    return desk.withdraw(which.correction_id, person.name)
+
+
+@ROUTER.post("/corrections/rollback", status_code=202)
+def rollback_correction(desk: TheDesk, person: Publisher, which: WhichCorrection) -> Job:
+    """Builds the served version anew without a live correction; see `/api/refinement`."""
+    return desk.rollback_correction(which.correction_id, person.name)
+
+
+@ROUTER.post("/refinements", status_code=202)
+def start_refinement(desk: TheDesk, person: Publisher, batch: Batch) -> Job:
+    """Starts to teach corrections to the served model; see `/api/refinement`."""
+    return desk.start_refinement(person.name, batch.corrections)
+
+
+@ROUTER.get("/refinement")
+def refinement(desk: TheDesk, _: Reader, job_id: Id | None = None) -> Job:
+    """How far a refinement is; the last one where none is named."""
+    job = desk.latest_job() if job_id is None else desk.job(job_id)
+    if job is None:
+        raise NotFound("Nothing was refined yet.")
+    return job
+
+
+@ROUTER.post("/publish")
+def publish(desk: TheDesk, person: Publisher) -> Version:
+    """Serves the candidate that the gate blessed."""
+    return desk.publish(person.name)
+
+
+@ROUTER.get("/versions")
+def versions(desk: TheDesk, _: Reader) -> list[Version]:
+    """Newest first."""
+    return list(desk.versions())
+
+
+@ROUTER.post("/versions/rollback")
+def rollback_version(desk: TheDesk, person: Publisher, which: WhichVersion) -> Version:
+    """Serves an earlier version."""
+    return desk.rollback_version(which.version, person.name)
+
+
+@ROUTER.get("/history")
+def history(desk: TheDesk, _: Reader, limit: Limit = 50, offset: Offset = 0) -> list[HistoryEntry]:
+    """What was done, newest first."""
+    return list(desk.history(limit, offset))
+
+
+_CLIP = {"type": "object", "required": ["clip"], "properties": {"clip": {"type": "string", "format": "binary"}}}
+
+
+@ROUTER.post("/new", openapi_extra={"requestBody": {"content": {"multipart/form-data": {"schema": _CLIP}}}})
+async def caption_new(request: Request, _: Writer) -> NewCaption:
+    """Captions a clip that is sent along and not kept."""
+    return await uploads.caption(request, await uploads.sent(request))

@@ -1,0 +1,73 @@
+"""The review page as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from serving.review import api, forms, pages, rendering
+from serving.review.access import Access
+from serving.review.desk import Desk, DeskError, NotFound, Refused, Unavailable
+from serving.review.guard import Guard
+from serving.review.limits import Limits
+from serving.review.visits import Visits
+
+_STATUSES = {NotFound: 404, Refused: 409, Unavailable: 503}
+
+
+def create_app(desk: Desk, access: Access, *, limits: Limits = Limits()) -> FastAPI:
+    """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes.
+
+    Args:
+        desk: answers for a run.
+        access: who may come in; see also `serving.review.server.serve`, which checks that it suits the address.
+        limits: what one request may cost.
+    """
+    app = FastAPI(
+        title="TopicLens review",
+        description="Captions to be looked at, corrections, refinements and versions of one run.",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's own pages of it load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.desk, app.state.access, app.state.limits = desk, access, limits
+    app.state.visits, app.state.templates = Visits(), rendering.environment()
+    app.state.uploads = asyncio.Semaphore(limits.uploads_at_once)
+    app.include_router(api.ROUTER)
+    app.include_router(pages.ROUTER)
+    app.include_router(forms.ROUTER)
+    app.mount("/static", StaticFiles(directory=rendering.FOLDER / "static"))
+    app.add_exception_handler(DeskError, _desk_refuses)
+    app.add_exception_handler(RequestValidationError, _cannot_be_read)
+    app.add_exception_handler(HTTPException, _http_refuses)
+
+    def answer(request: Request, status: int, sentence: str) -> Response:
+        request.scope["app"] = app
+        return rendering.refused(request, status, sentence)
+
+    app.add_middleware(Guard, access=access, visits=app.state.visits, limits=limits, answer=answer)
+    return app
+
+
+async def _desk_refuses(request: Request, error: DeskError) -> Response:
+    return rendering.refused(request, _STATUSES.get(type(error), 422), str(error))
+
+
+async def _http_refuses(request: Request, error: HTTPException) -> Response:
+    sentences = {404: "There is nothing at this address.", 405: "This address does not take such a request."}
+    response = rendering.refused(request, error.status_code, sentences.get(error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _cannot_be_read(request: Request, error: RequestValidationError) -> Response:
+    """Says which part is wrong. What came is not repeated: it may be anything."""
+    faults = [f"{fault['loc'][-1] if fault['loc'] else 'request'}: {fault['msg']}" for fault in error.errors()[:3]]
+    sentence = f"The request cannot be read. {'; '.join(faults)}."
+    return rendering.refused(request, 422, sentence.encode("utf-8", "replace").decode()[:500])

@@ -1,0 +1,147 @@
+"""The pages that are looked at. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, Response
+
+from serving.review.api import Offset
+from serving.review.asking import STRONGEST, Id, Reader, Search, TheDesk, TheLimits, strengths_in
+from serving.review.changes import Job, JobState, State
+from serving.review.clips import Clip, Topic, TopicScore
+from serving.review.desk import Desk, NotFound
+from serving.review.rendering import page, remaining
+
+ROUTER = APIRouter(include_in_schema=False)
+SEEN = 6  # topics that the model sees most, shown beside those suggested
+_PLAYABLE = ("video/mp4", "video/webm", "video/ogg")
+_FIRST_STRENGTH = 1.0  # the paper's
+
+
+@ROUTER.get("/")
+def queue(request: Request, desk: TheDesk, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0):
+    found = desk.queue(limits.page_size, offset, search)
+    return page(request, "queue.html", queue=found, search=search, offset=offset, size=limits.page_size)
+
+
+@ROUTER.get("/clip")
+def clip(request: Request, desk: TheDesk, _: Reader, id: Id, topic: Search = ""):
+    shown = desk.clip(id)
+    strengths = strengths_in(request.query_params)
+    answer = desk.what_if(id, strengths) if strengths else None
+    found = desk.topics(topic) if topic else ()
+    return page(
+        request,
+        "clip.html",
+        clip=shown,
+        answer=answer,
+        caption=answer.caption if answer else shown.caption,
+        rows=topic_rows(shown, {t.id: t for t in desk.topics()}, answer.scores if answer else (), strengths, found),
+        scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
+        search=topic,
+        strongest=STRONGEST,
+        video=desk.video(id) if shown.playable else None,
+    )
+
+
+def topic_rows(
+    clip: Clip, topics: dict[int, Topic], scores: tuple[TopicScore, ...], strengths: dict[int, float], found
+) -> list[dict]:
+    """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and found by a search."""
+    before = {score.id: score.score for score in clip.scores}
+    after = {score.id: score.score for score in scores} or before
+    suggested = {suggestion.topic_id: suggestion for suggestion in clip.suggestions}
+    seen = [score.id for score in clip.scores[:SEEN]]
+    groups = {**dict.fromkeys(seen, "seen"), **dict.fromkeys(suggested, "suggested")}
+    groups = {**dict.fromkeys([*strengths, *(topic.id for topic in found)], "found"), **groups}
+    rows = []
+    for topic_id, group in groups.items():
+        if topic_id in topics:
+            suggestion = suggested.get(topic_id)
+            rows.append({
+                "topic": topics[topic_id],
+                "group": group,
+                "reason": suggestion.reason if suggestion else "",
+                "first": (suggestion.strength if suggestion else None) or _FIRST_STRENGTH,
+                "before": before.get(topic_id),
+                "after": after.get(topic_id),
+                "strength": strengths.get(topic_id, 0.0),
+            })  # fmt: skip
+    return rows
+
+
+@ROUTER.get("/frame")
+def frame(desk: TheDesk, _: Reader, id: Id, index: Offset):
+    picture = desk.frame(id, index)
+    if picture is None:
+        raise NotFound("There is no picture of this frame.")
+    headers = {"Cache-Control": "private, max-age=300"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+@ROUTER.get("/video")
+def video(desk: TheDesk, _: Reader, id: Id):
+    file = desk.video(id)
+    if file is None or file.media_type not in _PLAYABLE:
+        raise NotFound("There is no film of this clip that a browser can play.")
+    return FileResponse(file.path, media_type=file.media_type)
+
+
+@ROUTER.get("/corrections")
+def corrections(request: Request, desk: TheDesk, _: Reader):
+    everything = desk.corrections()
+    job = desk.latest_job()
+    return page(
+        request,
+        "corrections.html",
+        ready=[c for c in everything if c.state in (State.PREVIEWED, State.PROPOSED)],
+        others=[c for c in everything if c.state not in (State.PREVIEWED, State.PROPOSED)],
+        **job_shown(desk, job),
+    )
+
+
+@ROUTER.get("/refinement")
+def refinement(request: Request, desk: TheDesk, _: Reader, id: Id | None = None):
+    """The part of the page of corrections that changes while a refinement runs."""
+    return page(request, "_job.html", **job_shown(desk, desk.job(id) if id else desk.latest_job()))
+
+
+def job_shown(desk: Desk, job: Job | None) -> dict:
+    """A job, its corrections by id, and those of a refused batch that nobody blames."""
+    known = {c.id: c for c in desk.corrections()} if job is not None else {}
+    return {
+        "job": job,
+        "taught": [known[i] for i in job.corrections if i in known] if job else [],
+        "remaining": remaining(job) if job is not None and job.state is JobState.REFUSED else [],
+    }
+
+
+@ROUTER.get("/versions")
+def versions(request: Request, desk: TheDesk, _: Reader):
+    known = {c.id: c for c in desk.corrections()}
+    return page(request, "versions.html", versions=desk.versions(), known=known)
+
+
+@ROUTER.get("/history")
+def history(request: Request, desk: TheDesk, limits: TheLimits, _: Reader, offset: Offset = 0):
+    entries = desk.history(limits.page_size + 1, offset)
+    return page(
+        request,
+        "history.html",
+        entries=entries[: limits.page_size],
+        more=len(entries) > limits.page_size,
+        offset=offset,
+        size=limits.page_size,
+    )
+
+
+@ROUTER.get("/new")
+def new(request: Request, desk: TheDesk, limits: TheLimits, _: Reader):
+    return page(request, "new.html", accepts=desk.accepts_clips(), limits=limits, answer=None)
+
+
+@ROUTER.get("/sign-in")
+def sign_in(request: Request):
+    return page(request, "sign_in.html", wrong=False)

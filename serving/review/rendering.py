@@ -1,0 +1,83 @@
+"""Pages out of templates. Everything that a template prints is escaped; no template says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from fastapi import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from serving.review import words
+from serving.review.asking import CSRF_FIELD
+from serving.review.changes import Job, JobState, State
+from serving.review.visits import COOKIE
+
+FOLDER = Path(__file__).parent
+
+
+def address(path: str, **query: Any) -> str:
+    """An address of this page; what is None or empty is left out."""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def environment() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(moment=words.moment, count=words.count)
+    templates.globals.update(
+        address=address, compared=words.compared, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
+        states=words.STATES, job_states=words.JOB_STATES,
+    )  # fmt: skip
+    return templates
+
+
+def page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """A page for the person who asks, with the token that its forms carry."""
+    state = request.app.state
+    visit = request.state.visit or state.visits.new()
+    html = state.templates.get_template(template).render(
+        person=request.state.person,
+        signs_in=bool(state.access.tokens),
+        csrf=state.visits.token(visit),
+        run=state.desk.name,
+        done=words.DONE.get(request.query_params.get("done", ""), ""),
+        **shown,
+    )
+    response = HTMLResponse(html, status)
+    if visit != request.state.visit:
+        keep_visit(request, response, visit)
+    return response
+
+
+def keep_visit(request: Request, response: Response, visit: str) -> None:
+    secure = request.app.state.access.https
+    response.set_cookie(COOKIE, visit, httponly=True, samesite="strict", secure=secure, path="/")
+
+
+def elsewhere(path: str, **query: Any) -> RedirectResponse:
+    """To another page of ours after a form was sent."""
+    return RedirectResponse(address(path, **query), status_code=303)
+
+
+def refused(request: Request, status: int, sentence: str) -> Response:
+    """The answer to what cannot be done, for programs or for people."""
+    if request.scope["path"].startswith("/api/"):
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return JSONResponse({"detail": sentence}, status, headers)
+    if status == 401 and request.app.state.access.tokens and request.method == "GET":
+        return elsewhere("/sign-in")
+    return page(request, "refused.html", status, sentence=sentence)
+
+
+def remaining(job: Job) -> list[str]:
+    """The corrections of a refused batch but those that it failed by."""
+    return [i for i in job.corrections if job.verdict is not None and i not in job.verdict.culprits]

@@ -1,0 +1,55 @@
+"""Serves the review page."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from serving.review.access import Access
+from serving.review.app import create_app
+from serving.review.desk import Desk
+from serving.review.limits import Limits
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8600
+_AT_ONCE = 200  # connections; browsers open six each
+_IDLE_SECONDS = 10
+
+
+def serve(
+    desk: Desk,
+    access: Access,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    *,
+    limits: Limits = Limits(),
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Answers until it is interrupted.
+
+    Args:
+        host: the address to listen at; beyond this machine's own, people must show who they are.
+        port: 0 for any that is free.
+        ready: called with the page's address once it can be asked.
+    Raises:
+        AccessError: everybody on the network could come in.
+        OSError: the port is taken.
+    """
+    access.check_bind(host)
+    config = uvicorn.Config(
+        create_app(desk, access, limits=limits),
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # the peer's address must be the peer's: `TrustedProxy` depends on it
+        server_header=False,
+        ws="none",
+        limit_concurrency=_AT_ONCE,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=5,
+    )
+    six = ":" in host
+    with socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET) as listening:
+        if ready is not None:  # who asks now waits until it answers
+            ready(f"http://{f'[{host}]' if six else host}:{listening.getsockname()[1]}/")
+        uvicorn.Server(config).run(sockets=[listening])

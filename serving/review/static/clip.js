@@ -1,0 +1,199 @@
+// A clip's page: a topic that is ticked or slid asks the served model for the caption. Without this script the same page
+// works by its forms. Whatever came from outside enters the page as text alone.
+"use strict";
+
+const PAUSE = 150; // milliseconds without a change before the model is asked
+const MOST_FOUND = 12;
+const byId = (id) => document.getElementById(id);
+const caption = byId("caption");
+const served = { words: [...caption.childNodes].map((node) => node.cloneNode(true)), about: byId("about").textContent };
+const sent = new URLSearchParams(location.search);
+const videoId = sent.get("id");
+const servedScores = new Map(Object.entries(JSON.parse(caption.dataset.scores))); // topic id -> how much the model sees
+const scores = new Map(servedScores); // the same when it was asked last
+let asked; // the request under way
+
+async function ask(path, options = {}) {
+  const answer = await fetch(path, { credentials: "same-origin", ...options });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.detail);
+  return body;
+}
+
+function later(action) {
+  let timer;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(action, PAUSE, ...given);
+  };
+}
+
+const sliders = () => [...document.querySelectorAll(".topic input[type=range]")];
+const rowOf = (element) => element.closest(".topic");
+const tickOf = (row) => row.querySelector("input[type=checkbox]");
+const nameOf = (row) => row.querySelector(".tick .name").textContent;
+
+function showStrength(slider) {
+  const strength = Number(slider.value);
+  const shown = strength ? (strength > 0 ? "+" : "−") + Math.abs(strength).toFixed(2) : "0";
+  const row = rowOf(slider);
+  row.querySelector("output").textContent = shown;
+  row.classList.toggle("moved", strength !== 0);
+  slider.setAttribute("aria-valuetext", shown);
+}
+
+function showScores(all) {
+  for (const { id, score } of all) scores.set(String(id), score);
+  for (const row of document.querySelectorAll(".topic")) {
+    const score = scores.get(row.dataset.topic);
+    if (score === undefined || !row.querySelector(".score")) continue;
+    row.querySelector(".bar rect").setAttribute("width", (100 * Math.min(Math.max(score, 0), 1)).toFixed(1));
+    row.querySelector(".score .number").textContent = score.toFixed(2);
+  }
+}
+
+function showChosen() {
+  const ticked = [...document.querySelectorAll(".topic")].filter((row) => tickOf(row).checked).map(nameOf);
+  byId("chosen").textContent = ticked.length ? `The caption misses ${ticked.join(", ")}.` : "No topic is ticked.";
+}
+
+function strengths() {
+  return Object.fromEntries(
+    sliders().filter((slider) => Number(slider.value)).map((slider) => [rowOf(slider).dataset.topic, Number(slider.value)]),
+  );
+}
+
+async function showCaption() {
+  asked?.abort();
+  const mine = (asked = new AbortController());
+  const wanted = strengths();
+  byId("reset").hidden = !Object.keys(wanted).length;
+  caption.classList.add("waiting");
+  try {
+    const answer = await ask("/api/what-if", {
+      method: "POST",
+      signal: mine.signal,
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": document.querySelector("meta[name=csrf]").content },
+      body: JSON.stringify({ video_id: videoId, strengths: wanted, before: caption.dataset.served }),
+    });
+    if (Object.keys(wanted).length) {
+      showWords(answer.words);
+      byId("about").textContent =
+        `What the model would say, answered in ${Math.round(answer.milliseconds)} ms. Now it says: “${caption.dataset.served}”`;
+    } else {
+      caption.replaceChildren(...served.words.map((node) => node.cloneNode(true)));
+      byId("about").textContent = served.about;
+    }
+    showScores(answer.scores);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    byId("about").textContent = `The model was not asked: ${error.message}`;
+  }
+  caption.classList.remove("waiting");
+}
+
+function showWords(words) {
+  const nodes = words.flatMap(({ text, new: entered }) => {
+    const word = entered ? document.createElement("mark") : document.createTextNode(text);
+    word.textContent = text;
+    return [word, document.createTextNode(" ")];
+  });
+  caption.replaceChildren(...(nodes.length ? nodes.slice(0, -1) : [document.createTextNode("(no words)")]));
+}
+
+const soon = later(showCaption);
+
+// To slide a topic up is to say that it is missed, and to tick it slides it to where its words come in.
+document.querySelector(".misses").addEventListener("input", (event) => {
+  const row = rowOf(event.target);
+  if (!row) return;
+  const slider = row.querySelector("input[type=range]");
+  if (event.target === slider) tickOf(row).checked = Number(slider.value) > 0;
+  else if (!slider.disabled) slider.value = tickOf(row).checked ? slider.dataset.first : 0;
+  showStrength(slider);
+  showChosen();
+  if (!slider.disabled) soon();
+});
+
+byId("reset").addEventListener("click", () => {
+  for (const slider of sliders()) {
+    slider.value = 0;
+    tickOf(rowOf(slider)).checked = false;
+    showStrength(slider);
+  }
+  showChosen();
+  showCaption();
+  byId("topic").focus();
+});
+
+byId("correct").addEventListener("submit", (event) => {
+  if (document.querySelector(".topic input[type=checkbox]:checked")) return;
+  event.preventDefault();
+  byId("chosen").textContent = "Tick what the caption misses first.";
+});
+
+function foundRow(topic) {
+  const row = byId("topic-row").content.firstElementChild.cloneNode(true);
+  const [tick, slider] = row.querySelectorAll("input");
+  row.dataset.topic = topic.id;
+  for (const name of row.querySelectorAll(".name")) name.textContent = topic.name;
+  tick.value = topic.id;
+  slider.name = `strength-${topic.id}`;
+  slider.disabled = topic.neurons === 0;
+  const untried = topic.neurons ? "" : " · no neuron carries it, so it cannot be tried";
+  const before = 100 * Math.min(Math.max(servedScores.get(row.dataset.topic) ?? 0, 0), 1);
+  row.querySelector(".was")?.setAttribute("d", `M${before.toFixed(1)} 0V10`);
+  row.querySelector(".why").textContent = topic.words.slice(0, 5).join(", ") + untried;
+  return row;
+}
+
+const search = later(async () => {
+  const wanted = byId("topic").value.trim();
+  const group = document.querySelector("[data-group=found]");
+  const list = group.querySelector(".topics");
+  let found = [];
+  try {
+    if (wanted) found = await ask(`/api/topics?search=${encodeURIComponent(wanted)}`);
+  } catch (error) {
+    byId("topics-found").textContent = error.message;
+    return;
+  }
+  if (wanted !== byId("topic").value.trim()) return;
+  for (const row of [...list.children]) if (!tickOf(row).checked && !row.classList.contains("moved")) row.remove();
+  const there = new Set([...document.querySelectorAll(".topic")].map((row) => row.dataset.topic));
+  const fresh = found.filter((topic) => !there.has(String(topic.id))).slice(0, MOST_FOUND);
+  list.append(...fresh.map(foundRow));
+  group.hidden = !list.children.length;
+  showScores([]);
+  const listed = found.length - fresh.length;
+  byId("topics-found").textContent = !wanted ? "" : found.length
+    ? `${found.length} found${listed && found.length <= MOST_FOUND ? `, ${listed} of them listed already` : ""}.`
+    : `No topic has “${wanted}” in its name or words.`;
+});
+byId("topic").addEventListener("input", search);
+byId("topic").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault(); // what was slid must not be lost to a reload
+  search();
+});
+
+// A word of the served caption is chosen: its frames stand out.
+const looks = byId("looks");
+if (looks) {
+  looks.hidden = false;
+  looks.addEventListener("change", (event) => {
+    const attention = event.target.dataset.attention.split(" ").filter(Boolean).map(Number);
+    const most = Math.max(...attention, Number.MIN_VALUE);
+    [...byId("frames").children].forEach((frame, index) => {
+      const share = attention.length ? attention[index] / most : null;
+      frame.style.setProperty("--a", share ?? 1);
+      frame.style.setProperty("--w", share ?? 0);
+    });
+  });
+}
+
+byId("show").hidden = true; // the caption shows by itself
+document.querySelector(".misses .search button").hidden = true;
+sliders().forEach(showStrength);
+showChosen();
+if (Object.keys(strengths()).length) soon(); // sliders that the browser kept over a reload

@@ -1,0 +1,164 @@
+"""Clips that people upload: sniffed, and decoded where they can do no harm."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from serving.review.clips import NewCaption
+from serving.review.desk import Desk, DeskError, Refused
+from serving.review.guard import Refusal
+from serving.review.limits import Limits
+
+CLIP_FIELD = "clip"
+_DECODER = Path(__file__).with_name("decoder.py")
+_LONGEST_LINE = 2**20
+_LARGEST_PICTURE = 2**24
+_CLOCK = 3  # a busy machine may take so many times the processor time that a clip may have
+
+# What a file begins with -> the one demuxer of FFmpeg that may open it. The name and the type that a browser claims say
+# nothing; and a demuxer that FFmpeg chose itself could be one that opens other files.
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyp", "mov"),
+    (4, b"moov", "mov"),
+    (4, b"mdat", "mov"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),
+    (8, b"AVI ", "avi"),
+    (0, b"GIF87a", "gif"),
+    (0, b"GIF89a", "gif"),
+    (0, b"OggS", "ogg"),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"FLV\x01", "flv"),
+)
+
+
+class UnreadableClip(DeskError):
+    """A clip that cannot be used; the sentence says why."""
+
+
+def container_of(head: bytes) -> str | None:
+    """FFmpeg's name of the container that a file's first bytes tell of; None where it is none that is read here."""
+    return next((name for start, magic, name in _MAGIC if head[start : start + len(magic)] == magic), None)
+
+
+async def sent(request: Request) -> bytes:
+    """The clip in the form that a request brings.
+
+    Raises:
+        Refusal: there is no form, or no clip in it.
+    """
+    try:
+        form = await request.form(max_files=1, max_fields=4)
+    except (ValueError, LookupError, AttributeError):
+        raise Refusal(400, "This form cannot be read.") from None
+    clip = form.get(CLIP_FIELD)
+    if not isinstance(clip, UploadFile):
+        raise Refusal(422, f"Expected a file in the field {CLIP_FIELD!r}.")
+    return await clip.read()
+
+
+async def caption(request: Request, clip: bytes) -> NewCaption:
+    """What the served model says of a clip."""
+    state = request.app.state
+    if state.uploads.locked():
+        raise Refusal(503, "Other clips are being looked at. Try again in a few seconds.")
+    async with state.uploads:
+        return await run_in_threadpool(_caption, state.desk, clip, state.limits)
+
+
+def _caption(desk: Desk, clip: bytes, limits: Limits) -> NewCaption:
+    if not desk.accepts_clips():
+        raise Refused("The served model takes features alone: it has no network that looks at pictures.")
+    return desk.caption_new(wanted_frames(clip, desk.frames_of_new_clip, limits))
+
+
+def wanted_frames(clip: bytes, choose: Callable[[int], Sequence[int]], limits: Limits = Limits()) -> list[bytes]:
+    """Decodes a clip in a process that may take so much memory and time and no more.
+
+    Args:
+        clip: the file's bytes.
+        choose: which frames are wanted, given how many there are.
+    Returns:
+        The wanted frames as JPEGs.
+    Raises:
+        UnreadableClip: it is no video that is read here, broken, or costs more than it may.
+    """
+    kind = container_of(clip[:16])
+    if kind is None:
+        raise UnreadableClip("This file is no video that is read here. Expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF.")
+    asked = {
+        "bytes": len(clip),
+        "format": kind,
+        "memory": limits.decode_bytes,
+        "seconds": limits.decode_seconds,
+        "pixels": limits.max_pixels,
+        "frames": limits.max_frames,
+    }
+    # No secrets of ours in its environment, no `serving` on its path, and nothing else of ours open.
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    process = subprocess.Popen(
+        [sys.executable, "-P", str(_DECODER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )
+    late = threading.Timer(_CLOCK * limits.decode_seconds, process.kill)
+    late.start()
+    try:
+        return _conversation(process, clip, asked, choose)
+    finally:
+        late.cancel()
+        process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        process.wait()
+
+
+def _conversation(process: subprocess.Popen, clip: bytes, asked: dict, choose) -> list[bytes]:
+    """See `serving.review.decoder`. What the other side says is read as from a stranger: the clip may have won it."""
+    try:
+        process.stdin.write(json.dumps(asked).encode() + b"\n" + clip)
+        process.stdin.flush()
+        count = int(_answer(process)["frames"])
+        wanted = [int(index) for index in choose(count)]
+        process.stdin.write(json.dumps(wanted).encode() + b"\n")
+        process.stdin.flush()
+        sizes = [int(size) for size in _answer(process)["sizes"]]
+        if len(sizes) != len(wanted) or not all(0 < size <= _LARGEST_PICTURE for size in sizes):
+            raise ValueError("sizes")
+        pictures = [process.stdout.read(size) for size in sizes]
+    except (BrokenPipeError, ValueError, KeyError, TypeError):
+        raise _broke_off() from None
+    if [len(picture) for picture in pictures] != sizes:
+        raise _broke_off()
+    return pictures
+
+
+def _answer(process: subprocess.Popen) -> dict:
+    line = process.stdout.readline(_LONGEST_LINE)
+    if not line.endswith(b"\n"):  # killed
+        raise _broke_off()
+    answer = json.loads(line)
+    if "error" in answer:
+        raise UnreadableClip(f"This clip cannot be used. {str(answer['error'])[:300]}")
+    return answer
+
+
+def _broke_off() -> UnreadableClip:
+    return UnreadableClip(
+        "This clip could not be decoded within the time and the memory that a clip may take. Cut it, or re-encode it "
+        "smaller."
+    )

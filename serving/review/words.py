@@ -1,0 +1,63 @@
+"""How things are said on the page."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime
+
+from pydantic.dataclasses import dataclass
+
+from serving.review.changes import JobState, State
+
+
+@dataclass(frozen=True)
+class SaidWord:
+    """A word of a caption, and whether an earlier caption lacked it."""
+
+    text: str
+    new: bool
+
+
+def compared(before: str, after: str) -> list[SaidWord]:
+    """The words of a caption, those marked that are not in the earlier one, in its order."""
+    old, new = before.split(), after.split()
+    said: list[SaidWord] = []
+    for kind, _, _, start, end in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        said += [SaidWord(word, kind != "equal") for word in new[start:end]]
+    return said
+
+
+def moment(time: datetime) -> str:
+    """To the minute, in UTC: 3 May 2026, 14:07 UTC."""
+    time = time.astimezone(UTC)
+    return f"{time.day} {time:%b %Y, %H:%M} UTC"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+STATES = {
+    State.PROPOSED: "proposed",
+    State.PREVIEWED: "ready",
+    State.IN_CANDIDATE: "being taught",
+    State.LIVE: "live",
+    State.REVOKED: "taken back",
+}
+JOB_STATES = {
+    JobState.RUNNING: "Under way",
+    JobState.BLESSED: "Passed the gate",
+    JobState.REFUSED: "Refused by the gate",
+    JobState.FAILED: "Failed",
+    JobState.PUBLISHED: "Published",
+    JobState.SUPERSEDED: "Overtaken by a later one",
+}
+# What was just done, by the name that the address carries after a form was sent.
+DONE = {
+    "proposed": "Noted. The correction is in the ledger and waits for the next refinement.",
+    "withdrawn": "The correction is taken back.",
+    "started": "The refinement has started.",
+    "published": "Published: the new version answers from now on.",
+    "rolled-back": "Rolled back: that version answers from now on.",
+    "taking-out": "The model is built anew without that correction.",
+}

@@ -1,0 +1,337 @@
+"""A desk in memory: a made-up captioner that says more of a topic as it is enhanced, and a ledger that is a list."""
+
+import io
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from PIL import Image
+
+from serving.review.changes import (
+    Change,
+    Correction,
+    HistoryEntry,
+    Job,
+    JobState,
+    Metric,
+    Reason,
+    State,
+    Verdict,
+    Version,
+)
+from serving.review.clips import (
+    CaptionWord,
+    Clip,
+    NewCaption,
+    NeuronTimeline,
+    Queue,
+    QueueItem,
+    Suggestion,
+    Topic,
+    TopicScore,
+    TopicTimeline,
+    WhatIf,
+)
+from serving.review.desk import NotFound, Refused
+
+FRAMES = 8
+TOPICS = (
+    Topic(0, "dog, ball", ("dog", "ball", "fetch", "grass"), 4),
+    Topic(1, "dance", ("dancing", "dance", "stage"), 3),
+    Topic(2, "kitchen", ("cooking", "pan", "onion"), 5),
+    Topic(3, "guitar", ("guitar", "playing", "song"), 2),
+    Topic(4, "snow", ("snow", "ski"), 0),
+    *(Topic(i, f"topic {i}", (f"word{i}",), 1) for i in range(5, 30)),
+)
+STRENGTH_THAT_TELLS = 1.25  # from here on a topic's first word is in the caption
+_BEGAN = datetime(2026, 5, 3, 9, 0, tzinfo=UTC)
+
+
+class MemoryDesk:
+    """Implements `serving.review.desk.Desk`; `finish` plays the refinement to its end.
+
+    Args:
+        captions: video id -> caption.
+        pictures: whether the clips have frames that can be shown.
+    """
+
+    def __init__(self, captions: dict[str, str], pictures: bool = True, topics=TOPICS, name: str = "toy"):
+        self.name = name
+        self.pictures = pictures
+        self._captions = dict(captions)
+        self._topics = {topic.id: topic for topic in topics}
+        self._corrections: dict[str, Correction] = {}
+        self._versions = [Version("1", None, _BEGAN, "training", verdict="As training left it.", served=True)]
+        self._history: list[HistoryEntry] = []
+        self._job: Job | None = None
+        self._lock = threading.RLock()
+        self.asked: list[dict[int, float]] = []
+
+    # What is looked at.
+
+    def queue(self, limit, offset=0, search=""):
+        found = [i for i, caption in self._captions.items() if search in caption or search in i]
+        items = [
+            QueueItem(
+                video_id,
+                self._captions[video_id],
+                gain=max(0.0, 0.9 - 0.07 * place),
+                reasons=("unsure of 3 words", "sees dance, says nothing of it"),
+                picture=0 if self.pictures else None,
+                corrections=len(self._of(video_id)),
+            )
+            for place, video_id in enumerate(found)
+        ]
+        return Queue(tuple(items[offset : offset + limit]), len(found))
+
+    def clip(self, video_id):
+        caption = self._caption(video_id)
+        words = caption.split()
+        ids = list(self._captions)
+        place = ids.index(video_id)
+        wave = [((i * 7 + 3) % 11) / 11 for i in range(FRAMES)]
+        return Clip(
+            video_id=video_id,
+            caption=caption,
+            version=self._served().version,
+            words=tuple(
+                CaptionWord(word, tuple(0.65 if i == n % FRAMES else 0.05 for i in range(FRAMES)))
+                for n, word in enumerate(words)
+            ),
+            frames=FRAMES,
+            pictures=self.pictures,
+            seconds=tuple(0.5 * i for i in range(FRAMES)) if self.pictures else (),
+            references=("somebody dances on a stage", "a woman is dancing"),
+            reasons=("unsure of 3 words", "sees dance, says nothing of it"),
+            scores=self._scores({}),
+            timelines=tuple(
+                TopicTimeline(
+                    t.id,
+                    t.name,
+                    tuple(
+                        NeuronTimeline(10 * t.id + n, tuple((2 * w - 1) * (1 - 0.3 * n) for w in wave))
+                        for n in range(min(3, t.neurons))
+                    ),
+                )
+                for t in list(self._topics.values())[:4]
+            ),
+            suggestions=(
+                Suggestion(1, self._topics[1].name, "2 of 2 people say “dancing”", STRENGTH_THAT_TELLS),
+                Suggestion(3, self._topics[3].name, "the model sees it (0.61) and says none of its words"),
+            ),
+            corrections=tuple(self._of(video_id)),
+            next_id=ids[place + 1] if place + 1 < len(ids) else None,
+        )
+
+    def frame(self, video_id, index):
+        self._caption(video_id)
+        if not 0 <= index < FRAMES:
+            raise NotFound(f"This clip has {FRAMES} frames.")
+        if not self.pictures:
+            return None
+        buffer = io.BytesIO()
+        colour = (40 + 20 * index, 110 + 8 * index, 160 - 12 * index)
+        Image.new("RGB", (64, 48), colour).save(buffer, "JPEG")
+        return buffer.getvalue()
+
+    def video(self, video_id):
+        self._caption(video_id)
+
+    def topics(self, search=""):
+        text = search.lower()
+        return [t for t in self._topics.values() if text in t.name.lower() or any(text in w for w in t.words)]
+
+    def what_if(self, video_id, strengths):
+        caption = self._caption(video_id)
+        with self._lock:
+            self.asked.append(dict(strengths))
+        for topic_id, strength in strengths.items():
+            if self._topic(topic_id).neurons and strength >= STRENGTH_THAT_TELLS:
+                caption += f" {self._topics[topic_id].words[0]}"
+        return WhatIf(caption, self._scores(strengths), 12.4)
+
+    # What is changed.
+
+    def propose(self, video_id, topics, author):
+        before = self._caption(video_id)
+        made = []
+        with self._lock:
+            for topic_id in topics:
+                topic = self._topic(topic_id)
+                key = f"{len(self._corrections):032x}"
+                time = self._now()
+                after = f"{before} {topic.words[0]}"
+                steps = (Change(State.PROPOSED, time, author), Change(State.PREVIEWED, time, author, after))
+                correction = Correction(
+                    key, video_id, topic_id, topic.name, author, time, State.PREVIEWED, before, after, steps
+                )
+                self._corrections[key] = correction
+                made.append(correction)
+                self._note(author, f"said that the caption misses {topic.name}", video_id)
+        return made
+
+    def withdraw(self, correction_id, by):
+        with self._lock:
+            correction = self._correction(correction_id)
+            if correction.state not in (State.PROPOSED, State.PREVIEWED):
+                raise Refused("This correction is live. Take it back on the page of versions.")
+            self._note(by, f"withdrew {correction.topic}", correction.video_id)
+            return self._move(correction, State.REVOKED)
+
+    def corrections(self, state=None):
+        return [c for c in reversed(self._corrections.values()) if state in (None, c.state)]
+
+    def start_refinement(self, by, corrections=None):
+        with self._lock:
+            if self._job is not None and self._job.state is JobState.RUNNING:
+                raise Refused("A refinement runs already. Wait until it is done.")
+            ids = corrections or [c.id for c in self.corrections(State.PREVIEWED)]
+            chosen = [self._correction(i) for i in ids]
+            if not chosen or any(c.state is not State.PREVIEWED for c in chosen):
+                raise Refused("Only corrections that are ready can be taught.")
+            for correction in chosen:
+                self._move(correction, State.IN_CANDIDATE)
+            title = f"{len(chosen)} corrections to version {self._served().version}"
+            candidate = str(1 + max(int(v.version) for v in self._versions))
+            self._job = Job(
+                f"job-{self._now():%H%M%S}", title, JobState.RUNNING, by, self._now(), tuple(ids),
+                ("Reading the training clips.", "Step 4 of 20, loss 0.31."), 0.2, candidate=candidate,
+            )  # fmt: skip
+            self._note(by, f"started a refinement: {title}")
+            return self._job
+
+    def finish(self, culprits=()):
+        """The refinement ends; the gate refuses it if some corrections are to blame."""
+        with self._lock:
+            job, blessed = self._job, not culprits
+            taught = [self._correction(i) for i in job.corrections]
+            reasons = (
+                Reason(f"{len(taught) - len(culprits)} of {len(taught)} corrected clips now carry their topic.", blessed),
+                Reason("All earlier live corrections still hold.", True),
+                Reason("BLEU-4 on validation 0.199, was 0.199; it may fall by 0.005.", True),
+            )
+            self._job = replace(
+                job,
+                state=JobState.BLESSED if blessed else JobState.REFUSED,
+                share=1.0,
+                lines=(*job.lines, "The gate has looked at the candidate."),
+                verdict=Verdict(
+                    blessed, reasons, tuple(culprits), {c.id: c.caption_after for c in taught},
+                    (Metric("BLEU-4", 0.199, 0.199), Metric("CIDEr", 0.491, 0.494)),
+                ),
+            )  # fmt: skip
+            if not blessed:
+                for correction in taught:
+                    self._move(correction, State.PREVIEWED)
+
+    def job(self, job_id):
+        if self._job is None or self._job.id != job_id:
+            raise NotFound("There is no such refinement.")
+        return self._job
+
+    def latest_job(self):
+        return self._job
+
+    def publish(self, by):
+        with self._lock:
+            if self._job is None or self._job.state is not JobState.BLESSED:
+                raise Refused("No candidate waits to be published.")
+            served = self._served()
+            job = self._job = replace(self._job, state=JobState.PUBLISHED)
+            for i in job.corrections:
+                correction = self._move(self._correction(i), State.LIVE)
+                self._captions[correction.video_id] = correction.caption_after
+            version = Version(
+                job.candidate, served.version, self._now(), by, (*served.corrections, *job.corrections),
+                job.corrections, "Blessed: nothing got worse.",
+            )  # fmt: skip
+            self._versions.insert(0, version)
+            self._note(by, "published", version=version.version)
+            return self._serve(version.version)
+
+    def versions(self):
+        return list(self._versions)
+
+    def rollback_version(self, version, by):
+        with self._lock:
+            if version not in [v.version for v in self._versions]:
+                raise NotFound("There is no such version.")
+            self._note(by, "rolled back", version=version)
+            return self._serve(version)
+
+    def rollback_correction(self, correction_id, by):
+        with self._lock:
+            correction = self._correction(correction_id)
+            if correction.state is not State.LIVE:
+                raise Refused("This correction is not live. Withdraw it.")
+            self._move(correction, State.REVOKED)
+            self._note(by, f"took back {correction.topic}", correction.video_id)
+            self._job = Job(
+                "back", "1 correction out of the served version", JobState.RUNNING, by, self._now(), (correction_id,)
+            )
+            return self._job
+
+    def history(self, limit, offset=0):
+        return self._history[::-1][offset : offset + limit]
+
+    # New clips.
+
+    def accepts_clips(self):
+        return True
+
+    def frames_of_new_clip(self, count):
+        return [count * i // FRAMES for i in range(FRAMES)]
+
+    def caption_new(self, frames):
+        return NewCaption(f"a clip of {len(frames)} frames", self._scores({}))
+
+    # How it is kept.
+
+    def _caption(self, video_id):
+        try:
+            return self._captions[video_id]
+        except KeyError:
+            raise NotFound("There is no such clip in this run.") from None
+
+    def _topic(self, topic_id):
+        try:
+            return self._topics[topic_id]
+        except KeyError:
+            raise NotFound(f"There is no topic {topic_id}.") from None
+
+    def _correction(self, correction_id):
+        try:
+            return self._corrections[correction_id]
+        except KeyError:
+            raise NotFound("There is no such correction.") from None
+
+    def _of(self, video_id):
+        return [c for c in reversed(self._corrections.values()) if c.video_id == video_id]
+
+    def _scores(self, strengths):
+        base = {topic: 0.75 / (1 + topic) for topic in self._topics}
+        scores = [
+            TopicScore(i, self._topics[i].name, min(1.0, score + 0.2 * strengths.get(i, 0.0)))
+            for i, score in base.items()
+        ]
+        return tuple(sorted(scores, key=lambda score: -score.score))
+
+    def _move(self, correction, state):
+        moved = replace(
+            correction, state=state, changes=(*correction.changes, Change(state, self._now(), correction.author))
+        )
+        self._corrections[correction.id] = moved
+        return moved
+
+    def _served(self):
+        return next(v for v in self._versions if v.served)
+
+    def _serve(self, version):
+        self._versions = [replace(v, served=v.version == version) for v in self._versions]
+        return self._served()
+
+    def _note(self, by, what, video_id=None, version=None):
+        self._history.append(HistoryEntry(self._now(), by, what, video_id, version))
+
+    def _now(self):
+        return _BEGAN + timedelta(minutes=len(self._history))
