@@ -49,6 +49,15 @@ def beside(base: str | Path) -> Path:
     return Path(base).absolute().parent / FILE
 
 
+def policy_of(base: str | Path, model: str | None = None) -> VersionPolicy:
+    """The policy for a base folder, by the file beside it; TensorFlow Serving's default where it tells none.
+
+    Args:
+        model: the name that the file gives it; by default that of the folder.
+    """
+    return read(beside(base), model or Path(base).absolute().name) or VersionPolicy()
+
+
 def read(path: str | Path, model: str) -> VersionPolicy | None:
     """The policy for a model; None where there is no file, or it says nothing of the model.
 
