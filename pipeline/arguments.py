@@ -104,6 +104,26 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     serve.add_argument("--grpc-port", type=int, default=8500, help="default: %(default)s")
     serve.add_argument("--rest-port", type=int, default=8501, help="default: %(default)s")
+
+    review = _command(commands, "review", "open the review page, where people say what captions miss",
+                      "topiclens review --root runs/sample --port 8600")  # fmt: skip
+    review.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    review.add_argument("--server", metavar="ADDRESS",
+                        help="the model server to ask, such as grpc://127.0.0.1:8500 (default: one is started)")  # fmt: skip
+    review.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    review.add_argument("--port", type=int, default=8600, help="0 takes a free one (default: %(default)s)")
+    review.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.NAME=VALUE",
+                        help="change one setting; repeat for more")  # fmt: skip
+    people = review.add_argument_group("people", "whoever is on this machine may do everything, unless given:")
+    people.add_argument("--name", help="what whoever is on this machine is called (default: the user's name)")
+    people.add_argument("--token-file", metavar="FILE", help="people who may publish: a name and a token a line")
+    people.add_argument("--reviewer-token-file", metavar="FILE", help="people who may review, and not publish")
+    people.add_argument("--proxy-header", metavar="NAME", help="the header by which a reverse proxy names people")
+    people.add_argument("--proxy", nargs="+", default=[], metavar="ADDRESS", help="where that proxy is")
+    people.add_argument("--publisher", nargs="+", default=[], metavar="PERSON", help="whom of these may publish")
+    people.add_argument("--public-host", nargs="+", default=[], metavar="NAME",
+                        help="names, besides localhost, under which browsers reach the page")  # fmt: skip
+    people.add_argument("--https", action="store_true", help="browsers reach it by HTTPS alone, through a proxy")
     return whole
 
 

@@ -204,6 +204,42 @@ def _serve(options) -> int:
     return 0
 
 
+def _review(options) -> int:
+    from pipeline.review.opening import opened
+    from serving.review.server import serve
+
+    access = _access(options)
+    access.check_bind(options.host)  # before anything is loaded
+    with opened(options.root, server=options.server, changes=tuple(options.changes), tell=_note) as desk:
+        try:
+            serve(
+                desk, access, options.host, options.port,
+                ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            print("\nStopped. A refinement that runs goes on.", file=sys.stderr)
+    return 0
+
+
+def _access(options):
+    """Who may come to the review page."""
+    import getpass
+
+    from serving.review.access import Access
+
+    if options.proxy_header:
+        return Access.behind_proxy(
+            options.proxy_header, options.proxy, options.publisher, options.public_host, options.https
+        )
+    if options.token_file or options.reviewer_token_file:
+        return Access.by_tokens(options.reviewer_token_file, options.token_file, options.public_host, options.https)
+    return Access.on_loopback(options.name or getpass.getuser())
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 _COMMANDS = {
     "run": _run,
     "caption": _caption,
@@ -215,6 +251,7 @@ _COMMANDS = {
     "evaluate": _evaluate,
     "settings": _settings,
     "serve": _serve,
+    "review": _review,
 }
 
 

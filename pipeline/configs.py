@@ -181,6 +181,19 @@ class ExplanationSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReviewSettings:
+    """Which clips people review, and how the queue is ordered.
+
+    Args:
+        splits: the splits whose clips are in the queue, where the dataset has them.
+        neighbours: training videos that look most like a clip, whose topics are suggested for it.
+    """
+
+    splits: tuple[str, ...] = ("val",)
+    neighbours: int = 10
+
+
+@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """How a run uses the machine.
 
@@ -223,6 +236,7 @@ class Settings:
     judge: JudgeSettings = JudgeSettings()
     neurons: NeuronSettings = NeuronSettings()
     explanations: ExplanationSettings = ExplanationSettings()
+    review: ReviewSettings = ReviewSettings()
     run: RunSettings = RunSettings()
 
     def changed(self, changes: Iterable[str]) -> Settings:

@@ -31,17 +31,24 @@ class Judge:
     Args:
         clips: those that are judged.
         topics: what words say of topics.
-        similar: the training videos, for `neighbours` of them that look most like a clip.
+        similar: reads the training videos, for `neighbours` of them that look most like a clip.
     """
 
-    def __init__(self, clips: Clips, topics: TopicWords, similar: Similar, neighbours: int):
-        self._clips, self._topics, self._similar, self._neighbours = clips, topics, similar, neighbours
+    def __init__(self, clips: Clips, topics: TopicWords, similar: Callable[[], Similar], neighbours: int):
+        self._clips, self._topics, self._neighbours = clips, topics, neighbours
+        self._read_similar, self._similar = similar, None
         described = {video_id: clips.references(video_id) for video_id in clips.ids if clips.references(video_id)}
         self._references = References(described) if described else None
 
+    def prepare(self) -> None:
+        """Reads the similar videos, which takes a while the first time; until then clips are judged without them."""
+        if self._similar is None:
+            self._similar = self._read_similar()
+
     def __call__(self, video_id: str, said: Said) -> Judged:
-        references = self._clips.references(video_id)
-        near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
+        references, near = self._clips.references(video_id), None
+        if self._similar is not None:
+            near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
         missing = missing_topics(said, self._topics, references, near)
         cider = self._references.cider.score_one(video_id, tokenize(said.caption)) if references else None
         return Judged(video_id, said, missing, expected_gain(said, missing, cider))
@@ -93,6 +100,7 @@ class Ranking:
         return self.get(video_id) or self._judge(video_id, said)
 
     def _work(self, sayings: Sayings, judged: dict[str, Judged], total: int) -> None:
+        self._judge.prepare()
         try:
             for _ in sayings.complete(self._explain):
                 fresh = {name: self._judge(name, said) for name, said in sayings.said.items() if name not in judged}

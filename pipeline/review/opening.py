@@ -1,0 +1,107 @@
+"""Opens the desk of a root: its clips are read, and its served version is asked by way of a model server."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator
+
+from components.neurons.links import LINKS_FILE, TopicLinks
+from components.refinement.gain import TopicWords
+from components.topics.model import TopicModel
+from pipeline import lineage
+from pipeline.captioning import sampling_of
+from pipeline.configs import Settings
+from pipeline.corrections import attended
+from pipeline.desk import Bench, RunDesk
+from pipeline.explaining import LINKS
+from pipeline.review.clips import Clips, parsed, split_folder
+from pipeline.review.films import Films
+from pipeline.review.jobs import Jobs
+from pipeline.review.ranking import Judge, Ranking
+from pipeline.review.said import Sayings
+from pipeline.review.served import Served
+from pipeline.review.similar import Similar
+from pipeline.review.viewing import Shelf
+from schemas import records
+from serving.local.server import LocalServer
+from serving.review.clips import Topic
+from trainer.exported import EXTRA
+
+FOLDER = "review"  # of a root: captions of its clips, similar videos, refinements; what is not a refinement is a cache
+
+
+@contextlib.contextmanager
+def opened(
+    root: str, *, server: str | None = None, changes: tuple[str, ...] = (), tell: Callable[[str], None] = print
+) -> Iterator[RunDesk]:
+    """The desk of a run's root, while the block runs.
+
+    Args:
+        root: of a run that pushed a model.
+        server: the address of the model server to ask, which serves the root's versions; None starts one here.
+        changes: of settings, `section.name=value` each.
+        tell: is told, in a line, what takes time.
+    Raises:
+        NothingThere: no run came far enough.
+        ServingError: no version answers.
+    """
+    settings = Settings().changed(changes)
+    outcome = lineage.newest(root)
+    with attended(root, settings.refinement):  # a crash before this is put right, and what training pushed is known
+        pass
+    with contextlib.ExitStack() as stack:
+        if server is None:
+            tell("Starting the model server")
+            started = stack.enter_context(LocalServer(outcome.serving, grpc_port=0, rest_port=None))
+            server = started.grpc_address
+        model = TopicModel.load(outcome.folder("components.TopicModel"))
+        served = stack.enter_context(contextlib.closing(Served(server, model.n_topics)))
+        tell(f"Version {served.wait()} answers at {server}")
+        tell(f"Reading the clips of {', '.join(settings.review.splits)}")
+        clips = Clips.of_run(outcome, settings.review.splits)
+        kept = os.path.join(root, FOLDER)
+        judge = Judge(
+            clips, TopicWords.of(model), functools.partial(_similar, outcome, kept), settings.review.neighbours
+        )
+        ranking = Ranking(
+            judge,
+            sayings=lambda version: Sayings(os.path.join(kept, "captions"), version, clips),
+            explain=served.explain,
+            tell=lambda done, total: tell(f"Captioned {done} of {total} clips") if done in (total, total // 2) else None,
+        )
+        bench = Bench(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
+        sampling = sampling_of(outcome.model)
+        links = functools.lru_cache(4)(functools.partial(_links, outcome))
+        shelf = Shelf(
+            clips, Films(clips, sampling, settings.limits), sampling, links,
+            functools.lru_cache(4)(functools.partial(_topics, model, links)),
+        )  # fmt: skip
+        name = os.path.basename(os.path.abspath(root))
+        yield RunDesk(bench, name, shelf, served, ranking)
+
+
+def _links(outcome: lineage.Outcome, version: str) -> TopicLinks | None:
+    """The neurons of topics in a version: a refined one has its own, one as training left it those of its run."""
+    own = os.path.join(outcome.serving, version, EXTRA)
+    if os.path.exists(os.path.join(own, LINKS_FILE)):
+        return TopicLinks.load(own)
+    return TopicLinks.load(outcome.folder(LINKS)) if LINKS in outcome.artifacts else None
+
+
+def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], version: str) -> tuple[Topic, ...]:
+    """The topics of a version, with how many neurons carry each."""
+    linked = links(version)
+    carried = {} if linked is None else {topic.id: len(topic.neurons) for topic in linked.topics}
+    return tuple(Topic(topic.id, topic.name, topic.words, carried.get(topic.id, 0)) for topic in model.topics)
+
+
+def _similar(outcome: lineage.Outcome, folder: str) -> Similar:
+    """The training videos by what they look like, kept for the next time."""
+    files = records.files_of(split_folder(outcome, "train"))
+    run = os.path.basename(os.path.normpath(outcome.folder("Examples")))
+    path = os.path.join(folder, f"similar-{run}.npz")
+    if not os.path.exists(path):
+        Similar.of(parsed(files)).save(path)
+    return Similar.load(path)

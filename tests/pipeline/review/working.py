@@ -1,0 +1,18 @@
+"""A worker that obeys the title of its order, in place of one that refines: `python -m tests.pipeline.review.working`."""
+
+import sys
+import time
+
+from pipeline.review.jobs import Report
+
+if __name__ == "__main__":
+    report = Report(sys.argv[1])
+    report.progress("Reading", 1.0)
+    report.progress("Learning", 0.2)
+    report.progress("Learning", 0.5)
+    if report.order.title == "wait":
+        time.sleep(60)
+    if report.order.title == "fail":
+        report.done({"error": "There is no memory left."})
+        sys.exit(1)
+    report.done({"candidate": "7"})
