@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -20,14 +19,10 @@ from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
 from pipeline import lineage
 from pipeline.captioning import sampling_of
-from pipeline.configs import cache_folder
+from pipeline.exports import frame_features, names_of
 from pipeline.stored import stored_videos
-from pipeline.values import SettingError
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version
-from trainer.exported import weights_path
-
-LINKS = "components.NeuronLinks"
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ def explain_files(
     directory = None if server else str(resolve_version(model or os.path.join(root, "serving", "topiclens")))
     chosen = sampling_of(directory, **sampling)
     with _opened(directory, server) as opened:
-        links, notes = _links(root, directory)
+        links, notes = names_of(root, directory)
         for video in videos:
             name = os.path.basename(video)
             try:
@@ -102,7 +97,7 @@ def explain_stored(
     directory = None if server else str(resolve_version(model or outcome.model))
     sampling = sampling_of(outcome.model)
     with _opened(directory, server) as opened:
-        links, notes = _links(root, directory)
+        links, notes = names_of(root, directory)
         for video_id in video_ids:
             if video_id not in stored:
                 fault = f"The run at {root} stored no features of a video {video_id!r}."
@@ -151,48 +146,15 @@ def _opened(directory: str | None, server: str | None) -> Iterator[_Model]:
 
 
 def _through_network(reader: ModelReader, directory: str) -> Callable[[Sequence[bytes]], Reading]:
-    """Reads a clip through the same JPEGs and the same graph as a server sees them: both write the same caption."""
-    import tensorflow as tf
-
-    from components.features.backbones import registry
-    from trainer.export import extraction
+    """Reads clips through the model's own network, which is loaded for the first of them."""
 
     @functools.cache
     def network():
-        features = reader.meta["features"]
-        if features.get("backbone") in (None, registry.NONE):
-            raise SettingError(
-                f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. "
-                "Explain videos of its run's dataset by their ids: topiclens explain --id ID --root ROOT."
-            )
-        return extraction(registry.load(features["backbone"], features.get("weights"), cache_folder()))
+        return frame_features(reader.meta, directory)
 
-    return lambda jpegs: reader(network()(tf.constant([jpegs]))[0].numpy())
+    return lambda jpegs: reader(network()(jpegs))
 
 
 def _told(answers) -> Reading:
     (told,) = answers
     return Reading(told.words, told.log_prob, told.attention, told.activations, told.topic_scores)
-
-
-def _links(root: str, directory: str | None) -> tuple[TopicLinks | None, list[str]]:
-    """The links of the newest run on a root, and what a reader must know of them.
-
-    Args:
-        directory: the model that is explained: links of a run that trained another one are left out; None where it is
-            on a server, and cannot be told.
-    """
-    try:
-        outcome = lineage.newest(root)
-    except lineage.NothingThere:
-        return None, [f"The neurons have no names here: there is no run at {root}. Name its root with --root."]
-    if LINKS not in outcome.artifacts:
-        return None, ["The neurons have no names here: the run learnt no topics (LSTM-B) or ended too soon."]
-    if directory is not None and not _same_weights(directory, outcome):
-        return None, [f"The neurons have no names here: the newest run at {root} trained another model than this one."]
-    return TopicLinks.load(outcome.folder(LINKS)), []
-
-
-def _same_weights(directory: str, outcome: lineage.Outcome) -> bool:
-    mine, theirs = weights_path(directory), weights_path(outcome.model)
-    return os.path.exists(theirs) and filecmp.cmp(mine, theirs, shallow=False)

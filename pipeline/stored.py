@@ -11,6 +11,11 @@ from pipeline.lineage import Outcome
 from schemas import records
 
 
+def split_videos(outcome: Outcome, split: str) -> list[records.VideoRecord]:
+    """All videos of a split, in order."""
+    return list(records.read(records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))))
+
+
 def stored_videos(
     outcome: Outcome, wanted: Collection[str]
 ) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:

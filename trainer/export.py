@@ -195,16 +195,18 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
     archive.track(captioner)
     frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
     deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
-    caption, explain = captioning(captioner, vocabulary, search), explaining(captioner, vocabulary, search)
+    caption = _graph(captioning(captioner, vocabulary, search), frames)
+    explain = _graph(explaining(captioner, vocabulary, search), frames)
     archive.add_endpoint("serving_default", caption, [frames])
     archive.add_endpoint("explain", explain, [frames])
     suppose = None
     if enhancement is not None:
-        suppose = supposing(captioner, vocabulary, enhancement, search)
+        suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)
         archive.add_endpoint("what_if", suppose, [frames, deltas])
     if backbone is not None:
         archive.track(backbone)
-        jpegs, extract = tf.TensorSpec([None, None], tf.string, name="frames_jpeg"), extraction(backbone)
+        jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
+        extract = _graph(extraction(backbone), jpegs)
         archive.add_endpoint("caption_frames", lambda frames_jpeg: caption(extract(frames_jpeg)), [jpegs])
         archive.add_endpoint("explain_frames", lambda frames_jpeg: explain(extract(frames_jpeg)), [jpegs])
         if suppose is not None:
@@ -214,6 +216,11 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
                 [jpegs, deltas],
             )
     return archive
+
+
+def _graph(function, *inputs: tf.TensorSpec):
+    """A function that is traced, and stored, once for all signatures that call it: tracing is what an export costs."""
+    return tf.function(function, input_signature=inputs, autograph=False)
 
 
 def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, directory: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Sequence
@@ -13,8 +14,14 @@ from components import staging
 from components.neurons.pdm import Tally, tally
 from components.neurons.perceptron import Perceptron
 from components.topics.table import Topic
+from trainer.exported import EXTRA
 
 LINKS_FILE = "links.json"
+_SHOWN = 5
+
+
+class UnknownTopic(ValueError):
+    """A name that no topic, or more than one, goes by; the message has those that come near."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,31 @@ class TopicLinks:
         named = self.topic_of()
         return [neuron for neuron in range(self.n_neurons) if neuron not in named]
 
+    def find(self, name: str) -> TopicLink:
+        """The topic of a name, or the only one whose name has that word.
+
+        Raises:
+            UnknownTopic: none is meant, or several may be.
+        """
+        wanted = name.strip().casefold()
+        near = [topic for topic in self.topics if wanted == topic.name.casefold()] or [
+            topic for topic in self.topics if wanted in topic.name.casefold().split(", ")
+        ]
+        if len(near) == 1:
+            return near[0]
+        near = near or [topic for topic in self.topics if wanted in topic.words] or self._spelt_like(wanted)
+        meant = " or ".join(f"{topic.id} ({topic.name})" for topic in near[:_SHOWN])
+        raise UnknownTopic(
+            f"No one topic is called {name!r}. "
+            + (f"Did you mean {meant}? Give its id." if meant else "'topiclens topics' shows all, with their ids.")
+        )
+
+    def _spelt_like(self, wanted: str) -> list[TopicLink]:
+        """Topics with a word in their names that is spelt like what was wanted."""
+        words = {topic.id: set(topic.name.casefold().split(", ")) for topic in self.topics}
+        near = set(difflib.get_close_matches(wanted, sorted(set().union(*words.values()))))
+        return [topic for topic in self.topics if words[topic.id] & near]
+
     def check_fit(self, n_neurons: int) -> None:
         """Raises ValueError unless these can be the links of a captioner with so many neurons."""
         if self.n_neurons != n_neurons:
@@ -105,6 +137,12 @@ class TopicLinks:
             for row in data["topics"]
         ]
         return cls(tuple(topics), data["n_neurons"])
+
+
+def links_of(export: str | os.PathLike) -> TopicLinks | None:
+    """The links that an export brings with it, beside its weights; None where its neurons were never named."""
+    folder = os.path.join(export, EXTRA)
+    return TopicLinks.load(folder) if os.path.exists(os.path.join(folder, LINKS_FILE)) else None
 
 
 def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.ndarray:

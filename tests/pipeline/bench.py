@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,9 @@ TAUGHT = "taught.json"
 
 def train(root, version: str) -> Path:
     """What a training leaves: a version that was taught nothing; made aside, as the Pusher does."""
-    return _write(Shelf(str(root)).versions / ".incoming" / version, []).rename(Shelf(str(root)).version(version))
+    shelf = Shelf(str(root))
+    shutil.rmtree(shelf.versions / ".incoming", ignore_errors=True)
+    return _write(shelf.versions / ".incoming" / version, []).rename(shelf.version(version))
 
 
 def taught_to(folder: Path) -> list[str]:
@@ -64,10 +67,9 @@ class Response:
 
 @dataclass(frozen=True)
 class Eye:
-    """Sees every video that is asked for; the topic of `hopeless` comes in at no strength."""
+    """Sees every video that is asked for; no strength brings a topic into the video `hopeless`."""
 
     version: str = "100"
-    hopeless: str = "hopeless"
 
     def topic(self, wanted) -> Topic:
         return Topic()
@@ -76,7 +78,7 @@ class Eye:
         return Seen(wanted, "0" * 64, np.ones((2, 4), np.float32))
 
     def doses(self, video: Seen, topic: int) -> Response:
-        return Response(works=video.video_id != self.hopeless)
+        return Response(works=video.video_id != "hopeless")
 
 
 @dataclass(frozen=True)
