@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from serving.review.access import Access
 from serving.review.app import create_app
@@ -15,6 +16,7 @@ from serving.review.limits import Limits
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8600
 _AT_ONCE = 200  # connections; browsers open six each
 _IDLE_SECONDS = 10
+_GRACE_SECONDS = 5
 
 
 def serve(
@@ -37,8 +39,17 @@ def serve(
         OSError: the port is taken.
     """
     access.check_bind(host)
+    six = ":" in host
+    with socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET) as listening:
+        if ready is not None:  # who asks now waits until it answers
+            ready(f"http://{f'[{host}]' if six else host}:{listening.getsockname()[1]}/")
+        server_of(create_app(desk, access, limits=limits)).run(sockets=[listening])
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """What answers for an application; `should_exit` ends its `run`."""
     config = uvicorn.Config(
-        create_app(desk, access, limits=limits),
+        app,
         log_level="warning",
         access_log=False,
         proxy_headers=False,  # the peer's address must be the peer's: `TrustedProxy` depends on it
@@ -46,10 +57,6 @@ def serve(
         ws="none",
         limit_concurrency=_AT_ONCE,
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    six = ":" in host
-    with socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET) as listening:
-        if ready is not None:  # who asks now waits until it answers
-            ready(f"http://{f'[{host}]' if six else host}:{listening.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
