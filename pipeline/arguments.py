@@ -111,8 +111,7 @@ def parser() -> argparse.ArgumentParser:
     review = _command(commands, "review", "open the review page, where people say what captions miss",
                       "topiclens review --root runs/sample --port 8600")  # fmt: skip
     review.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
-    review.add_argument("--server", metavar="ADDRESS",
-                        help="the model server to ask, such as grpc://127.0.0.1:8500 (default: one is started)")  # fmt: skip
+    review.add_argument("--server", metavar="ADDRESS", help="ask this model server, and start none")
     review.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     review.add_argument("--port", type=int, default=8600, help="0 takes a free one (default: %(default)s)")
     review.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.NAME=VALUE",

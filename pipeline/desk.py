@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,12 @@ from pipeline.review.jobs import Jobs, Order
 from pipeline.review.viewing import Viewing
 from pipeline.versions import VersionError
 from serving.review.changes import Correction, HistoryEntry, Job, JobState, State, Version
-from serving.review.desk import DeskError, NotFound, Refused
+from serving.review.desk import DeskError, NotFound, Refused, Unavailable
 from trainer.exported import read_meta
 from trainer.vocabulary import SPECIAL_WORDS, Vocabulary
+
+# Seconds: a server looks for versions every one to five, and loads one in a few.
+FOLLOWING = 20.0
 
 
 @dataclass(frozen=True)
@@ -152,13 +156,16 @@ class RunDesk(Viewing):
 
     def publish(self, by: str) -> Version:
         with self._kept():
-            return self._version(refinements.publish(self._bench.root, by, settings=self._bench.settings).version)
+            published = refinements.publish(self._bench.root, by, settings=self._bench.settings).version
+        self._await(published)
+        return self._version(published)
 
     def rollback_version(self, version: str, by: str) -> Version:
         if version not in {one.version for one in self.versions()}:
             raise NotFound(f"There is no version {version}.")
         with self._kept():
             refinements.rollback(self._bench.root, version, by, settings=self._bench.settings)
+        self._await(version)
         return self._version(version)
 
     def versions(self) -> Sequence[Version]:
@@ -168,6 +175,15 @@ class RunDesk(Viewing):
     def history(self, limit: int, offset: int = 0) -> Sequence[HistoryEntry]:
         with self._kept() as ledger:
             return telling.history(ledger)[offset : offset + limit]
+
+    def _await(self, version: str) -> None:
+        """Waits a while until the server has followed, so that what a person sees next is of the new version."""
+        end = time.monotonic() + FOLLOWING
+        while time.monotonic() < end:
+            with contextlib.suppress(Unavailable):  # between the old version and the new one, none may answer
+                if self._served.version() == version:
+                    return
+            time.sleep(0.1)
 
     def _version(self, name: str) -> Version:
         return next(version for version in self.versions() if version.version == name)

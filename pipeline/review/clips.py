@@ -1,4 +1,4 @@
-"""The clips of a run that people review, read once: what is in their records, and what their rows say of their films."""
+"""The clips of a run that people review, read once: their records, and the rows that say where their films are."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 
-from components.neurons.links import LINKS_FILE, TopicLinks
+from components.neurons.links import TopicLinks
 from components.refinement.gain import TopicWords
 from components.topics.model import TopicModel
 from pipeline import lineage
@@ -15,7 +15,7 @@ from pipeline.captioning import sampling_of
 from pipeline.configs import Settings
 from pipeline.corrections import attended
 from pipeline.desk import Bench, RunDesk
-from pipeline.explaining import LINKS
+from pipeline.exports import names_of
 from pipeline.review.clips import Clips, parsed, split_folder
 from pipeline.review.films import Films
 from pipeline.review.jobs import Jobs
@@ -27,7 +27,6 @@ from pipeline.review.viewing import Shelf
 from schemas import records
 from serving.local.server import LocalServer
 from serving.review.clips import Topic
-from trainer.exported import EXTRA
 
 FOLDER = "review"  # of a root: captions of its clips, similar videos, refinements; what is not a refinement is a cache
 
@@ -69,25 +68,18 @@ def opened(
             judge,
             sayings=lambda version: Sayings(os.path.join(kept, "captions"), version, clips),
             explain=served.explain,
-            tell=lambda done, total: tell(f"Captioned {done} of {total} clips") if done in (total, total // 2) else None,
+            tell=lambda done: tell(f"Captioned {done} of {len(clips)} clips"),
         )
         bench = Bench(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
         sampling = sampling_of(outcome.model)
-        links = functools.lru_cache(4)(functools.partial(_links, outcome))
+        links = functools.lru_cache(4)(lambda version: names_of(root, os.path.join(outcome.serving, version))[0])
         shelf = Shelf(
             clips, Films(clips, sampling, settings.limits), sampling, links,
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
         )  # fmt: skip
         name = os.path.basename(os.path.abspath(root))
+        ranking.follow(served.version(), len(clips))
         yield RunDesk(bench, name, shelf, served, ranking)
-
-
-def _links(outcome: lineage.Outcome, version: str) -> TopicLinks | None:
-    """The neurons of topics in a version: a refined one has its own, one as training left it those of its run."""
-    own = os.path.join(outcome.serving, version, EXTRA)
-    if os.path.exists(os.path.join(own, LINKS_FILE)):
-        return TopicLinks.load(own)
-    return TopicLinks.load(outcome.folder(LINKS)) if LINKS in outcome.artifacts else None
 
 
 def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], version: str) -> tuple[Topic, ...]:

@@ -61,11 +61,11 @@ class Ranking:
         judge: of one clip.
         sayings: of a version.
         explain: asks the served model about clips' features.
-        tell: is told of progress: how many clips of how many are judged.
+        tell: is told how many clips are judged, whenever that is another tenth, and at the end.
     """
 
     def __init__(
-        self, judge: Judge, sayings: Callable[[str], Sayings], explain: Callable, tell: Callable[[int, int], None]
+        self, judge: Judge, sayings: Callable[[str], Sayings], explain: Callable, tell: Callable[[int], None]
     ):
         self._judge, self._sayings, self._explain, self._tell = judge, sayings, explain, tell
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class Ranking:
             if version != self._version:
                 self._version, self._judged = version, {}
             arguments = (self._sayings(version), self._judged, total)
-            self._thread = threading.Thread(target=self._work, args=arguments, name=f"captions of {version}", daemon=True)
+            self._thread = threading.Thread(target=self._work, args=arguments, name="ranking", daemon=True)
             self._thread.start()
 
     def ordered(self) -> list[Judged]:
@@ -101,6 +101,7 @@ class Ranking:
 
     def _work(self, sayings: Sayings, judged: dict[str, Judged], total: int) -> None:
         self._judge.prepare()
+        told = 0
         try:
             for _ in sayings.complete(self._explain):
                 fresh = {name: self._judge(name, said) for name, said in sayings.said.items() if name not in judged}
@@ -108,6 +109,8 @@ class Ranking:
                     judged.update(fresh)
                     if judged is not self._judged:  # another version has taken its place
                         return
-                self._tell(len(judged), total)
+                if len(judged) == total or len(judged) - told >= total / 10:
+                    told = len(judged)
+                    self._tell(told)
         except DeskError:  # the server is gone: the next look at the queue goes on from here
             return

@@ -1,4 +1,4 @@
-"""A worker that obeys the title of its order, in place of one that refines: `python -m tests.pipeline.review.working`."""
+"""A worker that obeys the title of its order, in place of one that refines."""
 
 import sys
 import time
