@@ -96,17 +96,35 @@ def waiting(root: str, settings=None) -> Candidate | None:
         return _waiting(Shelf(root))
 
 
-def publish(root: str, by: str, *, settings=None) -> Version:
+def refined_already(root: str, *, only: Sequence[str] | None = None, settings=None) -> Candidate | None:
+    """The blessed candidate that the same call of `refine` would make again; None where there is no such."""
+    with attended(root, settings) as ledger:
+        candidate = _waiting(Shelf(root))
+        if candidate is None or not candidate.blessed or dict(candidate.settings) != _scalars(settings):
+            return None
+        batch = {correction.id for correction in _batch(ledger, candidate.parent, only)}
+        looked_at = {*candidate.corrections, *candidate.verdict["set_aside"]}
+        return candidate if set(candidate.corrections) <= batch <= looked_at else None
+
+
+def publish(root: str, by: str, *, version: str | None = None, settings=None) -> Version:
     """Serves the candidate that waits, as it was judged.
 
+    Args:
+        version: the candidate that is meant; None takes whichever waits.
     Raises:
-        VersionError: none waits, or it was refused.
+        VersionError: none waits, another does, or it was refused.
         RootBusy: somebody is at work on the root.
     """
     with held(root, by, "publishing", settings) as (shelf, ledger):
         candidate = _waiting(shelf)
         if candidate is None:
             raise versions.VersionError("No candidate waits to be published. `topiclens refine` makes one.")
+        if version not in (None, candidate.version):
+            raise versions.VersionError(
+                f"Version {version} was to be published, and {candidate.version} has taken its place since. Look at "
+                "that, and publish again."
+            )
         return versions.publish(shelf, ledger, candidate, by)
 
 
@@ -219,8 +237,12 @@ def _waiting(shelf: Shelf) -> Candidate | None:
 
 
 def _scalars(settings) -> Mapping[str, str | float | bool | None]:
-    """Settings in the form that the ledger keeps: numbers and texts, lists as texts."""
+    """What a rebuild needs of the settings, in the form that the ledger keeps: numbers and texts, lists as texts.
+
+    Where the ledger is is none of it, and may hold a password.
+    """
     if settings is None:
         return {}
+    told = {name: value for name, value in asdict(settings).items() if name != "ledger"}
     scalars = (str, float, int, bool, type(None))
-    return {name: value if isinstance(value, scalars) else str(value) for name, value in asdict(settings).items()}
+    return {name: value if isinstance(value, scalars) else str(value) for name, value in told.items()}

@@ -89,7 +89,8 @@ class Verdict:
     captions: dict = field(default_factory=dict)
 
     def to_json(self) -> dict:
-        return {"blessed": self.blessed, "captions": self.captions, "culprits": self.culprits, "taught": self.taught}
+        told = {"blessed": self.blessed, "captions": self.captions, "culprits": self.culprits, "taught": self.taught}
+        return {**told, "passing": [item for item in self.taught if item not in self.culprits], "set_aside": {}}
 
     def to_markdown(self) -> str:
         return "blessed" if self.blessed else f"refused: {', '.join(self.culprits)}"
