@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from components.neurons.links import TopicLinks
 from components.refinement.ledger import Ledger
 from components.refinement.records import LedgerError, now
 from components.refinement.records import State as Recorded
+from components.refinement.settings import RefinementSettings
 from pipeline import proposals, refinements
 from pipeline.candidates import Shelf as VersionFolders
 from pipeline.corrections import open_ledger
@@ -38,13 +40,13 @@ class Bench:
         root: its folder.
         jobs: its refinements.
         changes: of settings, `section.name=value` each, for whoever refines.
-        settings: the settings of refinement, with those changes.
+        settings: of refinement, with those changes.
     """
 
     root: str
     jobs: Jobs
     changes: tuple[str, ...]
-    settings: object
+    settings: RefinementSettings
 
 
 class RunDesk(Viewing):
@@ -59,6 +61,8 @@ class RunDesk(Viewing):
         super().__init__(*viewing)
         self._bench = bench
         self._folders = VersionFolders(bench.root)
+        self._ledger = open_ledger(bench.root, bench.settings)
+        self._starting = threading.Lock()
 
     # Corrections
 
@@ -124,13 +128,15 @@ class RunDesk(Viewing):
         return self._start(title, by, [recorded.id], takes_out=True)
 
     def _start(self, title: str, by: str, corrections: Sequence[str], takes_out: bool = False) -> Job:
-        running = self._bench.jobs.running()
-        if running is not None:
-            order = self._bench.jobs.order(running)
-            raise Refused(f"{order.by} has a refinement running: {order.title}. One runs at a time.")
         bench = self._bench
-        order = Order(bench.root, title, by, now(), tuple(corrections), takes_out, bench.changes)
-        return self.job(bench.jobs.start(order))
+        with self._starting:
+            running = bench.jobs.running()
+            if running is not None:
+                other = bench.jobs.order(running)
+                raise Refused(f"{other.by} has a refinement running: {other.title}. One runs at a time.")
+            order = Order(bench.root, title, by, now(), tuple(corrections), takes_out, bench.changes)
+            started = bench.jobs.start(order)
+        return self.job(started)
 
     def job(self, job_id: str) -> Job:
         jobs = self._bench.jobs
@@ -199,7 +205,7 @@ class RunDesk(Viewing):
     def _kept(self) -> Iterator[Ledger]:
         """The ledger; what it or the root refuses is told to the person, without the paths of this machine."""
         try:
-            yield open_ledger(self._bench.root, self._bench.settings)
+            yield self._ledger
         except DeskError:
             raise
         except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:

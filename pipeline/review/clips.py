@@ -31,11 +31,11 @@ class Clips:
 
     def __init__(self, rows: Mapping[str, Mapping], parsed: Iterable[Mapping[str, np.ndarray]]):
         self._frames = FrameStore(MEMORY_BYTES)
-        self._rows, self._places, self._references, digests = {}, {}, {}, {}
+        self._rows, self._places, self._lengths, self._references, digests = {}, {}, {}, {}, {}
         for record in parsed:
             video_id, captions = record[features.VIDEO_ID].decode(), record[features.CAPTIONS].tolist()
             self._rows[video_id] = rows[video_id]
-            self._places[video_id] = len(self._frames)
+            self._places[video_id], self._lengths[video_id] = len(self._frames), len(record[features.FRAMES])
             self._references[video_id] = tuple(caption.decode() for caption in captions)
             self._frames.append(record[features.FRAMES])
             content = hashlib.sha256(json.dumps([video_id, self._references[video_id]]).encode())
@@ -71,6 +71,10 @@ class Clips:
     def frames(self, video_id: str) -> np.ndarray:
         """(time, feature_dim) float32, the features of its real frames."""
         return self._frames[self._places[video_id]]
+
+    def length(self, video_id: str) -> int:
+        """How many frames it has."""
+        return self._lengths[video_id]
 
     def references(self, video_id: str) -> tuple[str, ...]:
         """What people wrote of it."""

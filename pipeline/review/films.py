@@ -29,7 +29,7 @@ class Films:
     def __init__(self, clips: Clips, sampling: Sampling, limits: Limits = Limits()):
         self._clips = clips
         self._read: Callable[[str], Film] = functools.lru_cache(_KEPT)(
-            lambda video_id: film_of(clips.row(video_id), sampling, len(clips.frames(video_id)), limits=limits)
+            lambda video_id: film_of(clips.row(video_id), sampling, clips.length(video_id), limits=limits)
         )
 
     def expected(self, video_id: str) -> bool:

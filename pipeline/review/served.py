@@ -13,8 +13,8 @@ from serving.client import CaptionClient
 from serving.errors import ServerUnavailable, ServingError
 from serving.review.desk import DeskError, Unavailable
 
-# Seconds for one request, and for the first, which waits until a model is loaded.
-_TIMEOUT, _LOADING = 60.0, 120.0
+# Seconds for one request, and until a server that was named must have a model that answers.
+_TIMEOUT, _LOADING = 60.0, 15.0
 
 
 class Served:

@@ -77,7 +77,7 @@ def job(job_id: str, order: Order, course: Course) -> Job:
         started=order.time,
         corrections=order.corrections,
         lines=tuple(f"{what} ({share:.0%})" if 0 < share < 1 else what for what, share in course.steps),
-        share=1.0 if ended else (course.steps[-1][1] if course.steps else 0.0),
+        share=1.0 if ended else _share(course.steps),
         verdict=verdict,
         error=without_paths(course.error, order.root),
         candidate=outcome.get("candidate"),
@@ -151,6 +151,11 @@ def without_paths(text: str, root: str) -> str:
         text = text.replace(f" on root {place!r}", "")
         text = re.sub(re.escape(place) + r"[^\s,;:'\"]*", "the run's folder", text)
     return text
+
+
+def _share(steps: Sequence[tuple[str, float]]) -> float:
+    """How much is done, where nobody knows how many steps there will be: each takes a fifth of what is left."""
+    return 1 - 0.8 ** (len(steps) - 1 + steps[-1][1]) if steps else 0.0
 
 
 def _first_line(verdict: str) -> str:

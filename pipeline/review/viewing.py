@@ -97,7 +97,7 @@ class Viewing(abc.ABC):
     def frame(self, video_id: str, index: int) -> bytes | None:
         self._check(video_id)
         film = self._shelf.films.film(video_id)
-        count = len(self._shelf.clips.frames(video_id))
+        count = self._shelf.clips.length(video_id)
         if not 0 <= index < count:
             raise NotFound(f"The clip has {count} frames; there is no frame {index}.")
         return film.pictures[index] if film.pictures else None
@@ -162,8 +162,7 @@ class Viewing(abc.ABC):
 
     def _picture(self, video_id: str) -> int | None:
         """The middle frame; what is in the middle of a clip is mostly what it is about."""
-        frames = len(self._shelf.clips.frames(video_id))
-        return frames // 2 if self._shelf.films.expected(video_id) else None
+        return self._shelf.clips.length(video_id) // 2 if self._shelf.films.expected(video_id) else None
 
     def _next(self, video_id: str) -> str | None:
         order = [item.video_id for item in self._items()]

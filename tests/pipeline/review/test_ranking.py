@@ -1,0 +1,88 @@
+"""The order of the queue, and how it follows the version that is served."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from components.refinement.gain import Gain, Said
+from pipeline.review.ranking import Judged, Ranking
+from serving.review.desk import Unavailable
+
+GAINS = {"a": 0.2, "b": 0.9, "c": 0.9, "d": 0.5}
+
+
+class Judge:
+    def prepare(self):
+        """There is nothing to read."""
+
+    def __call__(self, video_id, said):
+        value = GAINS[video_id]
+        return Judged(video_id, said, (), Gain(value, value, 0.0, None, ()))
+
+
+class Sayings:
+    """Tells a clip at a time, once `go` is set; `broken` after the first."""
+
+    def __init__(self, version, go=None, broken=False):
+        self.version, self.said, self._go, self._broken = version, {}, go, broken
+
+    def complete(self, explain):
+        for video_id in GAINS:
+            if self._go is not None:
+                self._go.wait(10)
+            if self._broken and self.said:
+                raise Unavailable("gone")
+            self.said[video_id] = Said(f"{video_id} by {self.version}", -1.0, np.zeros(2))
+            yield len(self.said)
+
+
+def settled(ranking, count=len(GAINS)):
+    end = time.monotonic() + 10
+    while len(ranking.ordered()) < count and time.monotonic() < end:
+        time.sleep(0.01)
+    return [judged.video_id for judged in ranking.ordered()]
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
+    ranking = Ranking(Judge(), Sayings, None, told.append)
+    ranking.follow("1", len(GAINS))
+    assert settled(ranking) == ["b", "c", "d", "a"]
+    assert ranking.get("d").said.caption == "d by 1"
+    ranking.follow("1", len(GAINS))  # nothing is left to do
+    assert settled(ranking) == ["b", "c", "d", "a"] and told[-1] == len(GAINS)
+
+
+def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
+    go = threading.Event()
+    waiting = SimpleNamespace(one=Sayings("1", go), two=Sayings("2"))
+    ranking = Ranking(Judge(), lambda version: waiting.one if version == "1" else waiting.two, None, told.append)
+    ranking.follow("1", len(GAINS))
+    ranking.follow("2", len(GAINS))
+    go.set()
+    settled(ranking)
+    assert {judged.said.caption[-1] for judged in ranking.ordered()} == {"2"}
+
+
+def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
+    there = iter([Sayings("1", broken=True), Sayings("1")])
+    ranking = Ranking(Judge(), lambda version: next(there), None, told.append)
+    ranking.follow("1", len(GAINS))
+    assert settled(ranking, 1) == ["a"]
+    end = time.monotonic() + 10
+    while len(ranking.ordered()) < len(GAINS) and time.monotonic() < end:
+        ranking.follow("1", len(GAINS))
+    assert settled(ranking) == ["b", "c", "d", "a"]
+
+
+def test_a_clip_is_judged_at_once_where_the_thread_is_not_there_yet(told):
+    ranking = Ranking(Judge(), Sayings, None, told.append)
+    assert ranking.judge("d", Said("now", -1.0)).said.caption == "now"
+    assert ranking.get("d") is None
