@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from components.captions.judge import References
@@ -40,10 +40,16 @@ class Judge:
         described = {video_id: clips.references(video_id) for video_id in clips.ids if clips.references(video_id)}
         self._references = References(described) if described else None
 
-    def prepare(self) -> None:
-        """Reads the similar videos, which takes a while the first time; until then clips are judged without them."""
-        if self._similar is None:
-            self._similar = self._read_similar()
+    def prepare(self) -> bool:
+        """Reads the similar videos, which takes a while the first time; until then clips are judged without them.
+
+        Returns:
+            whether they had not been read before.
+        """
+        if self._similar is not None:
+            return False
+        self._similar = self._read_similar()
+        return True
 
     def __call__(self, video_id: str, said: Said) -> Judged:
         references, near = self._clips.references(video_id), None
@@ -100,17 +106,22 @@ class Ranking:
         return self.get(video_id) or self._judge(video_id, said)
 
     def _work(self, sayings: Sayings, judged: dict[str, Judged], total: int) -> None:
-        self._judge.prepare()
         told = 0
         try:
             for _ in sayings.complete(self._explain):
-                fresh = {name: self._judge(name, said) for name, said in sayings.said.items() if name not in judged}
-                with self._lock:
-                    judged.update(fresh)
-                    if judged is not self._judged:  # another version has taken its place
-                        return
+                if not self._put(judged, [name for name in sayings.said if name not in judged], sayings):
+                    return
                 if len(judged) == total or len(judged) - told >= total / 10:
                     told = len(judged)
                     self._tell(told)
         except DeskError:  # the server is gone: the next look at the queue goes on from here
             return
+        if self._judge.prepare():
+            self._put(judged, list(judged), sayings)
+
+    def _put(self, judged: dict[str, Judged], names: Sequence[str], sayings: Sayings) -> bool:
+        """Judges some of the clips, and says whether that is still wanted: another version may have taken its place."""
+        fresh = {name: self._judge(name, sayings.said[name]) for name in names}
+        with self._lock:
+            judged.update(fresh)
+            return judged is self._judged

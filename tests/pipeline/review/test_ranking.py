@@ -16,7 +16,7 @@ GAINS = {"a": 0.2, "b": 0.9, "c": 0.9, "d": 0.5}
 
 class Judge:
     def prepare(self):
-        """There is nothing to read."""
+        return False  # there is nothing to read
 
     def __call__(self, video_id, said):
         value = GAINS[video_id]
