@@ -87,7 +87,7 @@ def propose(
     """
     with attended(root, settings) as ledger:
         eye = eye or _eye(root, ledger)
-        seen, missed = eye.video(video), eye.topic(topic)
+        missed, seen = eye.topic(topic), eye.video(video)
         response = eye.doses(seen, missed.id)
         correction = ledger.propose(
             author=author,
