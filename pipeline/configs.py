@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 
+from components.refinement.settings import RefinementSettings
 from components.videos.decoding import Limits
 from components.videos.sampling import EQUAL, Sampling
 from pipeline.values import SettingError, fitting, literal
@@ -223,6 +224,7 @@ class Settings:
     judge: JudgeSettings = JudgeSettings()
     neurons: NeuronSettings = NeuronSettings()
     explanations: ExplanationSettings = ExplanationSettings()
+    refinement: RefinementSettings = RefinementSettings()
     run: RunSettings = RunSettings()
 
     def changed(self, changes: Iterable[str]) -> Settings:
