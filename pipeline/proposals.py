@@ -110,4 +110,4 @@ def _eye(root: str, ledger: Ledger) -> Eye:
     served = ledger.served()
     if served is None:
         raise versions.VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
-    return ServedModel.of_root(root, served.version)
+    return ServedModel(root, served.version)
