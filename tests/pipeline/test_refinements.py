@@ -235,6 +235,34 @@ def test_a_training_is_served_at_once_where_nothing_is_live(root, ledger):
     assert ledger.served().version == "200"
 
 
+def test_a_run_that_taught_the_live_corrections_itself_is_served_with_them(root, ledger):
+    one, first = teach(root, "v1")
+    two = propose(root, "v2")
+    newer = str(int(first) + 5)
+    bench.train(root, newer, taught=[one, two])
+    corrections.corrections(root)
+    assert ledger.served().version == newer
+    assert states(ledger) == {one: "live", two: "live"}
+    assert bench.disagreements(root, ledger) == []
+
+
+def test_a_run_that_lacks_what_went_live_meanwhile_is_not_served(root, ledger):
+    one, two, first = teach(root, "v1", "v2")
+    bench.train(root, str(int(first) + 5), taught=[one])
+    corrections.corrections(root)
+    assert ledger.served().version == first
+    assert states(ledger) == {one: "live", two: "live"}
+    assert refine(root, only=[propose(root, "v3")]).parent == first
+
+
+def test_a_run_that_taught_what_was_revoked_since_is_not_served(root, ledger):
+    one, first = teach(root, "v1")
+    rollback(root, one)
+    bench.train(root, str(int(first) + 5), taught=[one])
+    corrections.corrections(root)
+    assert ledger.served().version == "100" and states(ledger) == {one: "revoked"}
+
+
 def test_the_second_of_two_is_told_who_is_at_work(root):
     propose(root)
     with alone(root, "Ann", "refining"):
