@@ -35,8 +35,6 @@ class RefinementSettings:
         allow_unmeasured: whether a metric that cannot be measured (METEOR without Java) is passed over.
         max_renamed: the share of the named neurons that may change their topic.
         seed: of the videos that are drawn.
-        ledger: where the corrections are written down, `postgresql://user:password@host/name` or a SQLite file; None
-            is `corrections.db` in the run's root. A ledger is of one root.
     """
 
     ledger: str | None = None
@@ -57,7 +55,6 @@ class RefinementSettings:
     allow_unmeasured: bool = True
     max_renamed: float = 0.1
     seed: int = 0
-    ledger: str | None = None
 
     def __post_init__(self):
         if not self.strength_factor >= 1:
