@@ -87,7 +87,7 @@ def propose(
     """
     with attended(root, settings) as ledger:
         eye = eye or _eye(root, ledger)
-        seen, missed = eye.video(video), eye.topic(topic)
+        missed, seen = eye.topic(topic), eye.video(video)
         response = eye.doses(seen, missed.id)
         correction = ledger.propose(
             author=author,
@@ -110,4 +110,4 @@ def _eye(root: str, ledger: Ledger) -> Eye:
     served = ledger.served()
     if served is None:
         raise versions.VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
-    return ServedModel.of_root(root, served.version)
+    return ServedModel(root, served.version)

@@ -202,7 +202,7 @@ def _teach(
     )
     candidate.save(shelf)
     versions.release(ledger, set(carried) if candidate.blessed else set(), by)
-    return candidate
+    return Candidate.load(candidate.folder(shelf))  # in the form in which whoever publishes it reads it
 
 
 def _without(

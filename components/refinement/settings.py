@@ -33,8 +33,6 @@ class RefinementSettings:
         allow_unmeasured: whether a metric that cannot be measured (METEOR without Java) is passed over.
         max_renamed: the share of the named neurons that may change their topic.
         seed: of the videos that are drawn.
-        ledger: where the corrections are written down, `postgresql://user:password@host/name` or a SQLite file; None
-            is `corrections.db` in the run's root. A ledger is of one root.
     """
 
     strength_factor: float = 1.5
@@ -54,7 +52,6 @@ class RefinementSettings:
     allow_unmeasured: bool = True
     max_renamed: float = 0.1
     seed: int = 0
-    ledger: str | None = None
 
     @classmethod
     def of(cls, fields: Mapping) -> RefinementSettings:

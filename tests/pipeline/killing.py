@@ -25,7 +25,7 @@ from pipeline import corrections, proposals, refinements, versions
 from pipeline.candidates import Shelf
 from tests.pipeline import bench
 
-CALLS, SECONDS = 300_000, 0.3  # of its own: a child is killed before so many calls or, every other one, so much time
+CALLS, SECONDS = 200_000, 0.2  # of its own: a child is killed before so many calls or, every other one, so much time
 
 
 class Person:
