@@ -14,8 +14,6 @@ class RefinementSettings:
     """How corrections are taught to the encoder, and what the refined model must not lose.
 
     Args:
-        ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
-            `corrections.db` in the run's root.
         strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
             smallest itself, the least that is lost in learning loses them again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
@@ -37,7 +35,6 @@ class RefinementSettings:
         seed: of the videos that are drawn.
     """
 
-    ledger: str | None = None
     strength_factor: float = 1.5
     max_strength: float = 4.0
     mu: tuple[float, ...] = (10.0, 1.0, 0.1)
@@ -55,6 +52,12 @@ class RefinementSettings:
     allow_unmeasured: bool = True
     max_renamed: float = 0.1
     seed: int = 0
+
+    @classmethod
+    def of(cls, fields: Mapping) -> RefinementSettings:
+        """These settings out of a JSON object that may hold more."""
+        known = {name: value for name, value in fields.items() if name in cls.__dataclass_fields__}
+        return cls(**{**known, "mu": tuple(known.get("mu", cls.mu))})
 
     def __post_init__(self):
         if not self.strength_factor >= 1:
