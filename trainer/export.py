@@ -219,7 +219,7 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
 
 
 def _graph(function, *inputs: tf.TensorSpec):
-    """A function as a graph, traced and stored once for all signatures that call it: what an export costs is tracing."""
+    """A function as a graph, traced and stored once for all signatures that call it: tracing is what takes time."""
     graph = tf.function(function, input_signature=inputs, autograph=False)
     graph.get_concrete_function()
     return graph
