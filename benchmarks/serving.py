@@ -5,7 +5,8 @@
     python -m benchmarks.serving --base BASE --server grpc://host:8500   the same model behind a server of yours
 
 Clips are random features of the model's width. A random model never ends a caption early, so it does the most work.
-What only the ratios between rows show, on a machine that does other things too, is what an API costs.
+What only the ratios between rows show, on a machine that does other things too, is what an API costs. A what-if is one
+clip with one topic enhanced, asked in turn with the plain caption of the same clip.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from serving.captioner import LocalCaptioner
 from serving.captioning import Captioning
 from serving.client import CaptionClient
 from serving.local.server import LocalServer
-from serving.signatures import FEATURES_SIGNATURE, FRAMES_INPUT
+from serving.signatures import FEATURES_SIGNATURE, FRAMES_INPUT, WHAT_IF_SIGNATURE
 
 BATCHES = (1, 8)
+STRENGTH = 2.0  # of the topics that are enhanced
 
 
 def main() -> None:
@@ -70,6 +72,34 @@ def _report(name: str, captioner: Captioning, width: int, arguments: argparse.Na
             p50, p95 = np.percentile(latencies, [50, 95]) * 1000
             cells.append(f"{rate:10.1f}{p50:9.1f}{p95:9.1f}")
         print(f"{name:16}{batch:6}{''.join(cells)}", flush=True)
+    if WHAT_IF_SIGNATURE in captioner.signatures:
+        plain, changed = _measure_what_if(captioner, width, arguments.requests)
+        p50, p95 = np.percentile(changed, [50, 95]) * 1000
+        ratio = np.median(changed) / np.median(plain)
+        print(
+            f"{'  what if':16}{1:6}{1 / np.mean(changed):10.1f}{p50:9.1f}{p95:9.1f}   {ratio:.2f} times the caption "
+            f"asked before it ({np.median(plain) * 1000:.1f} ms)",
+            flush=True,
+        )
+
+
+def _measure_what_if(captioner: Captioning, width: int, requests: int) -> tuple[list[float], list[float]]:
+    """Seconds of each caption and of each what-if, one clip and one topic each, asked in turn."""
+    random = np.random.default_rng(0)
+    n_topics = captioner.n_topics()
+    plain: list[float] = []
+    changed: list[float] = []
+    for request in range(requests + 1):
+        clip = random.uniform(0, 1, (N_FRAMES, width)).astype(np.float32)
+        deltas = STRENGTH * (np.arange(n_topics) == random.integers(n_topics))[None]
+        begun = time.perf_counter()
+        captioner.caption_features([clip])
+        between = time.perf_counter()
+        captioner.what_if([clip], deltas)
+        if request:  # the first run of a shape also plans it
+            plain.append(between - begun)
+            changed.append(time.perf_counter() - between)
+    return plain, changed
 
 
 def _measure(captioner: Captioning, clips: list[np.ndarray], requests: int, clients: int) -> tuple[float, list[float]]:
@@ -96,8 +126,10 @@ def _random_captioner(folder: Path) -> Path:
 
     keras.utils.set_random_seed(0)
     vocabulary = Vocabulary([f"word{i}" for i in range(2500)])
-    captioner = Captioner(CaptionerConfig(vocabulary_size=len(vocabulary), feature_dim=1024))
-    export(captioner, vocabulary, folder / "1", features={"backbone": None, "n_frames": N_FRAMES, "dim": 1024})
+    config = CaptionerConfig(vocabulary_size=len(vocabulary), feature_dim=1024)
+    added = np.random.default_rng(0).normal(0, 0.1, (config.n_topics, 2 * config.encoder_units))
+    features = {"backbone": None, "n_frames": N_FRAMES, "dim": 1024}
+    export(Captioner(config), vocabulary, folder / "1", features=features, enhancement=added)
     return folder
 
 

@@ -221,8 +221,10 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
 
 
 def _graph(function, *inputs: tf.TensorSpec):
-    """A function that is traced, and stored, once for all signatures that call it: tracing is what an export costs."""
-    return tf.function(function, input_signature=inputs, autograph=False)
+    """A function as a graph, traced and stored once for all signatures that call it: tracing is what takes time."""
+    graph = tf.function(function, input_signature=inputs, autograph=False)
+    graph.get_concrete_function()
+    return graph
 
 
 def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, directory: str) -> None:

@@ -13,6 +13,8 @@ import sys
 import numpy as np
 import pytest
 
+from trainer.exported import read_enhancement
+
 SECONDS_A_STEP = 400
 PEOPLE = ("a man is riding a bike", "a man rides a bicycle on a road", "someone is riding a bike")
 DOGS = ("a dog is running on grass", "a brown dog runs", "the dog is running")
@@ -151,6 +153,7 @@ def test_the_whole_dag_runs_through_the_containers_entry_point_to_a_pushed_model
     assert version.name.isdigit() and (version / "saved_model.pb").is_file()
     assert not any((version.parent / ".incoming").iterdir())
     reasons = pathlib.Path(cluster.made["NeuronJudge"]["blessing"]["uri"], "reasons.txt").read_text()
+    assert read_enhancement(version).any(), "what is pushed answers what_if"
     assert reasons.startswith("BLESSED") and "CIDEr" in reasons and "detecting neuron" in reasons
 
 

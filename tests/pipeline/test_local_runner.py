@@ -3,12 +3,15 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
+from components.neurons.enhancement import enhancement_of
+from components.neurons.links import TopicLinks, links_of
 from pipeline import cli, lineage
 from pipeline.sample import fetch
 from serving.saved_model import resolve_version
-from trainer.exported import read_meta
+from trainer.exported import read_enhancement, read_meta
 
 CHANGES = [
     "topics.n_topics=4", "topics.iterations=30", "vocabulary.min_count=1", "model.encoder_units=8",
@@ -85,6 +88,24 @@ def test_a_file_is_captioned_by_the_model_and_with_another_beam(root, dataset, c
     wide, narrow = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert wide["video"] == narrow["video"] == video
     assert wide["log_prob"] >= narrow["log_prob"] - 1e-4, "a beam of 5 finds at least what a beam of 1 finds"
+
+
+def test_a_file_is_captioned_as_if_a_topic_were_there(root, dataset, capsys):
+    video, model = str(dataset / "videos" / "bikes.mp4"), root / "serving" / "topiclens"
+    pushed = resolve_version(model)
+    links = links_of(pushed)
+    assert links == TopicLinks.load(lineage.newest(str(root)).folder("components.NeuronLinks"))
+    np.testing.assert_array_equal(read_enhancement(pushed), enhancement_of(links))
+    command = ["caption", video, "--model", str(model), "--json"]
+    named = next(topic for topic in links.topics if topic.neurons)
+    said = []
+    for more in ([], ["--with", f"{named.name}=0"], ["--with", f"{named.name}=2"], ["--with", f"{named.id}=2"]):
+        assert cli.main([*command, *more]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    plain, unchanged, by_name, by_id = said
+    assert unchanged == plain != by_name == by_id
+    assert cli.main([*command, "--with", "a zebra"]) == 1
+    assert "'topiclens topics' shows all" in capsys.readouterr().err
 
 
 def test_the_model_tells_how_its_clips_were_sampled_and_a_clip_may_be_sampled_otherwise(root, dataset, capsys):
