@@ -70,7 +70,8 @@ def test_what_cannot_be_read_is_told_and_not_repeated(browser, body, said):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"{", b'{"video_id": "\\ud800", "strengths": {}}', b'{"video_id":"a","strengths":{"1":NaN}}', b"\xff\xfe", b""]
+    "raw",
+    [b"{", b'{"video_id": "\\ud800", "strengths": {}}', b'{"video_id":"a","strengths":{"1":NaN}}', b"\xff\xfe", b""],
 )
 def test_broken_bodies_are_refused(browser, raw):
     answer = browser.post("/api/what-if", content=raw, headers={"Content-Type": "application/json"})

@@ -28,9 +28,13 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, desk):
     paths = browser.get("/api/openapi.json").json()["paths"]
     changing = [path for path, operations in paths.items() if "post" in operations]
     assert len(changing) == 9
-    bodies = {"/api/what-if": {"video_id": "stage", "strengths": {}}, "/api/corrections": {"video_id": "a", "topics": [1]},
-              "/api/corrections/withdraw": {"correction_id": "0"}, "/api/corrections/rollback": {"correction_id": "0"},
-              "/api/versions/rollback": {"version": "1"}}  # fmt: skip
+    bodies = {
+        "/api/what-if": {"video_id": "stage", "strengths": {}},
+        "/api/corrections": {"video_id": "a", "topics": [1]},
+        "/api/corrections/withdraw": {"correction_id": "0"},
+        "/api/corrections/rollback": {"correction_id": "0"},
+        "/api/versions/rollback": {"version": "1"},
+    }
     for path in changing:
         answer = browser.post(path, json=bodies.get(path, {}), headers={"X-CSRF-Token": "0" * 64})
         assert answer.status_code == 403, path
@@ -112,10 +116,11 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(desk):
     async def send_(message):
         sent.append(message)
 
-    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": "/api/publish",
-             "raw_path": b"/api/publish", "query_string": b"", "root_path": "", "scheme": "http",
-             "headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8600)}  # fmt: skip
-    scope["path"] = "/api/what-if"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "method": "POST",
+        "path": "/api/what-if", "raw_path": b"/api/what-if", "query_string": b"", "root_path": "",
+        "headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8600),
+    }  # fmt: skip
     asyncio.run(asyncio.wait_for(app(scope, receive, send_), 20))
     assert sent[0]["status"] == 408
 
@@ -137,6 +142,7 @@ def test_methods_and_kinds_of_bodies_that_are_not_ours(browser):
     assert browser.put("/publish").status_code == 405
     assert browser.delete("/api/corrections").status_code == 405
     assert browser.post("/publish", content=b"{}", headers={"Content-Type": "application/json"}).status_code == 415
-    for kind in ("multipart/form-data", "multipart/form-data; boundary=", "application/x-www-form-urlencoded; charset=x"):
+    form = "application/x-www-form-urlencoded"
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=", f"{form}; charset=x"):
         answer = browser.post("/publish", content=b"--x\r\n\r\n%%%", headers={"Content-Type": kind})
         assert 400 <= answer.status_code < 500

@@ -13,7 +13,8 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover=
 
 
 def test_every_page_opens_and_says_where_one_is(browser):
-    for path, name in (("/", "Queue"), ("/corrections", "Corrections"), ("/versions", "Versions"), ("/new", "New clip")):
+    pages = ("/", "Queue"), ("/corrections", "Corrections"), ("/versions", "Versions"), ("/history", "History")
+    for path, name in (*pages, ("/new", "New clip")):
         answer = browser.get(path)
         assert answer.status_code == 200
         assert re.search(rf'aria-current="page">{name}<', answer.text)
@@ -41,8 +42,10 @@ def test_long_queues_are_turned_page_by_page():
 
 def test_a_clip_shows_the_evidence(browser):
     text = browser.get("/clip?id=stage").text
-    for evidence in ("a woman is standing on a stage", "somebody dances on a stage", "2 of 2 people say “dancing”",
-                     "What the neurons of its topics do", "0.38", 'max="8.0"', "/frame?id=stage&amp;index=7"):  # fmt: skip
+    for evidence in (
+        "a woman is standing on a stage", "somebody dances on a stage", "2 of 2 people say “dancing”",
+        "What the neurons of its topics do", "0.38", 'max="8.0"', "/frame?id=stage&amp;index=7",
+    ):  # fmt: skip
         assert evidence in text
     assert 'name="strength-1"' in text and 'data-first="1.25"' in text
 
@@ -53,9 +56,10 @@ def test_features_alone_are_said_and_frames_numbered():
 
 
 def test_a_topic_without_a_neuron_can_be_missed_but_not_tried(browser):
-    row = re.search(r'<li class="topic" data-topic="4">.*?</li>', browser.get("/clip?id=stage&topic=snow").text, re.S)[0]
-    assert "disabled" in re.search("<input type=\"range\".*?>", row)[0]
-    assert "disabled" not in re.search("<input type=\"checkbox\".*?>", row)[0]
+    text = browser.get("/clip?id=stage&topic=snow").text
+    row = re.search('<li class="topic" data-topic="4">.*?</li>', text, re.S)[0]
+    assert "disabled" in re.search('<input type="range".*?>', row)[0]
+    assert "disabled" not in re.search('<input type="checkbox".*?>', row)[0]
 
 
 def test_without_a_script_the_form_shows_the_caption_of_moved_topics(browser, desk):
@@ -146,7 +150,8 @@ def test_nothing_hostile_reaches_a_page_as_html():
     send(browser, "/refinements", correction=[desk.corrections()[0].id])
     desk.finish(culprits=[desk.corrections()[0].id])
     pages = [browser.get(path) for path in ("/", "/corrections", "/versions", "/history", "/new")]
-    for parameters in ({"id": HOSTILE}, {"id": HOSTILE, "topic": HOSTILE[:9], "strength-99": "3"}, {"id": HOSTILE + "x"}):
+    moved = {"id": HOSTILE, "topic": HOSTILE[:9], "strength-99": "3"}
+    for parameters in ({"id": HOSTILE}, moved, {"id": HOSTILE + "x"}):
         pages.append(browser.get("/clip", params=parameters))
     pages.append(browser.get("/", params={"search": HOSTILE}))
     for page in pages:
