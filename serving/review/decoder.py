@@ -1,9 +1,9 @@
 """Decodes one clip that a stranger sent, in a process of its own: run by `serving.review.uploads`, never imported.
 
-It asks the kernel to bound it before it loads FFmpeg, opens no file and no address, and writes none. Over standard input
-come a line of JSON (`bytes`, `format`, and the limits) and the clip; it answers with a line, ``{"frames": count}``. Then
-comes a line with the indices that are wanted, and it answers with a line, ``{"sizes": [..]}``, and their JPEGs. What is
-wrong with a clip is told in place of either line, as ``{"error": sentence}``.
+It asks the kernel to bound it before it loads FFmpeg, opens no file and no address, and writes none. Standard input
+brings a line of JSON (`bytes`, `format`, and the limits) and the clip; the answer is a line, ``{"frames": count}``.
+Then comes a line with the indices that are wanted; the answer is a line, ``{"sizes": [..]}``, and their JPEGs. What
+is wrong with a clip is told in place of either line, as ``{"error": sentence}``.
 """
 
 import io

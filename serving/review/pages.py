@@ -49,7 +49,7 @@ def clip(request: Request, desk: TheDesk, _: Reader, id: Id, topic: Search = "")
 def topic_rows(
     clip: Clip, topics: dict[int, Topic], scores: tuple[TopicScore, ...], strengths: dict[int, float], found
 ) -> list[dict]:
-    """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and found by a search."""
+    """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and searched for."""
     before = {score.id: score.score for score in clip.scores}
     after = {score.id: score.score for score in scores} or before
     suggested = {suggestion.topic_id: suggestion for suggestion in clip.suggestions}

@@ -6,7 +6,7 @@ const PAUSE = 150; // milliseconds without a change before the model is asked
 const MOST_FOUND = 12;
 const byId = (id) => document.getElementById(id);
 const caption = byId("caption");
-const served = { words: [...caption.childNodes].map((node) => node.cloneNode(true)), about: byId("about").textContent };
+const copies = (nodes) => [...nodes].map((node) => node.cloneNode(true));
 const sent = new URLSearchParams(location.search);
 const videoId = sent.get("id");
 const servedScores = new Map(Object.entries(JSON.parse(caption.dataset.scores))); // topic id -> how much the model sees
@@ -43,7 +43,7 @@ function showStrength(slider) {
 }
 
 function showScores(all) {
-  for (const { id, score } of all) scores.set(String(id), score);
+  for (const [id, score] of all) scores.set(id, score);
   for (const row of document.querySelectorAll(".topic")) {
     const score = scores.get(row.dataset.topic);
     if (score === undefined || !row.querySelector(".score")) continue;
@@ -68,6 +68,7 @@ async function showCaption() {
   const mine = (asked = new AbortController());
   const wanted = strengths();
   byId("reset").hidden = !Object.keys(wanted).length;
+  if (byId("reset").hidden) return showServed();
   caption.classList.add("waiting");
   try {
     const answer = await ask("/api/what-if", {
@@ -76,19 +77,23 @@ async function showCaption() {
       headers: { "Content-Type": "application/json", "X-CSRF-Token": document.querySelector("meta[name=csrf]").content },
       body: JSON.stringify({ video_id: videoId, strengths: wanted, before: caption.dataset.served }),
     });
-    if (Object.keys(wanted).length) {
-      showWords(answer.words);
-      byId("about").textContent =
-        `What the model would say, answered in ${Math.round(answer.milliseconds)} ms. Now it says: “${caption.dataset.served}”`;
-    } else {
-      caption.replaceChildren(...served.words.map((node) => node.cloneNode(true)));
-      byId("about").textContent = served.about;
-    }
-    showScores(answer.scores);
+    showWords(answer.words);
+    byId("echo").replaceChildren(...copies(caption.childNodes));
+    byId("about").textContent =
+      `What the model would say, answered in ${Math.round(answer.milliseconds)} ms. Now it says: “${caption.dataset.served}”`;
+    showScores(answer.scores.map(({ id, score }) => [String(id), score]));
   } catch (error) {
     if (mine.signal.aborted) return;
     byId("about").textContent = `The model was not asked: ${error.message}`;
   }
+  caption.classList.remove("waiting");
+}
+
+function showServed() {
+  showWords(caption.dataset.served.split(" ").filter(Boolean).map((text) => ({ text, new: false })));
+  byId("echo").replaceChildren();
+  byId("about").textContent = byId("about").dataset.served;
+  showScores(servedScores);
   caption.classList.remove("waiting");
 }
 

@@ -16,14 +16,11 @@ _KEYS = {  # name -> (code, Windows' number, text)
     "Tab": ("Tab", 9, ""),
     "Enter": ("Enter", 13, "\r"),
     " ": ("Space", 32, " "),
-    "Escape": ("Escape", 27, ""),
     "ArrowRight": ("ArrowRight", 39, ""),
     "ArrowLeft": ("ArrowLeft", 37, ""),
-    "ArrowDown": ("ArrowDown", 40, ""),
     "Home": ("Home", 36, ""),
-    "PageUp": ("PageUp", 33, ""),
+    "End": ("End", 35, ""),
 }
-_SHIFT = 8
 
 
 class Browser:
@@ -113,9 +110,9 @@ class Browser:
             return label.replace(/\\s+/g, " ").trim(); })()"""
         return self.run(script)
 
-    def press(self, key: str, shift: bool = False) -> None:
+    def press(self, key: str) -> None:
         code, number, text = _KEYS[key]
-        common = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": _SHIFT if shift else 0}
+        common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
         self._send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
         self._send("Input.dispatchKeyEvent", type="keyUp", **common)
 

@@ -22,8 +22,8 @@ from serving.review.changes import (
 from serving.review.clips import (
     CaptionWord,
     Clip,
-    NewCaption,
     NeuronTimeline,
+    NewCaption,
     Queue,
     QueueItem,
     Suggestion,
@@ -206,7 +206,7 @@ class MemoryDesk:
             job, blessed = self._job, not culprits
             taught = [self._correction(i) for i in job.corrections]
             reasons = (
-                Reason(f"{len(taught) - len(culprits)} of {len(taught)} corrected clips now carry their topic.", blessed),
+                Reason(f"{len(taught) - len(culprits)} of {len(taught)} clips now carry their topic.", blessed),
                 Reason("All earlier live corrections still hold.", True),
                 Reason("BLEU-4 on validation 0.199, was 0.199; it may fall by 0.005.", True),
             )

@@ -1,0 +1,88 @@
+"""What programs ask."""
+
+import pytest
+
+from serving.review.desk import DeskError, Unavailable
+
+
+def test_what_if_answers_with_the_words_that_came_in(browser):
+    question = {"video_id": "stage", "strengths": {"1": 2, "0": -1}, "before": "a woman is standing on a stage"}
+    answer = browser.post("/api/what-if", json=question).json()
+    assert answer["caption"] == "a woman is standing on a stage dancing"
+    assert [word["text"] for word in answer["words"] if word["new"]] == ["dancing"]
+    scores = {score["id"]: score["score"] for score in answer["scores"]}
+    assert scores[1] == pytest.approx(0.375 + 0.4) and scores[0] == pytest.approx(0.75 - 0.2)
+
+
+def test_a_correction_s_life(browser, desk):
+    made = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1, 3, 1]})
+    assert made.status_code == 201
+    dance, guitar = made.json()
+    assert (dance["state"], dance["author"], dance["topic_id"]) == ("previewed", "ada", 1)
+    assert browser.post("/api/corrections/withdraw", json={"correction_id": guitar["id"]}).json()["state"] == "revoked"
+    job = browser.post("/api/refinements", json={}).json()
+    assert job["state"] == "running" and job["corrections"] == [dance["id"]]
+    assert browser.post("/api/refinements", json={}).status_code == 409
+    desk.finish()
+    job = browser.get("/api/refinement", params={"job_id": job["id"]}).json()
+    assert job["verdict"]["blessed"] and job["verdict"]["captions"] == {dance["id"]: dance["caption_after"]}
+    assert browser.post("/api/publish").json()["version"] == "2"
+    assert [c["id"] for c in browser.get("/api/corrections?state=live").json()] == [dance["id"]]
+    assert browser.post("/api/versions/rollback", json={"version": "1"}).json()["served"]
+    assert browser.post("/api/corrections/rollback", json={"correction_id": dance["id"]}).status_code == 202
+    assert len(browser.get("/api/history?limit=3").json()) == 3
+
+
+def test_reading(browser):
+    queue = browser.get("/api/queue?limit=2&offset=1").json()
+    assert queue["total"] == 3 and [item["video_id"] for item in queue["items"]] == ["room", "field"]
+    clip = browser.get("/api/clip?video_id=stage").json()
+    assert clip["words"][1]["text"] == "woman" and sum(clip["words"][1]["attention"]) == pytest.approx(1)
+    assert [topic["id"] for topic in browser.get("/api/topics?search=DANC").json()] == [1]
+    assert len(browser.get("/api/topics").json()) == 30
+    assert browser.get("/api/refinement").status_code == 404
+
+
+def test_the_api_describes_itself(browser):
+    document = browser.get("/api/openapi.json").json()
+    assert set(document["paths"]) >= {"/api/queue", "/api/what-if", "/api/publish", "/api/new"}
+    assert all(path.startswith("/api/") for path in document["paths"])
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert {"401", "403", "404", "409", "422", "503"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"video_id": "stage", "strengths": {"1": 9}}, "less than or equal to 8"),
+        ({"video_id": "stage", "strengths": {"x": 1}}, "valid integer"),
+        ({"video_id": "", "strengths": {}}, "at least 1 character"),
+        ({"video_id": "a\x00b", "strengths": {}}, "match pattern"),
+        ({"video_id": "stage", "strengths": {str(i): 1 for i in range(33)}}, "at most 32"),
+        ({"video_id": "stage", "strengths": {}, "path": "/etc"}, "Extra inputs"),
+        ([], "valid"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_not_repeated(browser, body, said):
+    answer = browser.post("/api/what-if", json=body)
+    assert answer.status_code == 422 and said in answer.json()["detail"] and "/etc" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"{", b'{"video_id": "\\ud800", "strengths": {}}', b'{"video_id":"a","strengths":{"1":NaN}}', b"\xff\xfe", b""],
+)
+def test_broken_bodies_are_refused(browser, raw):
+    answer = browser.post("/api/what-if", content=raw, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422) and answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("error", "status"), [(Unavailable("The model is away."), 503), (DeskError("Say less."), 422)])
+def test_the_desk_s_troubles_have_a_status(browser, desk, monkeypatch, error, status):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(desk, "queue", fail)
+    assert browser.get("/api/queue").status_code == browser.get("/").status_code == status
+    assert browser.get("/api/queue").json() == {"detail": str(error)}

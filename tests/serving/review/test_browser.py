@@ -1,0 +1,231 @@
+"""The page in a headless Chromium, used as a person would: keys alone, a phone, no script, a screen reader's view."""
+
+import socket
+import threading
+
+import pytest
+
+from serving.review.access import Access
+from serving.review.app import create_app
+from serving.review.changes import JobState, State
+from serving.review.server import server_of
+from tests.serving.review.browser import Browser
+from tests.serving.review.conftest import CAPTIONS
+from tests.serving.review.memory_desk import MemoryDesk
+
+PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new", "/nix")
+
+
+@pytest.fixture
+def served(desk):
+    """The address of the page; stopped afterwards."""
+    server = server_of(create_app(desk, Access.on_loopback("ada")))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def wide():
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def phone():
+    with Browser(360, 740) as browser:
+        yield browser
+
+
+def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wide, served, desk):
+    wide.faults.clear()
+    wide.go(f"{served}/")
+    wide.tab_to("To the content")
+    wide.tab_to("a woman is standing on a stage")
+    wide.press("Enter")
+    wide.until("document.querySelector('#caption')")
+
+    wide.tab_to("dance")
+    wide.press(" ")  # ticked: the slider moves to where its words come in
+    wide.until("document.querySelector('#caption mark')?.textContent === 'dancing'")
+    assert wide.text("#chosen") == "The caption misses dance."
+    wide.press("Tab")
+    assert wide.focused() == "Strength of dance"
+    for _ in range(2):
+        wide.press("ArrowLeft")  # 0.75: too weak to say it
+    wide.until("!document.querySelector('#caption mark')")
+    wide.press("Home")  # less than nothing: it is not missed
+    wide.until("document.querySelector('#chosen').textContent === 'No topic is ticked.'")
+    wide.press("End")
+    wide.until("document.querySelector('#caption mark')")
+
+    wide.tab_to("Submit correction")
+    wide.press("Enter")
+    wide.until("document.querySelector('.done')")
+    assert "in the ledger" in wide.text(".done") and desk.corrections()[0].topic == "dance"
+
+    wide.go(f"{served}/corrections")
+    wide.tab_to("Start refinement")
+    wide.press("Enter")
+    wide.until("document.querySelector('progress')")
+    desk.finish()
+    wide.until("document.body.innerText.includes('Passed the gate')")  # by itself
+    wide.tab_to("Publish version 2")
+    wide.press("Enter")
+    wide.tab_to("Publish now")
+    wide.press("Enter")
+    wide.until("document.body.innerText.includes('answers from now on')")
+    assert desk.latest_job().state is JobState.PUBLISHED and desk.corrections()[0].state is State.LIVE
+    wide.tab_to("Roll back to version 1")
+    wide.press("Enter")
+    wide.tab_to("Roll back now")
+    wide.press("Enter")
+    wide.until("document.body.innerText.includes('Rolled back')")
+    assert desk.versions()[-1].served
+    assert not wide.faults
+
+
+def test_any_topic_can_be_searched_for_and_slid(wide, served, desk):
+    wide.go(f"{served}/clip?id=room")
+    wide.tab_to("Search all topics")
+    wide.type("word17")
+    wide.until("document.querySelector('[data-group=found] [data-topic=\"17\"]')")
+    wide.tab_to("topic 17")
+    wide.press(" ")
+    wide.until("document.querySelector('.topic[data-topic=\"17\"].moved')")
+    for _ in range(2):
+        wide.press("Tab") if wide.focused().startswith("topic 17") else wide.press("ArrowRight")
+    wide.until("document.querySelector('#caption mark')?.textContent === 'word17'")
+    wide.run("document.querySelector('#reset').focus()")
+    wide.press("Enter")
+    wide.until("document.querySelector('#caption').textContent === 'a man is in a room'")
+    assert wide.text("#about") == "What version 1 says."
+
+
+def test_one_caption_is_asked_for_after_many_moves(wide, served, desk):
+    wide.go(f"{served}/clip?id=stage")
+    wide.run("""(() => { const s = document.querySelector('[name=strength-1]');
+        for (let i = 1; i <= 20; i++) { s.value = i / 4; s.dispatchEvent(new Event('input', {bubbles: true})); }
+        })()""")
+    wide.until("document.querySelector('#caption mark')")
+    assert desk.asked == [{1: 5.0}]
+
+
+def test_a_model_that_does_not_answer_is_told_where_the_caption_stands(wide, served, desk, monkeypatch):
+    from serving.review.desk import Unavailable
+
+    def away(*_):
+        raise Unavailable("The served model does not answer.")
+
+    wide.go(f"{served}/clip?id=stage")
+    monkeypatch.setattr(desk, "what_if", away)
+    wide.click("[name=topic][value='1']")
+    wide.until("document.querySelector('#about').textContent.includes('The served model does not answer.')")
+    assert wide.text("#caption") == CAPTIONS["stage"]
+
+
+def test_no_page_is_wider_than_a_phone(phone, served, desk):
+    long = MemoryDesk({"x" * 200: "w" * 120})
+    desk._captions |= long._captions
+    desk.propose("x" * 200, [1, 3], "a" * 80)
+    desk.start_refinement("ada")
+    desk.finish(culprits=[desk.corrections()[0].id])
+    for path in (*PAGES, f"/clip?id={'x' * 200}"):
+        phone.go(served + path)
+        assert phone.run("document.documentElement.scrollWidth") <= 360, path
+    phone.go(f"{served}/clip?id=stage")
+    small = phone.run("""[...document.querySelectorAll('main button, main input, nav a')].filter(e => e.offsetParent)
+        .map(e => [e.name || e.textContent, (e.closest('label') ?? e).getBoundingClientRect().height])
+        .filter(([, height]) => height < 24)""")
+    assert small == []  # WCAG 2.2, 2.5.8: what is touched has 24 pixels
+
+
+def test_a_screen_reader_finds_names_roles_and_one_main_heading(wide, served, desk):
+    desk.propose("stage", [1], "ada")
+    for path in PAGES:
+        wide.go(served + path)
+        nodes = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in wide.tree() if "role" in n]
+        roles = [role for role, _ in nodes]
+        assert roles.count("main") == 1 and roles.count("banner") == 1 and roles.count("contentinfo") == 1, path
+        unnamed = {"button", "link", "checkbox", "slider", "searchbox", "textbox", "navigation", "progressbar"}
+        assert not [role for role, name in nodes if role in unnamed and not name.strip()], path
+        assert wide.run("document.querySelectorAll('h1').length") == 1
+        levels = wide.run("[...document.querySelectorAll('h1,h2,h3')].map(h => Number(h.tagName[1]))")
+        assert all(after - before <= 1 for before, after in zip(levels, levels[1:])), (path, levels)
+        assert wide.run("document.documentElement.lang") == "en"
+        identifiers = wide.run("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(identifiers) == len(set(identifiers)), path
+    wide.go(f"{served}/clip?id=stage")
+    assert wide.run("document.querySelector('#caption').getAttribute('aria-live')") == "polite"
+    assert wide.run("document.querySelector('[name=strength-1]').getAttribute('aria-valuetext')") == "0"
+
+
+# The contrast of every text with what lies behind it: WCAG 2.1, 1.4.3, relative luminance as defined there.
+CONTRASTS = """(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => { for (; e; e = e.parentElement) {
+    const c = parts(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; }
+    return [255, 255, 255]; };
+  const found = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const text = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join('');
+    if (!text || !e.offsetParent || e.closest('.unseen, .skip, [hidden], :disabled')) continue;
+    const style = getComputedStyle(e), [a, b] = [light(parts(style.color)), light(behind(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) found.push([text.slice(0, 30), style.color, ratio.toFixed(2)]);
+  }
+  return found; })()"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_stands_out(served, desk, dark):
+    desk.propose("stage", [1, 3], "ada")
+    desk.start_refinement("ada")
+    desk.finish(culprits=[desk.corrections()[0].id])
+    with Browser(dark=dark) as browser:
+        for path in (*PAGES, "/clip?id=stage&strength-1=2"):
+            browser.go(served + path)
+            assert browser.run(CONTRASTS) == [], path
+
+
+def test_without_a_script_the_forms_do_it_all(served, desk):
+    with Browser(script=False) as browser:
+        browser.go(f"{served}/clip?id=stage")
+        for name in ("dance", "Strength of dance"):
+            browser.tab_to(name)
+        for _ in range(10):
+            browser.press("ArrowRight")
+        browser.tab_to("Show the caption")
+        browser.press("Enter")
+        browser.until("location.search.includes('strength-1=2.5')")
+        assert browser.text("#caption mark") == "dancing"
+        browser.tab_to("Submit correction")
+        browser.press("Enter")
+        browser.until("document.querySelector('.done')")
+        assert desk.corrections()[0].topic == "dance"
+
+
+def test_motion_stops_where_people_ask_for_it(wide, served):
+    wide._send("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    wide.go(f"{served}/clip?id=stage")
+    durations = wide.run("[...document.querySelectorAll('*')].map(e => getComputedStyle(e).transitionDuration)")
+    wide._send("Emulation.setEmulatedMedia", features=[])
+    assert set(durations) == {"0s"}
+
+
+def test_screenshots(wide, phone, served, desk, tmp_path):
+    """Pictures to be looked at lie in the test's folder; here, that none is blank."""
+    from PIL import Image
+
+    for browser, kind in ((wide, "wide"), (phone, "phone")):
+        for path in PAGES:
+            browser.go(served + path)
+            file = tmp_path / f"{kind}-{path.strip('/').partition('?')[0] or 'queue'}.png"
+            browser.picture(file)
+            assert len(Image.open(file).convert("RGB").getcolors(2**24)) > 20

@@ -1,0 +1,170 @@
+"""What people see, and what forms do: everything here works without a script."""
+
+import re
+
+import pytest
+
+from serving.review.changes import JobState, State
+from serving.review.clips import Topic
+from tests.serving.review.conftest import opened, send
+from tests.serving.review.memory_desk import TOPICS, MemoryDesk
+
+HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover='x' {{7*7}} &amp; ../../etc"""
+
+
+def test_every_page_opens_and_says_where_one_is(browser):
+    pages = ("/", "Queue"), ("/corrections", "Corrections"), ("/versions", "Versions"), ("/history", "History")
+    for path, name in (*pages, ("/new", "New clip")):
+        answer = browser.get(path)
+        assert answer.status_code == 200
+        assert re.search(rf'aria-current="page">{name}<', answer.text)
+    assert browser.get("/clip?id=stage").status_code == 200
+
+
+def test_the_queue_shows_clips_in_the_desk_s_order_with_reasons(browser):
+    text = browser.get("/").text
+    assert text.index("a woman is standing") < text.index("a man is in a room") < text.index("two dogs run")
+    assert "unsure of 3 words" in text and "3 clips" in text
+    assert "two dogs" not in browser.get("/?search=room").text
+    assert "No clip has" in browser.get("/?search=zebra").text
+
+
+def test_long_queues_are_turned_page_by_page():
+    browser = opened(MemoryDesk({f"clip-{i}": f"caption number {i}." for i in range(50)}))
+    seen, address, pages = [], "/", 0
+    while address:
+        text = browser.get(address).text
+        seen += re.findall(r"caption number (\d+)\.", text)
+        following = re.search('rel="next" href="([^"]+)"', text)
+        address, pages = following and following[1], pages + 1
+    assert [int(i) for i in seen] == list(range(50)) and pages == 3
+
+
+def test_a_clip_shows_the_evidence(browser):
+    text = browser.get("/clip?id=stage").text
+    for evidence in (
+        "a woman is standing on a stage", "somebody dances on a stage", "2 of 2 people say “dancing”",
+        "What the neurons of its topics do", "0.38", 'max="8.0"', "/frame?id=stage&amp;index=7",
+    ):  # fmt: skip
+        assert evidence in text
+    assert 'name="strength-1"' in text and 'data-first="1.25"' in text
+
+
+def test_features_alone_are_said_and_frames_numbered():
+    text = opened(MemoryDesk({"a": "a man"}, pictures=False)).get("/clip?id=a").text
+    assert "features without pictures" in text and "/frame?" not in text and '<div class="blank">8</div>' in text
+
+
+def test_a_topic_without_a_neuron_can_be_missed_but_not_tried(browser):
+    text = browser.get("/clip?id=stage&topic=snow").text
+    row = re.search('<li class="topic" data-topic="4">.*?</li>', text, re.S)[0]
+    assert "disabled" in re.search('<input type="range".*?>', row)[0]
+    assert "disabled" not in re.search('<input type="checkbox".*?>', row)[0]
+
+
+def test_without_a_script_the_form_shows_the_caption_of_moved_topics(browser, desk):
+    text = browser.get("/clip?id=stage&strength-1=1.25&strength-2=0&strength-0=-2").text
+    assert desk.asked == [{1: 1.25, 0: -2.0}]
+    assert "<mark>dancing</mark>" in text and "<mark>woman</mark>" not in text
+    assert "would say" in text and "answered in 12 ms" in text
+
+
+@pytest.mark.parametrize("strength", ["9", "-8.1", "nan", "inf", "1e400", "x", "1,5"])
+def test_strengths_beyond_bounds_are_refused_in_a_sentence(browser, desk, strength):
+    answer = browser.get("/clip", params={"id": "stage", "strength-1": strength})
+    assert answer.status_code == 422 and "A strength must be a number from -8 to 8." in answer.text
+    assert not desk.asked
+
+
+def test_topics_are_found_by_their_names_and_words(browser):
+    text = browser.get("/clip?id=stage&topic=ski").text
+    assert re.search(r'data-group="found">.*?data-topic="4"', text, re.S) or "snow" in text
+    assert "No other topic has “zebra”" in browser.get("/clip?id=stage&topic=zebra").text
+
+
+def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(browser, desk):
+    answer = send(browser, "/corrections", video_id="stage", topic=["1", "3"])
+    assert answer.url.path == "/clip" and "in the ledger" in answer.text and "<mark>dancing</mark>" in answer.text
+    dance, guitar = [c.id for c in desk.corrections()][::-1]
+
+    answer = send(browser, "/corrections/withdraw", correction_id=guitar, video_id="stage")
+    assert "taken back" in answer.text and desk.corrections(State.REVOKED)[0].id == guitar
+
+    answer = send(browser, "/refinements", correction=[dance])
+    assert "Under way" in answer.text and 'value="20"' in answer.text and "loss 0.31" in answer.text
+    assert 'http-equiv="refresh"' in answer.text  # within <noscript>
+
+    desk.finish()
+    text = browser.get("/corrections").text
+    assert "Passed the gate" in text and "All earlier live corrections still hold." in text and "+0.003" in text
+
+    answer = send(browser, "/publish")
+    assert answer.url.path == "/versions" and "Version 2" in answer.text and "refines version 1" in answer.text
+    assert "a woman is standing on a stage dancing" in browser.get("/").text
+
+    answer = send(browser, "/versions/rollback", version="1")
+    assert "Rolled back" in answer.text and desk.versions()[1].served
+
+    text = browser.get("/history").text
+    assert text.index("rolled back") < text.index("published") < text.index("started a refinement")
+    assert "ada" in text and "3 May 2026, 09:0" in text
+
+
+def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, desk):
+    send(browser, "/corrections", video_id="stage", topic=["1", "3"])
+    dance, guitar = [c.id for c in desk.corrections()][::-1]
+    send(browser, "/refinements", correction=[dance, guitar])
+    desk.finish(culprits=[guitar])
+    text = browser.get("/corrections").text
+    assert "Refused by the gate" in text and "the gate failed by it" in text
+    offer = re.search(r"<form[^>]*>(?:(?!</form>).)*Refine without it", text, re.S)[0]
+    assert re.findall('name="correction" value="([^"]+)"', offer) == [dance]
+    send(browser, "/refinements", correction=[dance])
+    assert desk.latest_job().state is JobState.RUNNING and desk.latest_job().corrections == (dance,)
+
+
+def test_a_live_correction_is_taken_back_by_a_rebuild(browser, desk):
+    send(browser, "/corrections", video_id="stage", topic=["1"])
+    send(browser, "/refinements", correction=[desk.corrections()[0].id])
+    desk.finish()
+    send(browser, "/publish")
+    assert "Take back" in browser.get("/corrections").text
+    answer = send(browser, "/corrections/rollback", correction_id=desk.corrections()[0].id)
+    assert "1 correction out of the served version" in answer.text
+
+
+def test_what_the_desk_refuses_is_said_in_its_words(browser):
+    answer = send(browser, "/publish")
+    assert answer.status_code == 409 and "No candidate waits to be published." in answer.text
+    assert browser.get("/clip?id=nix").status_code == 404
+    assert "There is no such clip in this run." in browser.get("/clip?id=nix").text
+    assert "No topic is ticked" in send(browser, "/corrections", video_id="stage").text
+    assert "No correction is ticked" in send(browser, "/refinements").text
+
+
+def test_nothing_hostile_reaches_a_page_as_html():
+    topics = (*TOPICS[:4], Topic(99, HOSTILE, (HOSTILE,), 2))
+    desk = MemoryDesk({HOSTILE: HOSTILE}, topics=topics, name=HOSTILE)
+    browser = opened(desk)
+    send(browser, "/corrections", video_id=HOSTILE, topic=["99"])
+    send(browser, "/refinements", correction=[desk.corrections()[0].id])
+    desk.finish(culprits=[desk.corrections()[0].id])
+    pages = [browser.get(path) for path in ("/", "/corrections", "/versions", "/history", "/new")]
+    moved = {"id": HOSTILE, "topic": HOSTILE[:9], "strength-99": "3"}
+    for parameters in ({"id": HOSTILE}, moved, {"id": HOSTILE + "x"}):
+        pages.append(browser.get("/clip", params=parameters))
+    pages.append(browser.get("/", params={"search": HOSTILE}))
+    for page in pages:
+        assert page.headers["content-type"].startswith("text/html")
+        tags = re.findall("<[a-zA-Z/!][^>]*>", page.text)
+        assert not [tag for tag in tags if "onerror" in tag.split('"')[0] or " onmouseover='" in tag]
+        assert "<script>" not in page.text and "<img src=x" not in page.text and "49 " not in page.text
+    assert "&lt;script&gt;alert(1)" in pages[0].text
+
+
+def test_frames_are_jpegs_or_not_found(browser):
+    answer = browser.get("/frame?id=stage&index=2")
+    assert answer.headers["content-type"] == "image/jpeg" and answer.content[:2] == b"\xff\xd8"
+    assert browser.get("/frame?id=stage&index=8").status_code == 404
+    assert browser.get("/frame?id=stage&index=-1").status_code == 422
+    assert browser.get("/video?id=stage").status_code == 404

@@ -1,0 +1,122 @@
+"""Clips of strangers: what they are is read from their bytes, and what they cost is bounded."""
+
+import io
+import time
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from serving.review.limits import Limits
+from serving.review.uploads import UnreadableClip, container_of, wanted_frames
+from tests.serving.review.conftest import opened
+
+
+def clip_of(count: int, size: tuple[int, int] = (64, 48), container: str = "mp4", codec: str = "mpeg4") -> bytes:
+    """A film of `count` grey frames, each a little brighter than the one before."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for index in range(count):
+            grey = np.full((size[1], size[0], 3), 10 + 200 * index // count, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")):
+                out.mux(packet)
+        for packet in stream.encode():
+            out.mux(packet)
+    return file.getvalue()
+
+
+def brightness(jpeg: bytes) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(jpeg)).convert("L")).mean())
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "avi"])
+def test_the_wanted_frames_come_back_in_order(container):
+    pictures = wanted_frames(clip_of(20, container=container), lambda count: [0, count // 2, count - 1, 0])
+    values = [brightness(picture) for picture in pictures]
+    assert values[:3] == pytest.approx([10, 110, 200], abs=8) and values[3] == values[0]
+
+
+def test_large_frames_are_shrunk_as_the_client_does():
+    (picture,) = wanted_frames(clip_of(1, size=(1280, 720)), lambda _: [0])
+    assert Image.open(io.BytesIO(picture)).size == (640, 360)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", b"#EXTM3U\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n", b"<svg/>",
+     b"%PDF-1.7", b"MZ" + bytes(64), b"\xff\xd8\xff\xe0JFIF"],
+)  # fmt: skip
+def test_what_is_no_film_is_refused_by_its_first_bytes(data):
+    assert container_of(data) is None
+    with pytest.raises(UnreadableClip, match="no video that is read here"):
+        wanted_frames(data, lambda count: [0])
+
+
+def test_what_only_looks_like_a_film_is_refused():
+    with pytest.raises(UnreadableClip, match="cut short|None of its frames"):
+        wanted_frames(b"\0\0\0\x18ftypmp42" + bytes(4096), lambda count: [0])
+    with pytest.raises(UnreadableClip):
+        wanted_frames(clip_of(20)[:600], lambda count: [0])
+
+
+def test_costs_are_bounded():
+    film = clip_of(30)
+    with pytest.raises(UnreadableClip, match="more than 10 frames"):
+        wanted_frames(film, lambda count: [0], Limits(max_frames=10))
+    with pytest.raises(UnreadableClip, match="too large"):
+        wanted_frames(film, lambda count: [0], Limits(max_pixels=64 * 48 - 1))
+    with pytest.raises(UnreadableClip, match="memory"):
+        wanted_frames(film, lambda count: [0], Limits(decode_bytes=48 * 2**20))
+
+
+def test_a_clip_that_takes_too_long_is_stopped(monkeypatch, tmp_path):
+    from serving.review import uploads
+
+    stuck = tmp_path / "decoder.py"
+    stuck.write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setattr(uploads, "_DECODER", stuck)
+    monkeypatch.setattr(uploads, "_CLOCK", 0.2)
+    began = time.monotonic()
+    with pytest.raises(UnreadableClip, match="within the time"):
+        wanted_frames(clip_of(3), lambda count: [0], Limits(decode_seconds=2))
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("answer", ["nonsense", '{"frames": "x"}', '{"sizes": []}', "[]", '{"frames": 3}'])
+def test_a_decoder_that_a_clip_has_won_is_not_believed(monkeypatch, tmp_path, answer):
+    from serving.review import uploads
+
+    won = tmp_path / "decoder.py"
+    won.write_text(f"print({answer!r})\nprint('{{\"sizes\": [99999999999]}}')\n")
+    monkeypatch.setattr(uploads, "_DECODER", won)
+    with pytest.raises(UnreadableClip):
+        wanted_frames(clip_of(3), lambda count: [0])
+
+
+def test_an_uploaded_clip_gets_a_caption(desk):
+    browser = opened(desk)
+    film = ("../../<b>.mp4", clip_of(12), "text/html")
+    page = browser.post("/new", data={"csrf": browser.csrf}, files={"clip": film})
+    assert page.status_code == 200 and "a clip of 8 frames" in page.text and "<b>" not in page.text
+    assert browser.post("/api/new", files={"clip": film}).json()["caption"] == "a clip of 8 frames"
+
+
+def test_uploads_that_cannot_be_used_are_told_why(desk):
+    browser = opened(desk, limits=Limits(max_upload_bytes=30_000))
+    for path, data in (("/new", {"csrf": browser.csrf}), ("/api/new", {})):
+        answer = browser.post(path, data=data, files={"clip": ("a.mp4", b"no film", "video/mp4")})
+        assert answer.status_code == 422 and "no video that is read here" in answer.text
+        answer = browser.post(path, data=data, files={"clip": ("a.mp4", bytes(40_000), "video/mp4")})
+        assert answer.status_code == 413 and "29 KiB" in answer.text
+        answer = browser.post(path, data={**data, "clip": "text"}, files={"other": b"x"})
+        assert answer.status_code == 422 and "Expected a file" in answer.text
+
+
+def test_a_model_without_a_frame_network_says_so(desk, monkeypatch):
+    monkeypatch.setattr(desk, "accepts_clips", lambda: False)
+    browser = opened(desk)
+    assert "takes features alone" in browser.get("/new").text
+    assert browser.post("/api/new", files={"clip": clip_of(2)}).status_code == 409
