@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import math
 from collections import Counter
@@ -20,7 +21,7 @@ from pipeline.review.views import scores_of, suggested, timelines_of, words_of
 from serving.answers import ExplainedCaption
 from serving.review.changes import Correction, State
 from serving.review.clips import Clip, NewCaption, Queue, QueueItem, Suggestion, Topic, VideoFile, WhatIf
-from serving.review.desk import DeskError, NotFound
+from serving.review.desk import DeskError, NotFound, Unavailable
 from serving.signatures import EXPLAIN_FRAMES_SIGNATURE
 
 # The strengths at which a suggested topic is tried, smallest first; 1 is the paper's.
@@ -176,7 +177,9 @@ class Viewing(abc.ABC):
     def _suggestions(
         self, version: str, video_id: str, suggestions: Sequence[MissingTopic]
     ) -> tuple[Suggestion, ...]:
-        strengths = {one.topic: self._tried(version, video_id, one.topic) for one in suggestions[:TRIED]}
+        strengths = {}
+        with contextlib.suppress(Unavailable):  # a model without the signature what_if can be looked at all the same
+            strengths.update((one.topic, self._tried(version, video_id, one.topic)) for one in suggestions[:TRIED])
         return tuple(
             Suggestion(one.topic, one.name, "; ".join(one.reasons), strengths.get(one.topic)) for one in suggestions
         )

@@ -1,4 +1,4 @@
-"""What a person sees of clips, of a model that is asked and not there: a stand-in that says "dog", or "man" if told so."""
+"""What a person sees of clips, by a stand-in for the served model that says "dog", or "man" if told so."""
 
 import dataclasses
 from pathlib import Path
