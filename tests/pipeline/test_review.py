@@ -71,7 +71,7 @@ def test_a_person_repairs_a_caption_and_takes_it_back(tmp_path):
             browser.click(".card a")
             browser.until("document.querySelector('#caption')")
             assert caption(browser) == ["dog"] * 3
-            assert browser.run("document.querySelector('.frames img').complete")
+            browser.until("document.querySelector('.frames img').naturalWidth > 0")
 
             # The topic is ticked, and the served model says at once what it would say.
             browser.click(".topic[data-topic='1'] input[type=checkbox]")
