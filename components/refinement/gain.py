@@ -153,10 +153,10 @@ def missing_topics(
         if told[topic] >= WORTH_SAYING:
             yield told[topic], _mentions(topics, topic, unsaid)
         if seen[topic] >= WORTH_SAYING:
-            yield seen[topic], f"the frames say '{name}' ({seen[topic]:.2f}), the caption does not"
+            yield seen[topic], f"the frames say “{name}” ({seen[topic]:.2f}), the caption does not"
         if near[topic] >= WORTH_SAYING:
             similar = f"{round(near[topic] * len(neighbours))} of {len(neighbours)} similar clips"
-            yield near[topic], f"{similar} are about '{name}'"
+            yield near[topic], f"{similar} are about “{name}”"
 
     found = []
     for topic in map(int, np.argsort(-doubts, kind="stable")):
@@ -188,7 +188,7 @@ def expected_gain(said: Said, missing: Sequence[MissingTopic], cider: float | No
         if disagreement is not None and disagreement >= WORTH_SAYING:
             yield disagreement, f"people describe it otherwise (CIDEr {cider:.2f})"
         if uncertainty >= WORTH_SAYING:
-            yield uncertainty, f"the model is unsure: it gave its words a probability of {likely:.2f} each, on average"
+            yield uncertainty, f"the model is unsure of its words ({likely:.2f} each)"
 
     return Gain(sum(known) / len(known), uncertainty, doubt, disagreement, _strongest_first(reasons()))
 
@@ -204,9 +204,9 @@ def _mentions(topics: TopicWords, topic: int, told: Sequence[Sequence[str]]) -> 
     ]
     people = sum(map(bool, speaking))
     if not people:  # each of them hints at it, none surely
-        return f"what people wrote hints at '{topics.names[topic]}', the caption does not"
+        return f"what people wrote hints at “{topics.names[topic]}”, the caption does not"
     used = Counter(word for words in speaking for word in sorted(words))
-    shown = ", ".join(f"'{word}'" for word, _ in used.most_common(WORDS_SHOWN))
+    shown = ", ".join(f"“{word}”" for word, _ in used.most_common(WORDS_SHOWN))
     return f"{people} of {len(told)} people mention {shown}, the caption does not"
 
 

@@ -67,7 +67,7 @@ def test_a_person_repairs_a_caption_and_takes_it_back(tmp_path):
                 browser.until("new Promise(done => setTimeout(() => done(true), 1000))")
                 browser.go(address)
             assert browser.text(".card .id").startswith("val0")
-            assert "1 of 1 people mention 'man', the caption does not" in browser.text(".card .reasons")
+            assert "1 of 1 people mention “man”, the caption does not" in browser.text(".card .reasons")
             browser.click(".card a")
             browser.until("document.querySelector('#caption')")
             assert caption(browser) == ["dog"] * 3

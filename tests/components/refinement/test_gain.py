@@ -32,7 +32,7 @@ def test_a_topic_that_the_model_sees_and_the_caption_lacks_is_missing(topics):
     (found,) = missing_topics(said(scores=(0.1, 0.9, 0.71)), topics)
     assert (found.topic, found.name) == (WATER, "water")
     assert found.doubt == pytest.approx(0.71)
-    assert found.reasons == ("the frames say 'water' (0.71), the caption does not",)
+    assert found.reasons == ("the frames say “water” (0.71), the caption does not",)
 
 
 def test_a_word_that_says_little_of_a_topic_names_it_little(topics):
@@ -45,13 +45,13 @@ def test_people_are_counted_by_the_words_that_the_caption_lacks(topics):
     references = ("a man runs through water", "a puddle", "he swims in water", "a man", "a man runs")
     (found,) = missing_topics(said(), topics, references)
     assert found.topic == WATER and found.doubt == pytest.approx(3 / 5)
-    assert found.reasons == ("3 of 5 people mention 'water', 'puddle', 'swims', the caption does not",)
+    assert found.reasons == ("3 of 5 people mention “water”, “puddle”, “swims”, the caption does not",)
 
 
 def test_similar_clips_speak_for_their_topics(topics):
     neighbours = np.array([[0, 1, 1], [0, 1, 1], [0, 1, 0], [0, 1, 1]])
     (found,) = missing_topics(said(), topics, neighbours=neighbours)
-    assert found.topic == WATER and found.reasons == ("3 of 4 similar clips are about 'water'",)
+    assert found.topic == WATER and found.reasons == ("3 of 4 similar clips are about “water”",)
 
 
 def test_witnesses_together_are_wrong_only_if_each_is(topics):

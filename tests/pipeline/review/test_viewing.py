@@ -108,7 +108,7 @@ def test_the_queue_begins_with_the_clip_that_people_describe_otherwise(desk):
     found = queue(desk)
     assert found.total == 3 and [item.video_id for item in found.items] == ["v0", "v1", "v2"]
     assert found.items[0].gain > found.items[1].gain
-    assert "1 of 1 people mention 'man', the caption does not" in found.items[0].reasons
+    assert "1 of 1 people mention “man”, the caption does not" in found.items[0].reasons
     assert found.items[0].picture == FRAMES // 2 and found.items[1].picture is None
 
 
