@@ -12,7 +12,7 @@ from serving.review.asking import MOST_TOPICS, STRONGEST, Id, Publisher, Reader,
 from serving.review.changes import Correction, HistoryEntry, Job, State, Version
 from serving.review.clips import Clip, NewCaption, Queue, Topic, TopicScore, WhatIf
 from serving.review.desk import NotFound
-from serving.review.words import SaidWord, compared
+from serving.review.words import Phrase, compared
 
 TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
@@ -41,10 +41,10 @@ class WhatIfQuestion(_Body):
 
 
 class WhatIfAnswer(BaseModel):
-    """The caption, its words (`new`: not in `before`), all topics' scores, and the milliseconds that it took."""
+    """The caption, its phrases (`new`: not in `before`), all topics' scores, and the milliseconds that it took."""
 
     caption: str
-    words: list[SaidWord]
+    phrases: list[Phrase]
     scores: list[TopicScore]
     milliseconds: float
 
@@ -107,9 +107,9 @@ def topics(desk: TheDesk, _: Reader, search: Search = "") -> list[Topic]:
 def what_if(desk: TheDesk, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
     """What the served model would say if it saw more (or less) of some topics. Nothing is kept."""
     answer: WhatIf = desk.what_if(question.video_id, question.strengths)
-    said = compared(question.before or answer.caption, answer.caption)
+    phrases = compared(question.before or answer.caption, answer.caption)
     return WhatIfAnswer(
-        caption=answer.caption, words=said, scores=list(answer.scores), milliseconds=answer.milliseconds
+        caption=answer.caption, phrases=phrases, scores=list(answer.scores), milliseconds=answer.milliseconds
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ LOG = logging.getLogger(__name__)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/static/", "/sign-in")  # for people who are not known yet
 UPLOAD_PATHS = ("/new", "/api/new")
+_SLOWEST = 2**18  # bytes a second, of a body that is large
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -67,7 +69,8 @@ class Guard:
         send, begun = _watched(scope, send)
         try:
             self._admit(scope)
-            return await self._app(scope, _Bounded(receive, self._most(scope), self._limits.body_seconds), send)
+            most = self._most(scope)
+            return await self._app(scope, _Bounded(receive, most, self._limits.body_seconds + most / _SLOWEST), send)
         except Refusal as refusal:
             status, sentence = refusal.status_code, refusal.detail
         except Exception:  # the last resort: people must learn that it failed, and nothing of how
@@ -80,14 +83,14 @@ class Guard:
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
-        state.update(person=None, visit=None, by_token=False)
+        # The visit first: an answer without it would start another, and make the forms that are open stale.
+        state.update(person=None, visit=Visits.read(Request(scope).cookies.get(COOKIE)), by_token=False)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._limits.max_address_bytes:
             raise Refusal(414, "This address is too long.")
         if not self._access.knows_host(headers.get("host", "")):
             raise Refusal(421, "This page is not known by that name. Its settings list the names that it goes by.")
         if "content-length" in headers and _whole(headers["content-length"]) > self._most(scope):
             raise Refusal(413, f"That is too large: at most {_size(self._most(scope))} are taken.")
-        state["visit"] = Visits.read(Request(scope).cookies.get(COOKIE))
         state["person"], state["by_token"] = self._identify(scope, headers, state["visit"])
         if state["person"] is None and not scope["path"].startswith(OPEN_PATHS):
             raise Refusal(401, "Sign in first.")
@@ -117,14 +120,14 @@ class _Bounded:
     """A `receive` that ends a body which is too large or too slow, whatever its headers promised."""
 
     def __init__(self, receive: Receive, most: int, seconds: float):
-        self._receive, self._most, self._seconds = receive, most, seconds
+        self._receive, self._most, self._until = receive, most, time.monotonic() + seconds
         self._seen, self._whole = 0, False
 
     async def __call__(self) -> Message:
         if self._whole:  # from here on, one waits for the client to leave
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._seconds)
+            message = await asyncio.wait_for(self._receive(), self._until - time.monotonic())
         except TimeoutError:
             raise Refusal(408, "The request took too long to arrive.") from None
         self._seen += len(message.get("body", b""))

@@ -13,7 +13,7 @@ class Limits:
         max_address_bytes: of a request's path and query.
         max_body_bytes: of a request's body that brings no clip.
         max_upload_bytes: of one that does.
-        body_seconds: how long a body may take to arrive.
+        body_seconds: how long a body may take to arrive, besides a second for every 256 KiB that it may have.
         page_size: how many rows a page shows.
         uploads_at_once: how many clips are decoded at the same time.
         decode_seconds: of processor time for one clip; it may take three times as long by the clock.

@@ -84,7 +84,7 @@ def frame(desk: TheDesk, _: Reader, id: Id, index: Offset):
 @ROUTER.get("/video")
 def video(desk: TheDesk, _: Reader, id: Id):
     file = desk.video(id)
-    if file is None or file.media_type not in _PLAYABLE:
+    if file is None or file.media_type not in _PLAYABLE or not file.path.is_file():
         raise NotFound("There is no film of this clip that a browser can play.")
     return FileResponse(file.path, media_type=file.media_type)
 

@@ -11,20 +11,18 @@ from serving.review.changes import JobState, State
 
 
 @dataclass(frozen=True)
-class SaidWord:
-    """A word of a caption, and whether an earlier caption lacked it."""
+class Phrase:
+    """Words of a caption that stand together, and whether an earlier caption lacked them."""
 
     text: str
     new: bool
 
 
-def compared(before: str, after: str) -> list[SaidWord]:
-    """The words of a caption, those marked that are not in the earlier one, in its order."""
+def compared(before: str, after: str) -> list[Phrase]:
+    """A caption in phrases, those marked whose words are not in the earlier one in this order."""
     old, new = before.split(), after.split()
-    said: list[SaidWord] = []
-    for kind, _, _, start, end in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
-        said += [SaidWord(word, kind != "equal") for word in new[start:end]]
-    return said
+    changes = difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes()
+    return [Phrase(" ".join(new[start:end]), kind != "equal") for kind, _, _, start, end in changes if end > start]
 
 
 def moment(time: datetime) -> str:

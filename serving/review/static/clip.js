@@ -77,7 +77,7 @@ async function showCaption() {
       headers: { "Content-Type": "application/json", "X-CSRF-Token": document.querySelector("meta[name=csrf]").content },
       body: JSON.stringify({ video_id: videoId, strengths: wanted, before: caption.dataset.served }),
     });
-    showWords(answer.words);
+    showPhrases(answer.phrases);
     byId("echo").replaceChildren(...copies(caption.childNodes));
     byId("about").textContent =
       `What the model would say, answered in ${Math.round(answer.milliseconds)} ms. Now it says: “${caption.dataset.served}”`;
@@ -90,18 +90,18 @@ async function showCaption() {
 }
 
 function showServed() {
-  showWords(caption.dataset.served.split(" ").filter(Boolean).map((text) => ({ text, new: false })));
+  showPhrases(caption.dataset.served ? [{ text: caption.dataset.served, new: false }] : []);
   byId("echo").replaceChildren();
   byId("about").textContent = byId("about").dataset.served;
   showScores(servedScores);
   caption.classList.remove("waiting");
 }
 
-function showWords(words) {
-  const nodes = words.flatMap(({ text, new: entered }) => {
-    const word = entered ? document.createElement("mark") : document.createTextNode(text);
-    word.textContent = text;
-    return [word, document.createTextNode(" ")];
+function showPhrases(phrases) {
+  const nodes = phrases.flatMap(({ text, new: entered }) => {
+    const phrase = entered ? document.createElement("mark") : document.createTextNode("");
+    phrase.textContent = text;
+    return [phrase, document.createTextNode(" ")];
   });
   caption.replaceChildren(...(nodes.length ? nodes.slice(0, -1) : [document.createTextNode("(no words)")]));
 }

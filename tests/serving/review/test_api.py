@@ -5,11 +5,14 @@ import pytest
 from serving.review.desk import DeskError, Unavailable
 
 
-def test_what_if_answers_with_the_words_that_came_in(browser):
+def test_what_if_answers_with_the_phrases_that_came_in(browser):
     question = {"video_id": "stage", "strengths": {"1": 2, "0": -1}, "before": "a woman is standing on a stage"}
     answer = browser.post("/api/what-if", json=question).json()
     assert answer["caption"] == "a woman is standing on a stage dancing"
-    assert [word["text"] for word in answer["words"] if word["new"]] == ["dancing"]
+    assert answer["phrases"] == [
+        {"text": "a woman is standing on a stage", "new": False},
+        {"text": "dancing", "new": True},
+    ]
     scores = {score["id"]: score["score"] for score in answer["scores"]}
     assert scores[1] == pytest.approx(0.375 + 0.4) and scores[0] == pytest.approx(0.75 - 0.2)
 

@@ -156,7 +156,7 @@ def test_a_screen_reader_finds_names_roles_and_one_main_heading(wide, served, de
         levels = wide.run("[...document.querySelectorAll('h1,h2,h3')].map(h => Number(h.tagName[1]))")
         assert all(after - before <= 1 for before, after in zip(levels, levels[1:])), (path, levels)
         assert wide.run("document.documentElement.lang") == "en"
-        identifiers = wide.run("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        identifiers = wide.run("[...document.querySelectorAll('[id]')].map(e => e.getAttribute('id'))")
         assert len(identifiers) == len(set(identifiers)), path
     wide.go(f"{served}/clip?id=stage")
     assert wide.run("document.querySelector('#caption').getAttribute('aria-live')") == "polite"

@@ -17,7 +17,7 @@ schemathesis = pytest.importorskip("schemathesis")
 requests = pytest.importorskip("requests")
 
 st = hypothesis.strategies
-BAD_A_CALL, GOOD_A_CALL, A_PAGE, A_FORM = 44, 4, 26, 12
+BAD_A_CALL, GOOD_A_CALL, A_PAGE, A_FORM = 24, 3, 48, 16
 LEAK = re.compile(r"Traceback|File \"|site-packages|\.py\b|/home/|/root/|/tmp/|/usr/|/etc/hosts|sqlite|line \d+, in ")
 SLOWEST = 20  # seconds, on a machine that does other work too
 PAGES = ("/", "/clip", "/frame", "/video", "/refinement", "/corrections", "/history", "/sign-in", "/static/")
@@ -81,7 +81,7 @@ def test_the_api_answers_whatever_it_is_asked(asker):
             except schemathesis.errors.SchemathesisError:
                 continue  # nothing can be wrong with a call that takes nothing
             _send_cases(asker, strategy, count)
-    assert asker.count > 600
+    assert asker.count > 330
 
 
 def _send_cases(asker: Asker, strategy, count: int) -> None:
@@ -117,7 +117,7 @@ def test_pages_and_forms_answer_whatever_they_are_asked(asker):
         _look(asker, path)
     for path in FORMS:
         _fill_in(asker, path)
-    assert asker.count > 330
+    assert asker.count > 700
 
 
 def _look(asker: Asker, path: str) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from serving.review import words
 from serving.review.changes import JobState, State
 from serving.review.clips import Topic
 from tests.serving.review.conftest import opened, send
@@ -48,6 +49,15 @@ def test_a_clip_shows_the_evidence(browser):
     ):  # fmt: skip
         assert evidence in text
     assert 'name="strength-1"' in text and 'data-first="1.25"' in text
+
+
+def test_what_is_new_in_a_caption_is_marked_phrase_by_phrase():
+    phrases = words.compared("a man is in a room", "a man plays the guitar in a big room")
+    assert [(phrase.text, phrase.new) for phrase in phrases] == [
+        ("a man", False), ("plays the guitar", True), ("in a", False), ("big", True), ("room", False),
+    ]  # fmt: skip
+    assert words.compared("a man", "a man") == [words.Phrase("a man", False)]
+    assert words.compared("a man", "") == []
 
 
 def test_features_alone_are_said_and_frames_numbered():
