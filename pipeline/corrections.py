@@ -22,7 +22,7 @@ from components.refinement.ledger import Ledger
 from components.refinement.records import Correction, LedgerError, State
 from pipeline import versions
 from pipeline.candidates import Shelf
-from pipeline.exclusion import RootBusy, alone
+from pipeline.exclusion import PASSING, RootBusy, alone
 
 LEDGER_FILE = "corrections.db"
 
@@ -60,7 +60,7 @@ def attended(root: str, settings=None) -> Iterator[Ledger]:
     """The ledger of a root, which was put right first, for what changes no version: for reading, and for proposals."""
     ledger = open_ledger(root, settings)
     with contextlib.suppress(RootBusy):  # whoever is at work has put it right
-        with alone(root, versions.RECOVERED_BY, "looking after the ledger"):
+        with alone(root, versions.RECOVERED_BY, PASSING):
             versions.recover(Shelf(root), ledger)
     yield ledger
 

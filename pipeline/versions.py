@@ -7,9 +7,11 @@ leaves one of the states that `recover` knows, and every command begins with `re
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import LedgerError, State, Version
@@ -18,6 +20,7 @@ from pipeline.files import replace_text
 from pipeline.places import NAME
 from serving import model_config
 from serving.saved_model import versions_under
+from trainer.exported import EXTRA
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
@@ -134,9 +137,14 @@ def recover(shelf: Shelf, ledger: Ledger) -> None:
     shelf.sweep()
     recorded = {version.version for version in ledger.versions()}
     for candidate in shelf.read():
-        if candidate.version in recorded:
+        if candidate.version not in recorded:
+            continue
+        if candidate.model(shelf).exists() or shelf.version(candidate.version).exists():
             _log.warning("Version %s was being published when that was cut off: done now.", candidate.version)
             _finish(shelf, ledger, candidate, candidate.by)
+        else:
+            _log.warning("Version %s was being published, and its folder is gone: it is not.", candidate.version)
+            candidate.discard(shelf)
     _take_in_trained(shelf, ledger)
     for candidate in shelf.read():
         if not _still_fits(ledger, candidate):
@@ -153,20 +161,56 @@ def recover(shelf: Shelf, ledger: Ledger) -> None:
 
 
 def _take_in_trained(shelf: Shelf, ledger: Ledger) -> None:
-    """Records what training pushed since. It is served, unless corrections are live that it has not learnt."""
-    known = {version.version for version in ledger.versions()}
-    new = [str(number) for number in sorted(versions_under(shelf.versions)) if str(number) not in known]
-    served = ledger.served()
-    for version in new:
-        newest = version == new[-1] and (served is None or int(version) > int(served.version))
-        live = ledger.corrections(State.LIVE)
-        ledger.record_version(version, parent=None, by=TRAINED_BY, serve=newest and not live)
-        if newest and live:
-            _log.warning(
-                "Training pushed version %s. Version %s keeps serving, as %d corrections are live in it: `topiclens "
-                "refine` teaches them to the new one; `topiclens rollback %s` serves it without them.",
-                version, served.version, len(live), version,
-            )  # fmt: skip
+    """Records what the pipeline pushed since. The newest is served, unless corrections are live that it lacks."""
+    known, served = {version.version for version in ledger.versions()}, ledger.served()
+    there = sorted(versions_under(shelf.versions).items())
+    for number, folder in there:
+        if str(number) not in known:
+            newest = number == there[-1][0] and (served is None or number > int(served.version))
+            taught = taught_on_the_way(folder)
+            if taught:
+                _take_in_taught(ledger, str(number), taught, newest)
+            else:
+                _take_in_untaught(ledger, str(number), newest)
+
+
+def _take_in_untaught(ledger: Ledger, version: str, newest: bool) -> None:
+    missing = lost(ledger, ())
+    ledger.record_version(version, parent=None, by=TRAINED_BY, serve=newest and not missing)
+    if newest and missing:
+        _log.warning(
+            "Training pushed version %s. Version %s keeps serving, as %d corrections are live in it: `topiclens "
+            "refine` teaches them to the new one; `topiclens rollback %s` serves it without them.",
+            version, ledger.served().version, len(missing), version,
+        )  # fmt: skip
+
+
+def _take_in_taught(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
+    """Records a version that a run taught corrections on the way, and the one it taught them to, which is not there."""
+    states = {correction.id: correction.state for correction in ledger.corrections()}
+    ready = all(states.get(item) in (State.PREVIEWED, State.IN_CANDIDATE, State.LIVE) for item in taught)
+    if not (newest and ready) or lost(ledger, taught):
+        _log.warning(
+            "Version %s is not served: the corrections that its run taught it are not those that are live, and not "
+            "revoked, by now. Run the pipeline again: it teaches anew, and repeats nothing else.", version,
+        )  # fmt: skip
+        return
+    base = f"{version}-trained"
+    if base not in {recorded.version for recorded in ledger.versions()}:
+        ledger.record_version(base, parent=None, by=TRAINED_BY, serve=False)
+    for item in taught:
+        if states[item] is State.PREVIEWED:
+            ledger.transition(item, State.IN_CANDIDATE, by=TRAINED_BY)
+    ledger.record_version(version, parent=base, corrections=taught, by=TRAINED_BY)
+
+
+def taught_on_the_way(folder: Path) -> tuple[str, ...]:
+    """The ids of the corrections that the pipeline's own step of refinement taught to a version; mostly none."""
+    try:
+        verdict = json.loads((folder / EXTRA / "verdict.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    return tuple(verdict["taught"]) if verdict["blessed"] else ()
 
 
 def _still_fits(ledger: Ledger, candidate: Candidate) -> bool:

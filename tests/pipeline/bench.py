@@ -19,11 +19,19 @@ from pipeline.proposals import Seen
 TAUGHT = "taught.json"
 
 
-def train(root, version: str) -> Path:
-    """What a training leaves: a version that was taught nothing; made aside, as the Pusher does."""
+def train(root, version: str, taught=()) -> Path:
+    """What a run of the pipeline leaves, made aside, as the Pusher does.
+
+    Args:
+        taught: ids of the corrections that its own step of refinement taught.
+    """
     shelf = Shelf(str(root))
     shutil.rmtree(shelf.versions / ".incoming", ignore_errors=True)
-    return _write(shelf.versions / ".incoming" / version, []).rename(shelf.version(version))
+    folder = _write(shelf.versions / ".incoming" / version, list(taught))
+    if taught:
+        (folder / "assets.extra").mkdir()
+        (folder / "assets.extra" / "verdict.json").write_text(json.dumps({"blessed": True, "taught": list(taught)}))
+    return folder.rename(shelf.version(version))
 
 
 def taught_to(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whoever corrects, refines, publishes and takes back is killed fifty times: nothing disagrees, nothing told is lost."""
+"""Whoever corrects, refines, publishes and takes back is killed fifty times: all agrees, and nothing told is lost."""
 
 import json
 import subprocess
