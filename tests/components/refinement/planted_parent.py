@@ -11,7 +11,7 @@ from components.refinement.refining import Evidence
 from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
 from schemas.records import VideoRecord
-from tests.components.neurons.planted import VOCABULARY, links, planted_captioner
+from tests.components.neurons.planted import MAN, VOCABULARY, links, planted_captioner
 from trainer.export import export
 
 TOPICS = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
@@ -38,12 +38,13 @@ def correction(video="val0", topic=1, number=1, before="dog dog dog") -> Correct
 
 
 def export_parent(folder) -> None:
-    """Its captioner always says "dog"; the man's neuron would speak for "man", and f is random."""
+    """Its captioner always says "dog"; the man's neuron would speak for "man", and is the man's score."""
     captioner = planted_captioner()
     captioner.config = dataclasses.replace(captioner.config, interpretive_weight=0.1)
-    rng = np.random.default_rng(0)
-    for variable in captioner.topic_perceptron.weights:
-        variable.assign(rng.normal(size=variable.shape))
+    for layer, place in ((captioner.topic_perceptron.hidden, (MAN, 0)), (captioner.topic_perceptron.score, (0, 1))):
+        kernel = np.zeros(layer.kernel.shape)
+        kernel[place] = 1
+        layer.kernel.assign(kernel)
     features = {"backbone": None, "n_frames": 4, "dim": 6}
     export(captioner, VOCABULARY, folder, features=features, max_words=3, beam=1)
 
