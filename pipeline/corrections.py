@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import Correction, LedgerError, State
@@ -41,6 +42,17 @@ def corrections(root: str, state: State | str | None = None, settings=None) -> t
     """The corrections of a root, oldest first; those in one state where that is asked."""
     with attended(root, settings) as ledger:
         return ledger.corrections(state)
+
+
+def to_teach(root: str, settings=None) -> list[dict]:
+    """The corrections that a model fresh from training is to be taught, oldest first, as JSON: those that are live, and
+    those in a candidate. What became of them since they were proposed is left out, so that an unchanged list is equal.
+    """
+    if getattr(settings, "ledger", None) is None and not os.path.exists(os.path.join(root, LEDGER_FILE)):
+        return []
+    ledger = open_ledger(root, settings)
+    ready = [one for one in ledger.corrections() if one.state in (State.LIVE, State.IN_CANDIDATE)]
+    return [replace(one, events=()).to_json() for one in ready]
 
 
 @contextlib.contextmanager

@@ -56,6 +56,12 @@ class RefinementSettings:
     max_renamed: float = 0.1
     seed: int = 0
 
+    @classmethod
+    def of(cls, fields: Mapping) -> RefinementSettings:
+        """These settings out of a JSON object that may hold more."""
+        known = {name: value for name, value in fields.items() if name in cls.__dataclass_fields__}
+        return cls(**{**known, "mu": tuple(known.get("mu", cls.mu))})
+
     def __post_init__(self):
         if not self.strength_factor >= 1:
             raise ValueError(f"refinement.strength_factor is {self.strength_factor}; expected 1 or more.")
