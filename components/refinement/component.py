@@ -43,14 +43,13 @@ def Refine(
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
         files = records.files_of(artifact_utils.get_split_uri([examples], split))
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
+    with staging.readable(topic_model.uri) as folder:
+        topics = Topics.load(folder).topics
+    evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), more=splits["test"])
     with (
         staging.readable(path_utils.serving_model_path(model.uri)) as parent,
-        staging.readable(topic_model.uri) as topics,
         staging.writable(refined_model.uri) as refined,
     ):
-        evidence = Evidence(
-            splits["train"], splits["val"], Topics.load(topics).topics, TopicLinks.load(links.uri), more=splits["test"]
-        )
         verdict = refine(
             parent, path_utils.serving_model_path(refined), corrections, evidence, RefinementSettings.of(config),
             cache_dir=config["cache_dir"],

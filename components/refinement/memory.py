@@ -45,7 +45,7 @@ class Memory:
         try:
             with open(self._path(what), encoding="utf-8") as file:
                 return json.load(file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def remember(self, content: dict, *what) -> None:

@@ -14,6 +14,8 @@ class RefinementSettings:
     """How corrections are taught to the encoder, and what the refined model must not lose.
 
     Args:
+        ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
+            `corrections.db` in the run's root.
         strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
             smallest itself, the least that is lost in learning loses them again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
@@ -35,6 +37,7 @@ class RefinementSettings:
         seed: of the videos that are drawn.
     """
 
+    ledger: str | None = None
     strength_factor: float = 1.5
     max_strength: float = 4.0
     mu: tuple[float, ...] = (10.0, 1.0, 0.1)
