@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from components.captions.judge import METRICS
 from components.refinement.descent import OPTIMIZERS
@@ -55,6 +55,10 @@ class RefinementSettings:
     allow_unmeasured: bool = True
     max_renamed: float = 0.1
     seed: int = 0
+
+    def told(self) -> dict:
+        """What a rebuild needs of them, for JSON. Where the ledger is is none of it, and may hold a password."""
+        return {name: value for name, value in asdict(self).items() if name != "ledger"}
 
     @classmethod
     def of(cls, fields: Mapping) -> RefinementSettings:
