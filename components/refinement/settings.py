@@ -45,7 +45,7 @@ class RefinementSettings:
     optimizer: str = OPTIMIZERS[0]
     steps: int = 60
     learning_rate: float = 1e-5
-    kept_videos: int = 16
+    kept_videos: int = 4
     kept_weight: float = 0.1
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
     max_slice_drop: Mapping[str, float] = field(
