@@ -73,8 +73,7 @@ def _neurons(settings: Settings) -> dict:
 
 
 def _refinement(settings: Settings) -> dict:
-    fields = asdict(settings.refinement)
-    return {name: value for name, value in fields.items() if name != "ledger"}  # which may hold a password
+    return settings.refinement.told()
 
 
 def _explanations(settings: Settings) -> dict:

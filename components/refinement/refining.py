@@ -204,7 +204,7 @@ def _export(
     learnt = {
         "corrections": [*bench.meta.get("refinement", {}).get("corrections", []), *verdict.taught],
         "mu": trial.mu,
-        "settings": dataclasses.asdict(settings),
+        "settings": settings.told(),
     }
     export_again(
         parent,

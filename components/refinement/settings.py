@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from components.captions.judge import METRICS
 from components.refinement.descent import OPTIMIZERS
@@ -45,7 +45,7 @@ class RefinementSettings:
     optimizer: str = OPTIMIZERS[0]
     steps: int = 60
     learning_rate: float = 1e-5
-    kept_videos: int = 16
+    kept_videos: int = 4
     kept_weight: float = 0.1
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
     max_slice_drop: Mapping[str, float] = field(
@@ -55,6 +55,10 @@ class RefinementSettings:
     allow_unmeasured: bool = True
     max_renamed: float = 0.1
     seed: int = 0
+
+    def told(self) -> dict:
+        """What a rebuild needs of them, for JSON. Where the ledger is is none of it, and may hold a password."""
+        return {name: value for name, value in asdict(self).items() if name != "ledger"}
 
     @classmethod
     def of(cls, fields: Mapping) -> RefinementSettings:

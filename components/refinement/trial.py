@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +88,7 @@ class Court:
             for one in lessons
         ]
         live = sorted(one.correction.id for one in self._live)
-        key = "batch", taught, live, dataclasses.asdict(dataclasses.replace(self._settings, ledger=None))
+        key = "batch", taught, live, self._settings.told()
         known = self._memory.recall(*key)
         if known is None:
             known = {"passed": self.try_batch(lessons).passed}

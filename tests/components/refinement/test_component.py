@@ -1,6 +1,5 @@
 """The step of the pipeline: a model goes through it unchanged, or taught."""
 
-import dataclasses
 import json
 import pathlib
 
@@ -18,7 +17,7 @@ from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
 from trainer.exported import read_meta
 
-CONFIG = {**dataclasses.asdict(SETTINGS), "cache_dir": None}
+CONFIG = {**SETTINGS.told(), "cache_dir": None}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from components.refinement import refining
 from components.refinement.bench import Candidate
 from components.refinement.gate import Reason, Verdict
 from components.refinement.lessons import Lesson
+from components.refinement.memory import Memory
 from components.refinement.records import CorrectedTopic
 from components.refinement.refining import RefinementError, refine
 from components.refinement.trial import Trial
@@ -58,6 +59,14 @@ def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined
     np.testing.assert_array_equal(read_enhancement(folder), enhancement_of(named))
     meta = read_meta(folder)
     assert meta["refinement"]["corrections"] == [correction().id] and meta["refinement"]["mu"] == verdict.mu
+
+
+def test_the_parents_captions_and_figures_are_remembered_beside_it(refined, parent):
+    memory = Memory(str(parent), VAL)
+    assert memory.recall("captions") == {video.video_id: "dog dog dog" for video in VAL}
+    _, verdict, _ = refined
+    figures = memory.recall("figures", ["BLEU-4", "CIDEr"], SETTINGS.slice_videos)
+    assert figures["metrics"] == {metric: before for metric, (before, _) in verdict.metrics.items()}
 
 
 def test_the_decoder_and_f_stay_as_they_are(refined, parent):
