@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components import staging
-from components.neurons.links import TopicLinks
+from components.neurons.links import TopicLinks, links_of
 from components.relevance.explanation import Explanation, OtherModel, explanation
 from components.relevance.film import Film, film_of, thumbnails
 from components.relevance.reading import ModelReader, Reading
@@ -65,7 +65,8 @@ def explain_files(
     Args:
         videos: paths of video files.
         output: the folder for the pages.
-        root: the run whose links name the neurons; they are left out where they are another model's.
+        root: the run whose links name the neurons where the model brings none; they are left out where they are another
+            model's.
         model: an exported model, or a folder of versions; None is what was pushed from `root`.
         server: the address of a model server, asked in place of `model`: it tells no relevance.
         sampling: the `changes` of `captioning.sampling_of`.
@@ -189,12 +190,15 @@ def _told(answers) -> Reading:
 
 
 def _links(root: str, directory: str | None) -> tuple[TopicLinks | None, list[str]]:
-    """The links of the newest run on a root, and what a reader must know of them.
+    """The links that a model brings with it, or of the newest run on a root, and what a reader must know of them.
 
     Args:
         directory: the model that is explained: links of a run that trained another one are left out; None where it is
             on a server, and cannot be told.
     """
+    own = None if directory is None else links_of(directory)
+    if own is not None:
+        return own, []
     try:
         outcome = lineage.newest(root)
     except lineage.NothingThere:
