@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 
+from components.refinement.settings import RefinementSettings
 from components.videos.decoding import Limits
 from components.videos.sampling import EQUAL, Sampling
 from pipeline.values import SettingError, fitting, literal
@@ -223,6 +224,7 @@ class Settings:
     judge: JudgeSettings = JudgeSettings()
     neurons: NeuronSettings = NeuronSettings()
     explanations: ExplanationSettings = ExplanationSettings()
+    refinement: RefinementSettings = RefinementSettings()
     run: RunSettings = RunSettings()
 
     def changed(self, changes: Iterable[str]) -> Settings:
@@ -253,7 +255,10 @@ class Settings:
                 f"There is no setting {section}.{field}. The settings of {section} are {', '.join(sorted(names))}."
             )
         value = fitting(f"{section}.{field}", getattr(current, field), value)
-        changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
+        try:
+            changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
+        except ValueError as error:
+            raise SettingError(str(error)) from error
         if section == "training":
             changed.training_config()
         if section == "features":

@@ -72,6 +72,11 @@ def _neurons(settings: Settings) -> dict:
     return {**asdict(settings.neurons), "seed": settings.run.seed}
 
 
+def _refinement(settings: Settings) -> dict:
+    fields = asdict(settings.refinement)
+    return {name: value for name, value in fields.items() if name != "ledger"}  # which may hold a password
+
+
 def _explanations(settings: Settings) -> dict:
     return {**asdict(settings.explanations), "limits": asdict(settings.limits)}
 
@@ -84,5 +89,6 @@ STEPS: dict[str, Callable[[Settings], dict]] = {
     "trainer": _trainer,
     "judge": _judge,
     "neurons": _neurons,
+    "refinement": _refinement,
     "explanations": _explanations,
 }
