@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     caption.add_argument("--with", dest="suppositions", action="append", default=[], metavar="TOPIC[=STRENGTH]",
                          help="what would be said if the video showed this topic, by its id or its name; repeat for "
                          "more (strength: 1; a negative one takes the topic away)")  # fmt: skip
+    caption.add_argument("--root", help="with --server: the run whose topics --with names")
     caption.add_argument("--beam", type=int, metavar="N", help="beam width, if not the one the model was exported with")
     _add_sampling(caption)
     caption.add_argument("--json", action="store_true", help="one JSON object a video")

@@ -44,6 +44,7 @@ def caption_files(
     server: str | None = None,
     beam: int | None = None,
     suppositions: Sequence[Supposition] = (),
+    root: str | None = None,
     **sampling,
 ) -> Iterator[tuple[str, Caption | None, str | None]]:
     """Captions videos one by one; a video that cannot be read does not stop the others.
@@ -51,17 +52,19 @@ def caption_files(
     Args:
         videos: paths of video files.
         model: an exported model, or a folder of versions.
-        server: the address of a model server, asked in place of ``model``, which then but names topics.
+        server: the address of a model server, asked in place of ``model``.
         beam: another beam width than the exported one; only with ``model``.
         suppositions: topics that the videos are supposed to show: the captions are what would be said if they did.
+        root: the run whose topics they name where a server is asked, which cannot tell.
         sampling: the `changes` of `sampling_of`.
     Yields:
         (video, caption, None), or (video, None, what is wrong with it).
     """
     directory = None if server else resolve_version(model)
     chosen = sampling_of(directory, **sampling)
+    names = directory or (root and os.path.join(root, "serving", "topiclens"))
     with _captioner(directory, server, beam) as captioner:
-        deltas = strengths(suppositions, captioner.n_topics(), model) if suppositions else None
+        deltas = strengths(suppositions, captioner.n_topics(), names) if suppositions else None
         for video in videos:
             try:
                 frames = sample_video(video, chosen).frames

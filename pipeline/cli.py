@@ -90,7 +90,8 @@ def _caption(options) -> int:
     suppositions = [Supposition.parse(text) for text in options.suppositions]
     failed = 0
     for video, caption, fault in caption_files(
-        options.videos, options.model, options.server, options.beam, suppositions, **_sampling(options)
+        options.videos, options.model, options.server, options.beam, suppositions, options.root,
+        **_sampling(options),
     ):
         failed += fault is not None
         if options.json:

@@ -42,16 +42,16 @@ class Supposition:
         return supposition
 
 
-def strengths(suppositions: Sequence[Supposition], n_topics: int, model: str | os.PathLike) -> np.ndarray:
+def strengths(suppositions: Sequence[Supposition], n_topics: int, model: str | os.PathLike | None) -> np.ndarray:
     """The strengths that a model is asked with; what is supposed twice of one topic adds up.
 
     Args:
         n_topics: of the model that is asked.
-        model: an export of it, or a folder of versions, that brings the topics' names; ids alone need none.
+        model: an export with the same topics, or a folder of versions, that brings their names; ids alone need none.
     Returns:
         (n_topics,) float32.
     Raises:
-        SettingError: the model has no such topic.
+        SettingError: the model has no such topic, or nothing brings the names.
     """
     deltas = np.zeros(n_topics, np.float32)
     for supposed in suppositions:
@@ -62,7 +62,12 @@ def strengths(suppositions: Sequence[Supposition], n_topics: int, model: str | o
     return deltas
 
 
-def _named(name: str, model: str | os.PathLike) -> int:
+def _named(name: str, model: str | os.PathLike | None) -> int:
+    if not model:
+        raise SettingError(
+            f"A server does not tell the names of its topics, so that nothing here knows {name!r}. Give the topic's "
+            "id, or the run that the server's model is of, with --root."
+        )
     directory = resolve_version(model)
     links = links_of(directory)
     if links is None:

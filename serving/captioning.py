@@ -31,7 +31,12 @@ class Captioning(abc.ABC):
         max_message_bytes: the most bytes of frames in one request; a batch is split to fit.
         n_frames: clips are padded to at least this many frames. Requests of equal length are what lets a
             server batch them with those of other clients; None pads only to a batch's longest clip.
+
+    Attributes:
+        signatures: what the model can do, by name.
     """
+
+    signatures: Mapping[str, signatures.Signature]
 
     def __init__(
         self,
@@ -45,9 +50,6 @@ class Captioning(abc.ABC):
         self._max_batch = max_batch
         self._max_message_bytes = max_message_bytes
         self._n_frames = n_frames or 1
-
-    # What the model can do, by name.
-    signatures: Mapping[str, signatures.Signature]
 
     @abc.abstractmethod
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -199,12 +199,14 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
     deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
     caption = _graph(captioning(captioner, vocabulary, search), frames)
     explain = _graph(explaining(captioner, vocabulary, search), frames)
-    archive.add_endpoint("serving_default", caption, [frames])
-    archive.add_endpoint("explain", explain, [frames])
+    archive.add_endpoint("serving_default", lambda frames: caption(frames), [frames])
+    archive.add_endpoint("explain", lambda frames: explain(frames), [frames])
     suppose = None
     if enhancement is not None:
         suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)
-        archive.add_endpoint("what_if", suppose, [frames, deltas])
+        archive.add_endpoint(
+            "what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, deltas]
+        )
     if backbone is not None:
         archive.track(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
@@ -222,9 +224,7 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
 
 def _graph(function, *inputs: tf.TensorSpec):
     """A function as a graph, traced and stored once for all signatures that call it: tracing is what takes time."""
-    graph = tf.function(function, input_signature=inputs, autograph=False)
-    graph.get_concrete_function()
-    return graph
+    return tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()
 
 
 def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, directory: str) -> None:

@@ -13,8 +13,8 @@ from serving.client import CaptionClient
 from serving.errors import ServerUnavailable, ServingError
 from serving.review.desk import DeskError, Unavailable
 
-# Seconds for one request, and until a server that was named must have a model that answers.
-_TIMEOUT, _LOADING = 60.0, 15.0
+# Seconds: for one request; to tell a version; until a server that was named must have a model that answers.
+_TIMEOUT, _TELLING, _LOADING = 60.0, 5.0, 15.0
 
 
 class Served:
@@ -32,7 +32,7 @@ class Served:
     def version(self) -> str:
         """The version that answers now."""
         with _told():
-            return str(self._client.wait_until_ready(timeout=0.5))
+            return str(self._client.wait_until_ready(timeout=_TELLING))
 
     def wait(self) -> str:
         """Waits until a version answers.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.neurons.links import TopicLink, TopicLinks
 from components.videos.sampling import Sampling
 from pipeline import captioning, cli, report
 from serving.answers import Caption, WhatIf
@@ -102,6 +103,18 @@ def test_supposed_topics_reach_the_model_by_their_ids_with_every_clip(clip, mode
     assert cli.main(["caption", clip, "--model", model(n_frames=5), *asked]) == 0
     assert cli.main(["caption", clip, "--server", "grpc://127.0.0.1:1", *asked]) == 0
     assert capsys.readouterr().out == "0 30 -1.5 0 1\n" * 2
+
+
+def test_a_servers_topics_are_named_by_the_run_that_is_said_to_be_its_own(clip, model, tmp_path, capsys):
+    topics = [TopicLink(i, name, (), None, 1, ()) for i, name in enumerate(("dance", "dog", "snow"))]
+    version = tmp_path / "root" / "serving" / "topiclens" / "1"
+    TopicLinks(tuple(topics), 4).save(version / EXTRA)
+    (version / "saved_model.pb").touch()
+    asked = ["caption", clip, "--server", "grpc://127.0.0.1:1", "--frames", "1", "--with", "snow=3"]
+    assert cli.main([*asked, "--root", str(tmp_path / "root")]) == 0
+    assert capsys.readouterr().out == "0 0 0 3\n"
+    assert cli.main(asked) == 1
+    assert "A server does not tell the names of its topics" in capsys.readouterr().err
 
 
 def test_held_out_videos_are_sampled_by_their_ids(clip):

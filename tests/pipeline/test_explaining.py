@@ -21,6 +21,7 @@ from tests.components.videos.conftest import write_clip
 from tests.trainer.numpy_captioner import tiny_captioner
 from trainer.captioner import Captioner
 from trainer.export import export
+from trainer.exported import EXTRA
 from trainer.vocabulary import Vocabulary
 
 DIM, NEURONS, TOPICS = 5, 6, 4
@@ -177,6 +178,14 @@ def test_neurons_are_not_named_by_a_run_that_trained_another_model(base, videos,
     root = run_at(save(tiny_captioner(4), tmp_path / "other"))
     (told,) = explain(capsys, videos[0], "--model", base, "--root", root, "--output", tmp_path)
     assert "trained another model" in told["notes"][0] and told["words"][0]["topics"] == []
+
+
+def test_a_model_that_brings_the_names_of_its_neurons_needs_no_run(base, videos, tmp_path, run_at, capsys):
+    root, model = run_at(base / "1"), save(tiny_captioner(4), tmp_path / "refined", tiny_backbone())
+    TopicLinks.load(tmp_path / "links").save(model / EXTRA)
+    for place in (root, tmp_path / "nowhere"):
+        (told,) = explain(capsys, videos[0], "--model", model, "--root", place, "--output", tmp_path)
+        assert told["notes"] == [] and told["topics"][0]["name"].startswith("topic name")
 
 
 def test_a_servers_neurons_are_not_named_by_links_that_cannot_be_its_own(base, videos, tmp_path, run_at, capsys):

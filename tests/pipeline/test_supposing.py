@@ -64,4 +64,6 @@ def test_a_model_without_names_takes_ids_alone(tmp_path):
     np.testing.assert_array_equal(strengths([Supposition("1")], 2, tmp_path), [0, 1])
     with pytest.raises(SettingError, match="does not bring the names of its topics.*'dance'"):
         strengths([Supposition("dance")], 2, tmp_path)
-    np.testing.assert_array_equal(strengths([Supposition("1")], 2, "nowhere"), [0, 1])
+    np.testing.assert_array_equal(strengths([Supposition("1")], 2, None), [0, 1])
+    with pytest.raises(SettingError, match="A server does not tell.*'dance'.*--root"):
+        strengths([Supposition("dance")], 2, None)
