@@ -1,0 +1,68 @@
+"""How good the review queue is where nobody wrote captions: its order and its suggestions, judged by those who did.
+
+    python -m benchmarks.gain --root runs/flickr8k
+
+Takes what `topiclens review` kept of the served captions of the validation videos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import os
+
+import numpy as np
+
+from components.refinement.gain import Said, TopicWords, expected_gain, missing_topics
+from components.topics.documents import content_words
+from components.topics.model import TopicModel
+from pipeline import lineage
+from trainer.vocabulary import tokenize
+
+
+def main() -> None:
+    """Prints CIDEr along the queue's order, and how many of the suggested topics people mention."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", required=True, help="of a run whose page was opened until all was captioned")
+    outcome = lineage.newest(parser.parse_args().root)
+    topics = TopicWords.of(TopicModel.load(outcome.folder("components.TopicModel")))
+    judged = {row["video_id"]: row for row in _rows(outcome.folder("components.CaptionMetrics"), "captions.jsonl")}
+    gains, unsure, ciders, mentioned, by_chance = [], [], [], [], []
+    for row in _rows(outcome.root, "review", "captions", "*", "*", "*.jsonl"):
+        if judged[row["video_id"]]["caption"] != row["caption"]:
+            continue  # of another version than the one that was judged
+        said = Said(row["caption"], row["log_prob"], np.array(row["topic_scores"]))
+        missing = missing_topics(said, topics)
+        gain = expected_gain(said, missing)
+        gains.append(gain.value)
+        unsure.append(gain.uncertainty)
+        ciders.append(judged[row["video_id"]]["scores"]["CIDEr"])
+        if missing:
+            told = _told(topics, said.caption, judged[row["video_id"]]["references"])
+            mentioned.append(told[missing[0].topic])
+            by_chance.append(told.mean())
+    ciders = np.array(ciders)
+    print(f"{len(ciders)} captions, CIDEr {ciders.mean():.3f}")
+    for name, order in (("expected gain", gains), ("uncertainty alone", unsure)):
+        first = ciders[np.argsort(-np.array(order), kind="stable")[: len(ciders) // 10]]
+        print(f"  the first tenth by {name}: {first.mean():.3f}")
+    print(f"{len(mentioned)} topics are suggested by the model's own scores alone; people mention {sum(mentioned)} of "
+          f"them ({np.mean(mentioned):.0%}), and {np.mean(by_chance):.1%} of all topics")  # fmt: skip
+
+
+def _rows(*path: str):
+    for name in sorted(glob.glob(os.path.join(*path))):
+        with open(name, encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+
+def _told(topics: TopicWords, caption: str, references: list[str]) -> np.ndarray:
+    """(topics,) bool: whether at least one of five people surely mentions each, in words that the caption lacks."""
+    written = set(tokenize(caption))
+    unsaid = [[word for word in content_words([text]) if word not in written] for text in references]
+    return np.mean([topics.told_by(words) for words in unsaid], axis=0) >= 0.2
+
+
+if __name__ == "__main__":
+    main()
