@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,10 @@ import numpy as np
 OPTIMIZERS = ("l-bfgs", "adam")
 Progress = Callable[[int, float], None]
 
-_REMEMBERED = 5  # steps that L-BFGS learns the curvature from; each takes 16 bytes of memory a parameter
+_REMEMBERED = 5  # steps that L-BFGS learns the curvature from; each takes 8 bytes of memory a parameter
+_LOWER, _STEEP = 1e-4, 0.9  # Wolfe's conditions: the share of the slope that is gained, and that may be left
+_TRIES = 20  # points along a direction
+_NOTHING = 1e-7  # of the value: what float32 can tell
 
 
 def minimised(
@@ -67,32 +71,71 @@ def _adam(objective, steps: int, learning_rate: float, reached: Callable[[float]
 
 
 def _lbfgs(objective, steps: int, reached: Callable[[float], None]) -> None:
-    """Liu and Nocedal 1989, as SciPy has it."""
-    from scipy.optimize import minimize
+    """Liu and Nocedal 1989, with the line search of Lewis and Overton 2013 (algorithm 2.6: weak Wolfe conditions).
 
+    In float32, as the gradients are: of millions of parameters, copies are what takes time.
+    """
     parameters = objective.parameters
     ends = np.cumsum([np.prod(parameter.shape) for parameter in parameters])
 
-    def flat(values) -> np.ndarray:
-        return np.concatenate([np.ravel(np.array(value)) for value in values]).astype(np.float64)
-
-    def assign(theta: np.ndarray) -> None:
+    def at(theta: np.ndarray) -> tuple[float, np.ndarray]:
         for parameter, values in zip(parameters, np.split(theta, ends[:-1]), strict=True):
-            parameter.assign(values.reshape(parameter.shape).astype(np.float32))
-
-    def value_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        assign(theta)
+            parameter.assign(values.reshape(parameter.shape))
         value, gradients = objective()
-        return float(value), flat(gradients)
+        return float(value), _flat(gradients)
 
-    start = flat(parameters)
-    reached(float(objective()[0]))
-    result = minimize(
-        value_and_gradient,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        callback=lambda intermediate_result: reached(float(intermediate_result.fun)),
-        options={"maxiter": steps, "maxfun": 10 * steps, "maxcor": _REMEMBERED, "ftol": 1e-9, "gtol": 0.0},
-    )
-    assign(result.x)
+    theta = _flat(parameters)
+    value, gradient = at(theta)
+    reached(value)
+    remembered: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=_REMEMBERED)
+    for _ in range(steps):
+        direction = -_curved(gradient, remembered)
+        slope = float(direction @ gradient)
+        if not slope < 0:
+            break
+        length = 1.0 if remembered else min(1.0, 1.0 / float(np.linalg.norm(gradient)))
+        found = _line_search(at, theta, value, direction, slope, length)
+        if found is None:  # float32 tells no point in this direction that is better
+            break
+        new_theta, new_value, new_gradient = found
+        step, bend = new_theta - theta, new_gradient - gradient
+        remembered.append((step, bend, float(step @ bend)))
+        gained, theta, value, gradient = value - new_value, new_theta, new_value, new_gradient
+        reached(value)
+        if gained <= _NOTHING * value:
+            break
+    at(theta)
+
+
+def _line_search(at, theta: np.ndarray, value: float, direction: np.ndarray, slope: float, length: float):
+    """The first point found along a direction that is lower enough and less steep: (point, value, gradient) or None."""
+    shortest, longest, lower = 0.0, np.inf, None
+    for _ in range(_TRIES):
+        point = theta + np.float32(length) * direction
+        there, gradient = at(point)
+        if not there <= value + _LOWER * length * slope:  # NaN is not lower
+            longest = length
+        elif float(gradient @ direction) < _STEEP * slope:
+            shortest, lower = length, (point, there, gradient)
+        else:
+            return point, there, gradient
+        length = 2 * shortest if longest == np.inf else (shortest + longest) / 2
+    return lower
+
+
+def _curved(gradient: np.ndarray, remembered) -> np.ndarray:
+    """The gradient times the inverse curvature that the remembered steps tell of (Nocedal and Wright, alg. 7.4)."""
+    result, shares = gradient.copy(), []
+    for step, bend, product in reversed(remembered):
+        shares.append(float(step @ result) / product)
+        result -= np.float32(shares[-1]) * bend
+    if remembered:
+        _, bend, product = remembered[-1]
+        result *= np.float32(product / float(bend @ bend))
+    for (step, bend, product), share in zip(remembered, reversed(shares)):
+        result += np.float32(share - float(bend @ result) / product) * step
+    return result
+
+
+def _flat(values) -> np.ndarray:
+    return np.concatenate([np.ravel(np.array(value, np.float32)) for value in values])

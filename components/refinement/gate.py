@@ -1,0 +1,269 @@
+"""The gate: whether a refined model may take its parent's place, judged on captions and figures that are given as data.
+
+Every check gives its reason in words. A model is blessed where all are met:
+
+- the corrected videos' captions say the topic;
+- so do **held-out halves**: taught on the first half of a video's frames alone, the model does better on the second,
+  which it never saw (Dong et al. 2017, section 4: 17 of 20 second halves got more accurate words about the topic);
+- earlier corrections that are live hold;
+- no metric of the captions of validation falls far, over all videos or over those of one topic;
+- the neurons keep their topics.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from components.blessing import Blessing, verdict_of
+from components.blessing import Reason as Threshold
+from components.refinement.records import Correction
+from trainer.exported import EXTRA
+
+if TYPE_CHECKING:
+    from components.neurons.links import TopicLinks
+
+VERDICT_FILE = "verdict.json"
+CORRECTED, HALF, LIVE, METRIC, NEURONS = "corrected", "held-out half", "live", "metric", "neurons"
+_SHOWN = 3  # neurons
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One check: what it is about, whether it is met, and the sentence that says so with its number and threshold.
+
+    Attributes:
+        check: `corrected`, `held-out half`, `live`, `metric` or `neurons`; `teachable` where nothing could be taught.
+        correction: the id of the correction that it is about; None where it is about the model.
+    """
+
+    check: str
+    met: bool
+    words: str
+    correction: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of a candidate.
+
+    Attributes:
+        blessed: whether it may be served.
+        reasons: for and against, in the order in which they were checked. The cheap checks come first, and after one
+            that is not met the dearer ones are not made.
+        culprits: ids of the corrections without which the rest of the batch passes; none where it is blessed.
+        captions: correction id -> the caption of its video by the candidate.
+        metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
+        taught: ids of the corrections that the candidate carries.
+        set_aside: id of a correction that cannot be taught -> why.
+        passing: ids of the batch that passes without the culprits.
+        advice: in words what to do about a candidate that is not blessed.
+        mu: of eq. 10, as it was chosen; None where nothing was taught.
+    """
+
+    blessed: bool
+    reasons: tuple[Reason, ...]
+    culprits: tuple[str, ...] = ()
+    captions: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    taught: tuple[str, ...] = ()
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    passing: tuple[str, ...] = ()
+    advice: str = ""
+    mu: float | None = None
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> Verdict:
+        lists = {name: tuple(row[name]) for name in ("culprits", "taught", "passing")}
+        reasons = tuple(Reason(**reason) for reason in row["reasons"])
+        metrics = {metric: tuple(pair) for metric, pair in row["metrics"].items()}
+        return cls(**{**row, **lists, "reasons": reasons, "metrics": metrics})
+
+    def save(self, export: str | os.PathLike) -> None:
+        """Writes `verdict.json` into an export's `assets.extra`, which the model server passes over."""
+        with open(os.path.join(export, EXTRA, VERDICT_FILE), "w", encoding="utf-8") as file:
+            json.dump(self.to_json(), file, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def load(cls, export: str | os.PathLike) -> Verdict | None:
+        """What `save` wrote; None where the export is of no refinement."""
+        path = os.path.join(export, EXTRA, VERDICT_FILE)
+        if not os.path.exists(path):
+            return None
+        with open(path, encoding="utf-8") as file:
+            return cls.from_json(json.load(file))
+
+    def blessing(self, split: str) -> Blessing:
+        """The same for the Pusher."""
+        return Blessing(split, tuple(Threshold(reason.check, reason.met, reason.words) for reason in self.reasons))
+
+    def lines(self) -> Iterator[str]:
+        """The verdict as a terminal shows it."""
+        yield "blessed" if self.blessed else "not blessed"
+        yield from (f"{'+' if reason.met else '-'} {reason.words}" for reason in self.reasons)
+        yield from (f"  {words}" for words in self.set_aside.values())
+        if self.advice:
+            yield self.advice
+
+    def to_markdown(self) -> str:
+        verdict, *reasons = self.lines()
+        lines = [f"# Refinement: {verdict}", "", *(f"- {line.strip().removeprefix('- ')}" for line in reasons)]
+        if self.metrics:
+            lines += ["", "| metric | parent | candidate |", "|---|---|---|"]
+            lines += [f"| {metric} | {old:.4f} | {new:.4f} |" for metric, (old, new) in self.metrics.items()]
+        return "\n".join(lines) + "\n"
+
+
+def label(correction: Correction) -> str:
+    """How a correction is called in a sentence: `ab12… (v17: dance)`."""
+    return f"{correction.id[:4]}… ({correction.video_id}: {correction.topic.name})"
+
+
+def gained(words: Sequence[str], before: str, after: str) -> tuple[str, ...]:
+    """Which of a topic's words stand in a caption and did not stand in the one before, in the order they are said."""
+    already = set(before.split())
+    return tuple(word for word in dict.fromkeys(after.split()) if word in words and word not in already)
+
+
+def corrected(correction: Correction, words: Sequence[str], caption: str) -> Reason:
+    """Whether a corrected video's caption has a word of the topic that it lacked when it was corrected."""
+    entered = gained(words, correction.caption_before, caption)
+    found = f"says {', '.join(entered)}" if entered else f"has no further word of {', '.join(words)}"
+    return Reason(
+        CORRECTED,
+        bool(entered),
+        f"Correction {label(correction)}: “{caption}” {found}: {verdict_of(bool(entered))}.",
+        correction.id,
+    )
+
+
+@dataclass(frozen=True)
+class Half:
+    """The second half of a corrected video's frames, before and after its first half alone was taught.
+
+    Attributes:
+        captions: of the second half.
+        scores: the topic's score, f(mean v).
+        expected: how many words of the topic the model expects on its way along the caption before.
+    """
+
+    captions: tuple[str, str]
+    scores: tuple[float, float]
+    expected: tuple[float, float]
+
+
+def held_out_half(correction: Correction, words: Sequence[str], half: Half | None) -> Reason:
+    """Whether what was taught on the first half of a video's frames helps on the second.
+
+    The paper counts the second halves that get more accurate words about the topic. Of a single video that asks for
+    much, since the word must win against another; so it is also met where the model moves towards it by both measures
+    that it has: the topic's score rises, and so does the number of the topic's words that it expects to say.
+
+    Args:
+        half: None where the video has no second half.
+    """
+    name = f"Correction {label(correction)}"
+    if half is None:
+        return Reason(HALF, True, f"{name}: its video has one frame, thus no second half to test on.", correction.id)
+    (before, after), entered = half.captions, gained(words, *half.captions)
+    rose = half.scores[1] > half.scores[0] and half.expected[1] > half.expected[0]
+    said = gained(words, "", before)
+    met = bool(entered or said) or rose
+    if entered:
+        found = f"“{before}” becomes “{after}”, which says {', '.join(entered)}"
+    elif said:
+        found = f"“{before}” says {', '.join(said)} already"
+    else:
+        found = (
+            f"“{after}” has no word of it; its score goes from {half.scores[0]:.3f} to {half.scores[1]:.3f} and the "
+            f"words of it that are expected from {half.expected[0]:.3f} to {half.expected[1]:.3f} (both are to rise)"
+        )
+    words = f"{name}, taught on the first half of its frames; of the second half {found}: {verdict_of(met)}."
+    return Reason(HALF, met, words, correction.id)
+
+
+def still_live(correction: Correction, words: Sequence[str], before: str, after: str) -> Reason:
+    """Whether an earlier correction holds: what the parent's caption says of it, the candidate's says too."""
+    name = f"Live correction {label(correction)}"
+    if not gained(words, correction.caption_before, before):
+        return Reason(LIVE, True, f"{name}: the parent does not say it either (“{before}”).", correction.id)
+    held = gained(words, correction.caption_before, after)
+    found = f"says {', '.join(held)}" if held else f"says no word of it, where “{before}” did"
+    return Reason(LIVE, bool(held), f"{name}: “{after}” {found}: {verdict_of(bool(held))}.", correction.id)
+
+
+def metrics_held(
+    before: Mapping,
+    after: Mapping,
+    max_drop: Mapping[str, float],
+    max_slice_drop: Mapping[str, float],
+    *,
+    slice_videos: int,
+    allow_unmeasured: bool,
+) -> Iterator[Reason]:
+    """Whether no metric falls by more than it may: a reason for each, over all videos and over those of each topic.
+
+    Args:
+        before, after: figures of the parent's and the candidate's captions of validation, both as
+            `components.captions.report.split_figures` gives them.
+        max_drop, max_slice_drop: metric -> how far it may fall, over all and over the videos of one topic. Of the
+            metrics that were to be measured, those that the figures hold.
+        slice_videos: a topic with fewer videos is not judged by itself.
+        allow_unmeasured: whether a metric that could not be measured is passed over.
+    """
+    for metric, allowed in max_drop.items():
+        if why := after["not_measured"].get(metric) or before["not_measured"].get(metric):
+            end = "passed over, as `allow_unmeasured` asks" if allow_unmeasured else "not met"
+            yield Reason(METRIC, allow_unmeasured, f"{metric} was not measured: {why}; {end}.")
+        elif metric in after["metrics"]:
+            yield _fall(f"{metric} on validation", before["metrics"][metric], after["metrics"][metric], allowed)
+    for metric, allowed in max_slice_drop.items():
+        falls = [
+            (part["metrics"][metric] - after["slices"][name]["metrics"][metric], name)
+            for name, part in before["slices"].items()
+            if part["videos"] >= slice_videos and metric in part["metrics"].keys() & after["metrics"].keys()
+        ]
+        if falls:
+            _, worst = max(falls)
+            old, new = (figures["slices"][worst] for figures in (before, after))
+            where = f"{metric} on the {old['videos']} videos of {worst}, which lose most of {len(falls)} topics"
+            yield _fall(where, old["metrics"][metric], new["metrics"][metric], allowed)
+
+
+def _fall(what: str, before: float, after: float, allowed: float) -> Reason:
+    met = before - after <= allowed
+    moved = f"{'down' if after < before else 'up'} {abs(after - before):.4f} from {before:.4f}"
+    return Reason(METRIC, met, f"{what}, is {after:.4f}, {moved}; a fall of {allowed:g} is allowed: {verdict_of(met)}.")
+
+
+def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: float) -> Reason:
+    """Whether few enough of the neurons that had a topic have another, or none, now; both of one topic model."""
+    old, new = before.topic_of(), after.topic_of()
+    renamed = [neuron for neuron, topic in sorted(old.items()) if new.get(neuron) != topic]
+    share = len(renamed) / max(len(old), 1)
+    met = share <= max_renamed
+    names = {topic.id: topic.name for topic in after.topics}
+    shown = [f"{neuron}: {names[old[neuron]]} → {names.get(new.get(neuron), 'none')}" for neuron in renamed[:_SHOWN]]
+    examples = f" (such as {'; '.join(shown)})" if shown else ""
+    return Reason(
+        NEURONS,
+        met,
+        f"{len(renamed)} of {len(old)} named neurons, {share:.1%}, change their topic{examples}; {max_renamed:.0%} are "
+        f"allowed: {verdict_of(met)}.",
+    )
+
+
+def judged(checks: Iterable[Iterable[Reason]]) -> tuple[Reason, ...]:
+    """The reasons of groups of checks, cheapest first, up to the first group with one that is not met."""
+    reasons: list[Reason] = []
+    for group in checks:
+        reasons += group
+        if not all(reason.met for reason in reasons):
+            break
+    return tuple(reasons)

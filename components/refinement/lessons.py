@@ -1,0 +1,101 @@
+"""From what people said to what is taught: which topic, in which video, how strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from components.refinement.bench import Bench
+from components.refinement.dose import dose_response, strengths_up_to
+from components.refinement.gate import gained, label
+from components.refinement.propagation import CorrectedVideo
+from components.refinement.records import CorrectedTopic, Correction
+from components.refinement.settings import RefinementSettings
+from components.topics.table import Topic
+from schemas.records import VideoRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A correction that can be taught.
+
+    Attributes:
+        video: the corrected one.
+        topic: its id in the topic model of the parent.
+        strength: of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept.
+    """
+
+    correction: Correction
+    video: VideoRecord
+    topic: int
+    strength: float
+
+
+class NotTeachable(ValueError):
+    """A correction that cannot be taught to this parent, with the reason."""
+
+
+def lesson(
+    bench: Bench, correction: Correction, video: VideoRecord, topics: Sequence[Topic], settings: RefinementSettings
+) -> Lesson:
+    """How strongly a correction's topic is to be enhanced.
+
+    The dose-response tells the smallest strength at which the caption says the topic. Learning takes in a part of what
+    is asked for, so a multiple of it is taught, up to a bound: beyond it the activations would have to leave -1 .. 1.
+
+    Raises:
+        NotTeachable: no topic of this model is the correction's, or no strength up to the bound brings its words in.
+    """
+    topic, bound = topic_of(correction.topic, topics), settings.max_strength
+    if topic is None:
+        raise NotTeachable(
+            f"Correction {label(correction)} is set aside: no topic of this model is about "
+            f"{', '.join(correction.topic.words)}. Correct the video again, by a topic that there is."
+        )
+    found = dose_response(bench.model, bench.vocabulary, bench.links, video, topic, strengths_up_to(bound))
+    for dose in found.doses:
+        if gained(topics[topic].words, correction.caption_before, dose.caption):
+            return Lesson(correction, video, topic, min(settings.strength_factor * dose.strength, bound))
+    raise NotTeachable(
+        f"Correction {label(correction)} is set aside: {found.verdict} Stronger ones want activations beyond -1 and 1, "
+        "which cannot be learnt (refinement.max_strength)."
+    )
+
+
+def topic_of(missed: CorrectedTopic, topics: Sequence[Topic]) -> int | None:
+    """The id of the topic that is about the same words; None if none shares half of them.
+
+    The correction's own id goes first: unless topics were found anew since, it is the one.
+    """
+
+    def shared(topic: Topic) -> int:
+        return len(set(topic.words) & set(missed.words))
+
+    best = max(topics, key=lambda topic: (shared(topic), topic.id == missed.id), default=None)
+    return best.id if best is not None and 2 * shared(best) >= len(set(missed.words)) else None
+
+
+def corrected_videos(lessons: Sequence[Lesson]) -> list[CorrectedVideo]:
+    """Each video once, with all that was said of it; of a topic that was said twice the stronger."""
+    videos: dict[str, tuple[VideoRecord, dict[int, float]]] = {}
+    for taught in lessons:
+        _, topics = videos.setdefault(taught.video.video_id, (taught.video, {}))
+        topics[taught.topic] = max(taught.strength, topics.get(taught.topic, 0.0))
+    return [CorrectedVideo(video, topics) for video, topics in videos.values()]
+
+
+def halves(video: VideoRecord) -> tuple[VideoRecord, VideoRecord] | None:
+    """The first and the second half of a video's frames; None where there is one frame."""
+    middle = len(video.frames) // 2
+    if not middle:
+        return None
+    parts = {"first half": video.frames[:middle], "second half": video.frames[middle:]}
+    first, second = (
+        replace(video, video_id=f"{video.video_id}, {name}", frames=frames) for name, frames in parts.items()
+    )
+    return first, second
+
+
+def of_first_halves(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """The same lessons, taught on the first halves alone."""
+    return [replace(taught, video=parts[0]) for taught in lessons if (parts := halves(taught.video))]

@@ -1,0 +1,243 @@
+"""Refinement: a parent, a batch of corrections, and a candidate that has learnt them or is refused with reasons."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from components.neurons.links import TopicLinks
+from components.refinement.bench import Bench
+from components.refinement.bisection import culprits
+from components.refinement.gate import Reason, Verdict, label
+from components.refinement.lessons import Lesson, NotTeachable, lesson, topic_of
+from components.refinement.records import Correction
+from components.refinement.settings import RefinementSettings
+from components.refinement.trial import Court, Progress, Trial
+from components.topics.table import Topic
+from schemas.records import VideoRecord
+from trainer.exported import EXTRA
+
+
+class RefinementError(ValueError):
+    """A refinement that cannot begin; the message says what was expected, what came and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a refinement is taught by and judged on.
+
+    Attributes:
+        train, val: the videos of the splits, with captions and topics; the links are those of `train`.
+        topics: the topic table, by id.
+        links: of the parent's neurons.
+        live: earlier corrections that are live in the parent and are to hold.
+        more: corrected videos of other splits.
+    """
+
+    train: Sequence[VideoRecord]
+    val: Sequence[VideoRecord]
+    topics: Sequence[Topic]
+    links: TopicLinks
+    live: Sequence[Correction] = ()
+    more: Sequence[VideoRecord] = ()
+
+    def videos_of(self, corrections: Sequence[Correction]) -> dict[str, VideoRecord]:
+        """The corrected videos by id.
+
+        Raises:
+            RefinementError: one of them is not here.
+        """
+        wanted = {correction.video_id for correction in corrections}
+        found = {
+            video.video_id: video
+            for videos in (self.more, self.val, self.train)
+            for video in videos
+            if video.video_id in wanted
+        }
+        if missing := sorted(wanted - found.keys()):
+            raise RefinementError(
+                f"There are no features of the corrected video {', '.join(missing)}: it is in none of the splits that "
+                "were handed in. Take the examples of the run on which it was corrected."
+            )
+        return found
+
+
+def refine(
+    parent: str | os.PathLike,
+    output: str | os.PathLike,
+    corrections: Sequence[Correction],
+    evidence: Evidence,
+    settings: RefinementSettings = RefinementSettings(),
+    progress: Progress | None = None,
+    *,
+    cache_dir: str | os.PathLike | None = None,
+) -> Verdict:
+    """Teaches a batch of corrections to a parent, judges the outcome, and writes it, blessed or not.
+
+    `output` is an export like the parent, with `verdict.json` and the neurons' `links.json` in its `assets.extra`; it
+    is whole or absent. Only a blessed one may be served. Without corrections it is the parent, byte for byte; so it is
+    where none of them can be taught, and then it is not blessed.
+
+    Nothing is left to chance: the same parent, corrections, evidence and settings give the same weights, bit for bit.
+
+    Args:
+        parent: an export.
+        output: where the candidate goes; it must not hold anything yet.
+        corrections: to be taught, in the order in which they are applied.
+        progress: called with what is being done and how much of that is, from 0 to 1.
+        cache_dir: where downloaded weights of backbones are kept.
+    Raises:
+        RefinementError: a corrected video is missing.
+        trainer.export.ExportError: the parent is no export of a captioner, or the place is taken.
+    """
+    parent, output = os.fspath(parent), os.fspath(output)
+    progress = progress or (lambda what, share: None)
+    if not corrections:
+        _copy(parent, output)
+        return Verdict(True, (Reason("teachable", True, "There is no correction to teach: the parent goes on."),))
+
+    videos = evidence.videos_of([*corrections, *evidence.live])
+    bench = Bench(parent, evidence.links)
+    lessons, set_aside = _lessons(bench, corrections, videos, evidence.topics, settings, progress)
+    if not lessons:
+        _copy(parent, output)
+        reason = Reason("teachable", False, "None of the corrections can be taught.")
+        return Verdict(False, (reason,), tuple(set_aside), set_aside=set_aside)
+    court = Court(
+        bench, evidence.train, evidence.val, evidence.topics, _live(evidence, videos), settings, progress
+    )
+    trial = court.try_batch(lessons)
+    verdict = _verdict(court, lessons, trial, set_aside)
+    progress("Exporting the candidate", 0.0)
+    links = trial.links or bench.links_of(trial.candidate, evidence.train, evidence.topics)
+    _export(bench, trial, links, verdict, output, settings, cache_dir)
+    return verdict
+
+
+def _lessons(
+    bench: Bench,
+    corrections: Sequence[Correction],
+    videos: Mapping[str, VideoRecord],
+    topics: Sequence[Topic],
+    settings: RefinementSettings,
+    progress: Progress,
+) -> tuple[list[Lesson], dict[str, str]]:
+    """What can be taught, and what cannot: correction id -> why."""
+    lessons, set_aside = [], {}
+    for done, correction in enumerate(corrections):
+        progress("Finding how strongly each correction is to be taught", done / len(corrections))
+        try:
+            lessons.append(lesson(bench, correction, videos[correction.video_id], topics, settings))
+        except NotTeachable as reason:
+            set_aside[correction.id] = str(reason)
+    return lessons, set_aside
+
+
+def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[Lesson]:
+    """The live corrections whose topic this model has; what they are taught by is behind them."""
+    topics = {correction.id: topic_of(correction.topic, evidence.topics) for correction in evidence.live}
+    return [
+        Lesson(correction, videos[correction.video_id], topics[correction.id], 0.0)
+        for correction in evidence.live
+        if topics[correction.id] is not None
+    ]
+
+
+def _verdict(court: Court, lessons: Sequence[Lesson], trial: Trial, set_aside: Mapping[str, str]) -> Verdict:
+    verdict = Verdict(
+        blessed=trial.passed,
+        reasons=trial.reasons,
+        captions=trial.captions,
+        metrics=trial.metrics,
+        taught=tuple(taught.correction.id for taught in lessons),
+        set_aside=set_aside,
+        mu=trial.mu,
+    )
+    if verdict.blessed:
+        return verdict
+    blamed = {reason.correction for reason in trial.reasons if not reason.met}
+    guilty, rest = culprits(
+        lessons,
+        lambda part: court.try_batch(part).passed,
+        [taught for taught in lessons if taught.correction.id in blamed],
+    )
+    return dataclasses.replace(
+        verdict,
+        culprits=tuple(taught.correction.id for taught in guilty),
+        passing=tuple(taught.correction.id for taught in rest),
+        advice=_advice([taught.correction for taught in guilty], len(rest)),
+    )
+
+
+def _advice(guilty: Sequence[Correction], rest: int) -> str:
+    """`Without correction ab12… (v17: dance) the other 3 pass.`"""
+    named = f"correction{'s' if len(guilty) > 1 else ''} {', '.join(map(label, guilty))}"
+    if not rest:
+        return f"No part of the batch passes: {named} cannot be taught to this parent."
+    others = "the other one passes" if rest == 1 else f"the other {rest} pass"
+    return f"Without {named} {others}."
+
+
+def _copy(parent: str, output: str) -> None:
+    """The parent's folder byte for byte, aside and then renamed."""
+    aside = _aside(output)
+    shutil.copytree(parent, aside)
+    os.replace(aside, output)
+
+
+def _export(
+    bench: Bench,
+    trial: Trial,
+    links: TopicLinks,
+    verdict: Verdict,
+    output: str,
+    settings: RefinementSettings,
+    cache_dir: str | os.PathLike | None,
+) -> None:
+    """Writes the candidate with its verdict and its links, aside and then renamed."""
+    from components.refinement.propagation import twin
+    from trainer.export import export
+
+    captioner = twin(bench.parent)
+    captioner.encoder.set_weights(trial.candidate.encoder)
+    meta, aside = bench.meta, _aside(output)
+    refinement = {
+        "corrections": [*meta.get("refinement", {}).get("corrections", []), *verdict.taught],
+        "mu": trial.mu,
+        "settings": dataclasses.asdict(settings),
+    }
+    export(
+        captioner,
+        bench.vocabulary,
+        aside,
+        features=meta["features"],
+        backbone=_backbone(meta["features"], cache_dir),
+        extra={name: meta[name] for name in ("training",) if name in meta} | {"refinement": refinement},
+        **meta["decoding"],
+    )
+    links.save(os.path.join(aside, EXTRA))
+    verdict.save(aside)
+    os.replace(aside, output)
+
+
+def _backbone(features: Mapping, cache_dir: str | os.PathLike | None):
+    """The network that made the features, so that the candidate takes pictures as its parent does."""
+    if not features.get("backbone"):
+        return None
+    from components.features.backbones.registry import load
+
+    return load(features["backbone"], features.get("weights"), cache_dir)
+
+
+def _aside(output: str) -> str:
+    """A free place beside the output; what an interrupted refinement left there is removed."""
+    output = os.path.abspath(output)
+    if os.path.isdir(output) and os.listdir(output):
+        raise RefinementError(f"{output} is not empty; a version is never overwritten. Choose another folder.")
+    aside = os.path.join(os.path.dirname(output), f".{os.path.basename(output)}.candidate")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.makedirs(os.path.dirname(output), exist_ok=True)
+    return aside

@@ -1,0 +1,70 @@
+"""How corrections are taught, and what a refined model must not lose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.captions.judge import METRICS
+from components.refinement.descent import OPTIMIZERS
+
+
+@dataclass(frozen=True)
+class RefinementSettings:
+    """How corrections are taught to the encoder, and what the refined model must not lose.
+
+    Args:
+        ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
+            `corrections.db` in the run's root.
+        strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
+            smallest itself, the least that is lost in learning loses them again.
+        max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
+            A correction that needs more is set aside.
+        mu: what leaving the parent costs (eq. 10), one number or several to choose from on validation; see
+            `components.refinement.propagation`. A list of one fixes it.
+        mu_videos: validation videos that mu is chosen on.
+        optimizer: `l-bfgs` or `adam`.
+        steps: of the optimiser, at most.
+        learning_rate: of `adam`.
+        kept_videos: training videos without the corrected topics, whose activations are to stay as they are.
+        kept_weight: of each of them, a corrected video having 1.
+        max_drop: metric -> how far it may fall on validation.
+        max_slice_drop: metric -> how far it may fall on the validation videos of any one topic; a few captions move
+            the figures of a few videos more.
+        slice_videos: a topic with fewer validation videos is not judged by itself.
+        allow_unmeasured: whether a metric that cannot be measured (METEOR without Java) is passed over.
+        max_renamed: the share of the named neurons that may change their topic.
+        seed: of the videos that are drawn.
+    """
+
+    ledger: str | None = None
+    strength_factor: float = 1.5
+    max_strength: float = 4.0
+    mu: tuple[float, ...] = (10.0, 1.0, 0.1)
+    mu_videos: int = 200
+    optimizer: str = OPTIMIZERS[0]
+    steps: int = 60
+    learning_rate: float = 1e-5
+    kept_videos: int = 16
+    kept_weight: float = 0.1
+    max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
+    max_slice_drop: Mapping[str, float] = field(
+        default_factory=lambda: {"BLEU-4": 0.05, "METEOR": 0.03, "CIDEr": 0.15}
+    )
+    slice_videos: int = 30
+    allow_unmeasured: bool = True
+    max_renamed: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self):
+        if not self.strength_factor >= 1:
+            raise ValueError(f"refinement.strength_factor is {self.strength_factor}; expected 1 or more.")
+        if not self.mu or min(self.mu) < 0:
+            raise ValueError(f"refinement.mu is {self.mu}; expected numbers of 0 or more, at least one.")
+        for name in ("max_drop", "max_slice_drop"):
+            for metric, drop in getattr(self, name).items():
+                if metric not in METRICS or not drop >= 0:
+                    raise ValueError(
+                        f"refinement.{name} holds {metric!r}: {drop}; expected, of {', '.join(METRICS)}, falls of 0 or "
+                        "more."
+                    )

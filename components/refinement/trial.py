@@ -1,0 +1,238 @@
+"""A batch of lessons, taught to a parent and held against the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.captions import slices
+from components.captions.judge import METRICS, References, judge, score
+from components.captions.report import split_figures
+from components.neurons.links import TopicLinks
+from components.refinement import gate
+from components.refinement.bench import Bench, Candidate
+from components.refinement.gate import Reason
+from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves
+from components.refinement.propagation import propagate
+from components.refinement.settings import RefinementSettings
+from components.topics.table import Topic
+from schemas.records import VideoRecord
+
+# Told what is being done, in words, and how much of it is, from 0 to 1.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A candidate, and what the gate says of it.
+
+    Attributes:
+        mu: of eq. 10, as it was chosen.
+        reasons: of the gate's checks, up to the first that is not met.
+        captions: correction id -> the caption of its video.
+        metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
+        links: of the candidate's neurons; None where it was not come to.
+    """
+
+    candidate: Candidate
+    mu: float
+    reasons: tuple[Reason, ...]
+    captions: Mapping[str, str]
+    metrics: Mapping[str, tuple[float, float]]
+    links: TopicLinks | None
+
+    @property
+    def passed(self) -> bool:
+        return all(reason.met for reason in self.reasons)
+
+
+class Court:
+    """Tries batches of lessons: the evidence against which all of one parent's candidates are held.
+
+    Args:
+        bench: of the parent.
+        train, val: videos with their captions and topics; the links of the bench are those of `train`.
+        topics: the topic table.
+        live: earlier corrections that are to hold, with their videos and the ids of their topics, as lessons.
+        figures: of the parent's captions of `val`, by metric, measured once; see `Court.figures`.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        train: Sequence[VideoRecord],
+        val: Sequence[VideoRecord],
+        topics: Sequence[Topic],
+        live: Sequence[Lesson],
+        settings: RefinementSettings,
+        progress: Progress,
+    ):
+        self.bench, self._train, self._val, self._topics = bench, train, val, topics
+        self._live, self._settings, self._progress = live, settings, progress
+        self._references = References({video.video_id: video.captions for video in val})
+        rng = np.random.default_rng(settings.seed)
+        drawn = rng.permutation(len(val))[: settings.mu_videos]
+        self._sample = [val[place] for place in sorted(drawn)]
+        self._order = rng.permutation(len(train))
+        self._parents_figures: dict[tuple[str, ...], dict] = {}
+
+    def try_batch(self, lessons: Sequence[Lesson], mu: float | None = None) -> Trial:
+        """Teaches a batch and holds the outcome against the gate, the cheap checks first.
+
+        Args:
+            mu: of eq. 10; None chooses it.
+        """
+        candidate, mu = (self.taught(lessons, mu), mu) if mu is not None else self._choose_mu(lessons)
+        found: dict = {"metrics": {}, "links": None}
+        reasons = gate.judged(
+            [
+                self._corrected(lessons, candidate),
+                self._halves(lessons, mu),
+                self._lives(candidate),
+                self._metrics(candidate, found, [metric for metric in self._judged if metric != "METEOR"]),
+                self._metrics(candidate, found, [metric for metric in self._judged if metric == "METEOR"]),
+                self._neurons(candidate, found),
+            ]
+        )
+        captions = self._captions_of(lessons, candidate)
+        return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"])
+
+    def taught(self, lessons: Sequence[Lesson], mu: float) -> Candidate:
+        """The parent with an encoder that learnt the lessons; itself where none asks for anything."""
+        corrections = [one for one in corrected_videos(lessons) if any(one.topics.values())]
+        if not corrections:
+            return self.bench.untouched
+        settings = self._settings
+        what = f"Teaching {len(lessons)} correction{'s' if len(lessons) > 1 else ''} with mu {mu:g}"
+        refined = propagate(
+            self.bench.parent,
+            self.bench.links,
+            corrections,
+            mu=mu,
+            optimizer=settings.optimizer,
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            kept=self._kept(lessons),
+            kept_weight=settings.kept_weight,
+            progress=lambda step, loss: self._progress(what, step / settings.steps),
+        )
+        return Candidate(refined.captioner.encoder.get_weights())
+
+    def _kept(self, lessons: Sequence[Lesson]) -> list[VideoRecord]:
+        """Training videos that none of the lessons is about."""
+        topics = sorted({taught.topic for taught in lessons})
+        ids = {taught.correction.video_id for taught in lessons}
+        others = (self._train[place] for place in self._order)
+        kept = (video for video in others if video.video_id not in ids and not video.topics[topics].any())
+        return [video for video, _ in zip(kept, range(self._settings.kept_videos))]
+
+    def _choose_mu(self, lessons: Sequence[Lesson]) -> tuple[Candidate, float]:
+        """The candidate most of whose corrected videos say their topics; of equal ones that which loses least.
+
+        What is lost is the mean over CIDEr and BLEU-4, on a sample of validation, of the share by which they fall. Of
+        equal losses the larger mu, which moves the encoder less, has it.
+        """
+        grid = sorted(set(self._settings.mu), reverse=True)
+        if len(grid) == 1:
+            return self.taught(lessons, grid[0]), grid[0]
+        tried = [(self.taught(lessons, mu), mu) for mu in grid]
+        said = [sum(reason.met for reason in self._corrected(lessons, candidate)) for candidate, _ in tried]
+        best = [pair for pair, count in zip(tried, said) if count == max(said)]
+        return best[0] if len(best) == 1 else min(best, key=lambda pair: self._loss(pair[0]))
+
+    def _loss(self, candidate: Candidate) -> float:
+        metrics = ("BLEU-4", "CIDEr")
+        references = {video.video_id: video.captions for video in self._sample}
+        before, after = (
+            score(references, self._captions(one, self._sample, "Choosing mu"), metrics)
+            for one in (self.bench.untouched, candidate)
+        )
+        return float(np.mean([1 - after[metric] / max(before[metric], 1e-9) for metric in metrics]))
+
+    def _corrected(self, lessons: Sequence[Lesson], candidate: Candidate) -> Iterator[Reason]:
+        captions = self._captions_of(lessons, candidate)
+        for taught in lessons:
+            correction = taught.correction
+            yield gate.corrected(correction, self._words(taught), captions[correction.id])
+
+    def _halves(self, lessons: Sequence[Lesson], mu: float) -> Iterator[Reason]:
+        candidate = self.taught(of_first_halves(lessons), mu)
+        for taught in lessons:
+            parts = halves(taught.video)
+            half = None if parts is None else self._half(taught, parts[1], candidate)
+            yield gate.held_out_half(taught.correction, self._words(taught), half)
+
+    def _half(self, taught: Lesson, second: VideoRecord, candidate: Candidate) -> gate.Half:
+        both, words = (self.bench.untouched, candidate), self._words(taught)
+        captions = tuple(self.bench.captions(one, [second])[second.video_id] for one in both)
+        return gate.Half(
+            captions,
+            tuple(self.bench.topic_score(one, second, taught.topic) for one in both),
+            tuple(self.bench.expected(one, second, captions[0], words) for one in both),
+        )
+
+    def _lives(self, candidate: Candidate) -> Iterator[Reason]:
+        before, after = (self._captions_of(self._live, one) for one in (self.bench.untouched, candidate))
+        for live in self._live:
+            correction = live.correction
+            yield gate.still_live(correction, self._words(live), before[correction.id], after[correction.id])
+
+    @property
+    def _judged(self) -> list[str]:
+        return [m for m in METRICS if m in self._settings.max_drop or m in self._settings.max_slice_drop]
+
+    def _metrics(self, candidate: Candidate, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
+        if not metrics:
+            return
+        before, after = self.figures(self.bench.untouched, metrics), self.figures(candidate, metrics)
+        found["metrics"] |= {
+            metric: (before["metrics"][metric], value) for metric, value in after["metrics"].items()
+        }
+        settings = self._settings
+        yield from gate.metrics_held(
+            before,
+            after,
+            {metric: drop for metric, drop in settings.max_drop.items() if metric in metrics},
+            {metric: drop for metric, drop in settings.max_slice_drop.items() if metric in metrics},
+            slice_videos=settings.slice_videos,
+            allow_unmeasured=settings.allow_unmeasured,
+        )
+
+    def figures(self, candidate: Candidate, metrics: Sequence[str]) -> dict:
+        """Of a candidate's captions of validation, as `components.captions.report.split_figures` gives them."""
+        known, key = self._parents_figures, tuple(metrics)
+        if candidate is self.bench.untouched and key in known:
+            return known[key]
+        self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
+        names = {topic.id: topic.name for topic in self._topics}
+        found = split_figures(
+            judge(
+                self._references,
+                self._captions(candidate, self._val, "Writing the captions of validation"),
+                metrics,
+                slices=slices.of_records(self._val, names),
+                small_slice=self._settings.slice_videos,
+            )
+        )
+        if candidate is self.bench.untouched:
+            known[key] = found
+        return found
+
+    def _neurons(self, candidate: Candidate, found: dict) -> Iterator[Reason]:
+        self._progress("Naming the neurons anew", 0.0)
+        found["links"] = self.bench.links_of(candidate, self._train, self._topics)
+        yield gate.neurons_keep_meaning(self.bench.links, found["links"], self._settings.max_renamed)
+
+    def _words(self, taught: Lesson) -> tuple[str, ...]:
+        return self._topics[taught.topic].words
+
+    def _captions_of(self, lessons: Sequence[Lesson], candidate: Candidate) -> dict[str, str]:
+        """Correction id -> the caption of its video."""
+        videos = {taught.video.video_id: taught.video for taught in lessons}
+        captions = self.bench.captions(candidate, list(videos.values()))
+        return {taught.correction.id: captions[taught.video.video_id] for taught in lessons}
+
+    def _captions(self, candidate: Candidate, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
+        return self.bench.captions(candidate, videos, lambda share: self._progress(what, share))

@@ -1,0 +1,72 @@
+"""Refinement of planted neurons: what is taught, what is refused, and what must not be touched."""
+
+import dataclasses
+import hashlib
+import pathlib
+
+import numpy as np
+import pytest
+
+from components.refinement.records import CorrectedTopic, Correction, now
+from components.refinement.refining import Evidence, refine
+from components.refinement.settings import RefinementSettings
+from components.topics.table import Topic
+from schemas.records import VideoRecord
+from tests.components.neurons.planted import VOCABULARY, links, planted_captioner
+from trainer.export import export
+
+TOPICS = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
+SETTINGS = RefinementSettings(
+    mu=(1e-4,), kept_videos=2, max_drop={"BLEU-4": 1.0, "CIDEr": 10.0}, max_slice_drop={}, max_renamed=1.0
+)
+
+
+def clip(name: str, split: str, seed: int, caption="a dog", topics=(1, 0, 0)) -> VideoRecord:
+    frames = np.random.default_rng(seed).normal(size=(4, 6)).astype(np.float32)
+    return VideoRecord(name, split, frames, (caption,), np.array(topics))
+
+
+VAL = [clip(f"val{i}", "val", i, "a man" if i == 0 else "dog dog dog", (0, 1, 0)) for i in range(4)]
+TRAIN = [clip(f"train{i}", "train", 10 + i) for i in range(5)]
+EVIDENCE = Evidence(TRAIN, VAL, TOPICS, links())
+
+
+def correction(video="val0", topic=1, number=1, before="dog dog dog") -> Correction:
+    missed = TOPICS[topic]
+    return Correction(
+        f"{number:032x}", now(), "Ann", video, "5f" * 32, CorrectedTopic(topic, missed.name, missed.words), before, "1"
+    )
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory):
+    """Its captioner always says "dog"; the man's neuron would speak for "man", and f is random."""
+    captioner = planted_captioner()
+    captioner.config = dataclasses.replace(captioner.config, interpretive_weight=0.1)
+    rng = np.random.default_rng(0)
+    for variable in captioner.topic_perceptron.weights:
+        variable.assign(rng.normal(size=variable.shape))
+    folder = tmp_path_factory.mktemp("parent") / "1"
+    export(
+        captioner, VOCABULARY, folder, features={"backbone": None, "n_frames": 4, "dim": 6}, max_words=3, beam=1
+    )
+    return folder
+
+
+def hashes(folder) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(pathlib.Path(folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_without_corrections_the_parent_goes_on_byte_for_byte(parent, tmp_path):
+    verdict = refine(parent, tmp_path / "2", [], EVIDENCE, SETTINGS)
+    assert verdict.blessed and hashes(tmp_path / "2") == hashes(parent)
+
+
+def test_a_correction_is_taught(parent, tmp_path):
+    verdict = refine(parent, tmp_path / "2", [correction()], EVIDENCE, SETTINGS)
+    print("\n".join(verdict.lines()))
+    assert verdict.captions == {correction().id: "man man man"}
