@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 
+from components.refinement.settings import RefinementSettings
 from components.videos.decoding import Limits
 from components.videos.sampling import EQUAL, Sampling
 from pipeline.values import SettingError, fitting, literal
@@ -222,6 +223,7 @@ class Settings:
     decoding: DecodingSettings = DecodingSettings()
     judge: JudgeSettings = JudgeSettings()
     neurons: NeuronSettings = NeuronSettings()
+    refinement: RefinementSettings = RefinementSettings()
     explanations: ExplanationSettings = ExplanationSettings()
     run: RunSettings = RunSettings()
 

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,10 @@ if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not n
 
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
 JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
+_DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
+    "neurons", "relative", "strength_factor", "max_strength", "mu", "optimizer", "steps", "learning_rate",
+    "kept_videos", "kept_weight", "seed",
+)  # fmt: skip
 _OTHERS = 256  # training videos, the first ones, of which those are taken that are to stay as they are
 _TABLE, _JSON = "corrections.md", "corrections.json"
 
@@ -84,7 +88,9 @@ def correct_halves(
     train = records.read(records.files_of(os.path.join(examples, "Split-train")))
     others = list(itertools.islice(train, _OTHERS if settings.kept_videos and settings.kept_weight else 0))
     min_references = min_references or MIN_REFERENCES
-    told = {"split": split, "alternating": alternating, "min_references": min_references, **asdict(settings), **bench.meta["decoding"]}
+    told = {"split": split, "alternating": alternating, "min_references": min_references}
+    told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
+    told |= {f"decoding.{name}": value for name, value in bench.meta["decoding"].items()}
     kept = _Kept(os.path.join(folder, _fingerprint(outcome, told)))
     halved = _halves(videos, alternating)
 
