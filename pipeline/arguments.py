@@ -89,8 +89,8 @@ def parser() -> argparse.ArgumentParser:
     experiment.add_argument("--items", type=int, default=20, metavar="N",
                             help="videos that are corrected (default: %(default)s)")  # fmt: skip
     experiment.add_argument("--split", default="val", choices=("val", "test"))
-    experiment.add_argument("--references", type=int, metavar="N",
-                            help="human captions of a video that must say the topic (default: 3)")  # fmt: skip
+    experiment.add_argument("--said-by", type=float, metavar="SHARE",
+                            help="of a video's human captions that must say the topic (default: 0.5)")  # fmt: skip
     experiment.add_argument("--alternating", action="store_true",
                             help="halve videos by turns, every second frame, not in the middle")  # fmt: skip
     experiment.add_argument("--full", action="store_true",

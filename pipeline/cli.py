@@ -175,7 +175,7 @@ def _experiment(options) -> int:
     print(
         experiments.correct_halves(
             lineage.newest(options.root), Settings().changed(options.changes).refinement, items=options.items,
-            split=options.split, min_references=options.references, alternating=options.alternating,
+            split=options.split, min_share=options.said_by, alternating=options.alternating,
             full=options.full, folder=folder,
         )  # fmt: skip
     )

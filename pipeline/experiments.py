@@ -43,7 +43,7 @@ def correct_halves(
     *,
     items: int = 20,
     split: str = "val",
-    min_references: int | None = None,
+    min_share: float | None = None,
     alternating: bool = False,
     full: bool = False,
     folder: str,
@@ -60,7 +60,7 @@ def correct_halves(
         settings: of the refinement.
         items: videos that are to be corrected, found by the rule of `components.refinement.inaccurate`.
         split: of the videos; one that training did not see.
-        min_references: human captions that must say the topic; None for the rule's own.
+        min_share: of a video's human captions that must say the topic; None for the rule's own.
         alternating: halves a video by turns, every second frame against those between, and not in the middle.
         full: judges the captions of all videos of the split after each refinement, not of `JUDGED` of them.
         folder: gets `corrections.md` and `corrections.json`, and the folders of what is done.
@@ -77,7 +77,7 @@ def correct_halves(
     from components.refinement.bench import Bench
     from components.refinement.experiment import Experiment
     from components.refinement.halving import HalfTrials
-    from components.refinement.inaccurate import MIN_REFERENCES, find_missing
+    from components.refinement.inaccurate import MIN_SHARE, find_missing
     from schemas import records
 
     named = outcome.folder("components.NeuronLinks")
@@ -87,8 +87,8 @@ def correct_halves(
     videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
     train = records.read(records.files_of(os.path.join(examples, "Split-train")))
     others = list(itertools.islice(train, _OTHERS if settings.kept_videos and settings.kept_weight else 0))
-    min_references = min_references or MIN_REFERENCES
-    told = {"split": split, "alternating": alternating, "min_references": min_references}
+    min_share = MIN_SHARE if min_share is None else min_share
+    told = {"split": split, "alternating": alternating, "min_share": min_share}
     told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
     told |= {f"decoding.{name}": value for name, value in bench.meta["decoding"].items()}
     kept = _Kept(os.path.join(folder, _fingerprint(outcome, told)))
@@ -97,14 +97,14 @@ def correct_halves(
     parents = kept.of("captions", lambda: _captions_of_halves(bench, halved, say))
     for video_id, captions in parents.items():
         bench.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
-    found = find_missing(videos, parents, links, bench.vocabulary, min_references=min_references)
+    found = find_missing(videos, parents, links, bench.vocabulary, min_share=min_share)
     for stage, count in found.counts:
         say(f"{count:7d}  {stage}")
     if not found.items:
         raise NothingToCorrect(
             f"No video of {split} has an inaccurate caption by the rule, whose stages left "
-            f"{[count for _, count in found.counts]} of them. Ask for fewer human captions that say the topic "
-            "(--references), or for another split."
+            f"{[count for _, count in found.counts]} of them. Ask for a smaller share of human captions that "
+            "say the topic (--said-by), or for another split."
         )
     with _Judge(videos, len(videos) if full else JUDGED, settings.seed) as judge:
         before = kept.of(f"metrics-{judge.name}", lambda: judge(bench, bench.untouched))

@@ -3,12 +3,13 @@
 A video misses a topic where people say it and the model does not:
 
 1. the topic is one of the video's own (`topics`, which follow from its human captions);
-2. at least so many of its human captions hold a word of the topic;
+2. at least such a share of its human captions holds a word of the topic;
 3. the model's captions of both halves of its frames hold none;
 4. the topic has a neuron that can be enhanced, and a word that the model can say.
 
-Of a video that misses several, the one that most of its captions say counts. The videos that most captions speak for
-come first, and equal ones in the order of their ids. Neither a refined model nor what becomes of a half is looked at.
+Of a video that misses several, the one that most of its captions say counts. The videos of which the largest share of
+captions say it come first, and equal ones in the order of their ids. Neither a refined model nor what becomes of a half
+is looked at.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from components.neurons.links import TopicLinks
 from schemas.records import VideoRecord
 from trainer.vocabulary import Vocabulary, tokenize
 
-MIN_REFERENCES = 3  # human captions that hold a word of the topic; Flickr8k has five of a photo
+MIN_SHARE = 0.5  # of a video's human captions that hold a word of the topic
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Search:
     """What the rule found.
 
     Attributes:
-        items: the videos, those that most captions speak for first.
+        items: the videos, the most agreed upon first.
         counts: the rule's stages in words, each with how many were left by it.
     """
 
@@ -71,7 +72,7 @@ def find_missing(
     links: TopicLinks,
     vocabulary: Vocabulary,
     *,
-    min_references: int = MIN_REFERENCES,
+    min_share: float = MIN_SHARE,
 ) -> Search:
     """Applies the rule.
 
@@ -81,7 +82,7 @@ def find_missing(
             none.
         links: the topics' words, and the neurons that would be enhanced.
         vocabulary: the words that the model can say.
-        min_references: human captions that must hold a word of the topic.
+        min_share: of its human captions that must hold a word of the topic.
     """
     halved = [video for video in videos if video.video_id in captions]
     present = [(video, links.topics[topic]) for video in halved for topic in np.flatnonzero(video.topics).tolist()]
@@ -89,7 +90,8 @@ def find_missing(
     seen = [
         (video, topic, count)
         for video, topic in present
-        if (count := sum(not said.isdisjoint(topic.words) for said in sentences[video.video_id])) >= min_references
+        if (count := sum(not said.isdisjoint(topic.words) for said in sentences[video.video_id]))
+        and count >= min_share * len(video.captions)
     ]
     unsaid = [
         (video, topic, count)
@@ -101,7 +103,7 @@ def find_missing(
         for video, topic, count in unsaid
         if topic.neurons and any(word in vocabulary for word in topic.words)
     ]
-    sayable.sort(key=lambda found: (-found[2], found[0].video_id, found[1].id))
+    sayable.sort(key=lambda found: (-found[2] / len(found[0].captions), found[0].video_id, found[1].id))
     best: dict[str, Missing] = {}
     for video, topic, count in sayable:
         best.setdefault(
@@ -114,7 +116,7 @@ def find_missing(
         ("videos", len(videos)),
         ("of at least two frames, so that they can be halved", len(halved)),
         ("pairs of such a video and a topic of it", len(present)),
-        (f"that at least {min_references} of its human captions say", len(seen)),
+        (f"that at least {min_share:.0%} of its human captions say", len(seen)),
         ("that the model's caption of neither half says", len(unsaid)),
         ("whose topic has a neuron and a word that the model can say", len(sayable)),
         ("videos of these pairs, each with the topic that most of its captions say", len(best)),

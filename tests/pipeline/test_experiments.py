@@ -167,7 +167,7 @@ def test_a_topic_that_no_strength_brings_in_is_passed_over_and_said(outcome, tmp
 def test_the_command_writes_below_the_root_and_says_what_is_lacking(outcome, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lineage, "newest", lambda root: dataclasses.replace(outcome, root=root))
     arguments = ["experiment", "corrections", "--root", str(tmp_path), "--set", "refinement.kept_videos=0"]
-    assert cli.main([*arguments, "--references", "9"]) == 1
+    assert cli.main([*arguments, "--said-by", "1.1"]) == 1
     assert "No video of val has an inaccurate caption by the rule" in capsys.readouterr().err
     assert cli.main([*arguments, "--items", "1", "--set", "refinement.mu=[0.0001]"]) == 0
     assert "**1 of 1 second halves gain" in capsys.readouterr().out

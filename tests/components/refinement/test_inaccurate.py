@@ -16,7 +16,7 @@ def video(name, topics, *captions):
 
 def found(videos, captions=NOTHING, **rule):
     said = {one.video_id: captions for one in videos} if isinstance(captions, tuple) else captions
-    return find_missing(videos, said, links(), VOCABULARY, **{"min_references": 2, **rule})
+    return find_missing(videos, said, links(), VOCABULARY, **rule)
 
 
 def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
@@ -24,7 +24,7 @@ def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
     assert found([clip]).items == (Missing("clip", 1, "man", ("man",), 2, 3, NOTHING),)
     for captions in (("a man", "a"), ("a", "a man"), ("man", "man")):
         assert not found([clip], captions).items
-    assert not found([clip], min_references=3).items
+    assert not found([clip], min_share=0.7).items
     assert not found([video("clip", DOG, *clip.captions)]).items  # the video's topic must be it
 
 
@@ -32,7 +32,7 @@ def test_a_topic_that_cannot_be_enhanced_or_said_is_no_item():
     clip = video("clip", SEA + MAN, "waves", "waves")
     assert not found([clip]).items
     search = find_missing(
-        [video("clip", MAN, "man", "man")], {"clip": NOTHING}, links(man=()), VOCABULARY, min_references=2
+        [video("clip", MAN, "man", "man")], {"clip": NOTHING}, links(man=()), VOCABULARY
     )
     assert not search.items
 
@@ -46,11 +46,16 @@ def test_of_a_video_the_topic_that_most_people_say_counts_and_such_videos_come_f
     assert found(videos[::-1]).items == found(videos).items
 
 
+def test_shares_count_and_not_numbers():
+    videos = [video("few", MAN, "man", "man", "a"), video("many", MAN, *["man"] * 6, *["a"] * 6)]
+    assert [item.video_id for item in found(videos).items] == ["few", "many"]
+
+
 def test_every_stage_is_counted():
     videos = [
         video("single frame", MAN, "man", "man"),  # has no halves, so that nothing is said of it
         video("said", MAN, "man", "man"),
-        video("seen by one", MAN, "man", "a"),
+        video("seen by one", MAN, "man", "a", "a"),
         video("missing", DOG + MAN, "man", "man"),
         video("sea", SEA, "waves", "waves"),
     ]
