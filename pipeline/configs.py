@@ -223,8 +223,8 @@ class Settings:
     decoding: DecodingSettings = DecodingSettings()
     judge: JudgeSettings = JudgeSettings()
     neurons: NeuronSettings = NeuronSettings()
-    refinement: RefinementSettings = RefinementSettings()
     explanations: ExplanationSettings = ExplanationSettings()
+    refinement: RefinementSettings = RefinementSettings()
     run: RunSettings = RunSettings()
 
     def changed(self, changes: Iterable[str]) -> Settings:
