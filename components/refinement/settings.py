@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components.captions.judge import METRICS
-from components.neurons.enhancement import NAMED, NEURONS
 from components.refinement.descent import OPTIMIZERS
+
+# Those of `components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
+NAMED, CHOSEN, ALL = NEURONS = ("named", "chosen", "all")
 
 
 @dataclass(frozen=True)

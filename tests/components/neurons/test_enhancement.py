@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import activation_added, enhanced, enhancement_of, tied
+from components.neurons.enhancement import NEURONS, activation_added, enhanced, enhancement_of, tied
 from components.neurons.links import link
 from components.neurons.pdm import tally
+from components.refinement import settings
 from components.topics.table import Topic
 from tests.components.neurons.test_figures import random_f
 
@@ -55,6 +56,10 @@ def test_more_neurons_can_be_tied_to_a_topic_by_what_sets_its_videos_apart():
     assert chose_twice  # otherwise chosen neurons and named ones are the same
     assert not activation_added(tied(links, counted, "all", True), 3).any()
     assert tied(links, counted) is links
+
+
+def test_the_settings_know_the_same_choices():
+    assert settings.NEURONS == NEURONS
 
 
 def test_a_tally_of_other_neurons_and_unknown_choices_are_refused():
