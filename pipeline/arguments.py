@@ -118,6 +118,41 @@ def parser() -> argparse.ArgumentParser:
     settings.add_argument("--preset", default="sample", help="default: %(default)s; 'defaults' shows the defaults")
     settings.add_argument("--markdown", action="store_true", help="as the README's table")
 
+    correct = _command(commands, "correct", "say that a caption misses a topic, and see the caption with it",
+                       "topiclens correct clip-17 --topic dance --author Ann --root runs/sample")  # fmt: skip
+    correct.add_argument("video", metavar="VIDEO_ID_OR_FILE")
+    correct.add_argument("--topic", required=True, metavar="TOPIC", help="the one that is missing: its name or its id")
+    correct.add_argument("--author", default=None, metavar="NAME", help="who says so (default: your user name)")
+    _add_repair(correct)
+
+    corrections = _command(commands, "corrections", "list what people corrected, and what became of it",
+                           "topiclens corrections --state live --root runs/sample")  # fmt: skip
+    corrections.add_argument("--state", choices=("proposed", "previewed", "in candidate", "live", "revoked"))
+    corrections.add_argument("--history", metavar="ID", help="of one correction: who did what with it, and when")
+    corrections.add_argument("--json", action="store_true", help="one JSON object a correction")
+    corrections.add_argument("--export", metavar="FILE", help="write the whole ledger as JSON Lines")
+    corrections.add_argument("--import", dest="incoming", metavar="FILE", help="take in an export")
+    _add_repair(corrections)
+
+    refine = _command(commands, "refine", "teach the corrections to the model, and judge what comes of it",
+                      "topiclens refine --root runs/sample --publish")  # fmt: skip
+    refine.add_argument("--by", default=None, metavar="NAME", help="who asks for it (default: your user name)")
+    refine.add_argument("--only", nargs="+", metavar="ID", help="these corrections and no others")
+    refine.add_argument("--publish", action="store_true", help="serve it if the gate lets it through; what was refined "
+                        "already is not refined again")  # fmt: skip
+    _add_repair(refine)
+
+    rollback = _command(commands, "rollback", "serve an earlier version, or take one correction back",
+                        "topiclens rollback 3f2a9c --root runs/sample")  # fmt: skip
+    rollback.add_argument("what", metavar="VERSION_OR_CORRECTION",
+                          help="a version, or a correction's id, of which the beginning will do")  # fmt: skip
+    rollback.add_argument("--by", default=None, metavar="NAME", help="who asks for it (default: your user name)")
+    _add_repair(rollback)
+
+    versions = _command(commands, "versions", "list the versions of the model, their corrections, and which is served",
+                        "topiclens versions --root runs/sample")  # fmt: skip
+    _add_repair(versions)
+
     serve = _command(commands, "serve", "serve the pushed versions with the stand-in for TensorFlow Serving",
                      "topiclens serve --root runs/sample --grpc-port 8500 --rest-port 8501")  # fmt: skip
     serve.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
@@ -133,6 +168,13 @@ def _command(commands, name: str, purpose: str, example: str) -> argparse.Argume
     )
     parser.set_defaults(command=name)
     return parser
+
+
+def _add_repair(parser: argparse.ArgumentParser) -> None:
+    """Whose model is corrected, and how."""
+    parser.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="refinement.NAME=VALUE",
+                        help="change one setting of the refinement; repeat for more")  # fmt: skip
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:

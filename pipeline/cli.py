@@ -212,6 +212,51 @@ def _settings(options) -> int:
     return 0
 
 
+def _correct(options) -> int:
+    from pipeline import repairing
+    from pipeline.proposals import propose
+
+    author = options.author or repairing.user()
+    print(repairing.told_proposal(
+        propose(options.root, options.video, options.topic, author, settings=_refinement(options))
+    ))  # fmt: skip
+    return 0
+
+
+def _corrections(options) -> int:
+    from pipeline import repairing
+
+    return repairing.show_corrections(options, _refinement(options))
+
+
+def _refine(options) -> int:
+    from pipeline import repairing
+
+    return repairing.refine(options, _refinement(options))
+
+
+def _rollback(options) -> int:
+    from pipeline import repairing
+
+    return repairing.rollback(options, _refinement(options))
+
+
+def _versions(options) -> int:
+    from pipeline import repairing
+
+    print(repairing.told_versions(options.root, _refinement(options)))
+    return 0
+
+
+def _refinement(options):
+    from pipeline.configs import Settings
+
+    for change in options.changes:
+        if not change.startswith("refinement."):
+            raise SettingError(f"{change!r} is no setting of the refinement; they are all called refinement.NAME.")
+    return Settings().changed(options.changes).refinement
+
+
 def _serve(options) -> int:
     from serving.local.server import serve
 
@@ -233,6 +278,11 @@ _COMMANDS = {
     "border": _border,
     "evaluate": _evaluate,
     "settings": _settings,
+    "correct": _correct,
+    "corrections": _corrections,
+    "refine": _refine,
+    "rollback": _rollback,
+    "versions": _versions,
     "serve": _serve,
 }
 

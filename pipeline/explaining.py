@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import functools
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from components import staging
 from components.neurons.links import TopicLinks
 from components.relevance.explanation import Explanation, OtherModel, explanation
 from components.relevance.film import Film, film_of, thumbnails
@@ -22,14 +19,10 @@ from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
 from pipeline import lineage
 from pipeline.captioning import sampling_of
-from pipeline.configs import cache_folder
-from pipeline.values import SettingError
-from schemas import records
+from pipeline.exports import frame_features, names_of
+from pipeline.stored import stored_videos
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version
-from trainer.exported import weights_path
-
-LINKS = "components.NeuronLinks"
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,7 @@ def explain_files(
     directory = None if server else str(resolve_version(model or os.path.join(root, "serving", "topiclens")))
     chosen = sampling_of(directory, **sampling)
     with _opened(directory, server) as opened:
-        links, notes = _links(root, directory)
+        links, notes = names_of(root, directory)
         for video in videos:
             name = os.path.basename(video)
             try:
@@ -99,12 +92,12 @@ def explain_stored(
         output, root, model, server: see `explain_files`; `model` is the run's own by default.
     """
     outcome = lineage.newest(root)
-    rows, stored = _dataset(outcome, set(video_ids))
+    rows, stored = stored_videos(outcome, set(video_ids))
     report = Report(output)
     directory = None if server else str(resolve_version(model or outcome.model))
     sampling = sampling_of(outcome.model)
     with _opened(directory, server) as opened:
-        links, notes = _links(root, directory)
+        links, notes = names_of(root, directory)
         for video_id in video_ids:
             if video_id not in stored:
                 fault = f"The run at {root} stored no features of a video {video_id!r}."
@@ -116,17 +109,6 @@ def explain_stored(
             explained = _explain(video_id, opened.features(record.frames), film, links, notes, record.captions)
             yield Explained(video_id, explained, report.add(video_id, explained, film.pictures))
     report.write_index()
-
-
-def _dataset(outcome: lineage.Outcome, wanted: set[str]) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:
-    """The rows and the records of some of a run's videos, by id."""
-    lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
-    rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines)) if row["video_id"] in wanted}
-    stored = {}
-    for split in sorted({row["split"] for row in rows.values()}):
-        files = records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
-        stored.update((record.video_id, record) for record in records.read(files, only=wanted))
-    return rows, stored
 
 
 def _explain(
@@ -164,48 +146,15 @@ def _opened(directory: str | None, server: str | None) -> Iterator[_Model]:
 
 
 def _through_network(reader: ModelReader, directory: str) -> Callable[[Sequence[bytes]], Reading]:
-    """Reads a clip through the same JPEGs and the same graph as a server sees them: both write the same caption."""
-    import tensorflow as tf
-
-    from components.features.backbones import registry
-    from trainer.export import extraction
+    """Reads clips through the model's own network, which is loaded for the first of them."""
 
     @functools.cache
     def network():
-        backbone = registry.of_features(reader.meta["features"], cache_folder())
-        if backbone is None:
-            raise SettingError(
-                f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. "
-                "Explain videos of its run's dataset by their ids: topiclens explain --id ID --root ROOT."
-            )
-        return extraction(backbone)
+        return frame_features(reader.meta, directory)
 
-    return lambda jpegs: reader(network()(tf.constant([jpegs]))[0].numpy())
+    return lambda jpegs: reader(network()(jpegs))
 
 
 def _told(answers) -> Reading:
     (told,) = answers
     return Reading(told.words, told.log_prob, told.attention, told.activations, told.topic_scores)
-
-
-def _links(root: str, directory: str | None) -> tuple[TopicLinks | None, list[str]]:
-    """The links of the newest run on a root, and what a reader must know of them.
-
-    Args:
-        directory: the model that is explained: links of a run that trained another one are left out; None where it is
-            on a server, and cannot be told.
-    """
-    try:
-        outcome = lineage.newest(root)
-    except lineage.NothingThere:
-        return None, [f"The neurons have no names here: there is no run at {root}. Name its root with --root."]
-    if LINKS not in outcome.artifacts:
-        return None, ["The neurons have no names here: the run learnt no topics (LSTM-B) or ended too soon."]
-    if directory is not None and not _same_weights(directory, outcome):
-        return None, [f"The neurons have no names here: the newest run at {root} trained another model than this one."]
-    return TopicLinks.load(outcome.folder(LINKS)), []
-
-
-def _same_weights(directory: str, outcome: lineage.Outcome) -> bool:
-    mine, theirs = weights_path(directory), weights_path(outcome.model)
-    return os.path.exists(theirs) and filecmp.cmp(mine, theirs, shallow=False)

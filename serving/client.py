@@ -44,7 +44,8 @@ class CaptionClient(Captioning):
     Args:
         address: ``grpc://host:8500``, ``http://host:8501``, or ``host:port``, which is gRPC.
         model: the name it is served under.
-        version: asks for this version; None asks for the newest.
+        version: asks for this version, a number, or for the one of a label, such as "stable" (`serving.model_config`);
+            None asks for the newest.
         timeout: seconds for one request, tries and waits included.
         retries: further tries where nobody answers or the server is too busy (UNAVAILABLE).
         max_message_bytes: the most bytes of frames in one message.
@@ -56,7 +57,7 @@ class CaptionClient(Captioning):
         address: str,
         model: str = MODEL_NAME,
         *,
-        version: int | None = None,
+        version: int | str | None = None,
         timeout: float = TIMEOUT,
         retries: int = 4,
         max_message_bytes: int = MAX_MESSAGE_BYTES,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from serving import model_config
 from serving.signatures import Signature, parse_signatures
 
 # What one message may say of a TensorFlow error; the rest is Python stacks of the exporting program.
@@ -95,17 +96,20 @@ class SavedModel:
 
 
 def resolve_version(directory: str | Path) -> Path:
-    """The SavedModel folder meant by a path: itself, or the largest version of a serving base folder.
+    """The SavedModel folder meant by a path: itself, or of a serving base folder the version that answers, which is the
+    one that `models.config` pins or else the largest.
 
     Raises:
         FileNotFoundError: neither is there.
+        serving.model_config.ConfigError: `models.config` cannot be read.
     """
     directory = Path(directory)
     if (directory / "saved_model.pb").is_file():
         return directory
     versions = versions_under(directory)
-    if versions:
-        return versions[max(versions)]
+    wanted = model_config.policy_of(directory).wanted(versions)
+    if wanted:
+        return versions[wanted[-1]]
     raise FileNotFoundError(
         f"Expected a SavedModel folder (saved_model.pb) or a base folder of numbered versions (1/saved_model.pb) at "
         f"'{directory}', found {'neither' if directory.is_dir() else 'no such folder'}. Likely cause: the run has not "

@@ -117,6 +117,7 @@ def export_again(
     captioner: Captioner | None = None,
     backbone=None,
     enhancement: np.ndarray | None = None,
+    extra: Mapping | None = None,
     **decoding,
 ) -> None:
     """Writes an export once more with something changed; all that is not named here stays as it is.
@@ -130,6 +131,7 @@ def export_again(
         captioner: of the parent's configuration, with other weights.
         backbone: the parent's own, loaded (captioner.json names it); without it the copy takes features alone.
         enhancement: see `export`; by default the parent's, if it has one.
+        extra: entries of captioner.json that are new or changed.
         decoding: of beam, max_words and length_penalty those that change.
     Raises:
         ExportError: as `export` and `load_captioner` have it.
@@ -143,7 +145,7 @@ def export_again(
         features=meta["features"],
         backbone=backbone,
         enhancement=read_enhancement(parent) if enhancement is None else enhancement,
-        extra={name: value for name, value in meta.items() if name not in known},
+        extra={**{name: value for name, value in meta.items() if name not in known}, **(extra or {})},
         **{**meta["decoding"], **decoding},
     )
 

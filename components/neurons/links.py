@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Sequence
@@ -99,12 +100,18 @@ class TopicLinks:
         ]
         if len(near) == 1:
             return near[0]
-        near = near or [topic for topic in self.topics if wanted in topic.words]
+        near = near or [topic for topic in self.topics if wanted in topic.words] or self._spelt_like(wanted)
         meant = " or ".join(f"{topic.id} ({topic.name})" for topic in near[:_SHOWN])
         raise UnknownTopic(
             f"No one topic is called {name!r}. "
             + (f"Did you mean {meant}? Give its id." if meant else "'topiclens topics' shows all, with their ids.")
         )
+
+    def _spelt_like(self, wanted: str) -> list[TopicLink]:
+        """Topics with a word in their names that is spelt like what was wanted."""
+        words = {topic.id: set(topic.name.casefold().split(", ")) for topic in self.topics}
+        near = set(difflib.get_close_matches(wanted, sorted(set().union(*words.values()))))
+        return [topic for topic in self.topics if words[topic.id] & near]
 
     def check_fit(self, n_neurons: int) -> None:
         """Raises ValueError unless these can be the links of a captioner with so many neurons."""

@@ -60,12 +60,13 @@ def minimised(
 
 def _adam(objective, steps: int, learning_rate: float, reached: Callable[[float], None]) -> None:
     import keras
+    from keras import ops
 
     adam = keras.optimizers.Adam(learning_rate)
     value, gradients = objective()
     reached(float(value))
     for _ in range(steps):
-        adam.apply(gradients, objective.parameters)
+        adam.apply([ops.convert_to_tensor(gradient) for gradient in gradients], objective.parameters)
         value, gradients = objective()
         reached(float(value))
 

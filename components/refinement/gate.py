@@ -232,14 +232,14 @@ def metrics_held(
         if falls:
             _, worst = max(falls)
             old, new = (figures["slices"][worst] for figures in (before, after))
-            where = f"{metric} on the {old['videos']} videos of {worst}, which lose most of {len(falls)} topics"
+            where = f"{metric} on the {old['videos']} videos of {worst}, which lose most of {len(falls)} topics,"
             yield _fall(where, old["metrics"][metric], new["metrics"][metric], allowed)
 
 
 def _fall(what: str, before: float, after: float, allowed: float) -> Reason:
     met = before - after <= allowed
     moved = f"{'down' if after < before else 'up'} {abs(after - before):.4f} from {before:.4f}"
-    return Reason(METRIC, met, f"{what}, is {after:.4f}, {moved}; a fall of {allowed:g} is allowed: {verdict_of(met)}.")
+    return Reason(METRIC, met, f"{what} is {after:.4f}, {moved}; a fall of {allowed:g} is allowed: {verdict_of(met)}.")
 
 
 def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: float) -> Reason:

@@ -7,16 +7,17 @@ and f stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from keras import ops
+from threadpoolctl import threadpool_limits
 
 from components.captions.generate import pad
 from components.neurons.enhancement import activation_added, enhanced
 from components.neurons.links import TopicLinks
 from components.refinement.descent import OPTIMIZERS, Progress, minimised
+from components.refinement.encoding import encoded
 from schemas.records import VideoRecord, frame_mask
 from trainer.captioner import Captioner
 
@@ -104,19 +105,20 @@ def propagate(
         return Propagation(child, (), nothing, nothing, nothing, 0.0)
 
     kept = kept if kept_weight else ()
-    objective = Eq10(
-        child,
-        [*(correction.video for correction in corrections), *kept],
-        np.pad(added, ((0, len(kept)), (0, 0))),
-        np.repeat([1.0, kept_weight], [len(corrections), len(kept)]),
-        mu,
-    )
     corrected = slice(len(corrections))
-    before = objective.distances()[corrected]
-    losses = minimised(objective, optimizer=optimizer, steps=steps, learning_rate=learning_rate, progress=progress)
-    return Propagation(
-        child, losses, before, objective.distances()[corrected], objective.least()[corrected], objective.moved()
-    )
+    # One thread takes half the time of two for products so small, and sums alike on any number of cores.
+    with threadpool_limits(1, "blas"):
+        objective = Eq10(
+            child,
+            [*(correction.video for correction in corrections), *kept],
+            np.pad(added, ((0, len(kept)), (0, 0))),
+            np.repeat([1.0, kept_weight], [len(corrections), len(kept)]),
+            mu,
+        )
+        before = objective.distances()[corrected]
+        losses = minimised(objective, optimizer=optimizer, steps=steps, learning_rate=learning_rate, progress=progress)
+        after, least = objective.distances()[corrected], objective.least()[corrected]
+        return Propagation(child, losses, before, after, least, objective.moved())
 
 
 def twin(captioner: Captioner) -> Captioner:
@@ -152,52 +154,48 @@ class Eq10:
     def __init__(
         self, captioner: Captioner, videos: Sequence[VideoRecord], added: np.ndarray, weights: np.ndarray, mu: float
     ):
-        import tensorflow as tf
-
-        frames = pad(videos)
-        mask = frame_mask(frames)
-        weights = np.asarray(weights, np.float32)
-        real_frames = mask.sum(axis=1).astype(np.float32)
+        self._frames = pad(videos)
+        mask = frame_mask(self._frames)
+        self._weights, self._mu = np.asarray(weights, np.float32), mu
+        self._real_frames = mask.sum(axis=1).astype(np.float32)
         self.parameters = captioner.encoder.trainable_variables
-        self._theta = [np.array(parameter) for parameter in self.parameters]
+        self._theta = self._now()
+        v, _ = encoded(self._theta, self._frames)
+        self._target = enhanced(v, mask, np.asarray(added, np.float32))
 
-        # As a constant it has a known number of frames, for which the encoder's gradient is several times faster.
-        frames = tf.constant(frames)
-        v = np.array(captioner.encode(frames)["v"])
-        self._target = target = enhanced(v, mask, np.asarray(added, np.float32))
-        self._real_frames = real_frames
-
-        def distances():
-            return ops.sum(ops.square(captioner.encode(frames)["v"] - target), axis=(1, 2)) / real_frames
-
-        def value_and_gradients():
-            with tf.GradientTape() as tape:
-                moved = sum(
-                    ops.sum(ops.square(new - old)) for new, old in zip(self.parameters, self._theta, strict=True)
-                )
-                value = ops.sum(weights * distances()) + mu * moved
-            return value, tape.gradient(value, [parameter.value for parameter in self.parameters])
-
-        self._distances = distances
-        self._value_and_gradients = tf.function(value_and_gradients, autograph=False)
-
-    def __call__(self):
-        """The value, () float, and its gradients in the order of `parameters`."""
-        return self._value_and_gradients()
+    def __call__(self) -> tuple[float, list[np.ndarray]]:
+        """The value, and its gradients in the order of `parameters`."""
+        theta = self._now()
+        v, backward = encoded(theta, self._frames)
+        away, moved = v - self._target, [new - old for new, old in zip(theta, self._theta, strict=True)]
+        value = np.sum(self._weights * self._mean_square(away)) + self._mu * _squares(moved)
+        of_v = backward((2 * self._weights / self._real_frames)[:, None, None] * away)
+        return float(value), [one + np.float32(2 * self._mu) * far for one, far in zip(of_v, moved, strict=True)]
 
     def distances(self) -> np.ndarray:
         """mean_i ||v'_ki - v*_ki||^2: (videos,) float32."""
-        return np.array(self._distances())
+        v, _ = encoded(self._now(), self._frames)
+        return self._mean_square(v - self._target)
 
     def least(self) -> np.ndarray:
         """What no encoder's `distances` are below, since |v'| < 1: (videos,) float32."""
-        outside = np.maximum(np.abs(self._target) - 1, 0)
-        return np.sum(np.square(outside), axis=(1, 2)) / self._real_frames
+        return self._mean_square(np.maximum(np.abs(self._target) - 1, 0))
 
     def moved(self) -> float:
         """||theta' - theta||."""
-        differences = [np.array(new) - old for new, old in zip(self.parameters, self._theta, strict=True)]
-        return float(np.sqrt(sum(np.sum(np.square(difference, dtype=np.float64)) for difference in differences)))
+        return float(np.sqrt(_squares(new - old for new, old in zip(self._now(), self._theta, strict=True))))
+
+    def _now(self) -> list[np.ndarray]:
+        return [np.array(parameter) for parameter in self.parameters]
+
+    def _mean_square(self, rows: np.ndarray) -> np.ndarray:
+        """(videos, time, neurons), zero at padding, to the mean over the real frames of the squared norm: (videos,)."""
+        return np.sum(np.square(rows), axis=(1, 2)) / self._real_frames
+
+
+def _squares(arrays: Iterable[np.ndarray]) -> float:
+    """The squared norm of all arrays together."""
+    return sum(float(np.sum(np.square(array), dtype=np.float64)) for array in arrays)
 
 
 def _added(links: TopicLinks, corrections: Sequence[CorrectedVideo]) -> np.ndarray:

@@ -8,16 +8,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.features.backbones import registry
+from components.neurons.enhancement import enhancement_of
 from components.neurons.links import TopicLinks
 from components.refinement.bench import Bench
 from components.refinement.bisection import culprits
 from components.refinement.gate import Reason, Verdict, label
 from components.refinement.lessons import Lesson, NotTeachable, lesson, topic_of
+from components.refinement.propagation import twin
 from components.refinement.records import Correction
 from components.refinement.settings import RefinementSettings
 from components.refinement.trial import Court, Progress, Trial
 from components.topics.table import Topic
 from schemas.records import VideoRecord
+from trainer.export import export_again
 from trainer.exported import EXTRA
 
 
@@ -113,7 +117,7 @@ def refine(
     verdict = _verdict(court, lessons, trial, set_aside)
     progress("Exporting the candidate", 0.0)
     links = trial.links or bench.links_of(trial.candidate, evidence.train, evidence.topics)
-    _export(bench, trial, links, verdict, output, settings, cache_dir)
+    _export(parent, bench, trial, links, verdict, output, settings, cache_dir)
     return verdict
 
 
@@ -189,6 +193,7 @@ def _copy(parent: str, output: str) -> None:
 
 
 def _export(
+    parent: str,
     bench: Bench,
     trial: Trial,
     links: TopicLinks,
@@ -198,38 +203,24 @@ def _export(
     cache_dir: str | os.PathLike | None,
 ) -> None:
     """Writes the candidate with its verdict and its links, aside and then renamed."""
-    from components.refinement.propagation import twin
-    from trainer.export import export
-
-    captioner = twin(bench.parent)
+    captioner, aside = twin(bench.parent), _aside(output)
     captioner.encoder.set_weights(trial.candidate.encoder)
-    meta, aside = bench.meta, _aside(output)
-    refinement = {
-        "corrections": [*meta.get("refinement", {}).get("corrections", []), *verdict.taught],
+    learnt = {
+        "corrections": [*bench.meta.get("refinement", {}).get("corrections", []), *verdict.taught],
         "mu": trial.mu,
         "settings": dataclasses.asdict(settings),
     }
-    export(
-        captioner,
-        bench.vocabulary,
+    export_again(
+        parent,
         aside,
-        features=meta["features"],
-        backbone=_backbone(meta["features"], cache_dir),
-        extra={name: meta[name] for name in ("training",) if name in meta} | {"refinement": refinement},
-        **meta["decoding"],
+        captioner=captioner,
+        backbone=registry.of_features(bench.meta["features"], cache_dir),
+        enhancement=enhancement_of(links),
+        extra={"refinement": learnt},
     )
     links.save(os.path.join(aside, EXTRA))
     verdict.save(aside)
     os.replace(aside, output)
-
-
-def _backbone(features: Mapping, cache_dir: str | os.PathLike | None):
-    """The network that made the features, so that the candidate takes pictures as its parent does."""
-    if not features.get("backbone"):
-        return None
-    from components.features.backbones.registry import load
-
-    return load(features["backbone"], features.get("weights"), cache_dir)
 
 
 def _aside(output: str) -> str:

@@ -139,7 +139,7 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
             context.abort(error.code, error.message)
 
 
-def model_status(predictor: Predictor, name: str, version: int | None):
+def model_status(predictor: Predictor, name: str, version: int | str | None):
     """The protocol's ``GetModelStatusResponse``, which REST prints as JSON."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for status in predictor.versions.status(name, version):
@@ -151,7 +151,7 @@ def model_status(predictor: Predictor, name: str, version: int | None):
     return response
 
 
-def model_metadata(predictor: Predictor, name: str, version: int | None):
+def model_metadata(predictor: Predictor, name: str, version: int | str | None):
     """The protocol's ``GetModelMetadataResponse``, which REST prints as JSON."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     with predictor.versions.use(name, version) as (number, model):
@@ -177,7 +177,8 @@ def _spec(name: str, version: int, signature: str = ""):
     return spec
 
 
-def _version(spec) -> int | None:
+def _version(spec) -> int | str | None:
+    """What a request asks for: a number, a label, or the newest (None)."""
     if spec.WhichOneof("version_choice") == "version_label":
-        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+        return spec.version_label
     return spec.version.value if spec.HasField("version") else None

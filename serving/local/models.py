@@ -1,6 +1,7 @@
 """Which versions are loaded: the base folder is watched, new versions are loaded before old ones go.
 
-The policy is TensorFlow Serving's default (``latest`` versions, availability
+The policy is that of ``models.config`` beside the base folder, read again at every
+look, or TensorFlow Serving's default (``latest`` versions, availability
 preserved): the largest numbered folders are wanted; a version that is no longer
 wanted goes only once a wanted one is available, and not before its last request
 is answered. A version that does not load is refused and reported, and the old
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving import model_config
 from serving.local.status import StatusError, code_of, invalid_argument, not_found
 from serving.saved_model import SavedModel, error_text, versions_under
 from serving.signatures import VersionStatus
@@ -45,7 +47,7 @@ class ModelVersions:
     Args:
         name: the name that requests give.
         base: the folder of numbered version folders.
-        num_versions: how many of the largest versions to serve.
+        num_versions: how many of the largest versions to serve, where `models.config` says nothing of the model.
         poll_seconds: how often to look for new ones.
         threads: TensorFlow's threads a model; 0 leaves it to TensorFlow.
     """
@@ -55,7 +57,8 @@ class ModelVersions:
     ):
         self.name = name
         self.base = Path(base)
-        self._num_versions = num_versions
+        self._default = self._policy = model_config.VersionPolicy(latest=num_versions)
+        self._labels: dict[str, int] = {}
         self._poll_seconds = poll_seconds
         self._threads = threads
         self._versions: dict[int, _Version] = {}
@@ -103,12 +106,28 @@ class ModelVersions:
             found = versions_under(self.base)
             if not found and self._available():
                 _log.warning("No versions of servable %s found under base path %s", self.name, self.base)
-            wanted = sorted(found)[-self._num_versions :]
+            self._read_policy()
+            wanted = self._policy.wanted(found)
             for number in wanted:
                 self._load(number, found[number])
+            self._move_labels()
             if not wanted or any(number in self._available() for number in wanted):
                 for number in set(self._available()) - set(wanted):
                     self._unload(number)
+
+    def _read_policy(self) -> None:
+        """Takes what `models.config` says now; where it cannot be read, what it said before holds."""
+        try:
+            self._policy = model_config.read(model_config.beside(self.base), self.name) or self._default
+        except model_config.ConfigError as error:
+            _log.error("%s What it said before still holds.", error)
+
+    def _move_labels(self) -> None:
+        """Gives each label to its version, once that is loaded: until then whoever had it answers."""
+        with self._changed:
+            told = self._policy.labels
+            loaded = {label: number for label, number in told.items() if number in self._available()}
+            self._labels = {label: number for label, number in self._labels.items() if label in told} | loaded
 
     def newest(self) -> int | None:
         """The largest loaded version; None where there is none."""
@@ -116,17 +135,21 @@ class ModelVersions:
             return max(self._available(), default=None)
 
     @contextlib.contextmanager
-    def use(self, name: str, version: int | None = None) -> Iterator[tuple[int, SavedModel]]:
+    def use(self, name: str, version: int | str | None = None) -> Iterator[tuple[int, SavedModel]]:
         """Holds a loaded version, by default the newest, while a request runs.
 
+        Args:
+            version: its number or its label.
         Yields:
             Its number and the model, which stays loaded until the block ends.
         Raises:
-            StatusError: INVALID_ARGUMENT for no name, NOT_FOUND for a model or version that is not loaded.
+            StatusError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for a model or version that is not
+                loaded.
         """
         if not name:
             raise invalid_argument("ModelSpec has no name specified.")
         with self._changed:
+            version = self._numbered(name, version)
             available = self._available() if name == self.name else {}
             number = max(available, default=None) if version is None else version
             held = available.get(number)
@@ -141,13 +164,14 @@ class ModelVersions:
                 held.users -= 1
                 self._changed.notify_all()
 
-    def status(self, name: str, version: int | None = None) -> list[VersionStatus]:
-        """The state of every version seen (or of the one asked for), newest first.
+    def status(self, name: str, version: int | str | None = None) -> list[VersionStatus]:
+        """The state of every version seen (or of the one asked for, by number or label), newest first.
 
         Raises:
-            StatusError: NOT_FOUND for a model or version never seen.
+            StatusError: NOT_FOUND for a model or version never seen, INVALID_ARGUMENT for an unknown label.
         """
         with self._changed:
+            version = self._numbered(name, version)
             seen = self._versions if name == self.name else {}
             if version is not None and version not in seen:
                 raise not_found(f"Could not find version {version} of model {name}")
@@ -155,6 +179,15 @@ class ModelVersions:
                 raise not_found(f"Could not find any versions of model {name}")
             numbers = sorted(seen, reverse=True) if version is None else [version]
             return [_status(seen[number]) for number in numbers]
+
+    def _numbered(self, name: str, version: int | str | None) -> int | None:
+        """The number of a version that may be asked for by its label."""
+        if not isinstance(version, str):
+            return version
+        labels = self._labels if name == self.name else {}
+        if version not in labels:
+            raise invalid_argument(f"Unrecognized servable version label: {version}")
+        return labels[version]
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._poll_seconds):

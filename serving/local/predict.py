@@ -41,7 +41,7 @@ class Predictor:
     def predict(
         self,
         name: str,
-        version: int | None,
+        version: int | str | None,
         signature: str,
         inputs: Mapping[str, np.ndarray],
         output_filter: Sequence[str] = (),
@@ -50,7 +50,7 @@ class Predictor:
         """Runs a signature.
 
         Args:
-            name, version: of the model; version None is the newest.
+            name, version: of the model; a version is a number or a label, None the newest.
             signature: its name; "" is the default one.
             inputs: arrays by input name.
             output_filter: the outputs wanted; empty for all.

@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         prediction = self.server.predictor.predict(name, version, signature_name, inputs)
         return write_outputs(prediction.outputs, by_row)
 
-    def _signature(self, name: str, version: int | None, signature_name: str) -> Signature:
+    def _signature(self, name: str, version: int | str | None, signature_name: str) -> Signature:
         signature_name = signature_name or FEATURES_SIGNATURE
         with self.server.predictor.versions.use(name, version) as (_, model):
             if signature_name not in model.signatures:
@@ -216,9 +216,10 @@ class _Handler(BaseHTTPRequestHandler):
         _log.debug(format, *args)
 
 
-def _model(match: re.Match) -> tuple[str, int | None]:
+def _model(match: re.Match) -> tuple[str, int | str | None]:
+    """The name, and what is asked for of it: a number, a label, or the newest (None)."""
     if match["label"]:
-        raise invalid_argument(f"Unrecognized servable version label: {unquote(match['label'])}")
+        return unquote(match["name"]), unquote(match["label"])
     if match["version"] and int(match["version"]) > _MAX_VERSION:
         raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")
     return unquote(match["name"]), int(match["version"]) if match["version"] else None

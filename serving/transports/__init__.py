@@ -22,10 +22,10 @@ class TransportError(Exception):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model is asked for; ``version`` None is the newest."""
+    """Which model is asked for: ``version`` is a number or a label, None the newest."""
 
     name: str
-    version: int | None = None
+    version: int | str | None = None
 
 
 class Transport(Protocol):

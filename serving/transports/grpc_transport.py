@@ -80,7 +80,9 @@ class GrpcTransport:
 
 def _fill(spec, model: ModelSpec) -> None:
     spec.name = model.name
-    if model.version is not None:
+    if isinstance(model.version, str):
+        spec.version_label = model.version
+    elif model.version is not None:
         spec.version.value = model.version
 
 

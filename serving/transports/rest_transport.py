@@ -109,6 +109,8 @@ class RestTransport:
 
 def _path(model: ModelSpec) -> str:
     version = "" if model.version is None else f"/versions/{model.version}"
+    if isinstance(model.version, str):
+        version = f"/labels/{quote(model.version, safe='')}"
     return f"/v1/models/{quote(model.name, safe='')}{version}"
 
 

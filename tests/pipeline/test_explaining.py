@@ -14,7 +14,7 @@ from components.features.backbones.base import Backbone
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from components.relevance.reading import ModelReader
 from components.videos.sampling import Sampling
-from pipeline import cli, explaining, lineage
+from pipeline import cli, exports, lineage
 from schemas import records
 from serving.local.server import LocalServer
 from tests.components.videos.conftest import write_clip
@@ -72,7 +72,7 @@ def run_at(tmp_path, monkeypatch):
         TopicLinks(tuple(topics), n_neurons).save(tmp_path / "links")
         (tmp_path / "Model").mkdir()
         (tmp_path / "Model" / lineage.EXPORTED).symlink_to(model)
-        artifacts = {explaining.LINKS: str(tmp_path / "links"), "Model": str(tmp_path / "Model")}
+        artifacts = {exports.LINKS: str(tmp_path / "links"), "Model": str(tmp_path / "Model")}
         monkeypatch.setattr(lineage, "newest", lambda root: lineage.Outcome(root, artifacts, True))
         return str(tmp_path)
 

@@ -1,0 +1,77 @@
+"""The ledger of a run's root, opened so that it agrees with what the root serves.
+
+    proposal = proposals.propose("runs/mine", "clip-17", "dance", "Ann")
+    candidate = refinements.refine("runs/mine", by="Ann")
+    if candidate.blessed:
+        refinements.publish("runs/mine", by="Ann")
+    refinements.rollback("runs/mine", proposal.correction.id, by="Ben")
+
+All of it may be killed at any moment and is put right by whatever comes next (`pipeline.versions.recover`). What a
+function has returned is kept. Refinements, publications and rollbacks take turns on a root (`pipeline.exclusion`);
+whoever comes second is told who is at work. Proposals need no turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from components.refinement.ledger import Ledger
+from components.refinement.records import Correction, LedgerError, State
+from pipeline import versions
+from pipeline.candidates import Shelf
+from pipeline.exclusion import RootBusy, alone
+
+LEDGER_FILE = "corrections.db"
+
+
+def open_ledger(root: str, settings=None) -> Ledger:
+    """The ledger of a root: `ROOT/corrections.db`, or what the setting `refinement.ledger` names.
+
+    A ledger is of one root: it tells which of the root's versions is served.
+    """
+    named = getattr(settings, "ledger", None)
+    if named is None and not os.path.isdir(root):
+        raise FileNotFoundError(f"No run was ever started on root {root!r}: there is no such folder.")
+    return Ledger.open(named or os.path.join(root, LEDGER_FILE))
+
+
+def corrections(root: str, state: State | str | None = None, settings=None) -> tuple[Correction, ...]:
+    """The corrections of a root, oldest first; those in one state where that is asked."""
+    with attended(root, settings) as ledger:
+        return ledger.corrections(state)
+
+
+@contextlib.contextmanager
+def attended(root: str, settings=None) -> Iterator[Ledger]:
+    """The ledger of a root, which was put right first, for what changes no version: for reading, and for proposals."""
+    ledger = open_ledger(root, settings)
+    with contextlib.suppress(RootBusy):  # whoever is at work has put it right
+        with alone(root, versions.RECOVERED_BY, "looking after the ledger"):
+            versions.recover(Shelf(root), ledger)
+    yield ledger
+
+
+@contextlib.contextmanager
+def held(root: str, by: str, doing: str, settings) -> Iterator[tuple[Shelf, Ledger]]:
+    """A root that is ours alone; put right before, and after what may have outdated a candidate."""
+    shelf, ledger = Shelf(root), open_ledger(root, settings)
+    with alone(root, by, doing):
+        versions.recover(shelf, ledger)
+        yield shelf, ledger
+        versions.recover(shelf, ledger)
+
+
+def correction_like(ledger: Ledger, start: str) -> Correction:
+    """The correction whose id begins so.
+
+    Raises:
+        LedgerError: there is none, or more than one.
+    """
+    found = [correction for correction in ledger.corrections() if correction.id.startswith(start)] if start else []
+    if len(found) == 1:
+        return found[0]
+    fault = f"{len(found)} corrections have ids that begin" if found else "No correction has an id, and no version is"
+    end = "Write more of it." if found else "`topiclens corrections` and `topiclens versions` list what there is."
+    raise LedgerError(f"{fault} with {start[:40]!r}. {end}" if found else f"{fault} called, {start[:40]!r}. {end}")

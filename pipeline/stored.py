@@ -1,0 +1,29 @@
+"""Videos as a run keeps them: their rows, and their records with the features that the model reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+
+from components import staging
+from pipeline.lineage import Outcome
+from schemas import records
+
+
+def split_videos(outcome: Outcome, split: str) -> list[records.VideoRecord]:
+    """All videos of a split, in order."""
+    return list(records.read(records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))))
+
+
+def stored_videos(
+    outcome: Outcome, wanted: Collection[str]
+) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:
+    """The rows and the records of some of a run's videos, by id; of an id that it has not, there is neither."""
+    lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
+    rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines)) if row["video_id"] in wanted}
+    stored = {}
+    for split in sorted({row["split"] for row in rows.values()}):
+        files = records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
+        stored.update((record.video_id, record) for record in records.read(files, only=wanted))
+    return rows, stored

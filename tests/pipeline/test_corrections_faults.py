@@ -1,0 +1,17 @@
+"""Whoever corrects, refines, publishes and takes back is killed fifty times: all agrees, and nothing told is lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_kills_at_random_points_leave_nothing_that_disagrees(tmp_path):
+    command = [sys.executable, "-m", "tests.pipeline.killing", str(tmp_path / "root"), "--kills", "50", "--seed", "3"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=ROOT)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["kills"] == 50
+    assert told["done"].keys() >= {"propose", "refine", "publish"}  # the killing came amid work that gets done
