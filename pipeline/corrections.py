@@ -48,11 +48,22 @@ def to_teach(root: str, settings=None) -> list[dict]:
     """The corrections that a model fresh from training is to be taught, oldest first, as JSON: those that are live, and
     those in a candidate. What became of them since they were proposed is left out, so that an unchanged list is equal.
     """
-    if getattr(settings, "ledger", None) is None and not os.path.exists(os.path.join(root, LEDGER_FILE)):
+    if not _has_ledger(root, settings):
         return []
     ledger = open_ledger(root, settings)
     ready = [one for one in ledger.corrections() if one.state in (State.LIVE, State.IN_CANDIDATE)]
     return [replace(one, events=()).to_json() for one in ready]
+
+
+def take_in(root: str, settings=None) -> None:
+    """Records and pins what a run pushed, where captions are corrected: model servers wait for that there."""
+    if _has_ledger(root, settings):
+        with attended(root, settings):
+            pass
+
+
+def _has_ledger(root: str, settings) -> bool:
+    return getattr(settings, "ledger", None) is not None or os.path.exists(os.path.join(root, LEDGER_FILE))
 
 
 @contextlib.contextmanager

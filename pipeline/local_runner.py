@@ -16,7 +16,7 @@ from tfx import v1 as tfx
 
 from pipeline.beam import beam_arguments
 from pipeline.configs import Settings, cache_folder
-from pipeline.corrections import to_teach
+from pipeline.corrections import take_in, to_teach
 from pipeline.lineage import METADATA, Outcome, model_artifact, newest
 from pipeline.pipeline import create_pipeline
 from pipeline.places import Places
@@ -58,6 +58,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             beam_pipeline_args=beam_arguments(settings.run.workers),
         )
         tfx.orchestration.LocalDagRunner().run(pipeline)
+        take_in(places.root, settings.refinement)
     return newest(places.root)
 
 

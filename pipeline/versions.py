@@ -24,6 +24,7 @@ from trainer.exported import EXTRA
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
+VERDICT_CHARACTERS = 20_000  # that the ledger takes; a batch of hundreds is told at greater length in verdict.json
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def publish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Vers
         parent=candidate.parent,
         corrections=candidate.corrections,
         by=candidate.by,
-        verdict=candidate.told,
+        verdict=candidate.told[:VERDICT_CHARACTERS],
         settings=candidate.settings,
         serve=False,
     )
