@@ -255,7 +255,10 @@ class Settings:
                 f"There is no setting {section}.{field}. The settings of {section} are {', '.join(sorted(names))}."
             )
         value = fitting(f"{section}.{field}", getattr(current, field), value)
-        changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
+        try:
+            changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})
+        except ValueError as error:
+            raise SettingError(str(error)) from error
         if section == "training":
             changed.training_config()
         if section == "features":

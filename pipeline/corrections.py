@@ -16,12 +16,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import Correction, LedgerError, State
 from pipeline import versions
 from pipeline.candidates import Shelf
-from pipeline.exclusion import RootBusy, alone
+from pipeline.exclusion import PASSING, RootBusy, alone
 
 LEDGER_FILE = "corrections.db"
 
@@ -43,12 +44,34 @@ def corrections(root: str, state: State | str | None = None, settings=None) -> t
         return ledger.corrections(state)
 
 
+def to_teach(root: str, settings=None) -> list[dict]:
+    """The corrections that a model fresh from training is to be taught, oldest first, as JSON: those that are live, and
+    those in a candidate. What became of them since they were proposed is left out, so that an unchanged list is equal.
+    """
+    if not _has_ledger(root, settings):
+        return []
+    ledger = open_ledger(root, settings)
+    ready = [one for one in ledger.corrections() if one.state in (State.LIVE, State.IN_CANDIDATE)]
+    return [replace(one, events=()).to_json() for one in ready]
+
+
+def take_in(root: str, settings=None) -> None:
+    """Records and pins what a run pushed, where captions are corrected: model servers wait for that there."""
+    if _has_ledger(root, settings):
+        with attended(root, settings):
+            pass
+
+
+def _has_ledger(root: str, settings) -> bool:
+    return getattr(settings, "ledger", None) is not None or os.path.exists(os.path.join(root, LEDGER_FILE))
+
+
 @contextlib.contextmanager
 def attended(root: str, settings=None) -> Iterator[Ledger]:
     """The ledger of a root, which was put right first, for what changes no version: for reading, and for proposals."""
     ledger = open_ledger(root, settings)
     with contextlib.suppress(RootBusy):  # whoever is at work has put it right
-        with alone(root, versions.RECOVERED_BY, "looking after the ledger"):
+        with alone(root, versions.RECOVERED_BY, PASSING):
             versions.recover(Shelf(root), ledger)
     yield ledger
 

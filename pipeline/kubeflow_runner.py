@@ -9,6 +9,7 @@ from tfx import v1 as tfx
 
 from pipeline.beam import LOCAL_BEAM
 from pipeline.configs import Settings
+from pipeline.corrections import to_teach
 from pipeline.pipeline import Places, create_pipeline
 
 # Where serving/containers/pipeline.Dockerfile lays the package.
@@ -30,7 +31,7 @@ def compile_pipeline(
     """Writes the pipeline specification, a JSON file.
 
     Args:
-        settings: every setting.
+        settings: every setting; the corrections of the ledger that `refinement.ledger` names are taught.
         data: the dataset's folder as the cluster sees it: a mounted path.
         root: the folder of all artifacts, such as ``gs://bucket/topiclens``.
         image: the container image that holds this package.
@@ -43,7 +44,8 @@ def compile_pipeline(
         ``output``.
     """
     places = Places(data=data, root=root, content=content, schema=schema, base_model=base_model)
-    pipeline = create_pipeline(settings, places, beam_pipeline_args=list(beam_arguments))
+    corrections = to_teach(root, settings.refinement)
+    pipeline = create_pipeline(settings, places, corrections=corrections, beam_pipeline_args=list(beam_arguments))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=image, use_pipeline_spec_2_1=True

@@ -16,6 +16,7 @@ from tfx import v1 as tfx
 
 from pipeline.beam import beam_arguments
 from pipeline.configs import Settings, cache_folder
+from pipeline.corrections import take_in, to_teach
 from pipeline.lineage import METADATA, Outcome, model_artifact, newest
 from pipeline.pipeline import create_pipeline
 from pipeline.places import Places
@@ -50,12 +51,14 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
         pipeline = create_pipeline(
             settings,
             places,
+            corrections=to_teach(places.root, settings.refinement),
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
                 os.path.join(places.root, METADATA)
             ),
             beam_pipeline_args=beam_arguments(settings.run.workers),
         )
         tfx.orchestration.LocalDagRunner().run(pipeline)
+        take_in(places.root, settings.refinement)
     return newest(places.root)
 
 

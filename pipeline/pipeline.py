@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 
 from tfx import v1 as tfx
 
@@ -11,6 +12,7 @@ from components.examples.component import ExamplesJoin
 from components.features.component import FeatureExtraction
 from components.neurons.component import NeuronJudge, NeuronNaming
 from components.pushing.component import Pusher
+from components.refinement.component import Refine
 from components.relevance.component import ExplanationReport
 from components.topics.component import TopicModelling
 from components.validation.component import ExamplesCheck
@@ -21,12 +23,16 @@ from pipeline.places import NAME, Places
 from pipeline.steps import json_of
 
 
-def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) -> tfx.dsl.Pipeline:
+def create_pipeline(
+    settings: Settings, places: Places, corrections: Sequence[Mapping] = (), **pipeline_arguments
+) -> tfx.dsl.Pipeline:
     """Builds the whole DAG.
 
     Args:
         settings: every setting.
         places: where the data, the artifacts and the served versions are.
+        corrections: what people corrected and the model is to be taught, as `pipeline.corrections.to_teach` gives it;
+            a new one re-runs the refinement and what follows it alone.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
     dataset = VideoIngest(data=places.data, content=places.content, config_json=json_of(settings, "ingest"))
@@ -107,9 +113,17 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
             config_json=json_of(settings, "neurons"),
             **names,
         )
-        neurons, blessing = [naming, neuron_judge], neuron_judge.outputs["blessing"]
+        refine = Refine(
+            model=model,
+            examples=examples,
+            topic_model=topics.outputs["topic_model"],
+            model_blessing=neuron_judge.outputs["blessing"],
+            config_json=json_of(settings, "refinement", corrections=corrections, cache_dir=places.cache),
+            **names,
+        )
+        neurons, blessing = [naming, neuron_judge, refine], refine.outputs["blessing"]
     pusher = Pusher(
-        model=model,
+        model=refine.outputs["refined_model"] if naming else model,
         model_blessing=blessing,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)

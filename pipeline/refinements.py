@@ -216,8 +216,9 @@ def _without(
     there = [number for number in range(place) if shelf.version(line[number].version.version).is_dir()]
     if not there:
         raise versions.VersionError(
-            f"Correction {correction.id} cannot be taken out: no version before it is left in {shelf.versions}. Bring "
-            f"the folder of version {line[place - 1].version.version} back from a copy."
+            f"Correction {correction.id} cannot be taken out: version {line[place - 1].version.version}, to which it "
+            f"was taught, is not in {shelf.versions}, nor is any before it. Bring it back from a copy, or serve "
+            "another version: `topiclens versions` lists them."
         )
     parent = line[there[-1]].version.version
     rest = [item for step in line[there[-1] + 1 :] for item in step.corrections if item.id != correction.id]

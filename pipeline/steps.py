@@ -72,6 +72,10 @@ def _neurons(settings: Settings) -> dict:
     return {**asdict(settings.neurons), "seed": settings.run.seed}
 
 
+def _refinement(settings: Settings) -> dict:
+    return settings.refinement.told()
+
+
 def _explanations(settings: Settings) -> dict:
     return {**asdict(settings.explanations), "limits": asdict(settings.limits)}
 
@@ -84,5 +88,6 @@ STEPS: dict[str, Callable[[Settings], dict]] = {
     "trainer": _trainer,
     "judge": _judge,
     "neurons": _neurons,
+    "refinement": _refinement,
     "explanations": _explanations,
 }

@@ -24,6 +24,7 @@ from trainer.exported import EXTRA
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
+VERDICT_CHARACTERS = 20_000  # that the ledger takes; a batch of hundreds is told at greater length in verdict.json
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def publish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Vers
         parent=candidate.parent,
         corrections=candidate.corrections,
         by=candidate.by,
-        verdict=candidate.told,
+        verdict=candidate.told[:VERDICT_CHARACTERS],
         settings=candidate.settings,
         serve=False,
     )
@@ -137,9 +138,14 @@ def recover(shelf: Shelf, ledger: Ledger) -> None:
     shelf.sweep()
     recorded = {version.version for version in ledger.versions()}
     for candidate in shelf.read():
-        if candidate.version in recorded:
+        if candidate.version not in recorded:
+            continue
+        if candidate.model(shelf).exists() or shelf.version(candidate.version).exists():
             _log.warning("Version %s was being published when that was cut off: done now.", candidate.version)
             _finish(shelf, ledger, candidate, candidate.by)
+        else:
+            _log.warning("Version %s was being published, and its folder is gone: it is not.", candidate.version)
+            candidate.discard(shelf)
     _take_in_trained(shelf, ledger)
     for candidate in shelf.read():
         if not _still_fits(ledger, candidate):
@@ -174,14 +180,14 @@ def _take_in_untaught(ledger: Ledger, version: str, newest: bool) -> None:
     ledger.record_version(version, parent=None, by=TRAINED_BY, serve=newest and not missing)
     if newest and missing:
         _log.warning(
-            "Training pushed version %s. Version %s keeps serving, as %d corrections are live in it: `topiclens refine` "
-            "teaches them to the new one; `topiclens rollback %s` serves it without them.",
+            "Training pushed version %s. Version %s keeps serving, as %d corrections are live in it: `topiclens "
+            "refine` teaches them to the new one; `topiclens rollback %s` serves it without them.",
             version, ledger.served().version, len(missing), version,
         )  # fmt: skip
 
 
 def _take_in_taught(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
-    """Records a version that a run taught corrections on the way, and the one it taught them to, never pushed itself."""
+    """Records a version that a run taught corrections on the way, and the one it taught them to, which is not there."""
     states = {correction.id: correction.state for correction in ledger.corrections()}
     ready = all(states.get(item) in (State.PREVIEWED, State.IN_CANDIDATE, State.LIVE) for item in taught)
     if not (newest and ready) or lost(ledger, taught):

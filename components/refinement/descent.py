@@ -15,7 +15,7 @@ Progress = Callable[[int, float], None]
 
 _REMEMBERED = 5  # steps that L-BFGS learns the curvature from; each takes 8 bytes of memory a parameter
 _LOWER, _STEEP = 1e-4, 0.9  # Wolfe's conditions: the share of the slope that is gained, and that may be left
-_TRIES = 20  # points along a direction
+_TRIES = 40  # points along a direction
 _NOTHING = 1e-7  # of the value: what float32 can tell
 
 
@@ -79,9 +79,12 @@ def _lbfgs(objective, steps: int, reached: Callable[[float], None]) -> None:
     parameters = objective.parameters
     ends = np.cumsum([np.prod(parameter.shape) for parameter in parameters])
 
-    def at(theta: np.ndarray) -> tuple[float, np.ndarray]:
+    def assign(theta: np.ndarray) -> None:
         for parameter, values in zip(parameters, np.split(theta, ends[:-1]), strict=True):
             parameter.assign(values.reshape(parameter.shape))
+
+    def at(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        assign(theta)
         value, gradients = objective()
         return float(value), _flat(gradients)
 
@@ -100,12 +103,13 @@ def _lbfgs(objective, steps: int, reached: Callable[[float], None]) -> None:
             break
         new_theta, new_value, new_gradient = found
         step, bend = new_theta - theta, new_gradient - gradient
-        remembered.append((step, bend, float(step @ bend)))
+        if (product := float(step @ bend)) > 0:
+            remembered.append((step, bend, product))
         gained, theta, value, gradient = value - new_value, new_theta, new_value, new_gradient
         reached(value)
         if gained <= _NOTHING * value:
             break
-    at(theta)
+    assign(theta)
 
 
 def _line_search(at, theta: np.ndarray, value: float, direction: np.ndarray, slope: float, length: float):

@@ -56,10 +56,9 @@ def lesson(
     for dose in found.doses:
         if gained(topics[topic].words, correction.caption_before, dose.caption):
             return Lesson(correction, video, topic, min(settings.strength_factor * dose.strength, bound))
-    raise NotTeachable(
-        f"Correction {label(correction)} is set aside: {found.verdict} Stronger ones want activations beyond -1 and 1, "
-        "which cannot be learnt (refinement.max_strength)."
-    )
+    stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
+    limit = f" {stronger}" if bench.links.topics[topic].neurons else ""
+    raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
 
 
 def topic_of(missed: CorrectedTopic, topics: Sequence[Topic]) -> int | None:

@@ -15,6 +15,7 @@ from components.refinement.bench import Bench
 from components.refinement.bisection import culprits
 from components.refinement.gate import Reason, Verdict, label
 from components.refinement.lessons import Lesson, NotTeachable, lesson, topic_of
+from components.refinement.memory import Memory
 from components.refinement.propagation import twin
 from components.refinement.records import Correction
 from components.refinement.settings import RefinementSettings
@@ -38,7 +39,7 @@ class Evidence:
         topics: the topic table, by id.
         links: of the parent's neurons.
         live: earlier corrections that are live in the parent and are to hold.
-        more: corrected videos of other splits.
+        more: corrected videos of other splits, or of none.
     """
 
     train: Sequence[VideoRecord]
@@ -49,24 +50,14 @@ class Evidence:
     more: Sequence[VideoRecord] = ()
 
     def videos_of(self, corrections: Sequence[Correction]) -> dict[str, VideoRecord]:
-        """The corrected videos by id.
-
-        Raises:
-            RefinementError: one of them is not here.
-        """
+        """The corrected videos by id, those that are here."""
         wanted = {correction.video_id for correction in corrections}
-        found = {
+        return {
             video.video_id: video
-            for videos in (self.more, self.val, self.train)
+            for videos in (self.train, self.val, self.more)
             for video in videos
             if video.video_id in wanted
         }
-        if missing := sorted(wanted - found.keys()):
-            raise RefinementError(
-                f"There are no features of the corrected video {', '.join(missing)}: it is in none of the splits that "
-                "were handed in. Take the examples of the run on which it was corrected."
-            )
-        return found
 
 
 def refine(
@@ -78,6 +69,7 @@ def refine(
     progress: Progress | None = None,
     *,
     cache_dir: str | os.PathLike | None = None,
+    memory: str | os.PathLike | None = None,
 ) -> Verdict:
     """Teaches a batch of corrections to a parent, judges the outcome, and writes it, blessed or not.
 
@@ -93,9 +85,11 @@ def refine(
         corrections: to be taught, in the order in which they are applied.
         progress: called with what is being done and how much of that is, from 0 to 1.
         cache_dir: where downloaded weights of backbones are kept.
+        memory: a folder for what a second refinement of the same parent need not measure again; beside it by default.
     Raises:
-        RefinementError: a corrected video is missing.
-        trainer.export.ExportError: the parent is no export of a captioner, or the place is taken.
+        RefinementError: the place is taken.
+        components.neurons.activations.NeuronsError: the parent never learnt topics (LSTM-B).
+        trainer.export.ExportError: the parent is no export of a captioner.
     """
     parent, output = os.fspath(parent), os.fspath(output)
     progress = progress or (lambda what, share: None)
@@ -109,14 +103,14 @@ def refine(
     if not lessons:
         _copy(parent, output)
         reason = Reason("teachable", False, "None of the corrections can be taught.")
-        return Verdict(False, (reason,), tuple(set_aside), set_aside=set_aside)
-    court = Court(
-        bench, evidence.train, evidence.val, evidence.topics, _live(evidence, videos), settings, progress
-    )
+        return Verdict(False, (reason,), set_aside=set_aside)
+    remembered = Memory(parent, evidence.val, None if memory is None else os.fspath(memory))
+    live = _live(evidence, videos)
+    court = Court(bench, evidence.train, evidence.val, evidence.topics, live, settings, remembered, progress)
     trial = court.try_batch(lessons)
     verdict = _verdict(court, lessons, trial, set_aside)
     progress("Exporting the candidate", 0.0)
-    links = trial.links or bench.links_of(trial.candidate, evidence.train, evidence.topics)
+    links = trial.links or evidence.links  # of one that is refused before its neurons were looked at
     _export(parent, bench, trial, links, verdict, output, settings, cache_dir)
     return verdict
 
@@ -134,6 +128,11 @@ def _lessons(
     for done, correction in enumerate(corrections):
         progress("Finding how strongly each correction is to be taught", done / len(corrections))
         try:
+            if correction.video_id not in videos:
+                raise NotTeachable(
+                    f"Correction {label(correction)} is set aside: there are no features of its video, which is in "
+                    "none of the splits. Take the examples of the run on which it was corrected."
+                )
             lessons.append(lesson(bench, correction, videos[correction.video_id], topics, settings))
         except NotTeachable as reason:
             set_aside[correction.id] = str(reason)
@@ -141,12 +140,12 @@ def _lessons(
 
 
 def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[Lesson]:
-    """The live corrections whose topic this model has; what they are taught by is behind them."""
+    """The live corrections that can be looked at: this model has their topic, and there are features of their video."""
     topics = {correction.id: topic_of(correction.topic, evidence.topics) for correction in evidence.live}
     return [
         Lesson(correction, videos[correction.video_id], topics[correction.id], 0.0)
         for correction in evidence.live
-        if topics[correction.id] is not None
+        if topics[correction.id] is not None and correction.video_id in videos
     ]
 
 
@@ -163,11 +162,8 @@ def _verdict(court: Court, lessons: Sequence[Lesson], trial: Trial, set_aside: M
     if verdict.blessed:
         return verdict
     blamed = {reason.correction for reason in trial.reasons if not reason.met}
-    guilty, rest = culprits(
-        lessons,
-        lambda part: court.try_batch(part).passed,
-        [taught for taught in lessons if taught.correction.id in blamed],
-    )
+    suspects = [taught for taught in lessons if taught.correction.id in blamed]
+    guilty, rest = culprits(lessons, court.passes, suspects)
     return dataclasses.replace(
         verdict,
         culprits=tuple(taught.correction.id for taught in guilty),
@@ -208,7 +204,7 @@ def _export(
     learnt = {
         "corrections": [*bench.meta.get("refinement", {}).get("corrections", []), *verdict.taught],
         "mu": trial.mu,
-        "settings": dataclasses.asdict(settings),
+        "settings": settings.told(),
     }
     export_again(
         parent,

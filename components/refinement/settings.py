@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from components.captions.judge import METRICS
 from components.refinement.descent import OPTIMIZERS
@@ -20,8 +20,10 @@ class RefinementSettings:
         ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
             `corrections.db` in the run's root.
         neurons: which of them a topic enhances: `named`, those that it names, as in the paper; `chosen`, every one that
-            it chose in some training video (eq. 9); `all`. See `components.neurons.enhancement.tied`.
-        relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there.
+            it chose in some training video (eq. 9); `all`. Asked by `topiclens experiment corrections` alone; see
+            `components.neurons.enhancement.tied`.
+        relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there;
+            asked by the same alone.
         strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
             smallest itself, the least that is lost in learning loses them again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
@@ -53,7 +55,7 @@ class RefinementSettings:
     optimizer: str = OPTIMIZERS[0]
     steps: int = 60
     learning_rate: float = 1e-5
-    kept_videos: int = 16
+    kept_videos: int = 4
     kept_weight: float = 0.1
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
     max_slice_drop: Mapping[str, float] = field(
@@ -63,6 +65,16 @@ class RefinementSettings:
     allow_unmeasured: bool = True
     max_renamed: float = 0.1
     seed: int = 0
+
+    def told(self) -> dict:
+        """What a rebuild needs of them, for JSON. Where the ledger is is none of it, and may hold a password."""
+        return {name: value for name, value in asdict(self).items() if name != "ledger"}
+
+    @classmethod
+    def of(cls, fields: Mapping) -> RefinementSettings:
+        """These settings out of a JSON object that may hold more."""
+        known = {name: value for name, value in fields.items() if name in cls.__dataclass_fields__}
+        return cls(**{**known, "mu": tuple(known.get("mu", cls.mu))})
 
     def __post_init__(self):
         if self.neurons not in NEURONS:

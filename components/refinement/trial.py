@@ -15,6 +15,7 @@ from components.refinement import gate
 from components.refinement.bench import Bench, Candidate
 from components.refinement.gate import Reason
 from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves
+from components.refinement.memory import Memory
 from components.refinement.propagation import propagate
 from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
@@ -22,6 +23,7 @@ from schemas.records import VideoRecord
 
 # Told what is being done, in words, and how much of it is, from 0 to 1.
 Progress = Callable[[str, float], None]
+_CAPTIONS = "captions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Court:
         train, val: videos with their captions and topics; the links of the bench are those of `train`.
         topics: the topic table.
         live: earlier corrections that are to hold, with their videos and the ids of their topics, as lessons.
-        figures: of the parent's captions of `val`, by metric, measured once; see `Court.figures`.
+        memory: of the parent and `val`.
     """
 
     def __init__(
@@ -67,16 +69,31 @@ class Court:
         topics: Sequence[Topic],
         live: Sequence[Lesson],
         settings: RefinementSettings,
+        memory: Memory,
         progress: Progress,
     ):
         self.bench, self._train, self._val, self._topics = bench, train, val, topics
-        self._live, self._settings, self._progress = live, settings, progress
+        self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._references = References({video.video_id: video.captions for video in val})
         rng = np.random.default_rng(settings.seed)
         drawn = rng.permutation(len(val))[: settings.mu_videos]
         self._sample = [val[place] for place in sorted(drawn)]
         self._order = rng.permutation(len(train))
-        self._parents_figures: dict[tuple[str, ...], dict] = {}
+        bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
+
+    def passes(self, lessons: Sequence[Lesson]) -> bool:
+        """Whether a batch is blessed; one that was tried before is not tried again."""
+        taught = [
+            [one.correction.id, one.correction.video_id, one.correction.caption_before, self._words(one), one.strength]
+            for one in lessons
+        ]
+        live = sorted(one.correction.id for one in self._live)
+        key = "batch", taught, live, self._settings.told()
+        known = self._memory.recall(*key)
+        if known is None:
+            known = {"passed": self.try_batch(lessons).passed}
+            self._memory.remember(known, *key)
+        return known["passed"]
 
     def try_batch(self, lessons: Sequence[Lesson], mu: float | None = None) -> Trial:
         """Teaches a batch and holds the outcome against the gate, the cheap checks first.
@@ -202,9 +219,9 @@ class Court:
 
     def figures(self, candidate: Candidate, metrics: Sequence[str]) -> dict:
         """Of a candidate's captions of validation, as `components.captions.report.split_figures` gives them."""
-        known, key = self._parents_figures, tuple(metrics)
-        if candidate is self.bench.untouched and key in known:
-            return known[key]
+        key = "figures", list(metrics), self._settings.slice_videos
+        if candidate is self.bench.untouched and (known := self._memory.recall(*key)):
+            return known
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
         names = {topic.id: topic.name for topic in self._topics}
         found = split_figures(
@@ -217,7 +234,7 @@ class Court:
             )
         )
         if candidate is self.bench.untouched:
-            known[key] = found
+            self._memory.remember(found, *key)
         return found
 
     def _neurons(self, candidate: Candidate, found: dict) -> Iterator[Reason]:
@@ -235,4 +252,9 @@ class Court:
         return {taught.correction.id: captions[taught.video.video_id] for taught in lessons}
 
     def _captions(self, candidate: Candidate, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
-        return self.bench.captions(candidate, videos, lambda share: self._progress(what, share))
+        written = self.bench.captions(candidate, videos, lambda share: self._progress(what, share))
+        if candidate is self.bench.untouched:
+            known = {video.video_id for video in self._val}
+            said = {video_id: caption for video_id, caption in candidate.captions.items() if video_id in known}
+            self._memory.remember(said, _CAPTIONS)
+        return written

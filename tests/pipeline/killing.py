@@ -42,9 +42,9 @@ class Person:
         waiting = [one for one in everything if one.state in (State.PREVIEWED, State.IN_CANDIDATE)]
         possible = {"propose": 4, "train": 0.3}
         if waiting:
-            possible |= {"refine": 4, "withdraw": 0.5}
+            possible |= {"refine": 5, "withdraw": 0.5}
         if any(candidate.blessed for candidate in self._shelf.read()):
-            possible |= {"publish": 6}
+            possible |= {"publish": 12}
         if live:
             possible |= {"take back": 1, "roll back": 1}
         what = self._rng.choices(list(possible), list(possible.values()))[0]
@@ -65,8 +65,8 @@ class Person:
             case "take back":
                 return what, self._rolled_back(self._rng.choice(live)).served.version
             case _:
-                versions = [version.version for version in self._ledger.versions()]
-                return what, self._rolled_back(self._rng.choice(versions)).served.version
+                recorded = [version.version for version in self._ledger.versions()]
+                return what, self._rolled_back(self._rng.choice(recorded)).served.version
 
     def _teachable(self, live, waiting) -> list[str] | None:
         """What the gate takes: without the video `bad`, and with what a new training lacks."""

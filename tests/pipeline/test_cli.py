@@ -4,7 +4,10 @@ import pytest
 
 from pipeline import cli
 
-COMMANDS = ["run", "caption", "explain", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve"]
+COMMANDS = [
+    "run", "caption", "explain", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve", "correct",
+    "corrections", "refine", "rollback", "versions",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -31,6 +34,11 @@ def test_the_help_of_every_command_shows_an_example(command, capsys):
         (["topics", "--root", "nowhere"], "No run was ever started on root 'nowhere'"),
         (["evaluate", "--root", "nowhere"], "No run was ever started"),
         (["neurons", "--root", "nowhere"], "No run was ever started"),
+        (["correct", "v1", "--topic", "dance", "--root", "nowhere"], "No run was ever started"),
+        (["refine", "--root", "nowhere"], "No run was ever started"),
+        (["refine", "--root", ".", "--set", "topics.alpha=1"], "no setting of the refinement"),
+        (["refine", "--root", "."], "No version of the model was pushed yet"),
+        (["rollback", "3f2a", "--root", "."], "No correction has an id, and no version is called, '3f2a'"),
     ],
 )
 def test_a_fault_is_one_message_and_no_traceback(arguments, said, capsys, tmp_path, monkeypatch):

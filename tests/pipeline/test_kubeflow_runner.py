@@ -136,7 +136,7 @@ def cluster(dataset, tmp_path_factory) -> Cluster:
 def test_every_step_of_the_dag_is_in_the_specification_with_the_image(cluster):
     assert {"VideoIngest", "FeatureExtraction", "TopicModelling", "Vocabulary", "ExamplesJoin", "StatisticsGen",
             "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionJudge", "NeuronNaming",
-            "NeuronJudge", "ExplanationReport", "Pusher"} == set(
+            "NeuronJudge", "Refine", "ExplanationReport", "Pusher"} == set(
         cluster.tasks
     )  # fmt: skip
     images = {executor["container"]["image"] for executor in cluster.executors.values()}

@@ -1,11 +1,14 @@
 """Corrections on a root, with stand-ins for the model: what goes live, what waits, and what is taken back."""
 
+import shutil
+import threading
+
 import pytest
 
 from components.refinement.records import LedgerError, State
 from pipeline import corrections, proposals, refinements, versions
 from pipeline.candidates import Shelf
-from pipeline.exclusion import RootBusy, alone
+from pipeline.exclusion import PASSING, RootBusy, alone
 from serving import model_config
 from tests.pipeline import bench
 
@@ -273,6 +276,24 @@ def test_the_second_of_two_is_told_who_is_at_work(root):
     assert refine(root).blessed
 
 
+def test_who_is_but_passing_is_waited_for(root):
+    propose(root)
+    entered, leave = threading.Event(), threading.Event()
+
+    def pass_by():
+        with alone(root, "recovery", PASSING):
+            entered.set()
+            leave.wait()
+
+    passing = threading.Thread(target=pass_by)
+    passing.start()
+    entered.wait()
+    assert corrections.corrections(root)  # waits for nobody
+    threading.Timer(0.2, leave.set).start()
+    assert refine(root).blessed
+    passing.join()
+
+
 def test_a_version_whose_folder_is_gone_is_not_served(root, ledger):
     _, first = teach(root, "v1")
     folder = Shelf(root).version("100")
@@ -286,6 +307,20 @@ def test_a_version_whose_folder_is_gone_is_not_served(root, ledger):
 def test_what_there_is_not_cannot_be_taken_back(root, what, said):
     with pytest.raises(LedgerError, match=said):
         rollback(root, what)
+
+
+def test_a_publication_that_was_cut_off_is_finished_and_one_whose_folder_is_gone_is_not(root, ledger):
+    shelf = Shelf(root)
+    for video, gone in (("v1", False), ("v2", True)):
+        one = propose(root, video)
+        candidate = refine(root)
+        ledger.record_version(candidate.version, parent=candidate.parent, corrections=[one], by="Ben", serve=False)
+        if gone:
+            shutil.rmtree(candidate.model(shelf))
+        corrections.corrections(root)
+        assert (ledger.served().version == candidate.version) is not gone
+        assert states(ledger)[one] == ("previewed" if gone else "live")
+        assert bench.disagreements(root, ledger) == []
 
 
 def test_an_error_in_the_teaching_leaves_the_batch_previewed(root, ledger):

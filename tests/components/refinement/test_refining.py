@@ -1,64 +1,31 @@
 """Refinement of planted neurons: what is taught, what is refused, and what must not be touched."""
 
 import dataclasses
-import hashlib
-import pathlib
 
 import numpy as np
 import pytest
 
-from components.refinement.records import CorrectedTopic, Correction, now
-from components.refinement.refining import Evidence, refine
-from components.refinement.settings import RefinementSettings
-from components.topics.table import Topic
-from schemas.records import VideoRecord
-from tests.components.neurons.planted import VOCABULARY, links, planted_captioner
-from trainer.export import export
-
-TOPICS = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
-SETTINGS = RefinementSettings(
-    mu=(1e-4,), kept_videos=2, max_drop={"BLEU-4": 1.0, "CIDEr": 10.0}, max_slice_drop={}, max_renamed=1.0
-)
-
-
-def clip(name: str, split: str, seed: int, caption="a dog", topics=(1, 0, 0)) -> VideoRecord:
-    frames = np.random.default_rng(seed).normal(size=(4, 6)).astype(np.float32)
-    return VideoRecord(name, split, frames, (caption,), np.array(topics))
-
-
-VAL = [clip(f"val{i}", "val", i, "a man" if i == 0 else "dog dog dog", (0, 1, 0)) for i in range(4)]
-TRAIN = [clip(f"train{i}", "train", 10 + i) for i in range(5)]
-EVIDENCE = Evidence(TRAIN, VAL, TOPICS, links())
-
-
-def correction(video="val0", topic=1, number=1, before="dog dog dog") -> Correction:
-    missed = TOPICS[topic]
-    return Correction(
-        f"{number:032x}", now(), "Ann", video, "5f" * 32, CorrectedTopic(topic, missed.name, missed.words), before, "1"
-    )
+from components.captions.generate import load
+from components.neurons.enhancement import enhancement_of
+from components.neurons.links import TopicLinks
+from components.refinement import refining
+from components.refinement.bench import Candidate
+from components.refinement.gate import Reason, Verdict
+from components.refinement.lessons import Lesson
+from components.refinement.memory import Memory
+from components.refinement.records import CorrectedTopic
+from components.refinement.refining import RefinementError, refine
+from components.refinement.trial import Trial
+from tests.components.refinement.planted_parent import EVIDENCE, SETTINGS, VAL, correction, export_parent, hashes
+from trainer.export import load_captioner
+from trainer.exported import EXTRA, read_enhancement, read_meta
 
 
 @pytest.fixture(scope="module")
 def parent(tmp_path_factory):
-    """Its captioner always says "dog"; the man's neuron would speak for "man", and f is random."""
-    captioner = planted_captioner()
-    captioner.config = dataclasses.replace(captioner.config, interpretive_weight=0.1)
-    rng = np.random.default_rng(0)
-    for variable in captioner.topic_perceptron.weights:
-        variable.assign(rng.normal(size=variable.shape))
     folder = tmp_path_factory.mktemp("parent") / "1"
-    export(
-        captioner, VOCABULARY, folder, features={"backbone": None, "n_frames": 4, "dim": 6}, max_words=3, beam=1
-    )
+    export_parent(folder)
     return folder
-
-
-def hashes(folder) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(pathlib.Path(folder).rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_without_corrections_the_parent_goes_on_byte_for_byte(parent, tmp_path):
@@ -66,7 +33,108 @@ def test_without_corrections_the_parent_goes_on_byte_for_byte(parent, tmp_path):
     assert verdict.blessed and hashes(tmp_path / "2") == hashes(parent)
 
 
-def test_a_correction_is_taught(parent, tmp_path):
-    verdict = refine(parent, tmp_path / "2", [correction()], EVIDENCE, SETTINGS)
-    print("\n".join(verdict.lines()))
-    assert verdict.captions == {correction().id: "man man man"}
+@pytest.fixture(scope="module")
+def refined(parent, tmp_path_factory):
+    """A candidate that was taught "man" in val0, with its verdict and what was told meanwhile."""
+    folder, told = tmp_path_factory.mktemp("refined") / "2", []
+    verdict = refine(parent, folder, [correction()], EVIDENCE, SETTINGS, lambda what, share: told.append((what, share)))
+    return folder, verdict, told
+
+
+def test_a_correction_is_taught_and_the_exported_model_says_it(refined):
+    folder, verdict, told = refined
+    assert verdict.blessed, "\n".join(verdict.lines())
+    assert verdict.taught == (correction().id,) and verdict.captions == {correction().id: "man man man"}
+    assert [reason.check for reason in verdict.reasons[:2]] == ["corrected", "held-out half"]
+    assert set(verdict.metrics) == {"BLEU-4", "CIDEr"} and verdict.reasons[-1].check == "neurons"
+    frames = VAL[0].frames[None]
+    assert load(folder)(frames) == ["man man man"]
+    assert all(0 <= share <= 1 for _, share in told) and len({what for what, _ in told}) >= 4
+
+
+def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined):
+    folder, verdict, _ = refined
+    assert Verdict.load(folder) == verdict
+    named = TopicLinks.load(folder / EXTRA)
+    np.testing.assert_array_equal(read_enhancement(folder), enhancement_of(named))
+    meta = read_meta(folder)
+    assert meta["refinement"]["corrections"] == [correction().id] and meta["refinement"]["mu"] == verdict.mu
+
+
+def test_the_parents_captions_and_figures_are_remembered_beside_it(refined, parent):
+    memory = Memory(str(parent), VAL)
+    assert memory.recall("captions") == {video.video_id: "dog dog dog" for video in VAL}
+    _, verdict, _ = refined
+    figures = memory.recall("figures", ["BLEU-4", "CIDEr"], SETTINGS.slice_videos)
+    assert figures["metrics"] == {metric: before for metric, (before, _) in verdict.metrics.items()}
+
+
+def test_the_decoder_and_f_stay_as_they_are(refined, parent):
+    before, after = (load_captioner(folder)[0] for folder in (parent, refined[0]))
+    for part in ("decoder", "topic_perceptron"):
+        for one, other in zip(getattr(before, part).get_weights(), getattr(after, part).get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_same_refinement_gives_the_same_weights_bit_for_bit(refined, parent, tmp_path):
+    refine(parent, tmp_path / "3", [correction()], EVIDENCE, SETTINGS, memory=tmp_path / "memory")
+    once, again = (load_captioner(folder)[0].get_weights() for folder in (refined[0], tmp_path / "3"))
+    assert all(np.array_equal(one, other) for one, other in zip(once, again, strict=True))
+
+
+def test_an_interrupted_refinement_leaves_nothing_and_the_next_one_is_not_in_its_way(parent, tmp_path, monkeypatch):
+    def cut_off(*arguments, **more):
+        (tmp_path / ".2.candidate").mkdir()
+        (tmp_path / ".2.candidate" / "saved_model.pb").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(refining, "export_again", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        refine(parent, tmp_path / "2", [correction()], EVIDENCE, SETTINGS)
+    assert not (tmp_path / "2").exists()
+    refine(parent, tmp_path / "2", [], EVIDENCE, SETTINGS)
+    assert hashes(tmp_path / "2") == hashes(parent) and not (tmp_path / ".2.candidate").exists()
+
+
+def test_what_cannot_be_taught_is_set_aside_and_nothing_else_makes_no_version(parent, tmp_path):
+    unknown = dataclasses.replace(correction(number=2), topic=CorrectedTopic(1, "fish", ("fish", "water")))
+    batch = [correction(topic=2), unknown, correction(video="gone", number=3)]
+    verdict = refine(parent, tmp_path / "2", batch, EVIDENCE, SETTINGS)
+    assert not verdict.blessed and verdict.taught == () and set(verdict.set_aside) == {one.id for one in batch}
+    no_neuron, no_topic, no_video = verdict.set_aside.values()
+    assert no_neuron.endswith("No neuron carries topic 2 (sea), so that there is nothing to enhance.")
+    assert "no topic of this model is about fish, water" in no_topic
+    assert "no features of its video" in no_video
+    assert hashes(tmp_path / "2") == hashes(parent)
+
+
+def test_a_version_is_never_overwritten(parent, tmp_path):
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "model").write_text("mine")
+    with pytest.raises(RefinementError, match="not empty"):
+        refine(parent, tmp_path / "2", [], EVIDENCE, SETTINGS)
+
+
+class PlantedCourt:
+    """Passes what does not hold some corrections."""
+
+    def __init__(self, *guilty):
+        self.guilty = set(guilty)
+
+    def passes(self, lessons):
+        return not self.guilty & {taught.correction.id for taught in lessons}
+
+
+def test_a_refused_batch_is_told_whose_fault_it_is_and_what_passes_without():
+    batch = [correction(f"v{number}", number=0xAB120 + number) for number in range(4)]
+    lessons = [Lesson(one, VAL[0], 1, 1.0) for one in batch]
+    trial = Trial(Candidate([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None)
+
+    def verdict(*guilty):
+        return refining._verdict(PlantedCourt(*guilty), lessons, trial, {})
+
+    one = verdict(batch[2].id)
+    assert one.culprits == (batch[2].id,) and one.passing == tuple(batch[i].id for i in (0, 1, 3))
+    assert one.advice == "Without correction 0000… (v2: man) the other 3 pass."
+    assert verdict(*(item.id for item in batch[:3])).advice.endswith("(v0: man) the other one passes.")
+    assert "No part of the batch passes" in verdict(*(item.id for item in batch)).advice

@@ -1,0 +1,61 @@
+"""Refinement as a TFX component."""
+
+import json
+
+from tfx import v1 as tfx
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
+from tfx.utils import path_utils
+
+from components import staging
+from components.artifacts import NeuronLinks, TopicModel
+from components.blessing import Blessing, read_blessing, write_blessing
+from components.neurons.links import TopicLinks
+from components.refinement.records import Correction
+from components.refinement.refining import Evidence, refine
+from components.refinement.settings import RefinementSettings
+from components.topics.model import TopicModel as Topics
+from schemas import records
+
+_dsl = tfx.dsl.components
+
+
+@_dsl.component
+def Refine(
+    model: _dsl.InputArtifact[Model],
+    examples: _dsl.InputArtifact[Examples],
+    topic_model: _dsl.InputArtifact[TopicModel],
+    links: _dsl.InputArtifact[NeuronLinks],
+    model_blessing: _dsl.InputArtifact[ModelBlessing],
+    refined_model: _dsl.OutputArtifact[Model],
+    blessing: _dsl.OutputArtifact[ModelBlessing],
+    config_json: _dsl.Parameter[str],
+):
+    """Teaches the model what people corrected, and blesses it if it was blessed and lost nothing by that.
+
+    Without corrections, and where the model is not blessed anyhow, ``refined_model`` is the model, byte for byte.
+    """
+    config = json.loads(config_json)
+    with staging.readable(model_blessing.uri) as folder:
+        given = read_blessing(folder)
+    corrections = [Correction.from_json(row) for row in config["corrections"]] if given.blessed else []
+    ids, splits = {one.video_id for one in corrections}, {"train": [], "val": [], "test": []}
+    for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
+        files = records.files_of(artifact_utils.get_split_uri([examples], split))
+        splits[split] = list(records.read(files, only=ids if split == "test" else None))
+    with staging.readable(topic_model.uri) as folder:
+        topics = Topics.load(folder).topics
+    evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), more=splits["test"])
+    with (
+        staging.readable(path_utils.serving_model_path(model.uri)) as parent,
+        staging.writable(refined_model.uri) as refined,
+    ):
+        verdict = refine(
+            parent, path_utils.serving_model_path(refined), corrections, evidence, RefinementSettings.of(config),
+            cache_dir=config["cache_dir"],
+        )  # fmt: skip
+    found = Blessing(given.split, given.reasons + verdict.blessing(given.split).reasons)
+    with staging.writable(blessing.uri) as folder:
+        write_blessing(folder, found)
+    blessing.set_int_custom_property("blessed", int(found.blessed))
+    blessing.set_string_custom_property("reasons", " ".join(reason.words for reason in found.reasons))

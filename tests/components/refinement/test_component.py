@@ -1,0 +1,81 @@
+"""The step of the pipeline: a model goes through it unchanged, or taught."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from tfx.types import standard_artifacts
+
+from components import artifacts
+from components.blessing import Blessing, Reason, read_blessing, write_blessing
+from components.refinement.component import Refine
+from components.topics.labels import OccurrenceRule
+from components.topics.model import TopicModel
+from schemas import records
+from tests.components.neurons.planted import links
+from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
+from trainer.exported import read_meta
+
+CONFIG = {**SETTINGS.told(), "cache_dir": None}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """What a run hands to the step, by the names of its inputs."""
+    root = tmp_path_factory.mktemp("run")
+    export_parent(root / "model" / "Format-Serving")
+    for split, videos in (("train", TRAIN), ("val", VAL)):
+        (root / "examples" / f"Split-{split}").mkdir(parents=True)
+        records.write(str(root / "examples" / f"Split-{split}" / "data.gz"), videos)
+    rule = OccurrenceRule()
+    TopicModel(("dog", "man"), np.ones((3, 2), int), 1, 0.1, 0.1, rule, 0, TOPICS).save(root / "topic_model")
+    links().save(root / "links")
+    write_blessing(root / "model_blessing", Blessing("val", (Reason("CIDEr minimum", True, "CIDEr is 0.5."),)))
+    kinds = {
+        "model": standard_artifacts.Model, "examples": standard_artifacts.Examples,
+        "topic_model": artifacts.TopicModel, "links": artifacts.NeuronLinks,
+        "model_blessing": standard_artifacts.ModelBlessing,
+    }  # fmt: skip
+    made = {name: kind() for name, kind in kinds.items()}
+    for name, artifact in made.items():
+        artifact.uri = str(root / name)
+    made["examples"].split_names = json.dumps(["train", "val"])
+    return made
+
+
+def refined(inputs, folder, *corrections):
+    """The refined model's folder, what the Pusher obeys, and why."""
+    model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
+    model.uri, blessing.uri = str(folder / "refined_model"), str(folder / "blessing")
+    config = {**CONFIG, "corrections": [one.to_json() for one in corrections]}
+    Refine.EXECUTOR_SPEC.executor_class().Do(
+        {name: [artifact] for name, artifact in inputs.items()},
+        {"refined_model": [model], "blessing": [blessing]},
+        {"config_json": json.dumps(config)},
+    )
+    return (
+        pathlib.Path(model.uri, "Format-Serving"),
+        blessing.get_int_custom_property("blessed"),
+        read_blessing(blessing.uri),
+    )
+
+
+def test_without_corrections_the_model_goes_through_byte_for_byte_and_stays_blessed(inputs, tmp_path):
+    folder, blessed, found = refined(inputs, tmp_path)
+    assert hashes(folder) == hashes(pathlib.Path(inputs["model"].uri, "Format-Serving"))
+    assert blessed == 1 and [reason.threshold for reason in found.reasons] == ["CIDEr minimum", "teachable"]
+
+
+def test_a_model_that_is_not_blessed_is_not_taught(inputs, tmp_path):
+    refused = standard_artifacts.ModelBlessing()
+    refused.uri = str(tmp_path / "refused")
+    write_blessing(refused.uri, Blessing("val", (Reason("CIDEr minimum", False, "CIDEr is 0.0."),)))
+    folder, blessed, _ = refined({**inputs, "model_blessing": refused}, tmp_path, correction())
+    assert blessed == 0 and hashes(folder) == hashes(pathlib.Path(inputs["model"].uri, "Format-Serving"))
+
+
+def test_corrections_are_taught_and_the_gates_reasons_join_the_others(inputs, tmp_path):
+    folder, blessed, found = refined(inputs, tmp_path, correction())
+    assert read_meta(folder)["refinement"]["corrections"] == [correction().id]
+    assert blessed == 1 and [reason.threshold for reason in found.reasons][:2] == ["CIDEr minimum", "corrected"]

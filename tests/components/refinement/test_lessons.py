@@ -1,0 +1,53 @@
+"""What is taught: of which topic, in which frames, how strongly."""
+
+import numpy as np
+import pytest
+
+from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves, topic_of
+from components.refinement.records import CorrectedTopic, Correction, now
+from components.topics.table import Topic
+from schemas.records import VideoRecord
+
+TOPICS = [
+    Topic(0, "dog", ("dog", "runs"), None, 0.5),
+    Topic(1, "dance", ("dancing", "girl", "stage"), None, 0.5),
+    Topic(2, "dance, show", ("dancing", "girl", "show"), None, 0.5),
+]
+
+
+def lesson(name="v1", topic=1, strength=1.0, frames=5) -> Lesson:
+    video = VideoRecord(name, "val", np.arange(1.0, 2 * frames + 1).reshape(frames, 2), (), np.zeros(3))
+    missed = CorrectedTopic(topic, TOPICS[topic].name, TOPICS[topic].words)
+    correction = Correction("0" * 32, now(), "Ann", name, "5f" * 32, missed, "a man", "1")
+    return Lesson(correction, video, topic, strength)
+
+
+@pytest.mark.parametrize(
+    "missed, found",
+    [
+        (CorrectedTopic(1, "dance", ("dancing", "girl", "stage")), 1),
+        (CorrectedTopic(7, "dance", ("dancing", "girl", "stage")), 1),  # topics were found anew, and renumbered
+        (CorrectedTopic(2, "dance", ("dancing", "girl", "street")), 2),  # of two that fit, the one of that number
+        (CorrectedTopic(1, "swim", ("pool", "water", "girl")), None),
+    ],
+)
+def test_a_topic_is_known_by_its_words(missed, found):
+    assert topic_of(missed, TOPICS) == found
+
+
+def test_all_that_was_said_of_a_video_is_taught_at_once_the_stronger_of_two_doses():
+    lessons = [lesson("v1", 1, 1.0), lesson("v2", 1, 0.5), lesson("v1", 0, 2.0), lesson("v1", 1, 1.5)]
+    videos = corrected_videos(lessons)
+    assert [(one.video.video_id, dict(one.topics)) for one in videos] == [("v1", {1: 1.5, 0: 2.0}), ("v2", {1: 0.5})]
+
+
+def test_halves_share_no_frame_and_lose_none():
+    video = lesson(frames=5).video
+    first, second = halves(video)
+    assert len(first.frames) == 2 and len({video.video_id, first.video_id, second.video_id}) == 3
+    np.testing.assert_array_equal(np.concatenate([first.frames, second.frames]), video.frames)
+
+
+def test_a_video_of_one_frame_has_no_halves_and_is_not_taught_by_them():
+    assert halves(lesson(frames=1).video) is None
+    assert [len(one.video.frames) for one in of_first_halves([lesson(frames=1), lesson(frames=4)])] == [2]
