@@ -9,7 +9,7 @@ from components.captions.judge import METRICS
 from components.refinement.descent import OPTIMIZERS
 
 # Those of `components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
-NAMED, CHOSEN, ALL = NEURONS = ("named", "chosen", "all")
+NEURONS = ("named", "chosen", "all")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RefinementSettings:
     """
 
     ledger: str | None = None
-    neurons: str = NAMED
+    neurons: str = NEURONS[0]
     relative: bool = False
     strength_factor: float = 1.5
     max_strength: float = 4.0
