@@ -82,6 +82,23 @@ def parser() -> argparse.ArgumentParser:
                          help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
     compare.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
 
+    experiment = _command(commands, "experiment", "repeat an experiment of the paper on a run's model",
+                          "topiclens experiment corrections --root runs/msrvtt --items 20")  # fmt: skip
+    experiment.add_argument("name", choices=("corrections",),
+                            help="corrections: half of a video's frames corrects, the other half tests")  # fmt: skip
+    experiment.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    experiment.add_argument("--items", type=int, default=20, metavar="N",
+                            help="videos that are corrected (default: %(default)s)")  # fmt: skip
+    experiment.add_argument("--split", default="val", choices=("val", "test"))
+    experiment.add_argument("--said-by", type=float, metavar="SHARE",
+                            help="of a video's human captions that must say the topic (default: 0.5)")  # fmt: skip
+    experiment.add_argument("--alternating", action="store_true",
+                            help="halve videos by turns, every second frame, not in the middle")  # fmt: skip
+    experiment.add_argument("--full", action="store_true",
+                            help="judge all captions of the split after each correction, not 200 of them")  # fmt: skip
+    experiment.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.NAME=VALUE",
+                            help="change one setting of the refinement; repeat for more")  # fmt: skip
+
     border = _command(commands, "border", "measure how much words owe to a clip's first and last frames",
                       "topiclens border --root runs/sample --steps 1 2 4")  # fmt: skip
     border.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")

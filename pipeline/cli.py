@@ -168,6 +168,22 @@ def _compare(options) -> int:
     return 0
 
 
+def _experiment(options) -> int:
+    from pipeline import experiments, lineage
+    from pipeline.configs import Settings
+
+    folder = os.path.join(options.root, "experiments", options.name)
+    print(
+        experiments.correct_halves(
+            lineage.newest(options.root), Settings().changed(options.changes).refinement, items=options.items,
+            split=options.split, min_share=options.said_by, alternating=options.alternating,
+            full=options.full, folder=folder,
+        )  # fmt: skip
+    )
+    print(f"Kept in {folder}")
+    return 0
+
+
 def _border(options) -> int:
     from pipeline import lineage
     from pipeline.borders import measure_borders
@@ -295,6 +311,7 @@ _COMMANDS = {
     "topics": _topics,
     "neurons": _neurons,
     "compare": _compare,
+    "experiment": _experiment,
     "border": _border,
     "evaluate": _evaluate,
     "settings": _settings,
