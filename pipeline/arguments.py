@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--model", default=f"{DEFAULT_ROOT}/serving/topiclens", metavar="DIR",
                        help="an exported model, or a folder of versions (default: %(default)s)")  # fmt: skip
     where.add_argument("--server", metavar="ADDRESS", help="ask a model server, such as grpc://127.0.0.1:8500")
+    caption.add_argument("--with", dest="suppositions", action="append", default=[], metavar="TOPIC[=STRENGTH]",
+                         help="what would be said if the video showed this topic, by its id or its name; repeat for "
+                         "more (strength: 1; a negative one takes the topic away)")  # fmt: skip
     caption.add_argument("--beam", type=int, metavar="N", help="beam width, if not the one the model was exported with")
     _add_sampling(caption)
     caption.add_argument("--json", action="store_true", help="one JSON object a video")

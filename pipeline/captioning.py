@@ -12,6 +12,7 @@ from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
 from components.videos.sampling import WITH_STEP, Sampling
 from pipeline.configs import cache_folder
+from pipeline.supposing import Supposition, strengths
 from pipeline.values import SettingError
 from serving.answers import Caption
 from serving.captioning import Captioning
@@ -38,15 +39,21 @@ def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
 
 
 def caption_files(
-    videos: Sequence[str], model: str, server: str | None = None, beam: int | None = None, **sampling
+    videos: Sequence[str],
+    model: str,
+    server: str | None = None,
+    beam: int | None = None,
+    suppositions: Sequence[Supposition] = (),
+    **sampling,
 ) -> Iterator[tuple[str, Caption | None, str | None]]:
     """Captions videos one by one; a video that cannot be read does not stop the others.
 
     Args:
         videos: paths of video files.
         model: an exported model, or a folder of versions.
-        server: the address of a model server, asked in place of ``model``.
+        server: the address of a model server, asked in place of ``model``, which then but names topics.
         beam: another beam width than the exported one; only with ``model``.
+        suppositions: topics that the videos are supposed to show: the captions are what would be said if they did.
         sampling: the `changes` of `sampling_of`.
     Yields:
         (video, caption, None), or (video, None, what is wrong with it).
@@ -54,13 +61,19 @@ def caption_files(
     directory = None if server else resolve_version(model)
     chosen = sampling_of(directory, **sampling)
     with _captioner(directory, server, beam) as captioner:
+        deltas = strengths(suppositions, captioner.n_topics(), model) if suppositions else None
         for video in videos:
             try:
                 frames = sample_video(video, chosen).frames
             except (UnreadableVideo, OSError) as error:
                 yield video, None, str(error)
                 continue
-            yield video, captioner.caption_videos([encode_frames(frames)])[0], None
+            clips = [encode_frames(frames)]
+            if deltas is None:
+                yield video, captioner.caption_videos(clips)[0], None
+            else:
+                (changed,) = captioner.what_if_videos(clips, deltas[None])
+                yield video, Caption(changed.caption, changed.log_prob), None
 
 
 @contextlib.contextmanager
@@ -86,6 +99,5 @@ def _with_beam(model: str | os.PathLike, directory: str, beam: int) -> str:
     from components.features.backbones import registry
     from serving.beams import export_with_beam
 
-    features = read_meta(model)["features"]
-    backbone = registry.load(features["backbone"], features.get("weights"), cache_folder())
+    backbone = registry.of_features(read_meta(model)["features"], cache_folder())
     return str(export_with_beam(model, directory, beam=beam, backbone=backbone))

@@ -85,10 +85,12 @@ def _sample(options) -> str:
 
 def _caption(options) -> int:
     from pipeline.captioning import caption_files
+    from pipeline.supposing import Supposition
 
+    suppositions = [Supposition.parse(text) for text in options.suppositions]
     failed = 0
     for video, caption, fault in caption_files(
-        options.videos, options.model, options.server, options.beam, **_sampling(options)
+        options.videos, options.model, options.server, options.beam, suppositions, **_sampling(options)
     ):
         failed += fault is not None
         if options.json:

@@ -172,13 +172,13 @@ def _through_network(reader: ModelReader, directory: str) -> Callable[[Sequence[
 
     @functools.cache
     def network():
-        features = reader.meta["features"]
-        if features.get("backbone") in (None, registry.NONE):
+        backbone = registry.of_features(reader.meta["features"], cache_folder())
+        if backbone is None:
             raise SettingError(
                 f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. "
                 "Explain videos of its run's dataset by their ids: topiclens explain --id ID --root ROOT."
             )
-        return extraction(registry.load(features["backbone"], features.get("weights"), cache_folder()))
+        return extraction(backbone)
 
     return lambda jpegs: reader(network()(tf.constant([jpegs]))[0].numpy())
 

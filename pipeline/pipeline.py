@@ -77,6 +77,16 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
     trainer.add_upstream_node(check)
     model = trainer.outputs["model"]
 
+    naming, names = None, {}
+    if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
+        naming = NeuronNaming(
+            model=model,
+            examples=examples,
+            topic_model=topics.outputs["topic_model"],
+            cache_dir=places.cache or "",
+        )
+        model, names = naming.outputs["named_model"], {"links": naming.outputs["links"]}
+
     judge = CaptionJudge(
         model=model,
         examples=examples,
@@ -86,20 +96,18 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
     )
     blessing = judge.outputs["blessing"]
 
-    neurons, names = [], {}
-    if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
-        naming = NeuronNaming(model=model, examples=examples, topic_model=topics.outputs["topic_model"])
+    neurons = []
+    if naming:
         neuron_judge = NeuronJudge(
             model=model,
             examples=examples,
-            links=naming.outputs["links"],
             caption_blessing=blessing,
             baseline_dir=places.baseline,
             logs_dir=os.path.join(places.training, "neurons"),
             config_json=json_of(settings, "neurons"),
+            **names,
         )
         neurons, blessing = [naming, neuron_judge], neuron_judge.outputs["blessing"]
-        names = {"links": naming.outputs["links"]}
     pusher = Pusher(
         model=model,
         model_blessing=blessing,

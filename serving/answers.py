@@ -39,6 +39,21 @@ class ExplainedCaption:
     topic_scores: np.ndarray | None
 
 
+@dataclass(frozen=True, eq=False)
+class WhatIf:
+    """What the model would say of a clip in which it saw some topics more, or less.
+
+    Attributes:
+        caption: the one it would write.
+        log_prob: that the model gives it.
+        topic_scores: (topics,), of the changed clip; near 1 where the model sees the topic.
+    """
+
+    caption: str
+    log_prob: float
+    topic_scores: np.ndarray
+
+
 def read_captions(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[Caption]:
     """The captions of a batch.
 
@@ -72,6 +87,13 @@ def read_explained(
             )  # fmt: skip
         )
     return explained
+
+
+def read_what_if(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[WhatIf]:
+    """The captions and topic scores of a batch of changed clips: see `read_captions`."""
+    captions = read_captions(signature, outputs, lengths)
+    (scores,) = _wanted(signature, outputs, (signatures.TOPIC_SCORES_OUTPUT,), len(lengths))
+    return [WhatIf(caption.text, caption.log_prob, row) for caption, row in zip(captions, scores)]
 
 
 def _wanted(signature: str, outputs: Mapping[str, np.ndarray], names: Sequence[str], count: int) -> list[np.ndarray]:

@@ -23,9 +23,7 @@ def export_with_beam(model: str | Path, directory: str | Path, *, beam: int, bac
         trainer.export.ExportError: it is no captioner, or the backbone is not its own.
     """
     from serving.saved_model import resolve_version
-    from trainer.export import export, load_captioner
+    from trainer.export import export_again
 
-    captioner, vocabulary, meta = load_captioner(resolve_version(model))
-    decoding = {**meta["decoding"], "beam": beam}
-    export(captioner, vocabulary, directory, features=meta["features"], backbone=backbone, **decoding)
+    export_again(resolve_version(model), directory, backbone=backbone, beam=beam)
     return Path(directory)

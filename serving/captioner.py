@@ -49,7 +49,7 @@ class LocalCaptioner(Captioning):
             raise WrongSignature(missing_signature(str(self.directory), signature, self.signatures))
         mismatch = self.signatures[signature].mismatch(inputs)
         if mismatch:
-            raise InvalidClip(wrong_input(str(self.directory), signature, mismatch))
+            raise wrong_input(str(self.directory), signature, mismatch)
         try:
             return self._model.run(signature, inputs)
         except self._op_error as error:

@@ -14,11 +14,13 @@ import numpy as np
 
 from schemas.features import N_FRAMES
 from serving import signatures
-from serving.answers import Caption, ExplainedCaption, read_captions, read_explained
-from serving.errors import InvalidClip, RequestTooLarge
+from serving.answers import Caption, ExplainedCaption, WhatIf, read_captions, read_explained, read_what_if
+from serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
+# 1 is the paper's strength, and at 8 the sliders and the dose-response end; so far beyond nothing is said of a clip.
+MAX_STRENGTH = 100.0
 
 
 class Captioning(abc.ABC):
@@ -43,6 +45,9 @@ class Captioning(abc.ABC):
         self._max_batch = max_batch
         self._max_message_bytes = max_message_bytes
         self._n_frames = n_frames or 1
+
+    # What the model can do, by name.
+    signatures: Mapping[str, signatures.Signature]
 
     @abc.abstractmethod
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -85,6 +90,38 @@ class Captioning(abc.ABC):
         """Captions clips as `caption_videos` does, and tells what the model did to write them."""
         return self._ask_videos(signatures.EXPLAIN_FRAMES_SIGNATURE, read_explained, clips)
 
+    def what_if(self, frames: Sequence[np.ndarray], topic_deltas: np.ndarray) -> list[WhatIf]:
+        """What the model would say if it saw some topics more, or less (Dong et al. 2017, section 4); nothing is
+        trained.
+
+        Args:
+            frames: one (time, dim) array of real numbers a clip; their lengths may differ.
+            topic_deltas: (clips, topics), how strongly each topic is added to each clip: 1 is the paper's strength, 0
+                leaves the topic as it is, a negative number takes it away.
+        Returns:
+            One answer a clip, in order.
+        Raises:
+            InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``, or there is not one row a clip.
+        """
+        deltas = _checked_deltas(topic_deltas, len(frames))
+        return self._ask_features(signatures.WHAT_IF_SIGNATURE, read_what_if, frames, deltas)
+
+    def what_if_videos(self, clips: Sequence[Sequence[bytes]], topic_deltas: np.ndarray) -> list[WhatIf]:
+        """`what_if` of clips given as JPEG frames, as `caption_videos` takes them."""
+        deltas = _checked_deltas(topic_deltas, len(clips))
+        return self._ask_videos(signatures.WHAT_IF_FRAMES_SIGNATURE, read_what_if, clips, deltas)
+
+    def n_topics(self) -> int:
+        """How many topics `what_if` can be asked for.
+
+        Raises:
+            WrongSignature: the model has no names for its neurons.
+        """
+        known = self.signatures
+        if signatures.WHAT_IF_SIGNATURE not in known:
+            raise WrongSignature(missing_signature("that was asked", signatures.WHAT_IF_SIGNATURE, known))
+        return known[signatures.WHAT_IF_SIGNATURE].inputs[signatures.TOPIC_DELTAS_INPUT].shape[-1]
+
     def close(self) -> None:  # noqa: B027 (a subclass may well hold nothing)
         """Lets go of what is held: a connection, a loaded model."""
 
@@ -94,7 +131,7 @@ class Captioning(abc.ABC):
     def __exit__(self, *exception) -> None:
         self.close()
 
-    def _ask_features(self, signature: str, read, clips: Sequence[np.ndarray]) -> list:
+    def _ask_features(self, signature: str, read, clips: Sequence[np.ndarray], deltas: np.ndarray | None = None):
         frames = [_checked_features(index, clip) for index, clip in enumerate(clips)]
         widths = {clip.shape[1] for clip in frames}
         if len(widths) > 1:
@@ -104,17 +141,20 @@ class Captioning(abc.ABC):
             )
         # Padding counts: what is sent is the padded clip.
         sizes = [max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize for clip in frames]
-        return self._in_batches(signature, signatures.FRAMES_INPUT, read, frames, sizes, self._pad_features)
+        return self._in_batches(signature, signatures.FRAMES_INPUT, read, frames, sizes, self._pad_features, deltas)
 
-    def _ask_videos(self, signature: str, read, clips: Sequence[Sequence[bytes]]) -> list:
+    def _ask_videos(self, signature: str, read, clips: Sequence[Sequence[bytes]], deltas: np.ndarray | None = None):
         frames = [_checked_jpegs(index, clip) for index, clip in enumerate(clips)]
         sizes = [sum(map(len, clip)) for clip in frames]
-        return self._in_batches(signature, signatures.JPEG_INPUT, read, frames, sizes, self._pad_jpegs)
+        return self._in_batches(signature, signatures.JPEG_INPUT, read, frames, sizes, self._pad_jpegs, deltas)
 
-    def _in_batches(self, signature, input_name, read, clips, sizes, pad) -> list:
+    def _in_batches(self, signature, input_name, read, clips, sizes, pad, deltas) -> list:
         answers: list = []
         for batch in self._batches(sizes):
-            outputs = self.predict(signature, {input_name: pad(clips[batch])})
+            inputs = {input_name: pad(clips[batch])}
+            if deltas is not None:
+                inputs[signatures.TOPIC_DELTAS_INPUT] = deltas[batch]
+            outputs = self.predict(signature, inputs)
             answers += read(signature, outputs, [len(clip) for clip in clips[batch]])
         return answers
 
@@ -189,3 +229,21 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
                 f"{frame[:4]!r}). Encode the frames with serving.frames.encode_frames."
             )
     return frames
+
+
+def _checked_deltas(topic_deltas: np.ndarray, clips: int) -> np.ndarray:
+    deltas = np.asarray(topic_deltas)
+    if deltas.ndim != 2 or len(deltas) != clips or deltas.dtype.kind not in "fiu":
+        raise InvalidStrength(
+            f"Expected topic_deltas as (clips, topics) numbers with a row for each of {clips} clips, got "
+            f"{deltas.dtype} {deltas.shape}. Likely cause: the strengths of one clip that are not in a list of rows."
+        )
+    wrong = np.argwhere(~(np.abs(deltas) <= MAX_STRENGTH))  # NaN compares as false
+    if len(wrong):
+        clip, topic = wrong[0]
+        raise InvalidStrength(
+            f"Expected strengths from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}, got {deltas[clip, topic]} for topic "
+            f"{topic} of clip {clip}. 1 is what the topic adds to a clip that shows it; far beyond that every caption "
+            "breaks down."
+        )
+    return deltas.astype(np.float32)

@@ -26,7 +26,7 @@ from serving.errors import (
     missing_signature,
     wrong_input,
 )
-from serving.signatures import ModelMetadata, VersionStatus
+from serving.signatures import ModelMetadata, Signature, VersionStatus
 from serving.transports import ModelSpec, Transport, TransportError
 
 MODEL_NAME = "topiclens"
@@ -77,6 +77,11 @@ class CaptionClient(Captioning):
             )
         except TransportError as error:
             raise self._explain_refusal(error, signature, inputs) from error
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What the version that answers takes and gives, by signature."""
+        return self.metadata().signatures
 
     def status(self) -> list[VersionStatus]:
         """The state of each version that the server knows of, newest first."""
@@ -148,7 +153,7 @@ class CaptionClient(Captioning):
                 return WrongSignature(missing_signature(self._name(), signature, known))
             mismatch = known and known[signature].mismatch(inputs)
             if mismatch:
-                return InvalidClip(wrong_input(self._name(), signature, mismatch))
+                return wrong_input(self._name(), signature, mismatch)
             return InvalidClip(
                 f"Model {self._name()} refused the batch for '{signature}': {error.message}. Likely cause: a frame "
                 "that is not a readable JPEG, or features of another backbone."

@@ -6,6 +6,8 @@ TensorFlow Serving would give for it (``UNAVAILABLE``, ``NOT_FOUND``, ...).
 
 from collections.abc import Iterable
 
+from serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGNATURE, WHAT_IF_SIGNATURE
+
 
 class ServingError(RuntimeError):
     """A captioning request that failed; ``code`` is a gRPC status name."""
@@ -48,25 +50,46 @@ class InvalidClip(ServingError, ValueError):
     code = "INVALID_ARGUMENT"
 
 
+class InvalidStrength(ServingError, ValueError):
+    """The strengths of topics are at fault: their number, their size, a value that is not finite."""
+
+    code = "INVALID_ARGUMENT"
+
+
 class RequestTooLarge(ServingError):
     """One clip alone is more than a message may hold, or the server refused its size."""
 
     code = "RESOURCE_EXHAUSTED"
 
 
-def missing_signature(model: str, signature: str, signatures: Iterable[str]) -> str:
+def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
     """Says that a model cannot do what was asked, and what it can do."""
-    return (
-        f"Expected signature '{signature}' in model {model}, which has {sorted(signatures)}. Likely cause: it was "
+    known = sorted(known)
+    expected = f"Expected signature '{signature}' in model {model}, which has {known}. Likely cause: it was "
+    if signature in (WHAT_IF_SIGNATURE, WHAT_IF_FRAMES_SIGNATURE) and WHAT_IF_SIGNATURE not in known:
+        return expected + (
+            "trained without topics (LSTM-B), or exported by an older TopicLens or before its neurons had names. "
+            "'topiclens run' names the neurons of an LSTM-I and pushes it with this signature: ask that version."
+        )
+    return expected + (
         "exported without a frame network or by an older TopicLens, or it is not a captioner. Send features instead "
         "of frames, or export it again, with its backbone."
     )
 
 
-def wrong_input(model: str, signature: str, mismatch: str) -> str:
-    """Says that a batch does not fit a signature's inputs."""
-    return (
-        f"The batch does not fit signature '{signature}' of model {model}: {mismatch}. Likely cause: features of "
-        "another backbone than the model was trained on. Extract them with the backbone named in the model's "
-        "assets.extra/captioner.json."
+def wrong_input(model: str, signature: str, mismatch: str) -> ServingError:
+    """What to raise for a batch that does not fit a signature's inputs.
+
+    Args:
+        mismatch: of ``Signature.mismatch``.
+    """
+    said = f"The batch does not fit signature '{signature}' of model {model}: {mismatch}. Likely cause: "
+    if mismatch.startswith(f"expected {TOPIC_DELTAS_INPUT} "):
+        return InvalidStrength(
+            said + "strengths for the topics of another model. Give each clip one number for each of this model's "
+            "topics, by their ids."
+        )
+    return InvalidClip(
+        said + "features of another backbone than the model was trained on. Extract them with the backbone named in "
+        "the model's assets.extra/captioner.json."
     )

@@ -1,10 +1,11 @@
 """A captioner as a SavedModel that TensorFlow Serving answers from, and back from there into Keras.
 
 An export is a folder of
-- saved_model.pb and variables/: the signatures `serving_default` and `explain` and, with a backbone, `caption_frames`
-  and `explain_frames`;
+- saved_model.pb and variables/: the signatures `serving_default`, `explain` and, where neurons have names, `what_if`;
+  with a backbone the same of pictures: `caption_frames`, `explain_frames`, `what_if_frames`;
 - assets.extra/captioner.json: what the model is made of, its vocabulary, its features, its decoding;
-- assets.extra/captioner.weights.h5: the weights by layer.
+- assets.extra/captioner.weights.h5: the weights by layer;
+- assets.extra/enhancement.npy, with `what_if` alone: what each topic adds to the neurons.
 """
 
 import contextlib
@@ -16,16 +17,26 @@ import shutil
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer.captioner import Captioner
-from trainer.decoding import beam_search
-from trainer.explaining import explained_beam_search
-from trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE, ExportError, read_meta, weights_path
+from trainer.endpoints import captioning, explaining, extraction, supposing
+from trainer.exported import (
+    ENHANCEMENT_FILE,
+    EXTRA,
+    FORMAT,
+    JSON_FILE,
+    WEIGHTS_FILE,
+    ExportError,
+    read_enhancement,
+    read_meta,
+    weights_path,
+)
 from trainer.settings import CaptionerConfig
-from trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
+from trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
 # In TensorFlow's own registry, yet nothing a server without this Python process can run.
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -38,6 +49,7 @@ def export(
     *,
     features: Mapping,
     backbone=None,
+    enhancement: np.ndarray | None = None,
     beam: int = 5,
     max_words: int = 20,
     length_penalty: float = 0.0,
@@ -50,38 +62,31 @@ def export(
         explain: `frames` -> `caption`, `log_prob`, `words` (b, max_words) string, "" after the last one, `attention`
             (b, max_words, t), `activations` (b, t, neurons) and, unless the model never learnt f (LSTM-B),
             `topic_scores` (b, n_topics); see `trainer.explaining`.
-        caption_frames, explain_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is shorter -> the same
-            outputs.
+        what_if: `frames` and `topic_deltas` (b, n_topics) float32, strengths, 0 leaving a topic as it is -> `caption`,
+            `log_prob` and `topic_scores` of the changed video; see `trainer.what_if`.
+        caption_frames, explain_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is
+            shorter, in place of `frames` -> the same outputs.
 
     Args:
         directory: must not hold anything yet; its parent is created.
         features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024,
             "sampling": "equal"}.
         backbone: a `components.features` backbone of the same dim; without it no signature takes JPEG.
+        enhancement: (n_topics, neurons) float32, what strength 1 of each topic adds to the neurons at every real frame
+            (section 4), as `components.neurons.enhancement` makes it of the links; without it there is no `what_if`.
         beam, max_words, length_penalty: see `trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
     Raises:
         ExportError: the parts do not fit each other, the place is taken, or an op is not one of TensorFlow's own.
     """
     directory = os.fspath(directory)
-    _check(captioner, vocabulary, backbone, directory)
+    _check(captioner, vocabulary, backbone, enhancement, directory)
     aside = os.path.join(os.path.dirname(os.path.abspath(directory)), f".{os.path.basename(directory)}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     os.makedirs(aside)
 
     search = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
-    caption, explain = _captioning(captioner, vocabulary, search), _explaining(captioner, vocabulary, search)
-    archive = keras.export.ExportArchive()
-    archive.track(captioner)
-    frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
-    archive.add_endpoint("serving_default", caption, [frames])
-    archive.add_endpoint("explain", explain, [frames])
-    if backbone is not None:
-        archive.track(backbone)
-        extract = extraction(backbone)
-        jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
-        archive.add_endpoint("caption_frames", lambda frames_jpeg: caption(extract(frames_jpeg)), [jpegs])
-        archive.add_endpoint("explain_frames", lambda frames_jpeg: explain(extract(frames_jpeg)), [jpegs])
+    archive = _archive(captioner, vocabulary, backbone, enhancement, search)
     verbosity = absl_logging.get_verbosity()
     with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
         archive.write_out(aside, verbose=False)
@@ -90,6 +95,8 @@ def export(
 
     os.makedirs(os.path.join(aside, EXTRA))
     captioner.save_weights(os.path.join(aside, EXTRA, WEIGHTS_FILE))
+    if enhancement is not None:
+        np.save(os.path.join(aside, EXTRA, ENHANCEMENT_FILE), np.asarray(enhancement, np.float32))
     meta = {
         "format": FORMAT,
         "model": dataclasses.asdict(captioner.config),
@@ -101,6 +108,44 @@ def export(
     with open(os.path.join(aside, EXTRA, JSON_FILE), "w", encoding="utf-8") as file:
         json.dump(meta, file, ensure_ascii=False, indent=1)
     os.replace(aside, directory)
+
+
+def export_again(
+    parent: str | os.PathLike,
+    directory: str | os.PathLike,
+    *,
+    captioner: Captioner | None = None,
+    backbone=None,
+    enhancement: np.ndarray | None = None,
+    **decoding,
+) -> None:
+    """Writes an export once more with something changed; all that is not named here stays as it is.
+
+    Everything is traced anew. The other way, to load the parent's SavedModel and save its functions with one more,
+    would spare the backbone, but ties every model to the graphs of the program that first wrote it.
+
+    Args:
+        parent: an export.
+        directory: see `export`.
+        captioner: of the parent's configuration, with other weights.
+        backbone: the parent's own, loaded (captioner.json names it); without it the copy takes features alone.
+        enhancement: see `export`; by default the parent's, if it has one.
+        decoding: of beam, max_words and length_penalty those that change.
+    Raises:
+        ExportError: as `export` and `load_captioner` have it.
+    """
+    loaded, vocabulary, meta = load_captioner(parent)
+    known = {"format", "model", "vocabulary", "features", "decoding"}
+    export(
+        captioner or loaded,
+        vocabulary,
+        directory,
+        features=meta["features"],
+        backbone=backbone,
+        enhancement=read_enhancement(parent) if enhancement is None else enhancement,
+        extra={name: value for name, value in meta.items() if name not in known},
+        **{**meta["decoding"], **decoding},
+    )
 
 
 def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary, dict]:
@@ -144,7 +189,41 @@ def _is_core(op: str) -> bool:
     return hasattr(tf.raw_ops, op) and op not in _PYTHON_OPS
 
 
-def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, directory: str) -> None:
+def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, search: Mapping):
+    """The signatures that `export` tells of, ready to be written: a `keras.export.ExportArchive`."""
+    archive = keras.export.ExportArchive()
+    archive.track(captioner)
+    frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
+    deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
+    caption = _graph(captioning(captioner, vocabulary, search), frames)
+    explain = _graph(explaining(captioner, vocabulary, search), frames)
+    archive.add_endpoint("serving_default", caption, [frames])
+    archive.add_endpoint("explain", explain, [frames])
+    suppose = None
+    if enhancement is not None:
+        suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)
+        archive.add_endpoint("what_if", suppose, [frames, deltas])
+    if backbone is not None:
+        archive.track(backbone)
+        jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
+        extract = _graph(extraction(backbone), jpegs)
+        archive.add_endpoint("caption_frames", lambda frames_jpeg: caption(extract(frames_jpeg)), [jpegs])
+        archive.add_endpoint("explain_frames", lambda frames_jpeg: explain(extract(frames_jpeg)), [jpegs])
+        if suppose is not None:
+            archive.add_endpoint(
+                "what_if_frames",
+                lambda frames_jpeg, topic_deltas: suppose(extract(frames_jpeg), topic_deltas),
+                [jpegs, deltas],
+            )
+    return archive
+
+
+def _graph(function, *inputs: tf.TensorSpec):
+    """A function that is traced, and stored, once for all signatures that call it: tracing is what an export costs."""
+    return tf.function(function, input_signature=inputs, autograph=False)
+
+
+def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, directory: str) -> None:
     config = captioner.config
     if config.vocabulary_size != len(vocabulary):
         raise ExportError(f"The model writes {config.vocabulary_size} words, the vocabulary has {len(vocabulary)}.")
@@ -153,70 +232,20 @@ def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, directory: st
             f"Backbone {backbone.name} gives {backbone.dim} floats a frame, the model reads {config.feature_dim}; "
             "export with the backbone that made the training features."
         )
+    if enhancement is not None:
+        _check_enhancement(captioner, np.asarray(enhancement))
     if os.path.isdir(directory) and os.listdir(directory):
         raise ExportError(f"{directory} is not empty; a version is never overwritten. Choose another folder.")
 
 
-def _captioning(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):
-    """frames (b, t, dim) -> {"caption": (b,) string, "log_prob": (b,) float32}."""
-    texts = _texts(vocabulary)
-
-    def answer(frames):
-        words, log_prob = beam_search(captioner, frames, **search)
-        return {"caption": _sentences(tf.gather(texts, words)), "log_prob": log_prob}
-
-    return answer
-
-
-def _explaining(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):
-    """frames (b, t, dim) -> what `explained_beam_search` returns, its words as strings, and the captions."""
-    texts = _texts(vocabulary)
-
-    def answer(frames):
-        explained = explained_beam_search(captioner, frames, **search)
-        words = tf.gather(texts, explained["words"])
-        return {**explained, "words": words, "caption": _sentences(words)}
-
-    return answer
-
-
-def _texts(vocabulary: Vocabulary) -> list[str]:
-    """The words by number; those that are never shown are empty."""
-    silent = {PAD, BOS, EOS}
-    return ["" if i in silent else word for i, word in enumerate(vocabulary)]
-
-
-def _sentences(words: tf.Tensor) -> tf.Tensor:
-    """(b, max_words) string, "" after the last one, to (b,)."""
-    return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
-
-
-def extraction(backbone):
-    """How the signatures that take JPEG see it: a function of frames_jpeg (b, t) string.
-
-    It gives (b, t, dim) float32, all-zero rows where the bytes are empty.
-
-    A frame is decoded and cropped by itself, so sizes may differ; the network sees one video at a time, which bounds
-    its memory whatever the batch.
-    """
-    size, dim = backbone.image_size, backbone.dim
-
-    def prepare(jpeg):
-        image = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE")
-        return backbone.prepare(image[None])[0]
-
-    def of_video(jpegs):
-        real = tf.where(tf.strings.length(jpegs) > 0)
-        shape = [tf.size(jpegs, tf.int64), dim]
-
-        def extract():
-            pictures = tf.map_fn(
-                prepare, tf.gather_nd(jpegs, real), fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8)
-            )
-            return tf.scatter_nd(real, backbone.features(pictures), shape)
-
-        # TensorFlow's fused convolutions answer an empty batch with a wrong shape.
-        return tf.cond(tf.shape(real)[0] > 0, extract, lambda: tf.zeros(shape))
-
-    features = tf.TensorSpec([None, dim], tf.float32)
-    return lambda frames_jpeg: tf.map_fn(of_video, frames_jpeg, fn_output_signature=features)
+def _check_enhancement(captioner: Captioner, enhancement: np.ndarray) -> None:
+    config = captioner.config
+    if not config.interpretive_weight:
+        raise ExportError("The model never learnt topics (LSTM-B): there is none to enhance. Export it without.")
+    expected = config.n_topics, 2 * config.encoder_units
+    if enhancement.shape != expected or not np.isfinite(enhancement).all():
+        found = enhancement.shape if enhancement.shape != expected else "one with NaN or infinity"
+        raise ExportError(
+            f"Expected an enhancement of shape {expected}, (topics, neurons), all finite, got {found}. "
+            "Make it of the links that were made for this model."
+        )

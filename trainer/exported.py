@@ -3,9 +3,11 @@
 import json
 import os
 
+import numpy as np
+
 FORMAT = 1
 EXTRA = "assets.extra"
-JSON_FILE, WEIGHTS_FILE = "captioner.json", "captioner.weights.h5"
+JSON_FILE, WEIGHTS_FILE, ENHANCEMENT_FILE = "captioner.json", "captioner.weights.h5", "enhancement.npy"
 
 
 class ExportError(RuntimeError):
@@ -34,3 +36,10 @@ def read_meta(directory: str | os.PathLike) -> dict:
 def weights_path(directory: str | os.PathLike) -> str:
     """Where an export keeps the weights for Keras."""
     return os.path.join(os.fspath(directory), EXTRA, WEIGHTS_FILE)
+
+
+def read_enhancement(directory: str | os.PathLike) -> np.ndarray | None:
+    """What strength 1 of each topic adds to the neurons: (n_topics, neurons) float32; None where the neurons have no
+    names, so that the export has no signature `what_if`."""
+    path = os.path.join(os.fspath(directory), EXTRA, ENHANCEMENT_FILE)
+    return np.load(path, allow_pickle=False) if os.path.exists(path) else None

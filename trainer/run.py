@@ -102,11 +102,9 @@ def _namer():
 
 def _backbone(features: dict, cache_dir: str | None):
     """The network that made the features, so that the exported model takes pictures too; None without one."""
-    if not features["backbone"]:
-        return None
-    from components.features.backbones.registry import load
+    from components.features.backbones.registry import of_features
 
-    return load(features["backbone"], features["weights"], cache_dir)
+    return of_features(features, cache_dir)
 
 
 def _exported(base_model: str | None, scratch: str) -> str | None:

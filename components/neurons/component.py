@@ -14,9 +14,11 @@ from tfx.utils import path_utils
 from components import staging
 from components.artifacts import NeuronFigures, NeuronLinks, TopicModel
 from components.blessing import Blessing, read_blessing, write_blessing
+from components.features.backbones import registry
 from components.neurons import activations, judge
 from components.neurons.edits import EditedCaptioner
 from components.neurons.effects import measure_effects, sampled
+from components.neurons.enhancement import enhancement_of
 from components.neurons.figures import measure
 from components.neurons.links import LINKS_FILE, TopicLinks, link
 from components.neurons.pdm import Tally
@@ -24,6 +26,8 @@ from components.neurons.tensorboard import write_neurons
 from components.neurons.transform import TallyNeurons
 from components.topics.model import TopicModel as Topics
 from schemas import records
+from trainer.export import export_again
+from trainer.exported import EXTRA, read_meta
 
 _dsl = tfx.dsl.components
 
@@ -34,9 +38,15 @@ def NeuronNaming(
     examples: _dsl.InputArtifact[Examples],
     topic_model: _dsl.InputArtifact[TopicModel],
     links: _dsl.OutputArtifact[NeuronLinks],
+    named_model: _dsl.OutputArtifact[Model],
+    cache_dir: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Names each neuron of the encoder by a topic, on the training videos."""
+    """Names each neuron of the encoder by a topic, on the training videos.
+
+    ``named_model`` is the model once more, which now also answers what if a topic were there: its signature what_if.
+    ``cache_dir`` keeps the weights of its backbone, which the model holds within it; "" is the usual place.
+    """
     files = records.files_of(artifact_utils.get_split_uri([examples], "train"))
     with beam_pipeline as p:
         (
@@ -48,7 +58,15 @@ def NeuronNaming(
             | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
     with staging.readable(topic_model.uri) as folder:
-        link(Tally.load(links.uri), Topics.load(folder).topics).save(links.uri)
+        named = link(Tally.load(links.uri), Topics.load(folder).topics)
+    named.save(links.uri)
+    with (
+        staging.readable(path_utils.serving_model_path(model.uri)) as parent,
+        staging.writable(path_utils.serving_model_path(named_model.uri)) as folder,
+    ):
+        backbone = registry.of_features(read_meta(parent)["features"], cache_dir or None)
+        export_again(parent, folder, backbone=backbone, enhancement=enhancement_of(named))
+        named.save(os.path.join(folder, EXTRA))  # the names go where the model goes
 
 
 @_dsl.component

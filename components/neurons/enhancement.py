@@ -28,6 +28,11 @@ def activation_added(links: TopicLinks, topic: int, strength: float = 1.0) -> np
     return added
 
 
+def enhancement_of(links: TopicLinks) -> np.ndarray:
+    """What strength 1 of each topic adds to v: (topics, neurons) float32, as `trainer.export.export` takes it."""
+    return np.stack([activation_added(links, topic.id) for topic in links.topics])
+
+
 def enhanced(v: np.ndarray, mask: np.ndarray, added: np.ndarray) -> np.ndarray:
     """v* = v + the mean activation of the topic's neurons, at real frames only.
 

@@ -13,8 +13,14 @@ from components import staging
 from components.neurons.pdm import Tally, tally
 from components.neurons.perceptron import Perceptron
 from components.topics.table import Topic
+from trainer.exported import EXTRA
 
 LINKS_FILE = "links.json"
+_SHOWN = 5
+
+
+class UnknownTopic(ValueError):
+    """A name that no topic, or more than one, goes by; the message has those that come near."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,25 @@ class TopicLinks:
         named = self.topic_of()
         return [neuron for neuron in range(self.n_neurons) if neuron not in named]
 
+    def find(self, name: str) -> TopicLink:
+        """The topic of a name, or the only one whose name has that word.
+
+        Raises:
+            UnknownTopic: none is meant, or several may be.
+        """
+        wanted = name.strip().casefold()
+        near = [topic for topic in self.topics if wanted == topic.name.casefold()] or [
+            topic for topic in self.topics if wanted in topic.name.casefold().split(", ")
+        ]
+        if len(near) == 1:
+            return near[0]
+        near = near or [topic for topic in self.topics if wanted in topic.words]
+        meant = " or ".join(f"{topic.id} ({topic.name})" for topic in near[:_SHOWN])
+        raise UnknownTopic(
+            f"No one topic is called {name!r}. "
+            + (f"Did you mean {meant}? Give its id." if meant else "'topiclens topics' shows all, with their ids.")
+        )
+
     def check_fit(self, n_neurons: int) -> None:
         """Raises ValueError unless these can be the links of a captioner with so many neurons."""
         if self.n_neurons != n_neurons:
@@ -105,6 +130,12 @@ class TopicLinks:
             for row in data["topics"]
         ]
         return cls(tuple(topics), data["n_neurons"])
+
+
+def links_of(export: str | os.PathLike) -> TopicLinks | None:
+    """The links that an export brings with it, beside its weights; None where its neurons were never named."""
+    folder = os.path.join(export, EXTRA)
+    return TopicLinks.load(folder) if os.path.exists(os.path.join(folder, LINKS_FILE)) else None
 
 
 def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from components.videos.sampling import Sampling
 from pipeline import captioning, cli, report
-from serving.answers import Caption
+from serving.answers import Caption, WhatIf
 from tests.components.videos.conftest import number_shown, write_clip
 from trainer.exported import EXTRA, FORMAT, JSON_FILE
 
@@ -22,6 +22,15 @@ class Recorder:
 
     def caption_videos(self, clips):
         return [Caption(" ".join(map(str, map(self._number, clip))), 0.0) for clip in clips]
+
+    def what_if_videos(self, clips, topic_deltas):
+        return [
+            WhatIf(f"{caption.text} {' '.join(f'{delta:g}' for delta in deltas)}", 0.0, deltas)
+            for caption, deltas in zip(self.caption_videos(clips), topic_deltas, strict=True)
+        ]
+
+    def n_topics(self):
+        return 3
 
     def _number(self, jpeg):
         return number_shown(np.asarray(Image.open(io.BytesIO(jpeg))))
@@ -86,6 +95,13 @@ def test_a_server_is_shown_what_the_default_settings_say_or_what_is_asked_for(cl
     server = "--server", "grpc://127.0.0.1:1"
     assert caption(capsys, clip, *server) == Sampling().indices(TOTAL, "clip")
     assert caption(capsys, clip, *server, "--sampling", "centred", "--frames", "2") == (15, 45)
+
+
+def test_supposed_topics_reach_the_model_by_their_ids_with_every_clip(clip, model, capsys):
+    asked = "--frames", "2", "--with", "2", "--with", "0=-1.5"
+    assert cli.main(["caption", clip, "--model", model(n_frames=5), *asked]) == 0
+    assert cli.main(["caption", clip, "--server", "grpc://127.0.0.1:1", *asked]) == 0
+    assert capsys.readouterr().out == "0 30 -1.5 0 1\n" * 2
 
 
 def test_held_out_videos_are_sampled_by_their_ids(clip):

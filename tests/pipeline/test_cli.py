@@ -25,6 +25,7 @@ def test_the_help_of_every_command_shows_an_example(command, capsys):
         (["caption", "clip.mp4", "--server", "grpc://127.0.0.1:1", "--beam", "3"], "--beam goes with --model"),
         (["caption", "clip.mp4", "--server", "localhost:1", "--sampling", "x"], "equal, centred, step, random_clip"),
         (["caption", "clip.mp4", "--server", "localhost:1", "--step", "2"], "--step goes with --sampling step or"),
+        (["caption", "clip.mp4", "--with", "dance=much"], "--with takes TOPIC or TOPIC=STRENGTH"),
         (["explain", "clip.mp4", "--model", "nowhere"], "nowhere"),
         (["explain", "clip.mp4", "--root", "nowhere"], "nowhere/serving/topiclens"),
         (["topics", "--root", "nowhere"], "No run was ever started on root 'nowhere'"),

@@ -11,7 +11,9 @@ from components.features.backbones.base import Backbone
 from tests.trainer import toy_clips
 from trainer import decoding
 from trainer.captioner import Captioner
-from trainer.export import ExportError, assert_core_ops, export, extraction, load_captioner
+from trainer.export import ExportError, assert_core_ops, export, export_again, extraction, load_captioner
+from trainer.exported import read_enhancement
+from trainer.what_if import what_if
 
 FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
 BEAM, MAX_WORDS = 3, 5
@@ -46,6 +48,20 @@ def exported(captioner, backbone, tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(exported):
     return tf.saved_model.load(str(exported))
+
+
+@pytest.fixture(scope="module")
+def enhancement(captioner):
+    shape = captioner.config.n_topics, 2 * captioner.config.encoder_units
+    return np.random.default_rng(5).normal(size=shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def named(exported, backbone, enhancement):
+    """The export once more, when its neurons have names."""
+    directory = exported.parent.parent / "named" / "1"
+    export_again(exported, directory, backbone=backbone, enhancement=enhancement)
+    return directory
 
 
 def frames(seed=0):
@@ -107,6 +123,58 @@ def test_explained_pictures_are_explained_features_and_captioned_alike(served, b
             np.testing.assert_allclose(from_pictures[name], value, rtol=1e-4, atol=1e-6)
     for name, value in served.signatures["serving_default"](frames=features).items():
         assert value.numpy().tolist() == from_features[name].numpy().tolist()
+
+
+def test_a_what_if_answers_as_the_enhanced_beam_search_of_features_and_of_pictures(named, captioner, enhancement):
+    signatures = tf.saved_model.load(str(named)).signatures
+    deltas = np.random.default_rng(6).uniform(-4, 4, (4, captioner.config.n_topics)).astype(np.float32)
+    got = signatures["what_if"](frames=tf.constant(frames()), topic_deltas=tf.constant(deltas))
+    expected = what_if(captioner, frames(), deltas, enhancement, beam=BEAM, max_words=MAX_WORDS)
+    captions = [toy_clips.vocabulary().decode(row.tolist()) for row in np.asarray(expected["words"])]
+    assert [caption.decode() for caption in got["caption"].numpy()] == captions
+    for name in ("log_prob", "topic_scores"):
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-5, atol=1e-5)
+    plain = signatures["serving_default"](frames=tf.constant(frames()))
+    same = signatures["what_if"](frames=tf.constant(frames()), topic_deltas=tf.zeros_like(deltas))
+    for name, value in plain.items():
+        assert same[name].numpy().tolist() == value.numpy().tolist()
+
+
+def test_a_what_if_of_pictures_is_that_of_their_features(named, backbone):
+    signatures = tf.saved_model.load(str(named)).signatures
+    picture = np.random.default_rng(4).integers(0, 255, (16, 24, 3), np.uint8)
+    jpegs, deltas = tf.constant([[tf.io.encode_jpeg(picture).numpy(), b""]]), tf.constant([[2.0, -1, 0, 0, 0, 3]])
+    from_pictures = signatures["what_if_frames"](frames_jpeg=jpegs, topic_deltas=deltas)
+    for name, value in signatures["what_if"](frames=extraction(backbone)(jpegs), topic_deltas=deltas).items():
+        if value.dtype == tf.string:
+            assert from_pictures[name].numpy().tolist() == value.numpy().tolist()
+        else:
+            np.testing.assert_allclose(from_pictures[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_an_export_written_again_changes_in_what_was_named_alone(exported, named, served, enhancement, tmp_path):
+    meta, same = ((folder / "assets.extra" / "captioner.json").read_bytes() for folder in (exported, named))
+    assert same == meta
+    assert read_enhancement(exported) is None
+    np.testing.assert_array_equal(read_enhancement(named), enhancement)
+    again = tf.saved_model.load(str(named)).signatures
+    assert set(again) == {*served.signatures, "what_if", "what_if_frames"}
+    for name, value in served.signatures["serving_default"](frames=tf.constant(frames())).items():
+        assert again["serving_default"](frames=tf.constant(frames()))[name].numpy().tolist() == value.numpy().tolist()
+    export_again(named, tmp_path / "greedy", beam=1)
+    np.testing.assert_array_equal(read_enhancement(tmp_path / "greedy"), enhancement)
+    assert load_captioner(tmp_path / "greedy")[2]["decoding"]["beam"] == 1
+
+
+def test_an_enhancement_that_is_not_the_models_is_refused(exported, enhancement, captioner, tmp_path):
+    with pytest.raises(ExportError, match=r"shape \(6, 16\), \(topics, neurons\), all finite, got \(5, 16\)"):
+        export_again(exported, tmp_path / "1", enhancement=enhancement[:5])
+    with pytest.raises(ExportError, match="NaN or infinity"):
+        export_again(exported, tmp_path / "1", enhancement=enhancement * np.nan)
+    unaware = Captioner(toy_clips.model(interpretive_weight=0.0))
+    with pytest.raises(ExportError, match="never learnt topics"):
+        export(unaware, toy_clips.vocabulary(), tmp_path / "1", features=FEATURES, enhancement=enhancement)
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_input_and_output_leads_with_the_batch(served):

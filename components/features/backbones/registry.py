@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import os
+from collections.abc import Mapping
 
 from components import downloads
 
@@ -33,6 +34,18 @@ def load(
     """
     module = importlib.import_module(f"components.features.backbones.{_known(name)}")
     return module.load(weights, downloads.DEFAULT_CACHE if cache_dir is None else cache_dir)
+
+
+def of_features(features: Mapping, cache_dir: str | os.PathLike | None = None):
+    """The backbone that an exported model's features are of; None where its dataset brought them.
+
+    Args:
+        features: as the export's captioner.json tells of them.
+        cache_dir: see `load`.
+    """
+    if features.get("backbone") in (None, NONE):
+        return None
+    return load(features["backbone"], features.get("weights"), cache_dir)
 
 
 def identity(name: str, weights: str | os.PathLike | None = None) -> str:

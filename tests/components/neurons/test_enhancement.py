@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import activation_added, enhanced
+from components.neurons.enhancement import activation_added, enhanced, enhancement_of
 from components.neurons.links import link
 from components.neurons.pdm import tally
 from components.topics.table import Topic
@@ -20,6 +20,8 @@ def test_a_topics_neurons_get_their_mean_activation_over_the_training_videos_wit
         expected = np.where(np.isin(np.arange(6), named), mean[present[:, topic]].mean(axis=0), 0)
         np.testing.assert_allclose(activation_added(links, topic), expected, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(activation_added(links, topic, strength=3), 3 * expected, rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(enhancement_of(links)[topic], activation_added(links, topic))
+    assert enhancement_of(links).shape == (3, 6)
     with pytest.raises(ValueError, match="no topic 3: the links name the topics 0 to 2"):
         activation_added(links, 3)
 

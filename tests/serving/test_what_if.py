@@ -1,0 +1,153 @@
+"""What-if as a client asks it: of a real export over both APIs and in process, and of recorded batches."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from components.neurons.enhancement import activation_added, enhanced, enhancement_of
+from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from serving.captioner import LocalCaptioner
+from serving.captioning import Captioning
+from serving.client import CaptionClient
+from serving.errors import InvalidStrength, WrongSignature
+from tests.trainer.numpy_captioner import TINY, tiny_captioner
+from trainer.decoding import search
+from trainer.encoder import with_neurons
+from trainer.export import export
+from trainer.vocabulary import Vocabulary
+
+WORDS = ("a", "dog", "cat", "runs", "sits")
+DIM, TOPICS, NEURONS = TINY["feature_dim"], TINY["n_topics"], 2 * TINY["encoder_units"]
+N_FRAMES, BEAM, MAX_WORDS = 8, 4, 6
+DELTAS = np.array([[2.0, 0, 0, -1], [0, 0, 0, 0], [0, 5, 0, 0]], np.float32)
+
+
+def links() -> TopicLinks:
+    """Topic 0 has two neurons, 1 and 3 one each, and 2 none."""
+    of = {0: {1: 0.7, 4: -0.4}, 1: {2: 0.9}, 2: {}, 3: {5: 0.5}}
+    return TopicLinks(
+        tuple(
+            TopicLink(topic, WORDS[topic], (WORDS[topic],), None, 5,
+                      tuple(LinkedNeuron(neuron, 3, 0.1, mean) for neuron, mean in neurons.items()))
+            for topic, neurons in of.items()
+        ),
+        NEURONS,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_captioner(seed=3)
+
+
+@pytest.fixture(scope="module")
+def base(model, tmp_path_factory):
+    """A base folder whose version 1 answers what_if."""
+    base = tmp_path_factory.mktemp("what-if")
+    export(
+        model, Vocabulary(WORDS), base / "1", features={"backbone": None, "n_frames": N_FRAMES, "dim": DIM},
+        enhancement=enhancement_of(links()), beam=BEAM, max_words=MAX_WORDS,
+    )  # fmt: skip
+    return base
+
+
+@pytest.fixture(params=["in process", "gRPC", "REST"])
+def captioner(request, base, start):
+    if request.param == "in process":
+        with LocalCaptioner(base) as local:
+            yield local
+    else:
+        server = start(base)
+        with CaptionClient(server.grpc_address if request.param == "gRPC" else server.rest_address) as client:
+            yield client
+
+
+def clips():
+    random = np.random.default_rng(0)
+    return [random.normal(size=(length, DIM)).astype(np.float32) for length in (8, 3, 5)]
+
+
+def test_the_answer_is_the_enhanced_activations_caption_and_scores(captioner, model):
+    answers = captioner.what_if(clips(), DELTAS)
+    for answer, clip, deltas in zip(answers, clips(), DELTAS, strict=True):
+        video = model.encode(clip[None])
+        added = sum(activation_added(links(), topic, strength) for topic, strength in enumerate(deltas))
+        changed = enhanced(np.asarray(video["v"]), np.asarray(video["mask"]), added[None]).astype(np.float32)
+        video = with_neurons(video, ops.convert_to_tensor(changed))
+        (words,), (log_prob,) = map(np.asarray, search(model, video, BEAM, MAX_WORDS))
+        assert answer.caption == Vocabulary(WORDS).decode(words.tolist())
+        np.testing.assert_allclose(answer.log_prob, log_prob, rtol=1e-5)
+        np.testing.assert_allclose(
+            answer.topic_scores, np.asarray(model.topic_perceptron(video["mean"]))[0], rtol=1e-5, atol=1e-5
+        )
+    plain = captioner.caption_features(clips())
+    assert answers[1].caption == plain[1].text and answers[1].log_prob == plain[1].log_prob
+    assert [answer.caption for answer in answers] != [caption.text for caption in plain]
+
+
+def test_strengths_of_another_model_are_refused_with_both_widths(captioner):
+    with pytest.raises(InvalidStrength, match=rf"\(\?, {TOPICS}\), got float32 \(1, {TOPICS + 1}\).*another model"):
+        captioner.what_if(clips()[:1], np.zeros((1, TOPICS + 1)))
+
+
+def test_the_topics_that_can_be_asked_for_are_counted(captioner):
+    assert captioner.n_topics() == TOPICS
+
+
+def test_a_model_whose_neurons_have_no_names_says_what_to_do(toy_versions, server):
+    with (
+        LocalCaptioner(toy_versions[1]) as local,
+        CaptionClient(server.grpc_address) as grpc,
+        CaptionClient(server.rest_address) as rest,
+    ):
+        for captioner in (local, grpc, rest):
+            for ask in (lambda: captioner.what_if([np.ones((2, 4))], np.zeros((1, 3))), captioner.n_topics):
+                with pytest.raises(WrongSignature, match=r"'what_if'.*LSTM-B.*'topiclens run'"):
+                    ask()
+
+
+class Recorder(Captioning):
+    """Keeps the batches, and answers each clip with its first strength."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.batches = []
+
+    def predict(self, signature, inputs):
+        self.batches.append((signature, inputs))
+        deltas = inputs["topic_deltas"]
+        captions = np.array([f"{row[0]:g}".encode() for row in deltas], object)
+        return {"caption": captions, "log_prob": -deltas[:, 0], "topic_scores": deltas}
+
+
+def test_every_clip_keeps_its_own_strengths_when_batches_are_cut():
+    recorder = Recorder(max_batch=2)
+    deltas = np.arange(15, dtype=np.float64).reshape(5, 3)
+    answers = recorder.what_if([np.ones((2, 4))] * 5, deltas)
+    assert [answer.caption for answer in answers] == ["0", "3", "6", "9", "12"]
+    np.testing.assert_array_equal([answer.topic_scores for answer in answers], deltas)
+    assert [(signature, *sorted(inputs)) for signature, inputs in recorder.batches] == (
+        [("what_if", "frames", "topic_deltas")] * 3
+    )
+    assert all(inputs["topic_deltas"].dtype == np.float32 for _, inputs in recorder.batches)
+    recorder.what_if_videos([[b"\xff\xd8\xff"]], [[1, 2, 3]])
+    signature, inputs = recorder.batches[-1]
+    assert (signature, *sorted(inputs)) == ("what_if_frames", "frames_jpeg", "topic_deltas")
+
+
+@pytest.mark.parametrize(
+    ("deltas", "words"),
+    [
+        ([[0.0, np.nan]], "got nan for topic 1 of clip 0"),
+        ([[1e9, 0.0]], "from -100 to 100, got 1000000000.0 for topic 0 of clip 0"),
+        ([[-np.inf, 0.0]], "got -inf"),
+        ([1.0, 2.0], r"a row for each of 1 clips, got float64 \(2,\)"),
+        ([[1.0], [2.0]], r"got float64 \(2, 1\)"),
+        ([["a"]], "numbers"),
+    ],
+)
+def test_strengths_at_fault_are_refused_before_they_are_sent(deltas, words):
+    recorder = Recorder()
+    with pytest.raises(InvalidStrength, match=words):
+        recorder.what_if([np.ones((2, 4))], np.array(deltas))
+    assert not recorder.batches

@@ -1,0 +1,29 @@
+"""What a captioner would say of a video in which it saw a topic more, or less (Dong et al. 2017, section 4)."""
+
+from keras import ops
+
+from trainer.decoding import search
+from trainer.encoder import with_neurons
+
+
+def what_if(model, frames, topic_deltas, enhancement, beam=5, max_words=20, length_penalty=0.0):
+    """Captions of videos whose neurons are enhanced: v* = v + sum_t delta_t e_t at every real frame, e_t a topic's row.
+
+    Args:
+        model: a Captioner that learnt topics.
+        frames: (videos, time, feature_dim), padded with zero rows.
+        topic_deltas: (videos, n_topics) float, how strongly a topic is added; 1 is the paper's strength, 0 leaves the
+            topic as it is, a negative one takes it away.
+        enhancement: (n_topics, neurons) float, what strength 1 of each topic adds to v: the mean activation of its own
+            neurons over the training videos with the topic, 0 at other neurons.
+        beam, max_words, length_penalty: see `decoding.beam_search`.
+    Returns:
+        A dictionary of ``words`` (videos, max_words) int32, PAD after the last one; ``log_prob`` (videos,); and
+        ``topic_scores`` (videos, n_topics), f(mean v*).
+    """
+    video = model.encode(frames)
+    real = ops.cast(video["mask"], video["v"].dtype)[:, :, None]
+    added = ops.matmul(topic_deltas, enhancement)[:, None, :]
+    video = with_neurons(video, video["v"] + added * real)
+    words, log_prob = search(model, video, beam, max_words, length_penalty)
+    return {"words": words, "log_prob": log_prob, "topic_scores": model.topic_perceptron(video["mean"])}
