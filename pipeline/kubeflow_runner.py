@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tfx import v1 as tfx
 
+from pipeline import topic_register
 from pipeline.beam import LOCAL_BEAM
 from pipeline.configs import Settings
 from pipeline.pipeline import Places, create_pipeline
@@ -42,8 +43,12 @@ def compile_pipeline(
     Returns:
         ``output``.
     """
-    places = Places(data=data, root=root, content=content, schema=schema, base_model=base_model)
-    pipeline = create_pipeline(settings, places, beam_pipeline_args=list(beam_arguments))
+    previous = None if settings.topics.previous == topic_register.ANEW else settings.topics.previous
+    places = Places(
+        data=data, root=root, content=content, schema=schema, base_model=base_model, previous_topics=previous
+    )
+    governance = topic_register.governance_of(settings, root)
+    pipeline = create_pipeline(settings, places, governance=governance, beam_pipeline_args=list(beam_arguments))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=image, use_pipeline_spec_2_1=True

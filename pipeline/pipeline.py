@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 
 from tfx import v1 as tfx
 
@@ -12,7 +14,8 @@ from components.features.component import FeatureExtraction
 from components.neurons.component import NeuronJudge, NeuronNaming
 from components.pushing.component import Pusher
 from components.relevance.component import ExplanationReport
-from components.topics.component import TopicModelling
+from components.topics.component import TopicModelling, TopicNaming
+from components.topics.governance import Governance
 from components.validation.component import ExamplesCheck
 from components.videos.component import VideoIngest
 from components.vocabulary.component import Vocabulary
@@ -21,12 +24,15 @@ from pipeline.places import NAME, Places
 from pipeline.steps import json_of
 
 
-def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) -> tfx.dsl.Pipeline:
+def create_pipeline(
+    settings: Settings, places: Places, *, governance: Governance | None = None, **pipeline_arguments
+) -> tfx.dsl.Pipeline:
     """Builds the whole DAG.
 
     Args:
         settings: every setting.
         places: where the data, the artifacts and the served versions are.
+        governance: what people decided about topics.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
     dataset = VideoIngest(data=places.data, content=places.content, config_json=json_of(settings, "ingest"))
@@ -37,14 +43,24 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         store_dir=places.feature_store,
         config_json=json_of(settings, "feature_extraction", cache_dir=places.cache),
     )
-    topics = TopicModelling(dataset=rows, config_json=json_of(settings, "topic_modelling"))
+    governance = governance or Governance()
+    decided = {"governance": governance.sampling.to_json()} if governance.sampling else {}
+    if places.previous_topics:
+        decided["previous"] = places.previous_topics
+    topics = TopicModelling(dataset=rows, config_json=json_of(settings, "topic_modelling", **decided))
+    if places.previous_topics:  # whose topics keep their ids: how many ids there are is known once topics are found
+        settings = replace(settings, topics=replace(settings.topics, n_topics=None))
+    named, table = [], topics.outputs["topic_model"]
+    if governance.names:
+        named = [TopicNaming(topic_model=table, governance_json=json.dumps(governance.names.to_json(), sort_keys=True))]
+        table = named[0].outputs["named_topics"]
     vocabulary = Vocabulary(dataset=rows, min_count=settings.vocabulary.min_count)
 
     join = ExamplesJoin(
         dataset=rows,
         features=features.outputs["features"],
         topic_model=topics.outputs["topic_model"],
-        n_topics=settings.topics.n_topics,
+        n_topics=settings.topics.n_topics or 0,
     )
     examples = join.outputs["examples"]
 
@@ -82,7 +98,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         naming = NeuronNaming(
             model=model,
             examples=examples,
-            topic_model=topics.outputs["topic_model"],
+            topic_model=table,
             cache_dir=places.cache or "",
         )
         model, names = naming.outputs["named_model"], {"links": naming.outputs["links"]}
@@ -90,7 +106,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
     judge = CaptionJudge(
         model=model,
         examples=examples,
-        topic_model=topics.outputs["topic_model"],
+        topic_model=table,
         baseline_dir=places.baseline,
         config_json=json_of(settings, "judge"),
     )
@@ -131,7 +147,7 @@ def create_pipeline(settings: Settings, places: Places, **pipeline_arguments) ->
         pipeline_name=NAME,
         pipeline_root=os.path.join(places.root, "artifacts"),
         components=[
-            dataset, features, topics, vocabulary, join, statistics, schema, anomalies, check,
+            dataset, features, topics, *named, vocabulary, join, statistics, schema, anomalies, check,
             *base_model, trainer, judge, *neurons, pusher, *explanations,
         ],  # fmt: skip
         enable_cache=True,

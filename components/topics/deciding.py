@@ -21,7 +21,8 @@ def find_topic(text: str, topics: Sequence[Topic]) -> Topic:
     if text.isascii() and text.isdigit() and int(text) < len(topics):
         return topics[int(text)]
     wanted = text.strip().casefold()
-    by_name = {name.casefold(): topic for topic in topics for name in (topic.found_name, topic.name) if name}
+    by_name = {topic.found_name.casefold(): topic for topic in topics if topic.found_name}
+    by_name |= {topic.name.casefold(): topic for topic in topics}
     if wanted in by_name:
         return by_name[wanted]
     near = {by_name[name].id: by_name[name] for name in _near(wanted, by_name)}
@@ -152,7 +153,7 @@ def _check_lives(topic: Topic) -> None:
 
 def _check_words(topic: Topic) -> None:
     if not topic.words:
-        raise GovernanceError(f"The topic {topic.id} ({topic.name}) has no words, so it is about nothing to decide upon.")
+        raise GovernanceError(f"The topic {topic.id} ({topic.name}) has no words: there is nothing to decide about it.")
 
 
 def _near(text: str, names: Collection[str]) -> list[str]:

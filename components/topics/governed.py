@@ -7,16 +7,19 @@ Ids are places in s, and stay. A topic that is merged away, banned or lost keeps
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from components.topics.documents import Corpus
 from components.topics.governance import Governance, GovernanceError
-from components.topics.matching import Distributions, How, Matching, match, resolve
-from components.topics.model import TopicModel, word_probabilities
+from components.topics.matching import Distributions, How, Match, Matching, match, resolve
+from components.topics.model import TopicModel, word_probabilities, write_files
 from components.topics.priors import Seed, WordPrior
 from components.topics.table import Fate, Topic, describe_topics
 
@@ -97,6 +100,8 @@ def identify(
     by_id += [Topic(number, "", (), None, 0.0) for number in range(len(earlier), n_topics)]
     for place, number in enumerate(ids.tolist()):
         by_id[number] = replace(found[place], id=number)
+    for reason in moved(governance, by_id):
+        _log.warning("topics: decided upon: %s", reason)
     seeds = {int(ids[place]): seed for place, seed in enumerate(governance.seeds)}
     names = {topic.id: topic.found_name or topic.name for topic in earlier if topic.words}
     names |= {number: seed.name for number, seed in seeds.items()}
@@ -185,21 +190,35 @@ def renamed(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...
     return tuple(rows)
 
 
+def write_renamed(source: str | os.PathLike, folder: str | os.PathLike, governance: Governance) -> None:
+    """Copies the topics' folder, with the names that people gave in its table."""
+    model = TopicModel.load(source)
+    files = {path.name: path.read_bytes() for path in Path(source).iterdir() if path.is_file()}
+    write_files(folder, files | replace(model, topics=renamed(model.topics, governance)).to_files())
+
+
+def moved(governance: Governance, topics: Sequence[Topic]) -> Iterator[str]:
+    """What became of topics that were decided upon and are not there under their ids: found by their words, or gone."""
+    for number in sorted({*governance.rename, *itertools.chain(*governance.merge), *governance.ban}):
+        outcome = _outcome(number, governance, topics)
+        if outcome.how in (How.BY_WORDS, How.GONE):
+            yield outcome.reason
+
+
 def _now(number: int, governance: Governance, topics: Sequence[Topic]) -> int | None:
-    """The id that a topic of a decision has in these topics, by its words where they are known; None if it is gone."""
+    """The id that a topic of a decision has in these topics; None if it is gone."""
+    topic = _outcome(number, governance, topics).topic
+    return None if topic is None else topic.id
+
+
+def _outcome(number: int, governance: Governance, topics: Sequence[Topic]) -> Match:
+    """What a topic of a decision is in these topics, by its words where they are known; decisions are passed over."""
     own = [topic if topic.fate is Fate.LOST else replace(topic, fate=None, into=None) for topic in topics]
-    remembered = governance.topics.get(number)
-    if remembered is None:
-        alive = number < len(own) and own[number].fate is None and own[number].words
-        found, reason = (number, "") if alive else (None, f"topic {number} is not found")
-    else:
-        outcome = resolve(remembered, own)
-        found, reason = outcome.topic.id if outcome.topic else None, outcome.reason
-        if outcome.how is How.BY_WORDS:
-            _log.info("topics: what was decided about it follows: %s", reason)
-    if found is None:
-        _log.warning("topics: what was decided about it decides nothing: %s", reason)
-    return found
+    if number in governance.topics:
+        return resolve(governance.topics[number], own)
+    if number < len(own) and own[number].fate is None and own[number].words:
+        return Match(How.SAME, own[number], 1.0, f"topic {number} ({own[number].name}) is taken at its id")
+    return Match(How.GONE, None, 0.0, f"topic {number} is not found")
 
 
 def _pinned_ids(governance: Governance, earlier: Sequence[Topic]) -> dict[int, int]:
