@@ -128,8 +128,8 @@ def test_words_share_topics_as_often_as_in_a_collapsed_gibbs_sampler():
 
 @numba.njit
 def gibbs(tokens, document_of, prior, n_documents, alpha, sweeps):
-    """By textbook collapsed Gibbs sampling under a prior (topics, words): (words, words), how likely tokens of two words
-    share a topic, and (topics, words), how many tokens of each word have each topic, on average."""
+    """(words, words), how likely tokens of two words share a topic, and (topics, words), how many tokens of each word
+    have each topic: averages of textbook collapsed Gibbs sampling under a prior (topics, words)."""
     np.random.seed(0)
     n_topics, n_words = prior.shape
     topics = np.random.randint(0, n_topics, tokens.size)
