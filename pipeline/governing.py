@@ -65,7 +65,7 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
     with governance.edited(path) as held:
         for decision in _in_order(decisions, model):
             held[0] = decision(held[0], as_decided(model.topics, held[0]))
-        if held[0].sampling:
+        if governance.checked(held[0]).sampling:
             hold(outcome)
     ahead = _ahead(model.topics, held[0]) or "The next run has nothing to change: the topics are as they were decided."
     return f"Written to {path}.\n{ahead}"

@@ -52,7 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
             model=CaptionerConfig(
                 vocabulary_size=len(vocabulary),
                 feature_dim=features["dim"],
-                **{**config["model"], "n_topics": config["model"]["n_topics"] or _topics_of(fn_args.train_files)},
+                **{**config["model"], "n_topics": config["model"].get("n_topics") or _topics_of(fn_args.train_files)},
             ),
             training=TrainingConfig(**config["training"]),
             work_dir=config["work_dir"],

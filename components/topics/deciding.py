@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from components.topics.governance import Governance, GovernanceError, Remembered, SeedWords
+from components.topics.matching import LEAST_OVERLAP, likeness
 from components.topics.table import Fate, Topic
 
 _SHOWN = 5
@@ -26,7 +27,8 @@ def find_topic(text: str, topics: Sequence[Topic]) -> Topic:
     if wanted in by_name:
         return by_name[wanted]
     near = {by_name[name].id: by_name[name] for name in _near(wanted, by_name)}
-    near |= {topic.id: topic for topic in topics if wanted in (*topic.words, *topic.name.casefold().split(", "))}
+    words = {wanted, *_near(wanted, {word for topic in topics for word in topic.words})}
+    near |= {topic.id: topic for topic in topics if words & {*topic.words, *topic.name.casefold().split(", ")}}
     if near:
         shown = list(near.values())[:_SHOWN]
         hint = "Did you mean " + " or ".join(f"{topic.name!r} ({topic.id})" for topic in shown) + "?"
@@ -137,6 +139,7 @@ def _remembering(governance: Governance, topics: Sequence[Topic]) -> Governance:
     """Writes down what topics are about, the first time that something is decided about them."""
     for topic in topics:
         _check_words(topic)
+        _check_memory(topic, governance.topics.get(topic.id))
     now = {
         topic.id: Remembered(topic.id, topic.found_name or topic.name, topic.found_words or topic.words)
         for topic in topics
@@ -154,6 +157,14 @@ def _check_lives(topic: Topic) -> None:
 def _check_words(topic: Topic) -> None:
     if not topic.words:
         raise GovernanceError(f"The topic {topic.id} ({topic.name}) has no words: there is nothing to decide about it.")
+
+
+def _check_memory(topic: Topic, then: Remembered | None) -> None:
+    if then is not None and likeness(then, topic) < LEAST_OVERLAP:
+        raise GovernanceError(
+            f"Something was decided about topic {topic.id} when it was {then.name!r}, which it is no more: now it is "
+            f"{topic.name!r}. Take that back first with --undo {topic.id}."
+        )
 
 
 def _near(text: str, names: Collection[str]) -> list[str]:

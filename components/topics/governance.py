@@ -161,6 +161,11 @@ def load(path: str | os.PathLike) -> Governance:
     return Governance.from_json(row, str(path))
 
 
+def checked(decided: Governance) -> Governance:
+    """The decisions, where they can be written; GovernanceError says why where not."""
+    return Governance.from_json(decided.to_json(), "The decision")
+
+
 @contextlib.contextmanager
 def edited(path: str | os.PathLike) -> Iterator[list[Governance]]:
     """Edits the file, alone: the block puts new decisions in the list's one place; an error leaves all as it was."""
@@ -171,8 +176,7 @@ def edited(path: str | os.PathLike) -> Iterator[list[Governance]]:
         fcntl.flock(folder, fcntl.LOCK_EX)  # a second editor waits, and then reads what the first wrote
         held = [load(path)]
         yield held
-        row = held[0].to_json()
-        Governance.from_json(row, "The new governance of topics")
+        row = checked(held[0]).to_json()
         write_files(path.parent, {path.name: (json.dumps(row, indent=1, ensure_ascii=False) + "\n").encode()})
     finally:
         os.close(folder)

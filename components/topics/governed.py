@@ -125,11 +125,15 @@ def fates_of(governance: Governance, topics: Sequence[Topic]) -> dict[int, tuple
         topics: all of a model, by id.
     """
     fates: dict[int, tuple[Fate, int | None]] = {}
+    decided: set[int | None] = {None}  # by their words, topics of two decisions may be one now: the first has it
     for group in governance.merge:
-        now = list(dict.fromkeys(known for member in group if (known := _now(member, governance, topics)) is not None))
+        now = [known for known in dict.fromkeys(_now(member, governance, topics) for member in group)
+               if known not in decided]  # fmt: skip
         fates |= {known: (Fate.MERGED, now[0]) for known in now[1:]}
+        decided.update(now)
     for banned in governance.ban:
-        if (known := _now(banned, governance, topics)) is not None:
+        known = _now(banned, governance, topics)
+        if known not in decided:
             fates[known] = Fate.BANNED, None
     return fates
 

@@ -64,15 +64,16 @@ class Match:
 def resolve(then: TopicThen, topics: Sequence[Topic]) -> Match:
     """What a topic of an earlier model is in this one, so that what was said of it keeps its meaning.
 
-    Its id is believed if the words agree: a model that was fitted without knowing of the earlier one numbers its
-    topics as it likes. Else the topic that is most alike by its words is the one. Rename touches neither.
+    Its id is believed if its words agree, and no other topic's agree more than twice as much: a model that was fitted
+    without knowing of the earlier one numbers its topics as it likes. Else the topic that is most alike by its words is
+    the one. Rename touches neither.
 
     Args:
         then: the topic as it was.
         topics: the table of the model now, by id.
     """
-    shared = [_shared(then, topic) for topic in topics]
-    known = then.id < len(shared) and shared[then.id] >= LEAST_OVERLAP
+    shared = [likeness(then, topic) for topic in topics]
+    known = then.id < len(shared) and shared[then.id] >= max(LEAST_OVERLAP, max(shared) / 2)
     best = then.id if known else int(np.argmax(shared)) if shared else -1
     described = f"topic {then.id} ({then.name})"
     if best < 0 or shared[best] < LEAST_OVERLAP:
@@ -88,7 +89,8 @@ def resolve(then: TopicThen, topics: Sequence[Topic]) -> Match:
     return Match(How.BY_WORDS, found, share, f"{described} is topic {found.id} ({found.name}) now, by its words")
 
 
-def _shared(then: TopicThen, topic: Topic) -> float:
+def likeness(then: TopicThen, topic: Topic) -> float:
+    """The overlap of a topic's words then with its words now, or with its own if others were merged into it."""
     if topic.fate is Fate.LOST:
         return 0.0
     return max(overlap(then.words, topic.words), overlap(then.words, topic.found_words))
@@ -189,13 +191,13 @@ def match(
 def divergences(before: Distributions, after: Distributions) -> np.ndarray:
     """(topics before, topics after) float64: the Jensen-Shannon divergence of their words, in bits.
 
-    Words that one vocabulary lacks have no probability there. A topic without tokens is like none: 1.
+    Words that one vocabulary lacks have no probability there. Topics without tokens are like each other and no others.
     """
     words = sorted({*before.words, *after.words})
     p, q = (_aligned(each, words) for each in (before, after))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        result = np.stack([_entropy((row + q) / 2) - (_entropy(row) + _entropy(q)) / 2 for row in p])
-    result[p.sum(1) == 0], result[:, q.sum(1) == 0] = 1.0, 1.0
+    result = np.stack([_entropy((row + q) / 2) - (_entropy(row) + _entropy(q)) / 2 for row in p])
+    no_p, no_q = p.sum(1) == 0, q.sum(1) == 0
+    result[no_p[:, None] ^ no_q], result[no_p[:, None] & no_q] = 1.0, 0.0
     return np.clip(result, 0.0, 1.0)
 
 

@@ -63,6 +63,13 @@ def test_what_cannot_be_decided_says_why(decision, said):
         decision()
 
 
+def test_an_id_that_meant_another_topic_when_it_was_decided_upon_is_not_decided_upon_again():
+    decided = deciding.ban(Governance(), Topic(2, "snow, hill", ("snow", "hill"), None, 0.1))
+    with pytest.raises(GovernanceError, match="when it was 'snow, hill', which it is no more.*--undo 2"):
+        deciding.rename(decided, TOPICS[2], "music", TOPICS)
+    assert not deciding.undo(decided, "2", TOPICS)
+
+
 def test_words_are_pinned_to_a_topic_that_has_the_name_or_else_to_a_new_one():
     decided = deciding.pin(Governance(), "surfing", ["Wave"], TOPICS, WORDS)
     decided = deciding.pin(decided, "dance", ["dance", "dancing", "dance"], TOPICS, WORDS)
