@@ -24,7 +24,7 @@ Both stay O(1), for a word has one home.
                      and t the new one; then the word proposes, from C_wk + beta.
     document visit   the same with document and word, alpha and beta exchanged.
 
-So both visits are one function, `_visit`, that runs over the rows of the
+So both visits are one function, `visits.visit`, that runs over the rows of the
 word-topic or of the document-topic matrix. A row's counts are made when it is
 visited and forgotten afterwards; no matrix is kept, and all that a token is
 judged by are its row's counts and one vector of K. What lies outside the row is
@@ -55,10 +55,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from components.compiling import compiled
 from components.topics.documents import Corpus
 from components.topics.priors import Seed, WordPrior
-from components.topics.random_numbers import begin_stream, uniform
+from components.topics.visits import log_rising, propose_in_all_rows, visit
 
 
 @dataclass(frozen=True)
@@ -210,7 +209,7 @@ class WarpLDA:
         lengths = np.diff(self._documents.offsets)
         all_topics, all_words = self.n_topics * self.alpha, self._all_words
         total = sum(
-            _log_rising(
+            log_rising(
                 rows.members, rows.offsets, self.topics, rows.logs, rows.prior.base, rows.prior.home,
                 rows.prior.raised, self.n_topics,
             )
@@ -221,14 +220,14 @@ class WarpLDA:
         return float(total / self.topics.size)
 
     def _propose(self, rows: Rows) -> None:
-        _propose_in_all_rows(
+        propose_in_all_rows(
             rows.members, rows.offsets, self.topics, self._proposals, rows.prior.base, rows.prior.home,
             rows.prior.raised, self.n_topics, self._seed, self._visits,
         )
 
     def _visit(self, rows: Rows) -> None:
         self._visits += 1
-        _visit(
+        visit(
             rows.members, rows.offsets, self.topics, self._proposals, self._counts, rows.prior.base, rows.prior.home,
             rows.prior.raised, self._all_words, self._seed, self._visits,
         )
@@ -236,98 +235,3 @@ class WarpLDA:
     def _count(self, row_of_token: np.ndarray, rows: int) -> np.ndarray:
         flat = row_of_token.astype(np.int64) * self.n_topics + self.topics
         return np.bincount(flat, minlength=rows * self.n_topics).reshape(rows, self.n_topics)
-
-
-@compiled
-def _visit(members, offsets, topics, proposals, counts, base, home, raised, all_words, seed, visit):
-    """Lets every token accept or reject its proposals by its row's counts, and the row make new ones."""
-    in_row = np.zeros(counts.size, np.int64)
-    new_counts = np.zeros(counts.size, np.int64)
-    state = np.empty(1, np.uint64)
-    for row in range(offsets.size - 1):
-        begin, end = offsets[row], offsets[row + 1]
-        prior = base[row], home[row], raised[row]
-        begin_stream(state, seed, visit, row)
-        for i in range(begin, end):
-            in_row[topics[members[i]]] += 1
-        for i in range(begin, end):
-            token = members[i]
-            in_row[topics[token]] -= 1
-            topics[token] = _accept(topics[token], proposals[token], in_row, counts, prior, all_words, state)
-            in_row[topics[token]] += 1
-            new_counts[topics[token]] += 1
-        for i in range(begin, end):
-            in_row[topics[members[i]]] = 0  # as cheap as the row is short; clearing all K would not be
-        _propose(members, begin, end, topics, proposals, prior, counts.size, state)
-    counts[:] = new_counts
-
-
-@compiled
-def _of_topic(prior, topic):
-    """The pseudo-count of a topic in a row."""
-    base, home, raised = prior
-    return base + raised if topic == home else base
-
-
-@compiled
-def _accept(before, proposed, in_row, counts, prior, all_words, state):
-    """Runs a token's Metropolis-Hastings chain over its proposals.
-
-    ``in_row`` leaves the token out already; ``counts``, from before the visit, holds it under ``before``.
-    """
-    now = before
-    for new in proposed:
-        if new == now:
-            continue
-        gain = (in_row[new] + _of_topic(prior, new)) * (counts[now] - (now == before) + all_words[now])
-        loss = (in_row[now] + _of_topic(prior, now)) * (counts[new] - (new == before) + all_words[new])
-        if gain >= loss or uniform(state) * loss < gain:
-            now = new
-    return now
-
-
-@compiled
-def _propose(members, begin, end, topics, proposals, prior, n_topics, state):
-    """Draws each token's proposals from the counts of the other tokens in its row, plus the prior."""
-    base, home, raised = prior
-    others = end - begin - 1
-    for i in range(begin, end):
-        for m in range(proposals.shape[1]):
-            point = uniform(state) * (others + n_topics * base + raised)
-            if point < others:
-                other = begin + np.int64(point)
-                other += other >= i  # skips the token itself
-                proposals[members[i], m] = topics[members[other]]
-            else:
-                any_topic = np.int64((point - others) / base)
-                if any_topic >= n_topics:  # in what is raised; without a home, rounding may make it K
-                    any_topic = home if home >= 0 else n_topics - 1
-                proposals[members[i], m] = any_topic
-
-
-@compiled
-def _propose_in_all_rows(members, offsets, topics, proposals, base, home, raised, n_topics, seed, visit):
-    state = np.empty(1, np.uint64)
-    for row in range(offsets.size - 1):
-        begin_stream(state, seed, visit, row)
-        prior = base[row], home[row], raised[row]
-        _propose(members, offsets[row], offsets[row + 1], topics, proposals, prior, n_topics, state)
-
-
-@compiled
-def _log_rising(members, offsets, topics, logs, base, home, raised, n_topics):
-    """Sum over rows and topics of log(prior (prior + 1) ... (prior + C - 1)), one factor a token."""
-    in_row = np.zeros(n_topics, np.int64)
-    total = 0.0
-    for row in range(offsets.size - 1):
-        prior = base[row], home[row], raised[row]
-        for i in range(offsets[row], offsets[row + 1]):
-            topic = topics[members[i]]
-            if home[row] < 0:
-                total += logs[in_row[topic]]
-            else:
-                total += np.log(_of_topic(prior, topic) + in_row[topic])
-            in_row[topic] += 1
-        for i in range(offsets[row], offsets[row + 1]):
-            in_row[topics[members[i]]] = 0
-    return total
