@@ -149,7 +149,8 @@ class TopicModel:
                 f"The topic model cannot be read ({type(error).__name__}: {error}). {MODEL} or {TABLE} is damaged or "
                 "of another version; run the topics step again."
             ) from error
-        if model.counts.shape != (len(model.ids), len(model.words)) or not _are_places(model.ids, len(model.topics)):
+        sampled = len(model.topics) if model.own_ids is None else len(model.own_ids)
+        if model.counts.shape != (sampled, len(model.words)) or not _are_places(model.ids, len(model.topics)):
             raise ValueError(
                 f"{MODEL} holds counts of shape {model.counts.shape}, but {len(model.words)} words, and {TABLE} "
                 f"{len(model.topics)} topics: the files are of different runs. Run the topics step again."
@@ -158,8 +159,8 @@ class TopicModel:
 
 
 def _are_places(ids: np.ndarray, n_topics: int) -> bool:
-    """Whether these can be the ids of topics of a table; in one where nothing was merged or lost, all of them."""
-    return len(ids) <= n_topics and len(set(ids.tolist())) == len(ids) and 0 <= ids.min() <= ids.max() < n_topics
+    """Whether these can be the ids of topics of a table with so many rows."""
+    return len(set(ids.tolist())) == len(ids) and ((0 <= ids) & (ids < n_topics)).all()
 
 
 def word_probabilities(counts: np.ndarray, beta: float | np.ndarray) -> np.ndarray:

@@ -112,8 +112,8 @@ def describe_topics(
 
 
 def mean_npmi(topics: Iterable[Topic]) -> float | None:
-    """The mean coherence of the topics that have one; None if none has."""
-    known = [topic.npmi for topic in topics if topic.npmi is not None]
+    """The mean coherence of the topics that can occur and have one; None if none has."""
+    known = [topic.npmi for topic in topics if topic.npmi is not None and topic.fate is None]
     return float(np.mean(known)) if known else None
 
 
