@@ -10,15 +10,6 @@ where C counts the other tokens of its document d, of its word w, and of all.
 No factor is ever multiplied out over the topics: one factor proposes, the
 others accept or reject (Metropolis-Hastings).
 
-Seed words make beta depend on topic and word (see `priors`), and V beta on the topic:
-
-    p(z = k) ~ (C_dk + alpha) (C_wk + beta_kw) / (C_k + B_k),  B_k = sum_w beta_kw.
-
-The derivation stays the paper's. A proposal from q(t) ~ a factor of p cancels that factor in the acceptance ratio
-p(t) q(s) / (p(s) q(t)) only if q has the same prior in it, so the word visit accepts by beta_tw and beta_sw, and a word
-proposes from C_wk + beta_kw: any topic as often as its level says, its home as often as that is raised above the level.
-Both stay O(1), for a word has one home.
-
     word visit       for each word: the proposals that documents made, drawn from C_dk + alpha, are accepted with
                      min(1, (C_wt + beta) / (C_ws + beta) * (C_s + V beta) / (C_t + V beta)), s being the old topic
                      and t the new one; then the word proposes, from C_wk + beta.
@@ -36,6 +27,18 @@ A row proposes by naming the topic of one of its tokens at random, which is a
 draw from its counts, or, as often as the prior says, any topic. The paper
 does so for documents and builds alias tables for words; tokens are ordered here
 so that naming one is as cheap for words.
+
+Seed words make beta depend on topic and word (see `priors`), and V beta on the
+topic:
+
+    p(z = k) ~ (C_dk + alpha) (C_wk + beta_kw) / (C_k + B_k),  B_k = sum_w beta_kw.
+
+The derivation stays the paper's. A proposal q that is a factor of p cancels it
+in the acceptance ratio p(t) q(s) / (p(s) q(t)) only if the same prior is in both.
+So the word visit accepts with beta_tw and beta_sw, the K counts come with B_t and
+B_s, and a word proposes from C_wk + beta_kw: any topic as often as its level
+says, its home as often as it is raised above that. A word has one home, so all
+of it stays O(1).
 
 Two things are closer to the exact sampler than the paper's, at no cost. The
 token itself is left out of the counts that decide about it, as in eq. 1; left
