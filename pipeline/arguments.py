@@ -63,8 +63,12 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
     explain.add_argument("--json", action="store_true", help="print the explanations, one JSON object a video")
 
-    topics = _command(commands, "topics", "show the topics of a run", "topiclens topics --root runs/sample")
+    topics = _command(commands, "topics", "show the topics of a run, and decide about them",
+                      "topiclens topics --root runs/sample --rename 7 surfing --merge 3 12 --ban 5")  # fmt: skip
     topics.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    topics.add_argument("--file", metavar="FILE",
+                        help="where decisions are kept, as topics.governance names it (default: ROOT/governance.json)")
+    _add_decisions(topics)
 
     neurons = _command(commands, "neurons", "show which neurons carry which topic",
                        "topiclens neurons --root runs/sample")  # fmt: skip
@@ -195,6 +199,18 @@ def _add_repair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="refinement.NAME=VALUE",
                         help="change one setting of the refinement; repeat for more")  # fmt: skip
+
+
+def _add_decisions(parser: argparse.ArgumentParser) -> None:
+    """What a person may decide about topics, each named by its id or its name."""
+    group = parser.add_argument_group("decisions", "kept in a file for the next run; repeat any of them for more:")
+    many = {"action": "append", "default": []}
+    group.add_argument("--rename", nargs=2, metavar=("TOPIC", "NAME"), help="give a topic another name", **many)
+    group.add_argument("--merge", nargs="+", metavar="TOPIC", help="topics that are one, the first", **many)
+    group.add_argument("--ban", metavar="TOPIC", help="a topic that is none: it occurs in no video any more", **many)
+    group.add_argument("--seed", nargs="+", metavar=("NAME", "WORD"),
+                       help="words that are a topic, of that name; it is looked for as one", **many)  # fmt: skip
+    group.add_argument("--undo", metavar="TOPIC", help="take back all that was decided about a topic", **many)
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:

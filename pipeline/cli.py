@@ -131,11 +131,10 @@ def _explain(options) -> int:
 
 
 def _topics(options) -> int:
-    from components.topics.model import TopicModel
-    from components.topics.table import format_table
-    from pipeline import lineage
+    from pipeline.governing import Decisions, decide, show
 
-    print(format_table(TopicModel.load(lineage.newest(options.root).folder("components.TopicModel")).topics))
+    decisions = Decisions(options.undo, options.rename, options.merge, options.ban, options.seed)
+    print(decide(options.root, decisions, options.file) if decisions else show(options.root, options.file))
     return 0
 
 
