@@ -110,7 +110,7 @@ def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:
         trained: how the model's training clips were sampled.
     """
     if best.sampling == now.sampling:
-        return f"Keep '{now.sampling.name}': no policy has less of a border effect at the same CIDEr."
+        return f"Keep '{now.sampling.name}': no policy has clearly less of a border effect at the same CIDEr."
     chosen = {"sampling": best.sampling.policy}
     if best.sampling.policy in WITH_STEP:
         chosen["step"] = best.sampling.step

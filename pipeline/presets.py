@@ -7,12 +7,12 @@ import dataclasses
 from pipeline.configs import (
     CaptionerSettings,
     FeatureSettings,
-    SettingError,
     Settings,
     TopicSettings,
     TrainingSettings,
     VocabularySettings,
 )
+from pipeline.values import SettingError
 from trainer.settings import TrainingConfig
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.

@@ -105,6 +105,13 @@ def study_policies(
 
 
 def recommend(found: Sequence[PolicyEffect], *, allowed_loss: float = 0.01) -> PolicyEffect:
-    """The policy whose border index is nearest to 1, of those whose metric is at most `allowed_loss` below the best."""
+    """The policy whose border index is nearest to 1, of those whose metric is at most `allowed_loss` below the best.
+
+    The model's own, the first, stays unless that one's interval lies apart from its own interval: a smaller index on
+    these videos alone is no reason to change. It goes only where its captions are too bad.
+    """
     best = max(one.metric for one in found)
-    return min((one for one in found if best - one.metric <= allowed_loss), key=lambda one: abs(one.effect.index - 1))
+    good = [one for one in found if best - one.metric <= allowed_loss]
+    own, nearest = found[0], min(good, key=lambda one: abs(one.effect.index - 1))
+    apart = nearest.effect.high < own.effect.low or nearest.effect.low > own.effect.high
+    return nearest if apart or own not in good else own

@@ -65,11 +65,17 @@ def test_every_sampling_is_studied_on_its_own_frames():
             np.testing.assert_array_equal(frames, whole(video_id)[list(sampling.indices(TOTAL, video_id))])
 
 
-def effect(policy, index, metric, step=1):
-    return PolicyEffect(Sampling(policy, step=step), BorderEffect(index, index, index, 0.95, 9), metric)
+def effect(policy, index, metric, step=1, half=0.1):
+    return PolicyEffect(Sampling(policy, step=step), BorderEffect(index, index - half, index + half, 0.95, 9), metric)
 
 
 @pytest.mark.parametrize(("allowed", "chosen"), [(0.01, "centred"), (0.2, "step")])
 def test_the_recommended_policy_has_the_least_border_effect_that_costs_no_captions(allowed, chosen):
     found = [effect("equal", 1.8, 0.5), effect("centred", 1.3, 0.495), effect("step", 1.0, 0.4, step=2)]
     assert recommend(found, allowed_loss=allowed).sampling.policy == chosen
+
+
+@pytest.mark.parametrize(("metric", "chosen"), [(0.5, "equal"), (0.4, "centred")])
+def test_an_index_within_the_interval_is_no_reason_to_change_but_worse_captions_are(metric, chosen):
+    found = [effect("equal", 1.8, metric, half=0.3), effect("centred", 1.3, 0.5, half=0.3)]
+    assert recommend(found).sampling.policy == chosen
