@@ -22,7 +22,6 @@ REQUIRES = [
     "numpy==1.26.4",
     "numba>=0.60",
     "scipy>=1.11",
-    "threadpoolctl>=3.5",
     "av>=14",
     "pillow>=10",
     "matplotlib>=3.8",
@@ -40,7 +39,15 @@ REQUIRES = [
 # The ledger of corrections lies in SQLite unless it is given the URL of a PostgreSQL server.
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 
-TEST = ["pytest>=8", "pytest-timeout", "tomotopy>=0.13", "httpx2>=2", "schemathesis>=4"]
+TEST = [
+    "pytest>=8",
+    "pytest-timeout",
+    "tomotopy>=0.13",
+    "httpx2>=2",
+    "requests>=2",
+    "schemathesis>=4",
+    "websockets>=12",
+]
 
 setup(
     name="topiclens",
@@ -59,11 +66,9 @@ setup(
     ),
     include_package_data=True,
     package_data={
-        "": [
-            "*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.js", "*.html", "*.svg", "*.yaml",
-            "*.config",
-        ]
-    },  # fmt: skip
+        "": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"],
+        "serving.review": ["templates/*.html", "static/*"],
+    },
     install_requires=REQUIRES,
     extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, *TEST]},
     entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},
