@@ -40,6 +40,16 @@ REQUIRES = [
 # The ledger of corrections lies in SQLite unless it is given the URL of a PostgreSQL server.
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 
+TEST = [
+    "pytest>=8",
+    "pytest-timeout",
+    "tomotopy>=0.13",
+    "httpx2>=2",
+    "requests>=2",
+    "schemathesis>=4",
+    "websockets>=12",
+]
+
 setup(
     name="topiclens",
     version="0.1.0",
@@ -56,8 +66,11 @@ setup(
         ]
     ),
     include_package_data=True,
-    package_data={"": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.js", "*.html", "*.svg", "*.yaml", "*.config"]},
+    package_data={
+        "": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"],
+        "serving.review": ["templates/*.html", "static/*"],
+    },
     install_requires=REQUIRES,
-    extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, "pytest>=8", "pytest-timeout", "tomotopy>=0.13", "httpx2>=2", "schemathesis>=4"]},
+    extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, *TEST]},
     entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},
 )

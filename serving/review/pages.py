@@ -16,6 +16,7 @@ from serving.review.rendering import page, remaining
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
+NEWEST = 100  # corrections that are done with, shown below those that wait
 _PLAYABLE = ("video/mp4", "video/webm", "video/ogg")
 _FIRST_STRENGTH = 1.0  # the paper's
 
@@ -97,7 +98,7 @@ def corrections(request: Request, desk: TheDesk, _: Reader):
         request,
         "corrections.html",
         ready=[c for c in everything if c.state in (State.PREVIEWED, State.PROPOSED)],
-        others=[c for c in everything if c.state not in (State.PREVIEWED, State.PROPOSED)],
+        others=[c for c in everything if c.state not in (State.PREVIEWED, State.PROPOSED)][:NEWEST],
         **job_shown(desk, job),
     )
 

@@ -24,13 +24,8 @@ def desk() -> MemoryDesk:
     return MemoryDesk(CAPTIONS)
 
 
-@pytest.fixture
-def visit():
-    """visit(desk, access=..., limits=...) -> a browser that has opened the page: it has the cookie and the token."""
-    return opened
-
-
 def opened(desk, access: Access | None = None, limits: Limits = Limits(), **client) -> TestClient:
+    """A browser that has opened the page: it has the cookie and the token."""
     app = create_app(desk, access or Access.on_loopback("ada"), limits=limits)
     browser = TestClient(app, base_url=HERE, client=client.pop("peer", ("127.0.0.1", 50000)), **client)
     page = browser.get("/sign-in")
