@@ -157,7 +157,9 @@ class Court:
         tried = [(self.taught(lessons, mu), mu) for mu in grid]
         said = [sum(reason.met for reason in self._corrected(lessons, candidate)) for candidate, _ in tried]
         best = [pair for pair, count in zip(tried, said) if count == max(said)]
-        return best[0] if len(best) == 1 else min(best, key=lambda pair: self._loss(pair[0]))
+        if len(best) == 1 or not max(said):  # where none says any, the smallest mu came nearest
+            return best[-1]
+        return min(best, key=lambda pair: self._loss(pair[0]))
 
     def _loss(self, candidate: Candidate) -> float:
         metrics = ("BLEU-4", "CIDEr")

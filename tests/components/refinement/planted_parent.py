@@ -37,7 +37,7 @@ def correction(video="val0", topic=1, number=1, before="dog dog dog") -> Correct
     )
 
 
-def export_parent(folder) -> None:
+def export_parent(folder, enhancement=None) -> None:
     """Its captioner always says "dog"; the man's neuron would speak for "man", and is the man's score."""
     captioner = planted_captioner()
     captioner.config = dataclasses.replace(captioner.config, interpretive_weight=0.1)
@@ -46,7 +46,7 @@ def export_parent(folder) -> None:
         kernel[place] = 1
         layer.kernel.assign(kernel)
     features = {"backbone": None, "n_frames": 4, "dim": 6}
-    export(captioner, VOCABULARY, folder, features=features, max_words=3, beam=1)
+    export(captioner, VOCABULARY, folder, features=features, enhancement=enhancement, max_words=3, beam=1)
 
 
 def hashes(folder) -> dict[str, str]:

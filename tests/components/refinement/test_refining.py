@@ -136,5 +136,5 @@ def test_a_refused_batch_is_told_whose_fault_it_is_and_what_passes_without():
     one = verdict(batch[2].id)
     assert one.culprits == (batch[2].id,) and one.passing == tuple(batch[i].id for i in (0, 1, 3))
     assert one.advice == "Without correction 0000… (v2: man) the other 3 pass."
-    assert verdict(*(item.id for item in batch[:3])).advice.endswith("(v0: man) the other one passes.")
+    assert verdict(*(item.id for item in batch[:3])).advice.endswith("(v2: man) the other one passes.")
     assert "No part of the batch passes" in verdict(*(item.id for item in batch)).advice

@@ -3,7 +3,6 @@
 Its neurons are planted: it says "dog" of every clip, and "man" where the man's neuron is enhanced.
 """
 
-import dataclasses
 import json
 import os
 import shutil
@@ -16,14 +15,13 @@ from ml_metadata.proto import metadata_store_pb2
 from components.neurons.enhancement import enhancement_of
 from components.topics.labels import OccurrenceRule
 from components.topics.model import TopicModel
-from components.topics.table import Topic
 from pipeline.lineage import EXPORTED, METADATA
 from schemas import records
-from tests.components.neurons.planted import VOCABULARY, links, planted_captioner
+from tests.components.neurons.planted import links
+from tests.components.refinement.planted_parent import TOPICS, TRAIN, VAL, export_parent
 from tests.components.videos.conftest import write_clip
-from trainer.export import export
 
-FRAMES, DIM = 4, 6
+FRAMES = 4
 VERSION = "1"
 WORDS = ("dog", "man", "terrier", "waves")
 COUNTS = np.array([[20, 0, 5, 0], [0, 20, 0, 0], [0, 0, 0, 5]])
@@ -36,8 +34,7 @@ SETTINGS = (
 
 def make_root(root: Path, films: int = 1) -> Path:
     """Makes a root, with films of the first so many val clips, and features alone of the others."""
-    clips = [_clip(f"val{i}", "val", i, "a man" if i == 0 else "dog dog dog") for i in range(4)]
-    clips += [_clip(f"train{i}", "train", 10 + i, "a dog") for i in range(5)]
+    clips = [*VAL, *TRAIN]
     artifacts = root / "artifacts"
     folders = {
         "components.Dataset": _dataset(artifacts / "dataset", clips, root / "films", films),
@@ -50,12 +47,6 @@ def make_root(root: Path, films: int = 1) -> Path:
     shutil.copytree(folders["Model"] / EXPORTED, root / "serving" / "topiclens" / VERSION)
     _remember(root / METADATA, folders)
     return root
-
-
-def _clip(name: str, split: str, seed: int, caption: str) -> records.VideoRecord:
-    frames = np.random.default_rng(seed).normal(size=(FRAMES, DIM)).astype(np.float32)
-    topics = np.array([split == "train", split == "val", False]).astype(int)
-    return records.VideoRecord(name, split, frames, (caption,), topics)
 
 
 def _dataset(folder: Path, clips, films_folder: Path, films: int) -> Path:
@@ -79,8 +70,7 @@ def _examples(folder: Path, clips) -> Path:
 
 
 def _topics(folder: Path) -> Path:
-    table = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
-    TopicModel(WORDS, COUNTS, 1, 0.1, 0.01, OccurrenceRule(), 0, table).save(folder)
+    TopicModel(WORDS, COUNTS, 1, 0.1, 0.01, OccurrenceRule(), 0, TOPICS).save(folder)
     return folder
 
 
@@ -91,15 +81,7 @@ def _links(folder: Path) -> Path:
 
 
 def _model(folder: Path) -> Path:
-    captioner = planted_captioner()
-    captioner.config = dataclasses.replace(captioner.config, interpretive_weight=0.1)
-    rng = np.random.default_rng(0)
-    for variable in captioner.topic_perceptron.weights:
-        variable.assign(rng.normal(size=variable.shape))
-    export(
-        captioner, VOCABULARY, folder / EXPORTED, features={"backbone": None, "n_frames": FRAMES, "dim": DIM},
-        max_words=3, beam=1, enhancement=enhancement_of(links()),
-    )  # fmt: skip
+    export_parent(folder / EXPORTED, enhancement_of(links()))
     return folder
 
 
