@@ -71,7 +71,7 @@ def correct_halves(
         NothingToCorrect: the rule finds no video.
         pipeline.lineage.NothingThere: the run did not come so far.
     """
-    from components.neurons.enhancement import tied
+    from components.neurons.enhancement import enhancement_of
     from components.neurons.links import TopicLinks
     from components.neurons.pdm import Tally
     from components.refinement.bench import Bench
@@ -81,8 +81,9 @@ def correct_halves(
     from schemas import records
 
     named = outcome.folder("components.NeuronLinks")
-    links = tied(TopicLinks.load(named), Tally.load(named), settings.neurons, settings.relative)
-    bench = Bench(outcome.model, links)
+    links = TopicLinks.load(named)
+    enhancement = enhancement_of(links, Tally.load(named), settings.neurons, settings.relative)
+    bench = Bench(outcome.model, links, enhancement)
     examples = outcome.folder("Examples")
     videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
     train = records.read(records.files_of(os.path.join(examples, "Split-train")))
@@ -97,7 +98,7 @@ def correct_halves(
     parents = kept.of("captions", lambda: _captions_of_halves(bench, halved, say))
     for video_id, captions in parents.items():
         bench.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
-    found = find_missing(videos, parents, links, bench.vocabulary, min_share=min_share)
+    found = find_missing(videos, parents, links, enhancement, bench.vocabulary, min_share=min_share)
     for stage, count in found.counts:
         say(f"{count:7d}  {stage}")
     if not found.items:

@@ -108,7 +108,7 @@ def create_pipeline(
             model=model,
             examples=examples,
             topic_model=table,
-            cache_dir=places.cache or "",
+            config_json=json_of(settings, "naming", cache_dir=places.cache),
         )
         model, names = naming.outputs["named_model"], {"links": naming.outputs["links"]}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from components.neurons.edits import EditedCaptioner
+from components.neurons.enhancement import enhancement_in
 from components.neurons.links import TopicLink, TopicLinks, UnknownTopic
 from components.refinement.dose import DoseResponse, dose_response
 from components.videos.reader import sample_video
@@ -46,6 +47,7 @@ class ServedModel:
         captioner, self._vocabulary, self._meta = load_captioner(self._folder)
         self._model = EditedCaptioner(captioner, **self._meta["decoding"])
         self.links = version_links(root, self._folder)
+        self._enhancement = enhancement_in(self._folder, self.links)
 
     def topic(self, wanted: int | str) -> TopicLink:
         """A topic by its id or its name.
@@ -84,7 +86,7 @@ class ServedModel:
         """What the model says of a video at each strength of a topic."""
         nothing = np.zeros(len(self.links.topics), np.int64)
         record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
-        return dose_response(self._model, self._vocabulary, self.links, record, topic)
+        return dose_response(self._model, self._vocabulary, self.links, self._enhancement, record, topic)
 
     def _file(self, path: str) -> Seen:
         with open(path, "rb") as file:

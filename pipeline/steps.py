@@ -70,6 +70,10 @@ def _judge(settings: Settings) -> dict:
     return asdict(settings.judge)
 
 
+def _naming(settings: Settings) -> dict:
+    return {"neurons": settings.refinement.neurons, "relative": settings.refinement.relative}
+
+
 def _neurons(settings: Settings) -> dict:
     return {**asdict(settings.neurons), "seed": settings.run.seed}
 
@@ -89,6 +93,7 @@ STEPS: dict[str, Callable[[Settings], dict]] = {
     "examples_check": _examples_check,
     "trainer": _trainer,
     "judge": _judge,
+    "naming": _naming,
     "neurons": _neurons,
     "refinement": _refinement,
     "explanations": _explanations,

@@ -39,14 +39,16 @@ def NeuronNaming(
     topic_model: _dsl.InputArtifact[TopicModel],
     links: _dsl.OutputArtifact[NeuronLinks],
     named_model: _dsl.OutputArtifact[Model],
-    cache_dir: _dsl.Parameter[str],
+    config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Names each neuron of the encoder by a topic, on the training videos.
 
     ``named_model`` is the model once more, which now also answers what if a topic were there: its signature what_if.
-    ``cache_dir`` keeps the weights of its backbone, which the model holds within it; "" is the usual place.
+    ``config_json``: `neurons` and `relative` of the refinement's settings, which say what it is that a topic adds; and
+    `cache_dir`, which keeps the weights of the backbone that the model holds within it.
     """
+    config = json.loads(config_json)
     files = records.files_of(artifact_utils.get_split_uri([examples], "train"))
     with beam_pipeline as p:
         (
@@ -58,14 +60,16 @@ def NeuronNaming(
             | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
     with staging.readable(topic_model.uri) as folder:
-        named = link(Tally.load(links.uri), Topics.load(folder).topics)
+        counted = Tally.load(links.uri)
+        named = link(counted, Topics.load(folder).topics)
     named.save(links.uri)
     with (
         staging.readable(path_utils.serving_model_path(model.uri)) as parent,
         staging.writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
-        backbone = registry.of_features(read_meta(parent)["features"], cache_dir or None)
-        export_again(parent, folder, backbone=backbone, enhancement=enhancement_of(named))
+        backbone = registry.of_features(read_meta(parent)["features"], config.get("cache_dir"))
+        added = enhancement_of(named, counted, config["neurons"], config["relative"])
+        export_again(parent, folder, backbone=backbone, enhancement=added)
         named.save(os.path.join(folder, EXTRA))  # the names go where the model goes
 
 

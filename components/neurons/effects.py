@@ -14,7 +14,7 @@ import numpy as np
 
 from components.neurons.deletion import deletion_orders, mean_drops
 from components.neurons.edits import EditedCaptioner, Edits
-from components.neurons.enhancement import activation_added
+from components.neurons.enhancement import named_enhancement
 from components.neurons.links import TopicLinks
 from schemas.records import VideoRecord
 from trainer.vocabulary import EOS, Vocabulary
@@ -197,7 +197,7 @@ def insertion(
 
     video, topics = np.array(chosen).T
     untouched = Edits.of(videos, video, model.n_neurons)
-    added = np.stack([activation_added(links, topic, strength) for topic in topics])
+    added = np.float32(strength) * named_enhancement(links)[topics]
     edits = Edits.of(videos, video, model.n_neurons, added=added)
     before, after = model.write(untouched), model.write(edits)
 

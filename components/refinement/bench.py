@@ -10,8 +10,9 @@ import numpy as np
 
 from components.neurons.activations import NeuronModel, encoder_of, load, mean_activations
 from components.neurons.edits import ROWS, EditedCaptioner, Edits
+from components.neurons.enhancement import enhancement_in
 from components.neurons.links import TopicLinks, link
-from components.neurons.pdm import tally
+from components.neurons.pdm import Tally, tally
 from components.refinement.propagation import twin
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -38,6 +39,7 @@ class Bench:
     Args:
         folder: the parent's export.
         links: of the parent's neurons.
+        enhancement: (topics, neurons), what strength 1 of each topic adds to v; None is what the parent carries.
     Attributes:
         parent: the parent's captioner; untouched: the candidate that is the parent itself.
         model: captions the twin, whichever encoder it has.
@@ -47,12 +49,13 @@ class Bench:
         ValueError: the links are another model's.
     """
 
-    def __init__(self, folder: str | os.PathLike, links: TopicLinks):
+    def __init__(self, folder: str | os.PathLike, links: TopicLinks, enhancement: np.ndarray | None = None):
         loaded: NeuronModel = load(folder)
         self.meta = read_meta(folder)
         self.parent, self.vocabulary, self.f, self.links = loaded.captioner, loaded.vocabulary, loaded.f, links
         self.model = EditedCaptioner(twin(self.parent), **self.meta["decoding"])
         links.check_fit(self.model.n_neurons)
+        self.enhancement = enhancement_in(folder, links) if enhancement is None else enhancement
         self._encode = encoder_of(self.model.captioner)
         self.untouched = Candidate(self.parent.encoder.get_weights())
 
@@ -92,11 +95,14 @@ class Bench:
         self._take(candidate)
         return float(np.exp(self.model.expected(self._as_they_are([video]), steps, wanted)[0]))
 
-    def links_of(self, candidate: Candidate, train: Iterable[VideoRecord], topics: Sequence[Topic]) -> TopicLinks:
-        """The links of a candidate's neurons, found anew on the training videos."""
+    def named_anew(
+        self, candidate: Candidate, train: Iterable[VideoRecord], topics: Sequence[Topic]
+    ) -> tuple[Tally, TopicLinks]:
+        """The tally and the links of a candidate's neurons, on the training videos."""
         self._take(candidate)
         found = mean_activations(train, self._encode)
-        return link(tally(found.mean, found.topics, self.f), topics)
+        counted = tally(found.mean, found.topics, self.f)
+        return counted, link(counted, topics)
 
     def _take(self, candidate: Candidate) -> None:
         self.model.captioner.encoder.set_weights(candidate.encoder)

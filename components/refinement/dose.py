@@ -72,6 +72,7 @@ def dose_response(
     model: EditedCaptioner,
     vocabulary: Vocabulary,
     links: TopicLinks,
+    enhancement: np.ndarray,
     video: VideoRecord,
     topic: int,
     strengths: Sequence[float] | None = None,
@@ -81,19 +82,21 @@ def dose_response(
     Args:
         model: the captioner with its own decoding; it can be asked about many videos.
         vocabulary: its words.
-        links: of its neurons, on the training videos.
+        links: of its neurons: the topics' names and words.
+        enhancement: (topics, neurons), what strength 1 of each topic adds; see `components.neurons.enhancement`.
         topic: the id of the one that the caption misses.
         strengths: to be tried; 0 is tried always. By default `strengths_up_to()`.
     Raises:
         ValueError: there is no such topic, or the links are of another model.
     """
     links.check_fit(model.n_neurons)
+    added = activation_added(enhancement, {topic: 1.0})
     tried = np.union1d(0.0, strengths_up_to() if strengths is None else strengths)
     edits = Edits.of(
         [video],
         np.zeros(len(tried), int),
         model.n_neurons,
-        added=np.stack([activation_added(links, topic, strength) for strength in tried]),
+        added=tried[:, None].astype(np.float32) * added,
     )
     captions = [vocabulary.decode(words.tolist()) for words in model.write(edits)]
     learnt = model.captioner.config.interpretive_weight > 0

@@ -65,7 +65,7 @@ class HalfTrials:
     """Refines one parent, by one video after the other.
 
     Args:
-        bench: of the parent; its links say which neurons a topic enhances.
+        bench: of the parent; its enhancement says which neurons a topic enhances.
         settings: of the refinement.
         others: training videos; the first `kept_videos` without the taught topics are to stay as they are.
     """
@@ -88,7 +88,13 @@ class HalfTrials:
         began, bench, settings = time.monotonic(), self.bench, self._settings
         bench.captions(bench.untouched, [corrects])  # puts the parent's encoder on the bench
         response = dose_response(
-            bench.model, bench.vocabulary, bench.links, corrects, item.topic, strengths_up_to(settings.max_strength)
+            bench.model,
+            bench.vocabulary,
+            bench.links,
+            bench.enhancement,
+            corrects,
+            item.topic,
+            strengths_up_to(settings.max_strength),
         )
         if response.smallest is None:
             return HalfTrial(direction, response.verdict, seconds=time.monotonic() - began), None
@@ -118,7 +124,9 @@ class HalfTrials:
         drawable = [
             topic
             for topic in self.bench.links.topics
-            if topic.neurons and not corrects.topics[topic.id] and set(topic.words).isdisjoint(item.words)
+            if self.bench.enhancement[topic.id].any()
+            and not corrects.topics[topic.id]
+            and set(topic.words).isdisjoint(item.words)
         ]
         if not drawable:
             raise ValueError(f"No other topic than those of video {item.video_id!r} has a neuron to control with.")
@@ -135,7 +143,7 @@ class HalfTrials:
         kept = [video for video in self._others if not video.topics[topics].any()][: settings.kept_videos]
         refined = propagate(
             self.bench.parent,
-            self.bench.links,
+            self.bench.enhancement,
             lessons,
             mu=mu,
             optimizer=settings.optimizer,

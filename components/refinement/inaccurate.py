@@ -70,6 +70,7 @@ def find_missing(
     videos: Sequence[VideoRecord],
     captions: Mapping[str, tuple[str, str]],
     links: TopicLinks,
+    enhancement: np.ndarray,
     vocabulary: Vocabulary,
     *,
     min_share: float = MIN_SHARE,
@@ -80,7 +81,8 @@ def find_missing(
         videos: with their topics and human captions; their frames are not looked at.
         captions: video id -> the model's captions of the first and the second half; a video that cannot be halved has
             none.
-        links: the topics' words, and the neurons that would be enhanced.
+        links: the topics' words.
+        enhancement: (topics, neurons), what strength 1 of each topic adds to the neurons.
         vocabulary: the words that the model can say.
         min_share: of its human captions that must hold a word of the topic.
     """
@@ -101,7 +103,7 @@ def find_missing(
     sayable = [
         (video, topic, count)
         for video, topic, count in unsaid
-        if topic.neurons and any(word in vocabulary for word in topic.words)
+        if enhancement[topic.id].any() and any(word in vocabulary for word in topic.words)
     ]
     sayable.sort(key=lambda found: (-found[2] / len(found[0].captions), found[0].video_id, found[1].id))
     best: dict[str, Missing] = {}

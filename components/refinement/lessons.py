@@ -52,12 +52,14 @@ def lesson(
             f"Correction {label(correction)} is set aside: no topic of this model is about "
             f"{', '.join(correction.topic.words)}. Correct the video again, by a topic that there is."
         )
-    found = dose_response(bench.model, bench.vocabulary, bench.links, video, topic, strengths_up_to(bound))
+    found = dose_response(
+        bench.model, bench.vocabulary, bench.links, bench.enhancement, video, topic, strengths_up_to(bound)
+    )
     for dose in found.doses:
         if gained(topics[topic].words, correction.caption_before, dose.caption):
             return Lesson(correction, video, topic, min(settings.strength_factor * dose.strength, bound))
     stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
-    limit = f" {stronger}" if bench.links.topics[topic].neurons else ""
+    limit = f" {stronger}" if bench.enhancement[topic].any() else ""
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
 
 

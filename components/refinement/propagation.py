@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 
 from components.captions.generate import pad
 from components.neurons.enhancement import activation_added, enhanced
-from components.neurons.links import TopicLinks
 from components.refinement.descent import OPTIMIZERS, Progress, minimised
 from components.refinement.encoding import encoded
 from schemas.records import VideoRecord, frame_mask
@@ -65,7 +64,7 @@ class Propagation:
 
 def propagate(
     parent: Captioner,
-    links: TopicLinks,
+    enhancement: np.ndarray,
     corrections: Sequence[CorrectedVideo],
     *,
     mu: float = MU,
@@ -83,7 +82,7 @@ def propagate(
 
     Args:
         parent: the captioner that is corrected; it is left as it is.
-        links: of its neurons, on the training videos.
+        enhancement: (topics, neurons), what strength 1 of each topic adds to v; see `components.neurons.enhancement`.
         corrections: all that is to be taught, each video once.
         mu: what leaving the parent costs, see `Eq10` for its scale. The published experiment does not tell it: choose
             it by what the captions of held-out videos gain and lose.
@@ -94,12 +93,11 @@ def propagate(
         kept_weight: of a kept video, a corrected one having 1.
         progress: called after each step with its number and the loss.
     Raises:
-        ValueError: a setting, a topic or a video is none that can be used, or the links are another model's.
+        ValueError: a setting, a topic or a video is none that can be used, or the enhancement is another model's.
     """
-    links.check_fit(2 * parent.config.encoder_units)
-    _check(corrections, mu, kept_weight)
+    _check(parent, enhancement, corrections, mu, kept_weight)
     child = twin(parent)
-    added = _added(links, corrections)
+    added = np.stack([activation_added(enhancement, correction.topics) for correction in corrections] or [[]])
     if not added.any():
         nothing = np.zeros(len(corrections), np.float32)
         return Propagation(child, (), nothing, nothing, nothing, 0.0)
@@ -198,16 +196,12 @@ def _squares(arrays: Iterable[np.ndarray]) -> float:
     return sum(float(np.sum(np.square(array), dtype=np.float64)) for array in arrays)
 
 
-def _added(links: TopicLinks, corrections: Sequence[CorrectedVideo]) -> np.ndarray:
-    """(corrections, neurons): v* - v of each, summed over its topics."""
-    added = np.zeros((len(corrections), links.n_neurons), np.float32)
-    for row, correction in zip(added, corrections):
-        for topic, strength in correction.topics.items():
-            row += activation_added(links, topic, strength)
-    return added
-
-
-def _check(corrections: Sequence[CorrectedVideo], mu: float, kept_weight: float) -> None:
+def _check(
+    parent: Captioner, enhancement: np.ndarray, corrections: Sequence[CorrectedVideo], mu: float, kept_weight: float
+) -> None:
+    neurons = 2 * parent.config.encoder_units
+    if enhancement.shape[1] != neurons:
+        raise ValueError(f"The enhancement is of {enhancement.shape[1]} neurons, the captioner has {neurons}.")
     if mu < 0 or kept_weight < 0:
         raise ValueError(f"mu is {mu} and kept_weight {kept_weight}; expected numbers of 0 or more.")
     seen = set()

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.features.backbones import registry
-from components.neurons.enhancement import enhancement_of
 from components.neurons.links import TopicLinks
 from components.refinement.bench import Bench
 from components.refinement.bisection import culprits
@@ -211,7 +210,7 @@ def _export(
         aside,
         captioner=captioner,
         backbone=registry.of_features(bench.meta["features"], cache_dir),
-        enhancement=enhancement_of(links),
+        enhancement=bench.enhancement if trial.enhancement is None else trial.enhancement,
         extra={"refinement": learnt},
     )
     links.save(os.path.join(aside, EXTRA))

@@ -20,10 +20,9 @@ class RefinementSettings:
         ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
             `corrections.db` in the run's root.
         neurons: which of them a topic enhances: `named`, those that it names, as in the paper; `chosen`, every one that
-            it chose in some training video (eq. 9); `all`. Asked by `topiclens experiment corrections` alone; see
-            `components.neurons.enhancement.tied`.
-        relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there;
-            asked by the same alone.
+            it chose in some training video (eq. 9); `all`.
+        relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there,
+            as in the paper; see `components.neurons.enhancement`.
         strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
             smallest itself, the least that is lost in learning loses them again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
@@ -46,8 +45,8 @@ class RefinementSettings:
     """
 
     ledger: str | None = None
-    neurons: str = NEURONS[0]
-    relative: bool = False
+    neurons: str = "all"
+    relative: bool = True
     strength_factor: float = 1.5
     max_strength: float = 4.0
     mu: tuple[float, ...] = (10.0, 1.0, 0.1)

@@ -10,6 +10,7 @@ import numpy as np
 from components.captions import slices
 from components.captions.judge import METRICS, References, judge, score
 from components.captions.report import split_figures
+from components.neurons.enhancement import enhancement_of
 from components.neurons.links import TopicLinks
 from components.refinement import gate
 from components.refinement.bench import Bench, Candidate
@@ -35,7 +36,7 @@ class Trial:
         reasons: of the gate's checks, up to the first that is not met.
         captions: correction id -> the caption of its video.
         metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
-        links: of the candidate's neurons; None where it was not come to.
+        links, enhancement: of the candidate's neurons; None where it was not come to.
     """
 
     candidate: Candidate
@@ -44,6 +45,7 @@ class Trial:
     captions: Mapping[str, str]
     metrics: Mapping[str, tuple[float, float]]
     links: TopicLinks | None
+    enhancement: np.ndarray | None
 
     @property
     def passed(self) -> bool:
@@ -102,7 +104,7 @@ class Court:
             mu: of eq. 10; None chooses it.
         """
         candidate, mu = (self.taught(lessons, mu), mu) if mu is not None else self._choose_mu(lessons)
-        found: dict = {"metrics": {}, "links": None}
+        found: dict = {"metrics": {}, "links": None, "enhancement": None}
         reasons = gate.judged(
             [
                 self._corrected(lessons, candidate),
@@ -114,7 +116,7 @@ class Court:
             ]
         )
         captions = self._captions_of(lessons, candidate)
-        return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"])
+        return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"], found["enhancement"])
 
     def taught(self, lessons: Sequence[Lesson], mu: float) -> Candidate:
         """The parent with an encoder that learnt the lessons; itself where none asks for anything."""
@@ -125,7 +127,7 @@ class Court:
         what = f"Teaching {len(lessons)} correction{'s' if len(lessons) > 1 else ''} with mu {mu:g}"
         refined = propagate(
             self.bench.parent,
-            self.bench.links,
+            self.bench.enhancement,
             corrections,
             mu=mu,
             optimizer=settings.optimizer,
@@ -241,7 +243,10 @@ class Court:
 
     def _neurons(self, candidate: Candidate, found: dict) -> Iterator[Reason]:
         self._progress("Naming the neurons anew", 0.0)
-        found["links"] = self.bench.links_of(candidate, self._train, self._topics)
+        counted, found["links"] = self.bench.named_anew(candidate, self._train, self._topics)
+        found["enhancement"] = enhancement_of(
+            found["links"], counted, self._settings.neurons, self._settings.relative
+        )
         yield gate.neurons_keep_meaning(self.bench.links, found["links"], self._settings.max_renamed)
 
     def _words(self, taught: Lesson) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from schemas.records import VideoRecord
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner
 from trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE
 
-SETTINGS = RefinementSettings(mu=(1e-4,), kept_videos=0)
+SETTINGS = RefinementSettings(neurons="named", relative=False, mu=(1e-4,), kept_videos=0)
 DECODING = {"beam": 1, "max_words": 3, "length_penalty": 0.0}
 
 
@@ -51,7 +51,8 @@ def outcome(tmp_path_factory):
     (extra / JSON_FILE).write_text(json.dumps(meta))
     links().save(root / "NeuronLinks")
     tally = Tally.empty(3, NEURONS)
-    tally.votes[[0, 1], [DOG, MAN]] = 9
+    tally.votes[[0, 1], [DOG, MAN]] = tally.videos[:2] = 9
+    tally.activations[[0, 1], [DOG, MAN]] = 9 * 0.5
     tally.save(root / "NeuronLinks")
     for split, videos in (("val", VAL), ("train", [video("train", "train", 9)])):
         (root / "Examples" / f"Split-{split}").mkdir(parents=True)

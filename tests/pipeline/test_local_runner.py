@@ -8,6 +8,7 @@ import pytest
 
 from components.neurons.enhancement import enhancement_of
 from components.neurons.links import TopicLinks, links_of
+from components.neurons.pdm import Tally
 from pipeline import cli, lineage
 from pipeline.sample import fetch
 from serving.saved_model import resolve_version
@@ -93,9 +94,9 @@ def test_a_file_is_captioned_by_the_model_and_with_another_beam(root, dataset, c
 def test_a_file_is_captioned_as_if_a_topic_were_there(root, dataset, capsys):
     video, model = str(dataset / "videos" / "bikes.mp4"), root / "serving" / "topiclens"
     pushed = resolve_version(model)
-    links = links_of(pushed)
-    assert links == TopicLinks.load(lineage.newest(str(root)).folder("components.NeuronLinks"))
-    np.testing.assert_array_equal(read_enhancement(pushed), enhancement_of(links))
+    links, named = links_of(pushed), lineage.newest(str(root)).folder("components.NeuronLinks")
+    assert links == TopicLinks.load(named)
+    np.testing.assert_array_equal(read_enhancement(pushed), enhancement_of(links, Tally.load(named)))
     command = ["caption", video, "--model", str(model), "--json"]
     named = next(topic for topic in links.topics if topic.neurons)
     said = []

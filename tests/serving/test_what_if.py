@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.neurons.enhancement import activation_added, enhanced, enhancement_of
+from components.neurons.enhancement import activation_added, enhanced, named_enhancement
 from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from serving.captioner import LocalCaptioner
 from serving.captioning import Captioning
@@ -46,7 +46,7 @@ def base(model, tmp_path_factory):
     base = tmp_path_factory.mktemp("what-if")
     export(
         model, Vocabulary(WORDS), base / "1", features={"backbone": None, "n_frames": N_FRAMES, "dim": DIM},
-        enhancement=enhancement_of(links()), beam=BEAM, max_words=MAX_WORDS,
+        enhancement=named_enhancement(links()), beam=BEAM, max_words=MAX_WORDS,
     )  # fmt: skip
     return base
 
@@ -71,7 +71,7 @@ def test_the_answer_is_the_enhanced_activations_caption_and_scores(captioner, mo
     answers = captioner.what_if(clips(), DELTAS)
     for answer, clip, deltas in zip(answers, clips(), DELTAS, strict=True):
         video = model.encode(clip[None])
-        added = sum(activation_added(links(), topic, strength) for topic, strength in enumerate(deltas))
+        added = activation_added(named_enhancement(links()), dict(enumerate(deltas)))
         changed = enhanced(np.asarray(video["v"]), np.asarray(video["mask"]), added[None]).astype(np.float32)
         video = with_neurons(video, ops.convert_to_tensor(changed))
         (words,), (log_prob,) = map(np.asarray, search(model, video, BEAM, MAX_WORDS))

@@ -3,28 +3,43 @@
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import NEURONS, activation_added, enhanced, enhancement_of, tied
+from components.neurons.enhancement import (
+    NEURONS,
+    activation_added,
+    enhanced,
+    enhancement_in,
+    enhancement_of,
+    named_enhancement,
+)
 from components.neurons.links import link
 from components.neurons.pdm import tally
 from components.refinement import settings
 from components.topics.table import Topic
 from tests.components.neurons.test_figures import random_f
+from trainer.exported import ENHANCEMENT_FILE, EXTRA
 
 
 def test_a_topics_neurons_get_their_mean_activation_over_the_training_videos_with_it():
     rng = np.random.default_rng(0)
     mean, present = rng.normal(size=(40, 6)).astype(np.float32), rng.random((40, 3)) < 0.5
-    links = link(tally(mean, present, random_f(rng)), [Topic(i, f"topic {i}", (), None, 0.5) for i in range(3)])
+    counted = tally(mean, present, random_f(rng))
+    links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(3)])
     assert links.topic_of()  # otherwise there is nothing to compare
+    enhancement = named_enhancement(links)
     for topic in range(3):
         named = [neuron for neuron, of in links.topic_of().items() if of == topic]
         expected = np.where(np.isin(np.arange(6), named), mean[present[:, topic]].mean(axis=0), 0)
-        np.testing.assert_allclose(activation_added(links, topic), expected, rtol=1e-5, atol=1e-7)
-        np.testing.assert_allclose(activation_added(links, topic, strength=3), 3 * expected, rtol=1e-5, atol=1e-7)
-        np.testing.assert_array_equal(enhancement_of(links)[topic], activation_added(links, topic))
-    assert enhancement_of(links).shape == (3, 6)
-    with pytest.raises(ValueError, match="no topic 3: the links name the topics 0 to 2"):
-        activation_added(links, 3)
+        np.testing.assert_allclose(enhancement[topic], expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(enhancement_of(links, counted, "named", relative=False), enhancement, rtol=1e-6)
+
+
+def test_topics_add_up_each_by_its_strength():
+    enhancement = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(activation_added(enhancement, {0: 2, 2: -1}), [-4, -3])
+    assert not activation_added(enhancement, {}).any()
+    for topic in (3, -1):
+        with pytest.raises(ValueError, match=f"no topic {topic}: the model knows the topics 0 to 2"):
+            activation_added(enhancement, {topic: 1.0})
 
 
 def test_only_real_frames_are_enhanced():
@@ -51,11 +66,10 @@ def test_more_neurons_can_be_tied_to_a_topic_by_what_sets_its_videos_apart():
         chose_twice |= (chosen & ~named).any()
         for neurons, taken in (("named", named), ("chosen", chosen), ("all", True)):
             for relative in (False, True):
-                added = activation_added(tied(links, counted, neurons, relative), topic)
+                added = enhancement_of(links, counted, neurons, relative)[topic]
                 np.testing.assert_allclose(added, taken * (own - relative * common), rtol=1e-4, atol=1e-6)
     assert chose_twice  # otherwise chosen neurons and named ones are the same
-    assert not activation_added(tied(links, counted, "all", True), 3).any()
-    assert tied(links, counted) is links
+    assert not enhancement_of(links, counted)[3].any()
 
 
 def test_the_settings_know_the_same_choices():
@@ -67,6 +81,16 @@ def test_a_tally_of_other_neurons_and_unknown_choices_are_refused():
     counted = tally(rng.normal(size=(9, 6)).astype(np.float32), np.ones((9, 3)), random_f(rng))
     links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(3)])
     with pytest.raises(ValueError, match="expected one of named, chosen, all"):
-        tied(links, counted, "some")
+        enhancement_of(links, counted, "some")
     with pytest.raises(ValueError, match=r"The tally is of \(3, 5\) topics and neurons, the links of \(3, 6\)"):
-        tied(links, type(counted).empty(3, 5), "all")
+        enhancement_of(links, type(counted).empty(3, 5))
+
+
+def test_an_export_from_before_its_neurons_had_names_enhances_as_the_paper_does(tmp_path):
+    rng = np.random.default_rng(0)
+    counted = tally(rng.normal(size=(9, 6)).astype(np.float32), np.ones((9, 3)), random_f(rng))
+    links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(3)])
+    np.testing.assert_array_equal(enhancement_in(tmp_path, links), named_enhancement(links))
+    (tmp_path / EXTRA).mkdir()
+    np.save(tmp_path / EXTRA / ENHANCEMENT_FILE, np.full((3, 6), 2, np.float32))
+    np.testing.assert_array_equal(enhancement_in(tmp_path, links), np.full((3, 6), 2))

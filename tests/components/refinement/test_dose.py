@@ -7,6 +7,7 @@ import pytest
 
 from components.captions.generate import pad
 from components.neurons.edits import EditedCaptioner
+from components.neurons.enhancement import named_enhancement
 from components.refinement.dose import dose_response, strengths_up_to
 from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
@@ -18,6 +19,10 @@ FRAMES = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
 CLIP = VideoRecord("clip", "val", FRAMES, ("a man",), np.zeros(3))
 
 
+def response(model, named, video, topic, strengths=None):
+    return dose_response(model, VOCABULARY, named, named_enhancement(named), video, topic, strengths)
+
+
 @pytest.fixture(scope="module")
 def planted():
     return EditedCaptioner(planted_captioner(), max_words=3)
@@ -25,7 +30,7 @@ def planted():
 
 def test_the_smallest_strength_that_brings_a_word_in_is_found(planted):
     strengths = (0.2, 0.1, THRESHOLD - 0.001, THRESHOLD + 0.001, 4)
-    found = dose_response(planted, VOCABULARY, links(), CLIP, 1, strengths)
+    found = response(planted, links(), CLIP, 1, strengths)
     assert [dose.strength for dose in found.doses] == [0, *sorted(strengths)]
     assert [dose.caption for dose in found.doses] == 3 * ["dog dog dog"] + 3 * ["man man man"]
     assert [dose.entered for dose in found.doses] == 3 * [()] + 3 * [("man",)]
@@ -36,7 +41,7 @@ def test_the_smallest_strength_that_brings_a_word_in_is_found(planted):
 
 def test_it_is_said_when_and_why_no_word_comes_in(planted):
     def verdict(topic, named=links(), strengths=(0.1,)):
-        found = dose_response(planted, VOCABULARY, named, CLIP, topic, strengths)
+        found = response(planted, named, CLIP, topic, strengths)
         assert found.smallest is None and found.to_json()["smallest"] is None
         return found.verdict
 
@@ -49,13 +54,13 @@ def test_it_is_said_when_and_why_no_word_comes_in(planted):
 
 
 def test_words_that_stood_in_the_caption_before_do_not_count(planted):
-    found = dose_response(planted, VOCABULARY, links(), CLIP, 0, (0.1, 4))
+    found = response(planted, links(), CLIP, 0, (0.1, 4))
     assert {dose.caption for dose in found.doses} == {"dog dog dog"} and found.smallest is None
 
 
 def test_scores_are_those_of_f_on_the_enhanced_mean():
     captioner = small_captioner(n_topics=3, interpretive_weight=0.1)
-    found = dose_response(EditedCaptioner(captioner, max_words=3), VOCABULARY, links(), CLIP, 1, (0.5, 2))
+    found = response(EditedCaptioner(captioner, max_words=3), links(), CLIP, 1, (0.5, 2))
     mean = np.asarray(captioner.encode(pad([CLIP]))["mean"])
     for dose in found.doses:
         enhanced = mean + 0.5 * dose.strength * (np.arange(8) == 5)  # the man's neuron and its mean activation
@@ -63,7 +68,7 @@ def test_scores_are_those_of_f_on_the_enhanced_mean():
 
 
 def test_a_captioner_without_f_has_no_scores(planted):
-    assert {dose.score for dose in dose_response(planted, VOCABULARY, links(), CLIP, 1, ()).doses} == {None}
+    assert {dose.score for dose in response(planted, links(), CLIP, 1, ()).doses} == {None}
 
 
 def test_strengths_reach_the_bound():
@@ -76,6 +81,6 @@ def test_strengths_reach_the_bound():
 def test_another_models_links_and_unknown_topics_are_refused():
     model = EditedCaptioner(small_captioner(encoder_units=3), max_words=3)
     with pytest.raises(ValueError, match="links are of 8 neurons, the captioner has 6"):
-        dose_response(model, VOCABULARY, links(), CLIP, 1)
+        response(model, links(), CLIP, 1)
     with pytest.raises(ValueError, match="no topic 3"):
-        dose_response(EditedCaptioner(small_captioner(), max_words=3), VOCABULARY, links(), CLIP, 3)
+        response(EditedCaptioner(small_captioner(), max_words=3), links(), CLIP, 3)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from components.neurons.enhancement import named_enhancement
 from components.refinement.inaccurate import Missing, find_missing
 from schemas.records import VideoRecord
-from tests.components.neurons.planted import VOCABULARY, links
+from tests.components.neurons.planted import NEURONS, VOCABULARY, links
 
 DOG, MAN, SEA = np.eye(3, dtype=np.int64)  # topics; only the dog's and the man's have a neuron and a known word
 NOTHING = ("a", "a")
@@ -16,7 +17,7 @@ def video(name, topics, *captions):
 
 def found(videos, captions=NOTHING, **rule):
     said = {one.video_id: captions for one in videos} if isinstance(captions, tuple) else captions
-    return find_missing(videos, said, links(), VOCABULARY, **rule)
+    return find_missing(videos, said, links(), named_enhancement(links()), VOCABULARY, **rule)
 
 
 def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
@@ -31,9 +32,8 @@ def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
 def test_a_topic_that_cannot_be_enhanced_or_said_is_no_item():
     clip = video("clip", SEA + MAN, "waves", "waves")
     assert not found([clip]).items
-    search = find_missing(
-        [video("clip", MAN, "man", "man")], {"clip": NOTHING}, links(man=()), VOCABULARY
-    )
+    nothing = np.zeros((3, NEURONS))
+    search = find_missing([video("clip", MAN, "man", "man")], {"clip": NOTHING}, links(), nothing, VOCABULARY)
     assert not search.items
 
 

@@ -5,12 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from components.neurons.enhancement import named_enhancement
 from components.refinement.propagation import CorrectedVideo, Eq10, propagate
 from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
 from tests.components.neurons.planted import MAN, links
 
 NEURONS = 8
+ENHANCEMENT = named_enhancement(links())
 ADDED = 0.5 * (np.arange(NEURONS) == MAN)  # what topic 1 adds at strength 1
 
 
@@ -82,7 +84,7 @@ def test_the_value_is_eq_10_of_clips_encoded_one_by_one(parent, videos):
 
 
 def test_what_a_correction_asks_for_is_the_enhancement(parent, videos):
-    found = propagate(parent, links(), corrections(videos, strength=3), steps=1)
+    found = propagate(parent, ENHANCEMENT, corrections(videos, strength=3), steps=1)
     # v* - v is the same at every real frame: 1.5 at the man's neuron, at the dog's, at both.
     np.testing.assert_allclose(found.before, [1.5**2, 1.5**2, 2 * 1.5**2], rtol=1e-4)
     wanted = v_of(parent, videos[1]) + 3 * ADDED
@@ -94,7 +96,7 @@ def test_padding_does_not_count(parent, videos):
     short = videos[1]
     padded = dataclasses.replace(short, frames=np.pad(short.frames, ((0, 3), (0, 0))))
     alone, longer = (
-        propagate(parent, links(), [CorrectedVideo(video, {1: 0.2})], steps=5) for video in (short, padded)
+        propagate(parent, ENHANCEMENT, [CorrectedVideo(video, {1: 0.2})], steps=5) for video in (short, padded)
     )
     np.testing.assert_allclose(longer.losses, alone.losses, rtol=1e-4)
     for one, other in zip(weights(longer.captioner.encoder), weights(alone.captioner.encoder)):
@@ -102,14 +104,14 @@ def test_padding_does_not_count(parent, videos):
 
 
 def test_without_a_price_one_clip_comes_to_say_what_was_asked(parent, videos):
-    found = propagate(parent, links(), corrections(videos, 0.1)[:1], mu=0, steps=200)
+    found = propagate(parent, ENHANCEMENT, corrections(videos, 0.1)[:1], mu=0, steps=200)
     assert found.after[0] < 1e-3 * found.before[0]
     wanted = v_of(parent, videos[1]) + 0.1 * ADDED
     np.testing.assert_allclose(v_of(found.captioner, videos[1]), wanted, atol=2e-3)
 
 
 def test_the_dearer_a_step_the_smaller_it_is(parent, videos):
-    found = [propagate(parent, links(), corrections(videos), mu=mu) for mu in (0.01, 1, 1e6)]
+    found = [propagate(parent, ENHANCEMENT, corrections(videos), mu=mu) for mu in (0.01, 1, 1e6)]
     cheap, dear, priceless = found
     assert cheap.moved > dear.moved > priceless.moved
     assert cheap.after.sum() < dear.after.sum() < priceless.after.sum()
@@ -121,7 +123,7 @@ def test_the_dearer_a_step_the_smaller_it_is(parent, videos):
 def test_the_loss_falls_and_is_told(parent, videos, optimizer, rate):
     told = []
     found = propagate(
-        parent, links(), corrections(videos), mu=0.01, optimizer=optimizer, learning_rate=rate, steps=15,
+        parent, ENHANCEMENT, corrections(videos), mu=0.01, optimizer=optimizer, learning_rate=rate, steps=15,
         progress=lambda step, loss: told.append((step, loss)),
     )  # fmt: skip
     assert told == list(enumerate(found.losses))[1:] and 1 < len(told) <= 15
@@ -132,7 +134,7 @@ def test_the_loss_falls_and_is_told(parent, videos, optimizer, rate):
 
 def test_only_the_refined_encoder_changes(parent, videos):
     before = weights(parent)
-    child = propagate(parent, links(), corrections(videos), steps=5).captioner
+    child = propagate(parent, ENHANCEMENT, corrections(videos), steps=5).captioner
     for now, then in zip(weights(parent), before):
         np.testing.assert_array_equal(now, then)
     for part in ("decoder", "topic_perceptron"):
@@ -146,7 +148,10 @@ def test_only_the_refined_encoder_changes(parent, videos):
 def test_where_nothing_is_asked_for_every_weight_comes_back(parent, videos, asked):
     told = []
     found = propagate(
-        parent, links(), [CorrectedVideo(videos[3], asked)] if asked else [], progress=lambda *step: told.append(step)
+        parent,
+        ENHANCEMENT,
+        [CorrectedVideo(videos[3], asked)] if asked else [],
+        progress=lambda *step: told.append(step),
     )
     assert found.captioner is not parent and not found.losses and not told and found.moved == 0
     for now, then in zip(weights(found.captioner), weights(parent), strict=True):
@@ -154,7 +159,7 @@ def test_where_nothing_is_asked_for_every_weight_comes_back(parent, videos, aske
 
 
 def test_the_same_corrections_give_the_same_weights(parent, videos):
-    one, other = (propagate(parent, links(), corrections(videos), steps=10) for _ in range(2))
+    one, other = (propagate(parent, ENHANCEMENT, corrections(videos), steps=10) for _ in range(2))
     assert one.losses == other.losses
     for first, second in zip(weights(one.captioner), weights(other.captioner)):
         assert first.tobytes() == second.tobytes()
@@ -164,7 +169,7 @@ def test_kept_videos_stay_nearer_to_what_they_were(parent, videos):
     kept = videos[5:8]
 
     def moved(**settings):
-        child = propagate(parent, links(), corrections(videos), mu=0.001, kept=kept, **settings).captioner
+        child = propagate(parent, ENHANCEMENT, corrections(videos), mu=0.001, kept=kept, **settings).captioner
         return sum(np.mean(np.sum((v_of(child, clip) - v_of(parent, clip)) ** 2, axis=1)) for clip in kept)
 
     free, held = moved(), moved(kept_weight=10.0)
@@ -174,18 +179,18 @@ def test_kept_videos_stay_nearer_to_what_they_were(parent, videos):
 def test_what_cannot_be_learnt_is_refused(parent, videos):
     empty = VideoRecord("blank", "val", np.zeros((2, 6), np.float32), (), np.zeros(5))
     with pytest.raises(ValueError, match="'blank' has no real frame"):
-        propagate(parent, links(), [CorrectedVideo(empty, {1: 1.0})])
+        propagate(parent, ENHANCEMENT, [CorrectedVideo(empty, {1: 1.0})])
     with pytest.raises(ValueError, match="'video1' is corrected twice; put all of its topics into one correction"):
-        propagate(parent, links(), [CorrectedVideo(videos[1], {0: 1.0}), CorrectedVideo(videos[1], {1: 1.0})])
+        propagate(parent, ENHANCEMENT, [CorrectedVideo(videos[1], {0: 1.0}), CorrectedVideo(videos[1], {1: 1.0})])
     with pytest.raises(ValueError, match="expected numbers of 0 or more"):
-        propagate(parent, links(), corrections(videos), mu=-1)
+        propagate(parent, ENHANCEMENT, corrections(videos), mu=-1)
     with pytest.raises(ValueError, match="expected one of l-bfgs, adam and 1 step or more"):
-        propagate(parent, links(), corrections(videos), optimizer="sgd")
-    with pytest.raises(ValueError, match="links are of 8 neurons, the captioner has 6"):
-        propagate(small_captioner(encoder_units=3), links(), corrections(videos))
+        propagate(parent, ENHANCEMENT, corrections(videos), optimizer="sgd")
+    with pytest.raises(ValueError, match="enhancement is of 8 neurons, the captioner has 6"):
+        propagate(small_captioner(encoder_units=3), ENHANCEMENT, corrections(videos))
 
 
 def test_frames_that_are_no_numbers_are_said_to_be_the_cause(parent, videos):
     broken = dataclasses.replace(videos[1], frames=np.full((2, 6), np.nan, np.float32))
     with pytest.raises(ValueError, match="The loss is nan after 0 steps.*NaN in the frames"):
-        propagate(parent, links(), [CorrectedVideo(broken, {1: 1.0})])
+        propagate(parent, ENHANCEMENT, [CorrectedVideo(broken, {1: 1.0})])

@@ -9,14 +9,14 @@ from components.captions.generate import load
 from components.neurons.enhancement import enhancement_of
 from components.neurons.links import TopicLinks
 from components.refinement import refining
-from components.refinement.bench import Candidate
+from components.refinement.bench import Bench, Candidate
 from components.refinement.gate import Reason, Verdict
 from components.refinement.lessons import Lesson
 from components.refinement.memory import Memory
 from components.refinement.records import CorrectedTopic
 from components.refinement.refining import RefinementError, refine
 from components.refinement.trial import Trial
-from tests.components.refinement.planted_parent import EVIDENCE, SETTINGS, VAL, correction, export_parent, hashes
+from tests.components.refinement.planted_parent import EVIDENCE, SETTINGS, TRAIN, VAL, correction, export_parent, hashes
 from trainer.export import load_captioner
 from trainer.exported import EXTRA, read_enhancement, read_meta
 
@@ -56,7 +56,11 @@ def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined
     folder, verdict, _ = refined
     assert Verdict.load(folder) == verdict
     named = TopicLinks.load(folder / EXTRA)
-    np.testing.assert_array_equal(read_enhancement(folder), enhancement_of(named))
+    bench = Bench(folder, named)
+    counted, found = bench.named_anew(bench.untouched, TRAIN, EVIDENCE.topics)
+    assert found == named
+    added = enhancement_of(named, counted, SETTINGS.neurons, SETTINGS.relative)
+    np.testing.assert_allclose(read_enhancement(folder), added, atol=1e-6)
     meta = read_meta(folder)
     assert meta["refinement"]["corrections"] == [correction().id] and meta["refinement"]["mu"] == verdict.mu
 
@@ -128,7 +132,7 @@ class PlantedCourt:
 def test_a_refused_batch_is_told_whose_fault_it_is_and_what_passes_without():
     batch = [correction(f"v{number}", number=0xAB120 + number) for number in range(4)]
     lessons = [Lesson(one, VAL[0], 1, 1.0) for one in batch]
-    trial = Trial(Candidate([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None)
+    trial = Trial(Candidate([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None, None)
 
     def verdict(*guilty):
         return refining._verdict(PlantedCourt(*guilty), lessons, trial, {})

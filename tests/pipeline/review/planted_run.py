@@ -12,7 +12,7 @@ import numpy as np
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from components.neurons.enhancement import enhancement_of
+from components.neurons.enhancement import named_enhancement
 from components.topics.labels import OccurrenceRule
 from components.topics.model import TopicModel
 from pipeline.lineage import EXPORTED, METADATA
@@ -81,7 +81,7 @@ def _links(folder: Path) -> Path:
 
 
 def _model(folder: Path) -> Path:
-    export_parent(folder / EXPORTED, enhancement_of(links()))
+    export_parent(folder / EXPORTED, named_enhancement(links()))
     return folder
 
 
