@@ -22,7 +22,6 @@ REQUIRES = [
     "numpy==1.26.4",
     "numba>=0.60",
     "scipy>=1.11",
-    "threadpoolctl>=3.5",
     "av>=14",
     "pillow>=10",
     "matplotlib>=3.8",

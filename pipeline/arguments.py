@@ -63,8 +63,12 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
     explain.add_argument("--json", action="store_true", help="print the explanations, one JSON object a video")
 
-    topics = _command(commands, "topics", "show the topics of a run", "topiclens topics --root runs/sample")
+    topics = _command(commands, "topics", "show the topics of a run, and decide about them",
+                      "topiclens topics --root runs/sample --rename 7 surfing --merge 3 12 --ban 5")  # fmt: skip
     topics.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    topics.add_argument("--file", metavar="FILE",
+                        help="where decisions are kept, as topics.governance names it (default: ROOT/governance.json)")
+    _add_decisions(topics)
 
     neurons = _command(commands, "neurons", "show which neurons carry which topic",
                        "topiclens neurons --root runs/sample")  # fmt: skip
@@ -81,6 +85,23 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--also", type=float, nargs="+", default=[], metavar="LAMBDA",
                          help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
     compare.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
+
+    experiment = _command(commands, "experiment", "repeat an experiment of the paper on a run's model",
+                          "topiclens experiment corrections --root runs/msrvtt --items 20")  # fmt: skip
+    experiment.add_argument("name", choices=("corrections",),
+                            help="corrections: half of a video's frames corrects, the other half tests")  # fmt: skip
+    experiment.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
+    experiment.add_argument("--items", type=int, default=20, metavar="N",
+                            help="videos that are corrected (default: %(default)s)")  # fmt: skip
+    experiment.add_argument("--split", default="val", choices=("val", "test"))
+    experiment.add_argument("--said-by", type=float, metavar="SHARE",
+                            help="of a video's human captions that must say the topic (default: 0.5)")  # fmt: skip
+    experiment.add_argument("--alternating", action="store_true",
+                            help="halve videos by turns, every second frame, not in the middle")  # fmt: skip
+    experiment.add_argument("--full", action="store_true",
+                            help="judge all captions of the split after each correction, not 200 of them")  # fmt: skip
+    experiment.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.NAME=VALUE",
+                            help="change one setting of the refinement; repeat for more")  # fmt: skip
 
     border = _command(commands, "border", "measure how much words owe to a clip's first and last frames",
                       "topiclens border --root runs/sample --steps 1 2 4")  # fmt: skip
@@ -178,6 +199,18 @@ def _add_repair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="refinement.NAME=VALUE",
                         help="change one setting of the refinement; repeat for more")  # fmt: skip
+
+
+def _add_decisions(parser: argparse.ArgumentParser) -> None:
+    """What a person may decide about topics, each named by its id or its name."""
+    group = parser.add_argument_group("decisions", "kept in a file for the next run; repeat any of them for more:")
+    many = {"action": "append", "default": []}
+    group.add_argument("--rename", nargs=2, metavar=("TOPIC", "NAME"), help="give a topic another name", **many)
+    group.add_argument("--merge", nargs="+", metavar="TOPIC", help="topics that are one, the first", **many)
+    group.add_argument("--ban", metavar="TOPIC", help="a topic that is none: it occurs in no video any more", **many)
+    group.add_argument("--seed", nargs="+", metavar=("NAME", "WORD"),
+                       help="words that are a topic, of that name; it is looked for as one", **many)  # fmt: skip
+    group.add_argument("--undo", metavar="TOPIC", help="take back all that was decided about a topic", **many)
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:

@@ -131,11 +131,10 @@ def _explain(options) -> int:
 
 
 def _topics(options) -> int:
-    from components.topics.model import TopicModel
-    from components.topics.table import format_table
-    from pipeline import lineage
+    from pipeline.governing import Decisions, decide, show
 
-    print(format_table(TopicModel.load(lineage.newest(options.root).folder("components.TopicModel")).topics))
+    decisions = Decisions(options.undo, options.rename, options.merge, options.ban, options.seed)
+    print(decide(options.root, decisions, options.file) if decisions else show(options.root, options.file))
     return 0
 
 
@@ -163,6 +162,22 @@ def _compare(options) -> int:
         comparison.compare(
             lineage.newest(options.root), settings, other_weights=options.also, seeds=options.seeds, folder=folder
         )
+    )
+    print(f"Kept in {folder}")
+    return 0
+
+
+def _experiment(options) -> int:
+    from pipeline import experiments, lineage
+    from pipeline.configs import Settings
+
+    folder = os.path.join(options.root, "experiments", options.name)
+    print(
+        experiments.correct_halves(
+            lineage.newest(options.root), Settings().changed(options.changes).refinement, items=options.items,
+            split=options.split, min_share=options.said_by, alternating=options.alternating,
+            full=options.full, folder=folder,
+        )  # fmt: skip
     )
     print(f"Kept in {folder}")
     return 0
@@ -295,6 +310,7 @@ _COMMANDS = {
     "topics": _topics,
     "neurons": _neurons,
     "compare": _compare,
+    "experiment": _experiment,
     "border": _border,
     "evaluate": _evaluate,
     "settings": _settings,

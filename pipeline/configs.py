@@ -114,6 +114,9 @@ class TopicSettings:
         min_count: how often all training captions together must hold a word.
         max_topics: at most so many topics occur in a video.
         min_share: a topic that holds a smaller share of a video's words does not occur in it.
+        governance: the file of what people decided about topics; None is `governance.json` in the root, if it is there.
+        previous: a run's root, or a folder of topics, whose topics keep their ids and names where they are found again;
+            None is the root's last blessed model, `none` numbers them anew.
     """
 
     n_topics: int = 100
@@ -124,6 +127,8 @@ class TopicSettings:
     min_count: int = 3
     max_topics: int = 3
     min_share: float = 0.03
+    governance: str | None = None
+    previous: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tfx import v1 as tfx
 
+from pipeline import topic_register
 from pipeline.beam import LOCAL_BEAM
 from pipeline.configs import Settings
 from pipeline.corrections import to_teach
@@ -43,9 +44,17 @@ def compile_pipeline(
     Returns:
         ``output``.
     """
-    places = Places(data=data, root=root, content=content, schema=schema, base_model=base_model)
-    corrections = to_teach(root, settings.refinement)
-    pipeline = create_pipeline(settings, places, corrections=corrections, beam_pipeline_args=list(beam_arguments))
+    previous = None if settings.topics.previous == topic_register.ANEW else settings.topics.previous
+    places = Places(
+        data=data, root=root, content=content, schema=schema, base_model=base_model, previous_topics=previous
+    )
+    pipeline = create_pipeline(
+        settings,
+        places,
+        governance=topic_register.governance_of(settings, root),
+        corrections=to_teach(root, settings.refinement),
+        beam_pipeline_args=list(beam_arguments),
+    )
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=image, use_pipeline_spec_2_1=True

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from absl import logging as absl_logging
 from tfx import v1 as tfx
 
+from pipeline import topic_register
 from pipeline.beam import beam_arguments
 from pipeline.configs import Settings, cache_folder
 from pipeline.corrections import take_in, to_teach
@@ -39,18 +40,23 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
     Raises:
         RootInUse: another run is at work on this root.
     """
-    places = Places(
-        data=os.path.abspath(data),
-        root=os.path.abspath(root),
-        content=fingerprint(data, without=root),
-        base_model=model_artifact(base_model) if base_model else None,
-        cache=os.path.abspath(cache_folder()),
-    )
-    os.makedirs(places.root, exist_ok=True)
-    with _alone(places.root), _announced():
+    os.makedirs(root, exist_ok=True)
+    with _alone(root), _announced():
+        content = fingerprint(data, without=root)
+        decided = topic_register.governance_of(settings, root)
+        asked = topic_register.asked(settings, content, decided)
+        places = Places(
+            data=os.path.abspath(data),
+            root=os.path.abspath(root),
+            content=content,
+            base_model=model_artifact(base_model) if base_model else None,
+            cache=os.path.abspath(cache_folder()),
+            previous_topics=topic_register.previous_of(settings, root, asked),
+        )
         pipeline = create_pipeline(
             settings,
             places,
+            governance=decided,
             corrections=to_teach(places.root, settings.refinement),
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
                 os.path.join(places.root, METADATA)
@@ -58,8 +64,11 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             beam_pipeline_args=beam_arguments(settings.run.workers),
         )
         tfx.orchestration.LocalDagRunner().run(pipeline)
+        outcome = newest(places.root)
+        if outcome.blessed:
+            topic_register.remember(outcome, asked, places.previous_topics)
         take_in(places.root, settings.refinement)
-    return newest(places.root)
+    return outcome
 
 
 def fingerprint(data: str, *, without: str = "") -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tfx import v1 as tfx
 
@@ -14,7 +16,8 @@ from components.neurons.component import NeuronJudge, NeuronNaming
 from components.pushing.component import Pusher
 from components.refinement.component import Refine
 from components.relevance.component import ExplanationReport
-from components.topics.component import TopicModelling
+from components.topics.component import TopicModelling, TopicNaming
+from components.topics.governance import Governance
 from components.validation.component import ExamplesCheck
 from components.videos.component import VideoIngest
 from components.vocabulary.component import Vocabulary
@@ -24,13 +27,19 @@ from pipeline.steps import json_of
 
 
 def create_pipeline(
-    settings: Settings, places: Places, corrections: Sequence[Mapping] = (), **pipeline_arguments
+    settings: Settings,
+    places: Places,
+    *,
+    governance: Governance | None = None,
+    corrections: Sequence[Mapping] = (),
+    **pipeline_arguments,
 ) -> tfx.dsl.Pipeline:
     """Builds the whole DAG.
 
     Args:
         settings: every setting.
         places: where the data, the artifacts and the served versions are.
+        governance: what people decided about topics.
         corrections: what people corrected and the model is to be taught, as `pipeline.corrections.to_teach` gives it;
             a new one re-runs the refinement and what follows it alone.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
@@ -43,14 +52,24 @@ def create_pipeline(
         store_dir=places.feature_store,
         config_json=json_of(settings, "feature_extraction", cache_dir=places.cache),
     )
-    topics = TopicModelling(dataset=rows, config_json=json_of(settings, "topic_modelling"))
+    governance = governance or Governance()
+    decided = {"governance": governance.sampling.to_json()} if governance.sampling else {}
+    if places.previous_topics:
+        decided["previous"] = places.previous_topics
+    topics = TopicModelling(dataset=rows, config_json=json_of(settings, "topic_modelling", **decided))
+    if places.previous_topics:  # whose topics keep their ids: how many ids there are is known once topics are found
+        settings = replace(settings, topics=replace(settings.topics, n_topics=None))
+    named, table = [], topics.outputs["topic_model"]
+    if governance.names:
+        named = [TopicNaming(topic_model=table, governance_json=json.dumps(governance.names.to_json(), sort_keys=True))]
+        table = named[0].outputs["named_topics"]
     vocabulary = Vocabulary(dataset=rows, min_count=settings.vocabulary.min_count)
 
     join = ExamplesJoin(
         dataset=rows,
         features=features.outputs["features"],
         topic_model=topics.outputs["topic_model"],
-        n_topics=settings.topics.n_topics,
+        n_topics=settings.topics.n_topics or 0,
     )
     examples = join.outputs["examples"]
 
@@ -88,7 +107,7 @@ def create_pipeline(
         naming = NeuronNaming(
             model=model,
             examples=examples,
-            topic_model=topics.outputs["topic_model"],
+            topic_model=table,
             cache_dir=places.cache or "",
         )
         model, names = naming.outputs["named_model"], {"links": naming.outputs["links"]}
@@ -96,13 +115,13 @@ def create_pipeline(
     judge = CaptionJudge(
         model=model,
         examples=examples,
-        topic_model=topics.outputs["topic_model"],
+        topic_model=table,
         baseline_dir=places.baseline,
         config_json=json_of(settings, "judge"),
     )
     blessing = judge.outputs["blessing"]
 
-    neurons = []
+    neurons, pushed = [], model
     if naming:
         neuron_judge = NeuronJudge(
             model=model,
@@ -116,14 +135,15 @@ def create_pipeline(
         refine = Refine(
             model=model,
             examples=examples,
-            topic_model=topics.outputs["topic_model"],
+            topic_model=table,
             model_blessing=neuron_judge.outputs["blessing"],
             config_json=json_of(settings, "refinement", corrections=corrections, cache_dir=places.cache),
             **names,
         )
-        neurons, blessing = [naming, neuron_judge, refine], refine.outputs["blessing"]
+        neurons = [naming, neuron_judge, refine]
+        blessing, pushed = refine.outputs["blessing"], refine.outputs["refined_model"]
     pusher = Pusher(
-        model=refine.outputs["refined_model"] if naming else model,
+        model=pushed,
         model_blessing=blessing,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
@@ -145,7 +165,7 @@ def create_pipeline(
         pipeline_name=NAME,
         pipeline_root=os.path.join(places.root, "artifacts"),
         components=[
-            dataset, features, topics, vocabulary, join, statistics, schema, anomalies, check,
+            dataset, features, topics, *named, vocabulary, join, statistics, schema, anomalies, check,
             *base_model, trainer, judge, *neurons, pusher, *explanations,
         ],  # fmt: skip
         enable_cache=True,

@@ -20,6 +20,7 @@ class Places:
         schema: the curated schema, as the machine that runs the steps sees it.
         base_model: an exported model to start training from, or None.
         cache: where downloaded weights are kept, as the machine that runs the steps sees it.
+        previous_topics: the folder of the earlier topic model whose ids are kept, or None.
     """
 
     data: str
@@ -28,6 +29,7 @@ class Places:
     schema: str = str(resources.files("schemas") / "curated.pbtxt")
     base_model: str | None = None
     cache: str | None = None
+    previous_topics: str | None = None
 
     @property
     def feature_store(self) -> str:

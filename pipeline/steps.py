@@ -39,7 +39,9 @@ def _feature_extraction(settings: Settings) -> dict:
 
 
 def _topic_modelling(settings: Settings) -> dict:
-    return {**asdict(settings.topics), "seed": settings.run.seed}
+    elsewhere = ("governance", "previous")  # files, whose content the step is told
+    sampling = {name: value for name, value in asdict(settings.topics).items() if name not in elsewhere}
+    return {**sampling, "seed": settings.run.seed}
 
 
 def _examples_check(settings: Settings) -> dict:

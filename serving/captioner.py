@@ -46,7 +46,7 @@ class LocalCaptioner(Captioning):
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one batch through a signature (see ``Captioning.predict``)."""
         if signature not in self.signatures:
-            raise WrongSignature(missing_signature(str(self.directory), signature, self.signatures))
+            raise WrongSignature(missing_signature(f"model {self.directory}", signature, self.signatures))
         mismatch = self.signatures[signature].mismatch(inputs)
         if mismatch:
             raise wrong_input(str(self.directory), signature, mismatch)

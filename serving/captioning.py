@@ -121,7 +121,7 @@ class Captioning(abc.ABC):
         """
         known = self.signatures
         if signatures.WHAT_IF_SIGNATURE not in known:
-            raise WrongSignature(missing_signature("that was asked", signatures.WHAT_IF_SIGNATURE, known))
+            raise WrongSignature(missing_signature("the model asked", signatures.WHAT_IF_SIGNATURE, known))
         return known[signatures.WHAT_IF_SIGNATURE].inputs[signatures.TOPIC_DELTAS_INPUT].shape[-1]
 
     def close(self) -> None:  # noqa: B027 (a subclass may well hold nothing)

@@ -151,7 +151,7 @@ class CaptionClient(Captioning):
             except TransportError:
                 known = None
             if known is not None and signature not in known:
-                return WrongSignature(missing_signature(self._name(), signature, known))
+                return WrongSignature(missing_signature(f"model {self._name()}", signature, known))
             mismatch = known and known[signature].mismatch(inputs)
             if mismatch:
                 return wrong_input(self._name(), signature, mismatch)

@@ -65,7 +65,7 @@ class RequestTooLarge(ServingError):
 def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
     """Says that a model cannot do what was asked, and what it can do."""
     known = sorted(known)
-    expected = f"Expected signature '{signature}' in model {model}, which has {known}. Likely cause: it was "
+    expected = f"Expected signature '{signature}' in {model}, which has {known}. Likely cause: it was "
     if signature in (WHAT_IF_SIGNATURE, WHAT_IF_FRAMES_SIGNATURE) and WHAT_IF_SIGNATURE not in known:
         return expected + (
             "trained without topics (LSTM-B), or exported by an older TopicLens or before its neurons had names. "

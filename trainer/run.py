@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from schemas import records
 from trainer.export import export
 from trainer.exported import EXTRA
 from trainer.files import copy_tree, is_remote
@@ -31,7 +33,8 @@ def run_fn(fn_args: FnArgs) -> None:
             exported model to start from, or None; `serving_model_dir` and `model_run_dir`, where the SavedModel and the
             TensorBoard logs go; and `custom_config`, whose `config_json` is a JSON object of
 
-            model       fields of CaptionerConfig but for vocabulary_size and feature_dim, which follow
+            model       fields of CaptionerConfig but for vocabulary_size and feature_dim, which follow; so does
+                        n_topics where it is null, from the records
             training    fields of TrainingConfig
             features    backbone (its name or null), weights, dim; how clips are sampled: n_frames, sampling, step, seed
             decoding    beam, max_words, length_penalty
@@ -46,7 +49,11 @@ def run_fn(fn_args: FnArgs) -> None:
             fn_args.train_files,
             fn_args.eval_files,
             vocabulary=vocabulary,
-            model=CaptionerConfig(vocabulary_size=len(vocabulary), feature_dim=features["dim"], **config["model"]),
+            model=CaptionerConfig(
+                vocabulary_size=len(vocabulary),
+                feature_dim=features["dim"],
+                **{**config["model"], "n_topics": config["model"].get("n_topics") or _topics_of(fn_args.train_files)},
+            ),
             training=TrainingConfig(**config["training"]),
             work_dir=config["work_dir"],
             folder_per_run=True,
@@ -81,6 +88,12 @@ def _configuration(custom_config: dict | None) -> dict:
     if missing:
         raise ValueError(f"The Trainer's config_json lacks {', '.join(missing)}; it has {', '.join(config)}.")
     return config
+
+
+def _topics_of(patterns: Sequence[str]) -> int:
+    """The length of the topic vector, which topics that kept their ids make longer than what was sampled."""
+    files = [file for pattern in patterns for file in records.files_of(pattern)]
+    return next(len(record.topics) for record in records.read(files))
 
 
 def _read_vocabulary(path: str) -> Vocabulary:

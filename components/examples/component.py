@@ -14,6 +14,7 @@ from components import jsonl, staging
 from components.artifacts import Dataset, FrameFeatures, TopicModel
 from components.examples.transform import WriteRecords
 from components.features.transform import ReadFeatures
+from components.topics.model import TABLE
 from schemas.features import SPLITS
 
 _dsl = tfx.dsl.components
@@ -28,7 +29,13 @@ def ExamplesJoin(
     n_topics: _dsl.Parameter[int],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Writes one SequenceExample a video, gzip TFRecords by split."""
+    """Writes one SequenceExample a video, gzip TFRecords by split.
+
+    ``n_topics`` is the length of the topic vector; 0 takes it from the topics' table, which is longer than what was
+    sampled where topics kept the ids that they had before.
+    """
+    if not n_topics:
+        n_topics = len(json.loads(staging.read_text(os.path.join(topic_model.uri, TABLE)))["topics"])
     summary = json.loads(staging.read_text(os.path.join(dataset.uri, "summary.json")))
     videos = summary["videos_by_split"]
     with beam_pipeline as p:

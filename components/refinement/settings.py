@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from components.captions.judge import METRICS
 from components.refinement.descent import OPTIMIZERS
 
+# Those of `components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
+NEURONS = ("named", "chosen", "all")
+
 
 @dataclass(frozen=True)
 class RefinementSettings:
@@ -16,6 +19,11 @@ class RefinementSettings:
     Args:
         ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
             `corrections.db` in the run's root.
+        neurons: which of them a topic enhances: `named`, those that it names, as in the paper; `chosen`, every one that
+            it chose in some training video (eq. 9); `all`. Asked by `topiclens experiment corrections` alone; see
+            `components.neurons.enhancement.tied`.
+        relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there;
+            asked by the same alone.
         strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
             smallest itself, the least that is lost in learning loses them again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
@@ -38,6 +46,8 @@ class RefinementSettings:
     """
 
     ledger: str | None = None
+    neurons: str = NEURONS[0]
+    relative: bool = False
     strength_factor: float = 1.5
     max_strength: float = 4.0
     mu: tuple[float, ...] = (10.0, 1.0, 0.1)
@@ -67,6 +77,8 @@ class RefinementSettings:
         return cls(**{**known, "mu": tuple(known.get("mu", cls.mu))})
 
     def __post_init__(self):
+        if self.neurons not in NEURONS:
+            raise ValueError(f"refinement.neurons is {self.neurons!r}; expected one of {', '.join(NEURONS)}.")
         if not self.strength_factor >= 1:
             raise ValueError(f"refinement.strength_factor is {self.strength_factor}; expected 1 or more.")
         if not self.mu or min(self.mu) < 0:

@@ -10,7 +10,10 @@ import numpy as np
 
 from components.topics import model as files
 from components.topics.documents import Corpus
-from components.topics.labels import OccurrenceRule
+from components.topics.governance import Governance
+from components.topics.governed import describe, identify, seeds_of
+from components.topics.labels import OccurrenceRule, by_label
+from components.topics.matching import Matching
 from components.topics.model import TopicModel
 from components.topics.table import describe_topics
 from components.topics.warplda import Step, WarpLDA
@@ -27,11 +30,13 @@ class Fit:
         model: with its readable table.
         labels: the topics that occur in each training video, by id; none for a video without a known word.
         log_likelihood: a token, after each iteration, in nats.
+        matching: with the topics of the earlier model, if there was one.
     """
 
     model: TopicModel
     labels: dict[str, list[int]]
     log_likelihood: list[float]
+    matching: Matching | None = None
 
     def to_files(self, inferred: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
         """The files of the topics' folder.
@@ -41,8 +46,13 @@ class Fit:
         """
         labels = sorted({**self.labels, **(inferred or {})}.items())
         history = enumerate(self.log_likelihood, start=1)
+        matching = {}
+        if self.matching is not None:
+            told = json.dumps(self.matching.to_json(self.model.topics), indent=1, ensure_ascii=False)
+            matching = {files.MATCHING: (told + "\n").encode()}
         return {
             **self.model.to_files(),
+            **matching,
             files.LABELS: _json_lines({"video_id": name, "topics": list(topics)} for name, topics in labels),
             files.LOG_LIKELIHOOD: _json_lines(
                 {"iteration": iteration, "log_likelihood": round(value, 6)} for iteration, value in history
@@ -62,6 +72,8 @@ def fit(
     max_topics: int = 3,
     min_share: float = 0.03,
     seed: int = 0,
+    governance: Governance | None = None,
+    previous: TopicModel | None = None,
     report: Callable[[Step], None] = lambda step: None,
 ) -> Fit:
     """Fits a topic model to training videos alone, and labels them.
@@ -78,15 +90,19 @@ def fit(
         min_count: words seen less often are left out.
         max_topics, min_share: see `OccurrenceRule`.
         seed: of everything random.
+        governance: what people decided about topics; their names aside, which are given to the table afterwards.
+        previous: an earlier model, whose topics keep their ids and names where they are found again.
         report: told about each iteration.
     Raises:
-        ValueError: a setting is out of its range, or the documents hold no word often enough.
+        ValueError: a setting is out of its range, or the documents hold no word often enough, or no word of a seed.
     """
     if iterations < 1:
         raise ValueError(f"iterations is {iterations}; expected at least 1.")
     rule = OccurrenceRule(max_topics, min_share)
     corpus = Corpus.from_documents(documents, min_count)
-    sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=mh_steps, seed=seed)
+    governance = governance or Governance()
+    seeds = seeds_of(governance, n_topics)
+    sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=mh_steps, seed=seed, seeds=seeds)
     of_words = np.zeros((n_topics, len(corpus.words)), np.int64)
     of_documents = np.zeros((len(corpus), n_topics), np.int64)
     samples, log_likelihood = 0, []
@@ -98,10 +114,18 @@ def fit(
             of_documents += sampler.document_topic_counts()
             samples += 1
 
-    model = TopicModel(corpus.words, of_words, samples, alpha, beta, rule, seed)
+    prior = sampler.prior if sampler.prior.pins_anything else None
+    model = TopicModel(corpus.words, of_words, samples, alpha, beta, rule, seed, prior=prior)
+    identity = identify(corpus, model.phi, of_words, governance, previous) if governance or previous else None
+    if identity is not None and not identity.is_plain:
+        model = replace(model, own_ids=identity.ids, label_of=identity.label_of)
+        of_documents = by_label(of_documents, identity.label_of, identity.n_topics)
     labels = {name: rule(counts / samples) for name, counts in zip(corpus.ids, of_documents, strict=True)}
-    topics = describe_topics(corpus, model.phi, of_words, labels.values())
-    return Fit(replace(model, topics=topics), labels, log_likelihood)
+    if identity is None:
+        topics = describe_topics(corpus, model.phi, of_words, labels.values())
+    else:
+        topics = describe(corpus, identity, of_words, samples, sampler.prior, labels.values())
+    return Fit(replace(model, topics=topics), labels, log_likelihood, identity and identity.matching)
 
 
 def _is_sample(iterations_left: int) -> bool:

@@ -47,6 +47,20 @@ class OccurrenceRule:
         return sorted(int(topic) for topic in occurring or largest[:1])
 
 
+def by_label(counts: np.ndarray, label_of: np.ndarray, n_topics: int) -> np.ndarray:
+    """(..., n_topics) from (..., sampled): counts of tokens by the topics that sampled ones count as.
+
+    Args:
+        counts: tokens by sampled topic.
+        label_of: (sampled,) the topic that each counts as; -1 for none, whose tokens then are of no topic.
+        n_topics: N_t.
+    """
+    result = np.zeros((*counts.shape[:-1], n_topics), counts.dtype)
+    for sampled in np.flatnonzero(label_of >= 0):
+        result[..., label_of[sampled]] += counts[..., sampled]
+    return result
+
+
 def matched_f1(labels: np.ndarray, reference: np.ndarray) -> float:
     """Agreement of two labellings whose topics have no common numbering.
 

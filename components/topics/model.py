@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from components.topics.documents import content_words, index_of, number_words
-from components.topics.labels import OccurrenceRule
+from components.topics.labels import OccurrenceRule, by_label
+from components.topics.priors import WordPrior
 from components.topics.table import Topic
 
 MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
+MATCHING = "matching.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +28,16 @@ class TopicModel:
 
     Attributes:
         words: the vocabulary; a word's place is its number.
-        counts: (topics, words) int64, how often each word has each topic, summed over the samples.
+        counts: (sampled, words) int64, how often each word has each sampled topic, summed over the samples.
         samples: how many samples of the chain were summed.
         alpha: pseudo-count of each topic in a document.
         beta: pseudo-count of each word in a topic.
         rule: which topics occur in a document.
         seed: of the fit; inference begins from it too.
-        topics: the readable table, by id.
+        topics: the readable table, by id; N_t of them, more than were sampled if earlier models had others.
+        prior: the pseudo-counts of words, where seed words make them differ; None for beta everywhere.
+        own_ids: (sampled,) int64, the id of each sampled topic; None where it is its place.
+        label_of: (sampled,) int64, the id that each counts as, -1 where it is banned; None where it is its place.
     """
 
     words: tuple[str, ...]
@@ -43,15 +48,26 @@ class TopicModel:
     rule: OccurrenceRule
     seed: int
     topics: tuple[Topic, ...] = ()
+    prior: WordPrior | None = None
+    own_ids: np.ndarray | None = None
+    label_of: np.ndarray | None = None
 
     @property
     def n_topics(self) -> int:
-        return len(self.counts)
+        """N_t, the length of the topic vector."""
+        return len(self.topics) if self.topics else len(self.counts)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """(sampled,) int64: the id of each sampled topic."""
+        return np.arange(len(self.counts)) if self.own_ids is None else self.own_ids
 
     @functools.cached_property
     def phi(self) -> np.ndarray:
-        """(topics, words) float64: the probability of each word in each topic."""
-        return word_probabilities(self.counts / self.samples, self.beta)
+        """(sampled, words) float64: the probability of each word in each sampled topic."""
+        return word_probabilities(
+            self.counts / self.samples, self.beta if self.prior is None else self.prior.dense(len(self.counts))
+        )
 
     @functools.cached_property
     def _by_word(self) -> np.ndarray:
@@ -69,7 +85,8 @@ class TopicModel:
         from components.topics.inference import document_seed, fold_in  # numba takes a second to import
 
         tokens = number_words(words, index_of(self.words))
-        return fold_in(tokens, self._by_word, self.alpha, seed=document_seed(document_id, self.seed))
+        sampled = fold_in(tokens, self._by_word, self.alpha, seed=document_seed(document_id, self.seed))
+        return sampled if self.label_of is None else by_label(sampled, self.label_of, self.n_topics)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes ``model.npz`` and ``topics.json``; equal models give equal bytes."""
@@ -86,6 +103,8 @@ class TopicModel:
             "max_topics": np.int64(self.rule.max_topics),
             "min_share": np.float64(self.rule.min_share),
             "seed": np.int64(self.seed),
+            **({} if self.prior is None else self.prior.to_arrays()),
+            **({} if self.label_of is None else {"own_ids": self.ids, "label_of": self.label_of}),
         }
         table = {"topics": [topic.to_json() for topic in self.topics]}
         return {MODEL: _npz(arrays), TABLE: (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode()}
@@ -121,13 +140,17 @@ class TopicModel:
                     rule=OccurrenceRule(int(arrays["max_topics"]), float(arrays["min_share"])),
                     seed=int(arrays["seed"]),
                     topics=tuple(Topic.from_json(row) for row in json.loads(files[TABLE])["topics"]),
+                    prior=WordPrior.from_arrays(arrays),
+                    own_ids=arrays["own_ids"] if "own_ids" in arrays else None,
+                    label_of=arrays["label_of"] if "label_of" in arrays else None,
                 )
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"The topic model cannot be read ({type(error).__name__}: {error}). {MODEL} or {TABLE} is damaged or "
                 "of another version; run the topics step again."
             ) from error
-        if model.counts.shape != (len(model.topics), len(model.words)):
+        sampled = len(model.topics) if model.own_ids is None else len(model.own_ids)
+        if model.counts.shape != (sampled, len(model.words)) or not _are_places(model.ids, len(model.topics)):
             raise ValueError(
                 f"{MODEL} holds counts of shape {model.counts.shape}, but {len(model.words)} words, and {TABLE} "
                 f"{len(model.topics)} topics: the files are of different runs. Run the topics step again."
@@ -135,8 +158,13 @@ class TopicModel:
         return model
 
 
-def word_probabilities(counts: np.ndarray, beta: float) -> np.ndarray:
-    """phi (topics, words) from counts of the same shape: (C_kw + beta) / (C_k + V beta)."""
+def _are_places(ids: np.ndarray, n_topics: int) -> bool:
+    """Whether these can be the ids of topics of a table with so many rows."""
+    return len(set(ids.tolist())) == len(ids) and ((0 <= ids) & (ids < n_topics)).all()
+
+
+def word_probabilities(counts: np.ndarray, beta: float | np.ndarray) -> np.ndarray:
+    """phi (topics, words) from counts of the same shape: (C_kw + beta_kw) / (C_k + sum_w beta_kw)."""
     smoothed = counts + beta
     return smoothed / smoothed.sum(axis=1, keepdims=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from nltk.stem.snowball import SnowballStemmer
@@ -28,17 +28,23 @@ def most_relevant(phi: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.argsort(-relevance, axis=1, kind="stable")
 
 
-def name_topics(words: Sequence[Sequence[str]]) -> list[str]:
+def name_topics(words: Sequence[Sequence[str]], given: Mapping[int, str] | None = None) -> list[str]:
     """A name a topic, such as ``guitar, playing``: its first words, and so many that no other topic has that name.
 
     Forms of a word that is already in the name are passed over ("cutting", "cut").
 
     Args:
         words: the words that may name each topic, best first; none for a topic that no token has.
+        given: names that some topics have already, by topic.
     """
     names: list[str] = []
+    given = given or {}
     for topic, candidates in enumerate(words):
-        name = next((name for name in _names_of(candidates) if name not in names), None)
+        if topic in given:
+            names.append(given[topic])
+            continue
+        free = (name for name in _names_of(candidates) if name not in names and name not in given.values())
+        name = next(free, None)
         names.append(name or f"unused topic {topic}" if not candidates else name or f"{candidates[0]} {topic}")
     return names
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import enum
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -14,16 +15,29 @@ from components.topics.naming import most_relevant, name_topics
 TOP_WORDS = 10  # as topics are usually shown, and as NPMI is usually computed
 
 
+class Fate(enum.StrEnum):
+    """Why a topic occurs in no video: it counts as another one, was banned, or was not found again."""
+
+    MERGED = "merged"
+    BANNED = "banned"
+    LOST = "lost"
+
+
 @dataclass(frozen=True)
 class Topic:
     """A topic as people see it.
 
     Attributes:
-        id: its place in the topic vector s.
+        id: its place in the topic vector s, and the same in later models that find it again.
         name: short, and different from every other topic's.
         words: its most probable words, most probable first; none if no token has the topic.
         npmi: their coherence, -1 to 1; None if there are fewer than two.
         share_of_videos: the share of training videos in which it occurs.
+        fate: why it cannot occur; None for a topic that can.
+        into: the topic that it was merged into.
+        found_name: its name before somebody gave it this one; None where nobody did.
+        found_words: its own words, where others were merged into it; none elsewhere.
+        seeds: the words that were pinned to it.
     """
 
     id: int
@@ -31,17 +45,43 @@ class Topic:
     words: tuple[str, ...]
     npmi: float | None
     share_of_videos: float
+    fate: Fate | None = None
+    into: int | None = None
+    found_name: str | None = None
+    found_words: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
-        return asdict(self)
+        """A row of `topics.json`; what people decided is in it where they did."""
+        row = asdict(self)
+        return {name: value for name, value in row.items() if name not in _DECIDED or value not in (None, ())}
 
     @classmethod
-    def from_json(cls, row: dict) -> Topic:
-        return cls(**{**row, "words": tuple(row["words"])})
+    def from_json(cls, row: Mapping) -> Topic:
+        lists = {name: tuple(row[name]) for name in ("words", "found_words", "seeds") if name in row}
+        return cls(**{**row, **lists, "fate": Fate(row["fate"]) if "fate" in row else None})
+
+    @property
+    def marks(self) -> str:
+        """What people and later models made of it, in words; empty for a topic as it was found."""
+        marks = [
+            self.fate and (f"merged into {self.into}" if self.fate is Fate.MERGED else str(self.fate)),
+            self.found_words and "others merged into it",
+            self.found_name and f"was: {self.found_name}",
+            self.seeds and f"pinned: {' '.join(self.seeds)}",
+        ]
+        return "; ".join(mark for mark in marks if mark)
+
+
+_DECIDED = ("fate", "into", "found_name", "found_words", "seeds")
 
 
 def describe_topics(
-    corpus: Corpus, phi: np.ndarray, counts: np.ndarray, labels: Iterable[Sequence[int]]
+    corpus: Corpus,
+    phi: np.ndarray,
+    counts: np.ndarray,
+    labels: Iterable[Sequence[int]],
+    names: Mapping[int, str] | None = None,
 ) -> tuple[Topic, ...]:
     """The table's rows, by id.
 
@@ -50,6 +90,7 @@ def describe_topics(
         phi: (topics, words) the words' probabilities in each topic.
         counts: (topics, words) how often each word has each topic; words that a topic never has do not describe it.
         labels: the topics that occur in each training video.
+        names: of topics that have one already; the others get names that differ from these.
     """
     n_topics = len(phi)
     words = _held_words(corpus, np.argsort(-phi, axis=1, kind="stable"), counts)
@@ -57,11 +98,11 @@ def describe_topics(
     labels = list(labels)
     occurrences = np.bincount([topic for topics in labels for topic in topics], minlength=n_topics)
     coherences = npmi(corpus, words)
-    names = name_topics(naming_words)
+    named = name_topics(naming_words, names)
     return tuple(
         Topic(
             id=k,
-            name=names[k],
+            name=named[k],
             words=tuple(words[k]),
             npmi=None if coherences[k] is None else round(coherences[k], 4),
             share_of_videos=round(occurrences[k] / max(len(labels), 1), 4),
@@ -71,8 +112,8 @@ def describe_topics(
 
 
 def mean_npmi(topics: Iterable[Topic]) -> float | None:
-    """The mean coherence of the topics that have one; None if none has."""
-    known = [topic.npmi for topic in topics if topic.npmi is not None]
+    """The mean coherence of the topics that can occur and have one; None if none has."""
+    known = [topic.npmi for topic in topics if topic.npmi is not None and topic.fate is None]
     return float(np.mean(known)) if known else None
 
 
@@ -88,9 +129,8 @@ def format_table(topics: Iterable[Topic]) -> str:
     lines = [f"   id  videos   NPMI  {'name':{width}}  words"]
     for topic in topics:
         coherence = "    -" if topic.npmi is None else f"{topic.npmi:5.2f}"
-        lines.append(
-            f"{topic.id:5d}  {topic.share_of_videos:6.1%}  {coherence}  {topic.name:{width}}  {' '.join(topic.words)}"
-        )
+        words = " ".join(topic.words) + (f"  [{topic.marks}]" if topic.marks else "")
+        lines.append(f"{topic.id:5d}  {topic.share_of_videos:6.1%}  {coherence}  {topic.name:{width}}  {words}")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -11,7 +11,8 @@ from components import staging
 from components.topics import fitting
 from components.topics.documents import content_words
 from components.topics.fitting import Fit
-from components.topics.model import TopicModel, write_files
+from components.topics.governance import Governance
+from components.topics.model import MATCHING, TopicModel, write_files
 from components.topics.table import mean_npmi
 from components.topics.warplda import Step
 
@@ -28,8 +29,10 @@ class ModelTopics(beam.PTransform):
     Expands dicts with ``video_id``, ``split`` and ``captions``.
 
     Args:
-        output_dir: gets ``model.npz``, ``topics.json``, ``labels.jsonl``, ``log_likelihood.jsonl``; may be remote.
-        settings: keyword arguments of `fitting.fit`, with their defaults there.
+        output_dir: gets ``model.npz``, ``topics.json``, ``labels.jsonl``, ``log_likelihood.jsonl``, and
+            ``matching.json`` where there is an earlier model; may be remote.
+        settings: keyword arguments of `fitting.fit`, with their defaults there; `governance` as its JSON, `previous` as
+            the folder of the earlier model, which may be remote.
     """
 
     def __init__(self, output_dir: str, **settings):
@@ -81,7 +84,13 @@ def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
             logged = time.monotonic()
             _log.info("%s", step)
 
-    return fitting.fit(documents, report=say, **settings)
+    settings = dict(settings)
+    governance = Governance.from_json(settings.pop("governance", {}))
+    previous = None
+    if (folder := settings.pop("previous", None)) is not None:
+        with staging.readable(folder) as local:
+            previous = TopicModel.load(local)
+    return fitting.fit(documents, governance=governance, previous=previous, report=say, **settings)
 
 
 def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
@@ -102,6 +111,11 @@ def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
         "mean_npmi": mean_npmi(fit.model.topics),
         "log_likelihood": round(fit.log_likelihood[-1], 4),
     }
+    if fit.matching is not None:
+        _log.info(
+            "topics: %d are those of the earlier model, %d are new, %d are lost: %s",
+            len(fit.matching.kept), len(fit.matching.new), len(fit.matching.lost), MATCHING,
+        )
     _log.info(
         "topics: %(fitted)d videos fitted, %(inferred)d inferred, %(topics_a_video).2f topics a video", summary
     )

@@ -15,7 +15,7 @@ others accept or reject (Metropolis-Hastings).
                      and t the new one; then the word proposes, from C_wk + beta.
     document visit   the same with document and word, alpha and beta exchanged.
 
-So both visits are one function, `_visit`, that runs over the rows of the
+So both visits are one function, `visits.visit`, that runs over the rows of the
 word-topic or of the document-topic matrix. A row's counts are made when it is
 visited and forgotten afterwards; no matrix is kept, and all that a token is
 judged by are its row's counts and one vector of K. What lies outside the row is
@@ -27,6 +27,18 @@ A row proposes by naming the topic of one of its tokens at random, which is a
 draw from its counts, or, as often as the prior says, any topic. The paper
 does so for documents and builds alias tables for words; tokens are ordered here
 so that naming one is as cheap for words.
+
+Seed words make beta depend on topic and word (see `priors`), and V beta on the
+topic:
+
+    p(z = k) ~ (C_dk + alpha) (C_wk + beta_kw) / (C_k + B_k),  B_k = sum_w beta_kw.
+
+The derivation stays the paper's. A proposal q that is a factor of p cancels it
+in the acceptance ratio p(t) q(s) / (p(s) q(t)) only if the same prior is in both.
+So the word visit accepts with beta_tw and beta_sw, the K counts come with B_t and
+B_s, and a word proposes from C_wk + beta_kw: any topic as often as its level
+says, its home as often as it is raised above that. A word has one home, so all
+of it stays O(1).
 
 Two things are closer to the exact sampler than the paper's, at no cost. The
 token itself is left out of the counts that decide about it, as in eq. 1; left
@@ -40,15 +52,15 @@ measures that).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln
 
-from components.compiling import compiled
 from components.topics.documents import Corpus
-from components.topics.random_numbers import begin_stream, uniform
+from components.topics.priors import Seed, WordPrior
+from components.topics.visits import log_rising, propose_in_all_rows, visit
 
 
 @dataclass(frozen=True)
@@ -83,22 +95,22 @@ class Rows:
     Attributes:
         members: (tokens,) int64, the tokens row after row.
         offsets: (rows + 1,) int64; row r is ``members[offsets[r]:offsets[r + 1]]``.
-        prior: the pseudo-count of a topic in a row; beta for words, alpha for documents.
-        logs: log(prior + n) for n = 0, 1, ..., longest row.
+        prior: the pseudo-counts of topics in each row; beta for words, alpha for documents.
+        logs: log(level + n) for n = 0, 1, ..., longest row; the level is that of rows without a home.
     """
 
     members: np.ndarray
     offsets: np.ndarray
-    prior: float
+    prior: WordPrior
     logs: np.ndarray
 
     @classmethod
-    def of(cls, members: np.ndarray, lengths: np.ndarray, prior: float) -> Rows:
+    def of(cls, members: np.ndarray, lengths: np.ndarray, prior: WordPrior, level: float) -> Rows:
         return cls(
             members=members.astype(np.int64),
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            prior=float(prior),
-            logs=np.log(prior + np.arange(lengths.max() + 1)),
+            prior=prior,
+            logs=np.log(level + np.arange(lengths.max() + 1)),
         )
 
 
@@ -112,9 +124,11 @@ class WarpLDA:
         beta: pseudo-count of each word in a topic.
         mh_steps: M, the proposals that a token gets in each visit.
         seed: of all that is drawn; equal seeds give equal chains.
-        topics: (tokens,) the topics to begin with, 0..K-1; random ones if None.
+        topics: (tokens,) the topics to begin with, 0..K-1; random ones if None, seed words in their topics.
+        seeds: words that are pinned to topics; beta is then that of the other words.
     Attributes:
         topics: (tokens,) int32, the topic of each token now, in the corpus' order.
+        prior: the pseudo-counts of words.
     Raises:
         ValueError: a setting is out of its range, or the corpus has no tokens.
     """
@@ -129,6 +143,7 @@ class WarpLDA:
         mh_steps: int = 2,
         seed: int = 0,
         topics: np.ndarray | None = None,
+        seeds: Sequence[Seed] = (),
     ):
         for name, value in (("n_topics", n_topics), ("mh_steps", mh_steps)):
             if value < 1:
@@ -138,15 +153,23 @@ class WarpLDA:
                 raise ValueError(f"{name} is {value}; expected a pseudo-count above 0, such as 0.1.")
         if not corpus.tokens.size:
             raise ValueError("The corpus has no tokens, so there is nothing to find topics in.")
-        self.corpus, self.n_topics, self.alpha, self.beta = corpus, n_topics, alpha, beta
+        if not all(0 <= pinned.topic < n_topics for pinned in seeds):
+            raise ValueError(f"There are seeds for more topics than the {n_topics} that are sampled.")
+        self.corpus, self.n_topics, self.alpha = corpus, n_topics, alpha
         self._seed, self._visits = seed, 0
         tokens = corpus.tokens
+        self.prior = WordPrior.seeded(corpus, beta, seeds)
+        self._all_words = self.prior.totals(n_topics)
         self._words = Rows.of(
-            np.argsort(tokens, kind="stable"), np.bincount(tokens, minlength=len(corpus.words)), beta
+            np.argsort(tokens, kind="stable"), np.bincount(tokens, minlength=len(corpus.words)), self.prior, beta
         )
-        self._documents = Rows.of(np.arange(tokens.size), np.diff(corpus.offsets), alpha)
+        self._documents = Rows.of(
+            np.arange(tokens.size), np.diff(corpus.offsets), WordPrior.symmetric(len(corpus), alpha), alpha
+        )
         if topics is None:
             topics = np.random.default_rng(seed).integers(n_topics, size=tokens.size)
+            home = self.prior.home[tokens]
+            topics = np.where(home >= 0, home, topics)
         self.topics = np.array(topics, np.int32)
         self._counts = np.bincount(self.topics, minlength=n_topics).astype(np.int64)
         self._proposals = np.empty((tokens.size, mh_steps), np.int32)
@@ -187,9 +210,12 @@ class WarpLDA:
         prod (prior) (prior + 1) ... (prior + C - 1) / the same of the row's sum.
         """
         lengths = np.diff(self._documents.offsets)
-        all_topics, all_words = self.n_topics * self.alpha, len(self.corpus.words) * self.beta
+        all_topics, all_words = self.n_topics * self.alpha, self._all_words
         total = sum(
-            _log_rising(rows.members, rows.offsets, self.topics, rows.logs, self.n_topics)
+            log_rising(
+                rows.members, rows.offsets, self.topics, rows.logs, rows.prior.base, rows.prior.home,
+                rows.prior.raised, self.n_topics,
+            )
             for rows in (self._words, self._documents)
         )
         total += np.sum(gammaln(all_topics) - gammaln(all_topics + lengths))
@@ -197,97 +223,18 @@ class WarpLDA:
         return float(total / self.topics.size)
 
     def _propose(self, rows: Rows) -> None:
-        _propose_in_all_rows(
-            rows.members, rows.offsets, self.topics, self._proposals, rows.prior, self.n_topics, self._seed,
-            self._visits,
+        propose_in_all_rows(
+            rows.members, rows.offsets, self.topics, self._proposals, rows.prior.base, rows.prior.home,
+            rows.prior.raised, self.n_topics, self._seed, self._visits,
         )
 
     def _visit(self, rows: Rows) -> None:
         self._visits += 1
-        _visit(
-            rows.members, rows.offsets, self.topics, self._proposals, self._counts, rows.prior,
-            len(self.corpus.words) * self.beta, self._seed, self._visits,
+        visit(
+            rows.members, rows.offsets, self.topics, self._proposals, self._counts, rows.prior.base, rows.prior.home,
+            rows.prior.raised, self._all_words, self._seed, self._visits,
         )
 
     def _count(self, row_of_token: np.ndarray, rows: int) -> np.ndarray:
         flat = row_of_token.astype(np.int64) * self.n_topics + self.topics
         return np.bincount(flat, minlength=rows * self.n_topics).reshape(rows, self.n_topics)
-
-
-@compiled
-def _visit(members, offsets, topics, proposals, counts, prior, all_words, seed, visit):
-    """Lets every token accept or reject its proposals by its row's counts, and the row make new ones."""
-    in_row = np.zeros(counts.size, np.int64)
-    new_counts = np.zeros(counts.size, np.int64)
-    state = np.empty(1, np.uint64)
-    for row in range(offsets.size - 1):
-        begin, end = offsets[row], offsets[row + 1]
-        begin_stream(state, seed, visit, row)
-        for i in range(begin, end):
-            in_row[topics[members[i]]] += 1
-        for i in range(begin, end):
-            token = members[i]
-            in_row[topics[token]] -= 1
-            topics[token] = _accept(topics[token], proposals[token], in_row, counts, prior, all_words, state)
-            in_row[topics[token]] += 1
-            new_counts[topics[token]] += 1
-        for i in range(begin, end):
-            in_row[topics[members[i]]] = 0  # as cheap as the row is short; clearing all K would not be
-        _propose(members, begin, end, topics, proposals, prior, counts.size, state)
-    counts[:] = new_counts
-
-
-@compiled
-def _accept(before, proposed, in_row, counts, prior, all_words, state):
-    """Runs a token's Metropolis-Hastings chain over its proposals.
-
-    ``in_row`` leaves the token out already; ``counts``, from before the visit, holds it under ``before``.
-    """
-    now = before
-    for new in proposed:
-        if new == now:
-            continue
-        gain = (in_row[new] + prior) * (counts[now] - (now == before) + all_words)
-        loss = (in_row[now] + prior) * (counts[new] - (new == before) + all_words)
-        if gain >= loss or uniform(state) * loss < gain:
-            now = new
-    return now
-
-
-@compiled
-def _propose(members, begin, end, topics, proposals, prior, n_topics, state):
-    """Draws each token's proposals from the counts of the other tokens in its row, plus the prior."""
-    others = end - begin - 1
-    for i in range(begin, end):
-        for m in range(proposals.shape[1]):
-            point = uniform(state) * (others + n_topics * prior)
-            if point < others:
-                other = begin + np.int64(point)
-                other += other >= i  # skips the token itself
-                proposals[members[i], m] = topics[members[other]]
-            else:
-                any_topic = np.int64((point - others) / prior)
-                proposals[members[i], m] = min(any_topic, n_topics - 1)  # rounding may make it K
-
-
-@compiled
-def _propose_in_all_rows(members, offsets, topics, proposals, prior, n_topics, seed, visit):
-    state = np.empty(1, np.uint64)
-    for row in range(offsets.size - 1):
-        begin_stream(state, seed, visit, row)
-        _propose(members, offsets[row], offsets[row + 1], topics, proposals, prior, n_topics, state)
-
-
-@compiled
-def _log_rising(members, offsets, topics, logs, n_topics):
-    """Sum over rows and topics of log(prior (prior + 1) ... (prior + C - 1)), one factor a token."""
-    in_row = np.zeros(n_topics, np.int64)
-    total = 0.0
-    for row in range(offsets.size - 1):
-        for i in range(offsets[row], offsets[row + 1]):
-            topic = topics[members[i]]
-            total += logs[in_row[topic]]
-            in_row[topic] += 1
-        for i in range(offsets[row], offsets[row + 1]):
-            in_row[topics[members[i]]] = 0
-    return total

@@ -18,7 +18,7 @@ def fn_args(folder, **changes):
     files = toy_clips.write(folder)
     sizes = {"encoder_units": 8, "attention_units": 8, "decoder_units": 16, "embedding_units": 8, "topic_units": 8}
     config = {
-        "model": {**sizes, "n_topics": toy_clips.N_TOPICS},
+        "model": {**sizes, "n_topics": None},  # as many as the records have
         "training": {**toy_clips.SETTINGS, "epochs": 1, "histogram_every": 0},
         "features": {"backbone": None, "weights": None, "n_frames": toy_clips.FRAMES, "dim": toy_clips.DIM},
         "decoding": {"beam": 2, "max_words": 3, "length_penalty": 0.0},
@@ -48,7 +48,7 @@ def test_it_trains_from_a_base_model_exports_and_hands_over_the_logs(tmp_path):
     run_fn(arguments)
 
     captioner, words, meta = load_captioner(arguments.serving_model_dir)
-    assert words == vocabulary
+    assert words == vocabulary and captioner.topic_perceptron.n_topics == toy_clips.N_TOPICS
     assert meta["decoding"]["beam"] == 2
     assert meta["training"]["best_epoch"] == 1 and "val_CIDEr" in meta["training"]["figures"]
     assert 0 < meta["training"]["figures"]["neurons_named"] <= 16, "by prediction differences: twice 8 units"

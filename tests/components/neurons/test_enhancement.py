@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import activation_added, enhanced, enhancement_of
+from components.neurons.enhancement import NEURONS, activation_added, enhanced, enhancement_of, tied
 from components.neurons.links import link
 from components.neurons.pdm import tally
+from components.refinement import settings
 from components.topics.table import Topic
 from tests.components.neurons.test_figures import random_f
 
@@ -33,3 +34,39 @@ def test_only_real_frames_are_enhanced():
         enhanced(v, mask, np.array([[1, 0], [0, -1]])),
         [[[1.1, 0.2], [1.3, 0.4], [0, 0]], [[0.5, -0.4], [0, 0], [0, 0]]],
     )
+
+
+def test_more_neurons_can_be_tied_to_a_topic_by_what_sets_its_videos_apart():
+    rng = np.random.default_rng(1)
+    mean, present = rng.normal(size=(60, 6)).astype(np.float32), rng.random((60, 4)) < 0.4
+    present[:, 3] = False  # a topic that occurs nowhere is not enhanced by anything
+    counted = tally(mean, present, random_f(rng, topics=4))
+    links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(4)])
+    common = np.concatenate([mean[present[:, topic]] for topic in range(3)]).mean(axis=0)
+    chose_twice = False
+    for topic in range(3):
+        own = mean[present[:, topic]].mean(axis=0)
+        chosen = counted.votes[topic] > 0
+        named = np.isin(np.arange(6), [linked.neuron for linked in links.topics[topic].neurons])
+        chose_twice |= (chosen & ~named).any()
+        for neurons, taken in (("named", named), ("chosen", chosen), ("all", True)):
+            for relative in (False, True):
+                added = activation_added(tied(links, counted, neurons, relative), topic)
+                np.testing.assert_allclose(added, taken * (own - relative * common), rtol=1e-4, atol=1e-6)
+    assert chose_twice  # otherwise chosen neurons and named ones are the same
+    assert not activation_added(tied(links, counted, "all", True), 3).any()
+    assert tied(links, counted) is links
+
+
+def test_the_settings_know_the_same_choices():
+    assert settings.NEURONS == NEURONS
+
+
+def test_a_tally_of_other_neurons_and_unknown_choices_are_refused():
+    rng = np.random.default_rng(0)
+    counted = tally(rng.normal(size=(9, 6)).astype(np.float32), np.ones((9, 3)), random_f(rng))
+    links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(3)])
+    with pytest.raises(ValueError, match="expected one of named, chosen, all"):
+        tied(links, counted, "some")
+    with pytest.raises(ValueError, match=r"The tally is of \(3, 5\) topics and neurons, the links of \(3, 6\)"):
+        tied(links, type(counted).empty(3, 5), "all")

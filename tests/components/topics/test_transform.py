@@ -78,6 +78,16 @@ def test_labels_of_held_out_videos_come_from_the_written_model(rows, written, tm
         assert model.rule(model.infer(row["video_id"], row["captions"])) == _labels(written[1])[row["video_id"]]
 
 
+def test_decisions_and_an_earlier_model_reach_every_label(rows, written, tmp_path):
+    (tmp_path / "earlier").mkdir()
+    for name, content in written[1].items():
+        (tmp_path / "earlier" / name).write_bytes(content)
+    _, files = _run(rows, tmp_path, governance={"ban": [2]}, previous=str(tmp_path / "earlier"), seed=6)
+    assert len(json.loads(files["matching.json"])["kept"]) >= 3
+    before, after = _labels(written[1]), _labels(files)
+    assert any(2 in topics for topics in before.values()) and not any(2 in topics for topics in after.values())
+
+
 def test_a_video_of_unknown_words_has_no_topic_and_is_counted(rows, tmp_path):
     unknown = {"video_id": "unknown", "split": "test", "captions": ["zebras!"]}
     summary, files = _run([*rows[:40], unknown], tmp_path)

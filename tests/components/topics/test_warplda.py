@@ -120,28 +120,31 @@ def test_words_share_topics_as_often_as_in_a_collapsed_gibbs_sampler():
         share = sampler.word_topic_counts() / sampler.word_topic_counts().sum(0)
         ours += share.T @ share / 2000
     document_of = np.repeat(np.arange(len(corpus)), np.diff(corpus.offsets))
-    theirs = _sharing_by_gibbs(corpus.tokens, document_of, n_topics, n_words, len(corpus), alpha, beta, 5000)
+    prior = np.full((n_topics, n_words), beta)
+    theirs, _ = gibbs(corpus.tokens, document_of, prior, len(corpus), alpha, 5000)
     assert theirs.max() - theirs.min() > 0.5, "the corpus tells no words apart"
     np.testing.assert_allclose(ours, theirs, atol=0.03)
 
 
 @numba.njit
-def _sharing_by_gibbs(tokens, document_of, n_topics, n_words, n_documents, alpha, beta, sweeps):
-    """(words, words): how likely tokens of two words share a topic, by textbook collapsed Gibbs sampling."""
+def gibbs(tokens, document_of, prior, n_documents, alpha, sweeps):
+    """(words, words), how likely tokens of two words share a topic, and (topics, words), how many tokens of each word
+    have each topic: averages of textbook collapsed Gibbs sampling under a prior (topics, words)."""
     np.random.seed(0)
+    n_topics, n_words = prior.shape
     topics = np.random.randint(0, n_topics, tokens.size)
     of_word, of_document = np.zeros((n_topics, n_words)), np.zeros((n_documents, n_topics))
     for i in range(tokens.size):
         of_word[topics[i], tokens[i]] += 1
         of_document[document_of[i], topics[i]] += 1
-    sharing, cumulative = np.zeros((n_words, n_words)), np.empty(n_topics)
+    sharing, counts, cumulative = np.zeros((n_words, n_words)), np.zeros((n_topics, n_words)), np.empty(n_topics)
     for sweep in range(500 + sweeps):
         for i in range(tokens.size):
             of_word[topics[i], tokens[i]] -= 1
             of_document[document_of[i], topics[i]] -= 1
             mass = 0.0
             for k in range(n_topics):
-                in_topic = (of_word[k, tokens[i]] + beta) / (of_word[k].sum() + n_words * beta)
+                in_topic = (of_word[k, tokens[i]] + prior[k, tokens[i]]) / (of_word[k].sum() + prior[k].sum())
                 mass += (of_document[document_of[i], k] + alpha) * in_topic
                 cumulative[k] = mass
             topics[i] = np.searchsorted(cumulative, np.random.random() * mass)
@@ -150,7 +153,8 @@ def _sharing_by_gibbs(tokens, document_of, n_topics, n_words, n_documents, alpha
         if sweep >= 500:
             share = of_word / of_word.sum(0)
             sharing += share.T @ share
-    return sharing / sweeps
+            counts += of_word
+    return sharing / sweeps, counts / sweeps
 
 
 def test_an_iteration_is_reported_with_rate_and_time_left(corpus):

@@ -1,0 +1,177 @@
+"""One half of a video's frames corrects a model, the other half tests it (Dong et al. 2017, section 4).
+
+What is chosen on the way, the strength and mu, is chosen by the half that corrects. The other half is shown to the
+parent and to the refined model, and to nobody else.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from components.refinement.bench import Bench, Candidate
+from components.refinement.dose import dose_response, strengths_up_to
+from components.refinement.gate import Half, gained
+from components.refinement.inaccurate import Missing
+from components.refinement.propagation import CorrectedVideo, Propagation, propagate
+from components.refinement.settings import RefinementSettings
+from schemas.records import VideoRecord
+
+
+@dataclass(frozen=True)
+class HalfTrial:
+    """What came of correcting with one half and testing with the other.
+
+    Attributes:
+        direction: `first → second` or `second → first`: the half that corrects, the half that tests.
+        dose: in words, which strength brings the topic into the half that corrects, or why none does.
+        strength: that was taught; None where no strength up to the bound brings the topic in.
+        mu: of eq. 10, the dearest of the settings' at which the half that corrects says the topic.
+        taught, tested: the two halves, before and after; None where nothing could be taught.
+        asked, left, least: ||v* - v||^2 before and after the propagation, and what no LSTM gets below.
+        moved: ||theta' - theta||.
+        seconds: that it took, the metrics not counted.
+    """
+
+    direction: str
+    dose: str
+    strength: float | None = None
+    mu: float | None = None
+    taught: Half | None = None
+    tested: Half | None = None
+    asked: float = 0.0
+    left: float = 0.0
+    least: float = 0.0
+    moved: float = 0.0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> HalfTrial:
+        pairs = {
+            name: None if row[name] is None else Half(**{key: tuple(pair) for key, pair in row[name].items()})
+            for name in ("taught", "tested")
+        }
+        return cls(**{**row, **pairs})
+
+
+class HalfTrials:
+    """Refines one parent, by one video after the other.
+
+    Args:
+        bench: of the parent; its links say which neurons a topic enhances.
+        settings: of the refinement.
+        others: training videos; the first `kept_videos` without the taught topics are to stay as they are.
+    """
+
+    def __init__(self, bench: Bench, settings: RefinementSettings, others: Sequence[VideoRecord] = ()):
+        self.bench, self._settings, self._others = bench, settings, others
+
+    def correct(
+        self, item: Missing, corrects: VideoRecord, tests: VideoRecord, direction: str
+    ) -> tuple[HalfTrial, Candidate | None]:
+        """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
+
+        The smallest strength that brings the topic in is found on the half that corrects; `strength_factor` times it
+        is taught, `max_strength` at most. Of the settings' mu the dearest at which that half says the topic is taken,
+        and the cheapest where it never does.
+
+        Returns:
+            The trial, and the refined model; None where no strength up to `max_strength` brings the topic in.
+        """
+        began, bench, settings = time.monotonic(), self.bench, self._settings
+        bench.captions(bench.untouched, [corrects])  # puts the parent's encoder on the bench
+        response = dose_response(
+            bench.model, bench.vocabulary, bench.links, corrects, item.topic, strengths_up_to(settings.max_strength)
+        )
+        if response.smallest is None:
+            return HalfTrial(direction, response.verdict, seconds=time.monotonic() - began), None
+        strength = min(settings.strength_factor * response.smallest.strength, settings.max_strength)
+        lesson = CorrectedVideo(corrects, {item.topic: strength})
+        for mu in sorted(settings.mu, reverse=True):
+            refined, candidate = self.taught([lesson], mu)
+            if gained(item.words, "", bench.captions(candidate, [corrects])[corrects.video_id]):
+                break
+        begun = HalfTrial(direction, response.verdict, strength, mu)
+        return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
+
+    def control(
+        self, item: Missing, trial: HalfTrial, corrects: VideoRecord, tests: VideoRecord
+    ) -> tuple[str, HalfTrial]:
+        """The same refinement by another topic: does it bring the right topic's words in too?
+
+        It is drawn among the topics that have a neuron, do not occur in the video and share no word with the right
+        one; by the seed and the video's id alone. Strength and mu are those of the trial.
+
+        Returns:
+            The other topic's name, and the trial; its halves are asked about the right topic.
+        Raises:
+            ValueError: there is no such topic.
+        """
+        began = time.monotonic()
+        drawable = [
+            topic
+            for topic in self.bench.links.topics
+            if topic.neurons and not corrects.topics[topic.id] and set(topic.words).isdisjoint(item.words)
+        ]
+        if not drawable:
+            raise ValueError(f"No other topic than those of video {item.video_id!r} has a neuron to control with.")
+        rng = np.random.default_rng([self._settings.seed, zlib.crc32(item.video_id.encode())])
+        other = drawable[rng.integers(len(drawable))]
+        refined, candidate = self.taught([CorrectedVideo(corrects, {other.id: trial.strength})], trial.mu)
+        dose = f"The strength at which topic {item.topic} ({item.name}) was taught."
+        begun = HalfTrial(trial.direction, dose, trial.strength, trial.mu)
+        return other.name, self._finished(begun, item, corrects, tests, refined, candidate, began)
+
+    def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
+        """The parent, refined by what is to be learnt."""
+        settings, topics = self._settings, sorted({topic for lesson in lessons for topic in lesson.topics})
+        kept = [video for video in self._others if not video.topics[topics].any()][: settings.kept_videos]
+        refined = propagate(
+            self.bench.parent,
+            self.bench.links,
+            lessons,
+            mu=mu,
+            optimizer=settings.optimizer,
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            kept=kept,
+            kept_weight=settings.kept_weight,
+        )
+        return refined, Candidate(refined.captioner.encoder.get_weights())
+
+    def before_and_after(self, candidate: Candidate, half: VideoRecord, item: Missing) -> Half:
+        """What the parent and a refined model say and expect of a half."""
+        bench, models = self.bench, (self.bench.untouched, candidate)
+        before, after = (bench.captions(model, [half])[half.video_id] for model in models)
+        scores = tuple(bench.topic_score(model, half, item.topic) for model in models)
+        expected = tuple(bench.expected(model, half, before, item.words) for model in models)
+        return Half((before, after), scores, expected)
+
+    def _finished(
+        self,
+        begun: HalfTrial,
+        item: Missing,
+        corrects: VideoRecord,
+        tests: VideoRecord,
+        refined: Propagation,
+        candidate: Candidate,
+        began: float,
+    ) -> HalfTrial:
+        """A trial with what its refinement did to both halves."""
+        return replace(
+            begun,
+            taught=self.before_and_after(candidate, corrects, item),
+            tested=self.before_and_after(candidate, tests, item),
+            asked=float(refined.before[0]),
+            left=float(refined.after[0]),
+            least=float(refined.least[0]),
+            moved=refined.moved,
+            seconds=time.monotonic() - began,
+        )

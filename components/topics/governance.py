@@ -1,0 +1,186 @@
+"""What people decided about topics: other names, topics that are one, topics that are none, words that are a topic.
+
+The file is JSON that follows `schemas/governance.schema.json`; `deciding` edits it and `governed` applies it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from components import json_rows
+from components.topics.model import write_files
+
+FILE = "governance.json"
+_SCHEMA = "governance.schema.json"
+
+
+class GovernanceError(ValueError):
+    """Decisions that cannot be read or contradict each other; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class SeedWords:
+    """Words that are looked for as one topic.
+
+    Attributes:
+        name: the topic's.
+        words: as captions use them.
+        topic: the id of the topic that they are pinned to; None asks for a new one.
+        weight: see `components.topics.priors.Seed`.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    topic: int | None = None
+    weight: float = 1.0
+
+    def to_json(self) -> dict:
+        row = {"name": self.name, "words": list(self.words)}
+        row |= {} if self.topic is None else {"topic": self.topic}
+        return row | ({} if self.weight == 1.0 else {"weight": self.weight})
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A topic as it was when something was decided about it."""
+
+    id: int
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Governance:
+    """All decisions about the topics of a run, by topic id.
+
+    Attributes:
+        rename: id -> name.
+        merge: groups of ids; each counts as the first of its group.
+        ban: ids of topics that occur in no video.
+        seeds: words that are pinned.
+        topics: what the topics named above were about, where that is known.
+    Raises:
+        GovernanceError: decisions contradict each other.
+    """
+
+    rename: Mapping[int, str] = field(default_factory=dict)
+    merge: tuple[tuple[int, ...], ...] = ()
+    ban: tuple[int, ...] = ()
+    seeds: tuple[SeedWords, ...] = ()
+    topics: Mapping[int, Remembered] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for what, values in (
+            ("The topic {} is in more than one group to merge, or in one and banned", [*_flat(self.merge), *self.ban]),
+            ("The name {!r} is given to more than one topic", [name.casefold() for name in self.rename.values()]),
+            ("The name {!r} is given to more than one seed", [seed.name.casefold() for seed in self.seeds]),
+            ("The word {!r} is pinned to more than one topic", _flat(seed.words for seed in self.seeds)),
+            ("Words are pinned to the topic {} more than once",
+             [seed.topic for seed in self.seeds if seed.topic is not None]),
+        ):  # fmt: skip
+            if twice := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
+                raise GovernanceError(f"{what.format(twice[0])}. Keep one, or take it back with --undo.")
+
+    def __bool__(self) -> bool:
+        return bool(self.rename or self.merge or self.ban or self.seeds)
+
+    @property
+    def names(self) -> Governance:
+        """The decisions about names alone, which change nothing that is trained."""
+        return self._with_memory(Governance(rename=self.rename))
+
+    @property
+    def sampling(self) -> Governance:
+        """The decisions that change which topics occur in which videos."""
+        return self._with_memory(Governance(merge=self.merge, ban=self.ban, seeds=self.seeds))
+
+    def _with_memory(self, part: Governance) -> Governance:
+        used = {*part.rename, *_flat(part.merge), *part.ban, *(seed.topic for seed in part.seeds)}
+        topics = {number: topic for number, topic in self.topics.items() if number in used}
+        return Governance(part.rename, part.merge, part.ban, part.seeds, topics)
+
+    def to_json(self) -> dict:
+        """The file's content; what nobody decided is left out."""
+        whole = self._with_memory(self)
+        memory = {str(number): {"name": topic.name, "words": list(topic.words)}
+                  for number, topic in sorted(whole.topics.items())}  # fmt: skip
+        row = {
+            "rename": {str(number): name for number, name in sorted(self.rename.items())},
+            "merge": [list(group) for group in self.merge],
+            "ban": list(self.ban),
+            "seeds": [seed.to_json() for seed in self.seeds],
+            "topics": memory,
+        }
+        return {name: value for name, value in row.items() if value}
+
+    @classmethod
+    def from_json(cls, row, source: str = "The governance of topics") -> Governance:
+        """Reads `to_json`.
+
+        Args:
+            source: what to call it in a message.
+        Raises:
+            GovernanceError: it does not follow the schema, or contradicts itself.
+        """
+        fault = json_rows.fault(row, json_rows.validator(_SCHEMA))
+        if fault is not None:
+            raise GovernanceError(f"{source} cannot be used: {fault}")
+        memory = row.get("topics", {})
+        return cls(
+            rename={int(number): name for number, name in row.get("rename", {}).items()},
+            merge=tuple(map(tuple, row.get("merge", ()))),
+            ban=tuple(row.get("ban", ())),
+            seeds=tuple(
+                SeedWords(seed["name"], tuple(seed["words"]), seed.get("topic"), float(seed.get("weight", 1.0)))
+                for seed in row.get("seeds", ())
+            ),
+            topics={int(number): Remembered(int(number), topic["name"], tuple(topic["words"]))
+                    for number, topic in memory.items()},
+        )  # fmt: skip
+
+
+def load(path: str | os.PathLike) -> Governance:
+    """Reads the file; no decisions where there is none.
+
+    Raises:
+        GovernanceError: it is not JSON, does not follow the schema, or contradicts itself.
+    """
+    path = Path(path)
+    if not path.exists():
+        return Governance()
+    try:
+        row = json_rows.decode(path.read_bytes())
+    except ValueError as error:
+        raise GovernanceError(f"{path} cannot be read: {error}") from error
+    return Governance.from_json(row, str(path))
+
+
+def checked(decided: Governance) -> Governance:
+    """The decisions, where they can be written; GovernanceError says why where not."""
+    return Governance.from_json(decided.to_json(), "The decision")
+
+
+@contextlib.contextmanager
+def edited(path: str | os.PathLike) -> Iterator[list[Governance]]:
+    """Edits the file, alone: the block puts new decisions in the list's one place; an error leaves all as it was."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # a second editor waits, and then reads what the first wrote
+        held = [load(path)]
+        yield held
+        row = checked(held[0]).to_json()
+        write_files(path.parent, {path.name: (json.dumps(row, indent=1, ensure_ascii=False) + "\n").encode()})
+    finally:
+        os.close(folder)
+
+
+def _flat(groups: Iterable[Iterable]) -> list:
+    return [item for group in groups for item in group]

@@ -1,0 +1,213 @@
+"""Which topic of one model is which of another: topics found anew have other numbers, and some are others.
+
+A topic keeps its id from model to model as long as it is found again. Two models' topics are paired one to one so that
+their word distributions differ least in sum (Kuhn, *The Hungarian method for the assignment problem*, 1955), by the
+Jensen-Shannon divergence in bits (Lin 1991): 0 for equal distributions, 1 for those that share no word. A pair that
+differs by more than `MOST_DIVERGENCE` is none. An id is never given twice: the topic that is new gets one that no
+topic had, and the one that is lost leaves a gap.
+
+    resolve(CorrectedTopic(7, "dog, running", ("dog", ...)), model.topics)  # what an old topic is now
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import entr
+
+from components.topics.table import Fate, Topic
+
+MOST_DIVERGENCE = 0.4  # bits; above it pairs found on Flickr8k are of one colour or one word, not of one theme
+LEAST_OVERLAP = 0.25  # of the top words: 4 of 10 and 10 are 4 / 16
+
+
+class TopicThen(Protocol):
+    """A topic as it was, such as a ledger's `components.refinement.records.CorrectedTopic`."""
+
+    id: int
+    name: str
+    words: Sequence[str]
+
+
+class How(enum.StrEnum):
+    """How a topic of old lives on: under its id, within another, under another id by its words, or not at all."""
+
+    SAME = "same"
+    MERGED = "merged"
+    BY_WORDS = "by words"
+    BANNED = "banned"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Match:
+    """What an old topic is in a new model.
+
+    Attributes:
+        how: it lives on.
+        topic: what it is now; None where it is banned or gone.
+        overlap: of the words then and now, see `overlap`.
+        reason: in words.
+    """
+
+    how: How
+    topic: Topic | None
+    overlap: float
+    reason: str
+
+
+def resolve(then: TopicThen, topics: Sequence[Topic]) -> Match:
+    """What a topic of an earlier model is in this one, so that what was said of it keeps its meaning.
+
+    Its id is believed if its words agree, and no other topic's agree more than twice as much: a model that was fitted
+    without knowing of the earlier one numbers its topics as it likes. Else the topic that is most alike by its words is
+    the one. Rename touches neither.
+
+    Args:
+        then: the topic as it was.
+        topics: the table of the model now, by id.
+    """
+    shared = [likeness(then, topic) for topic in topics]
+    known = then.id < len(shared) and shared[then.id] >= max(LEAST_OVERLAP, max(shared) / 2)
+    best = then.id if known else int(np.argmax(shared)) if shared else -1
+    described = f"topic {then.id} ({then.name})"
+    if best < 0 or shared[best] < LEAST_OVERLAP:
+        return Match(How.GONE, None, max(shared, default=0.0), f"{described} is gone: no topic is about its words now")
+    found, share = topics[best], shared[best]
+    if found.fate is Fate.BANNED:
+        return Match(How.BANNED, None, share, f"{described} is banned")
+    if found.fate is Fate.MERGED:
+        into = topics[found.into]
+        return Match(How.MERGED, into, share, f"{described} is merged into topic {into.id} ({into.name})")
+    if known:
+        return Match(How.SAME, found, share, f"{described} is topic {found.id} ({found.name}) still")
+    return Match(How.BY_WORDS, found, share, f"{described} is topic {found.id} ({found.name}) now, by its words")
+
+
+def likeness(then: TopicThen, topic: Topic) -> float:
+    """The overlap of a topic's words then with its words now, or with its own if others were merged into it."""
+    if topic.fate is Fate.LOST:
+        return 0.0
+    return max(overlap(then.words, topic.words), overlap(then.words, topic.found_words))
+
+
+def overlap(words: Sequence[str], others: Sequence[str]) -> float:
+    """The share of two topics' top words that both have (Jaccard 1901), 0 to 1; 0 where one has none."""
+    mine, theirs = set(words), set(others)
+    return len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Distributions:
+    """Topics as counts of words.
+
+    Attributes:
+        ids: (topics,) int, their ids.
+        words: the vocabulary.
+        counts: (topics, words).
+    """
+
+    ids: np.ndarray
+    words: tuple[str, ...]
+    counts: np.ndarray
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A topic that was found again; divergence in bits."""
+
+    id: int
+    divergence: float
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Topics of a model, by those of the one before.
+
+    Attributes:
+        ids: (topics,) int64, the id of each topic of the new model, in its own order.
+        kept: those that had their id before, by id.
+        new: ids that no topic had.
+        lost: ids of topics that were not found again.
+    """
+
+    ids: np.ndarray
+    kept: tuple[Kept, ...]
+    new: tuple[int, ...]
+    lost: tuple[int, ...]
+
+    def to_json(self, topics: Sequence[Topic]) -> dict:
+        """`matching.json`, with names for people.
+
+        Args:
+            topics: the new model's table, by id, the lost ones in it.
+        """
+
+        def named(ids):
+            return [{"id": i, "name": topics[i].name, "words": list(topics[i].words)} for i in ids]
+
+        kept = [{**row, "divergence": round(match.divergence, 4)}
+                for match, row in zip(self.kept, named(match.id for match in self.kept), strict=True)]  # fmt: skip
+        return {"most_divergence": MOST_DIVERGENCE, "kept": kept, "new": named(self.new), "lost": named(self.lost)}
+
+
+def match(
+    after: Distributions, before: Distributions | None, *, next_id: int = 0, pinned: Mapping[int, int] | None = None
+) -> Matching:
+    """Gives the topics of a new model the ids of those that they are.
+
+    Args:
+        after: the new model's topics; their ids do not matter.
+        before: the earlier model's; None where there is none, and then every topic is new.
+        next_id: the first id that may be given to a new topic; all ids of earlier models are below.
+        pinned: place in the new model -> earlier id, for topics that are known without looking, those of seed words.
+    """
+    ids, kept = np.full(len(after.counts), -1, np.int64), []
+    if before is not None:
+        apart = divergences(before, after)
+        for place, known in (pinned or {}).items():
+            ids[place] = known
+            kept.append(Kept(known, float(apart[before.ids == known, place].min(initial=1.0))))
+        theirs, ours = np.flatnonzero(~np.isin(before.ids, ids)), np.flatnonzero(ids < 0)
+        among = apart[np.ix_(theirs, ours)]
+        # a pair that is none costs the same however unlike it is, so that it cannot break up one that is
+        for row, column in zip(*linear_sum_assignment(np.minimum(among, MOST_DIVERGENCE)), strict=True):
+            if among[row, column] < MOST_DIVERGENCE:
+                ids[ours[column]] = before.ids[theirs[row]]
+                kept.append(Kept(int(before.ids[theirs[row]]), float(among[row, column])))
+    unknown = np.flatnonzero(ids < 0)
+    ids[unknown] = next_id + np.arange(unknown.size)
+    lost = () if before is None else tuple(sorted(int(i) for i in set(before.ids.tolist()) - set(ids.tolist())))
+    return Matching(
+        ids, tuple(sorted(kept, key=lambda one: one.id)), tuple(int(i) for i in ids[unknown]), lost
+    )
+
+
+def divergences(before: Distributions, after: Distributions) -> np.ndarray:
+    """(topics before, topics after) float64: the Jensen-Shannon divergence of their words, in bits.
+
+    Words that one vocabulary lacks have no probability there. Topics without tokens are like each other and no others.
+    """
+    words = sorted({*before.words, *after.words})
+    p, q = (_aligned(each, words) for each in (before, after))
+    result = np.stack([_entropy((row + q) / 2) - (_entropy(row) + _entropy(q)) / 2 for row in p])
+    no_p, no_q = p.sum(1) == 0, q.sum(1) == 0
+    result[no_p[:, None] ^ no_q], result[no_p[:, None] & no_q] = 1.0, 0.0
+    return np.clip(result, 0.0, 1.0)
+
+
+def _aligned(topics: Distributions, words: Sequence[str]) -> np.ndarray:
+    """(topics, words) float64: the shares of the words in each topic; 0 in a topic without tokens."""
+    place = {word: number for number, word in enumerate(words)}
+    shares = np.zeros((len(topics.counts), len(words)))
+    shares[:, [place[word] for word in topics.words]] = topics.counts
+    return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    return entr(p).sum(axis=-1) / np.log(2)

@@ -1,0 +1,109 @@
+"""A root's topics from run to run: what people decided about them, and the earlier model whose ids a run keeps.
+
+`ROOT/topics/` keeps the topic models of blessed runs, each in a folder named after its content, and `last.json`: which
+of them is the last, what it was found in, and whose ids it kept. A run that asks for the same again keeps the same
+model's ids as that one did, and so finds everything in the cache; any other keeps the last one's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from components.topics import governance as governing
+from components.topics.governance import Governance, GovernanceError
+from components.topics.model import MODEL, TABLE, TopicModel, write_files
+from pipeline.configs import Settings
+from pipeline.lineage import METADATA, Outcome, newest
+from pipeline.steps import json_of
+
+ANEW = "none"
+_LAST = "last.json"
+
+
+def governance_file(root: str, path: str | None = None) -> str:
+    """The file of decisions: the setting `topics.governance`, or `governance.json` in the root."""
+    return os.path.abspath(path or os.path.join(root, governing.FILE))
+
+
+def governance_of(settings: Settings, root: str) -> Governance:
+    """What people decided about the topics of a root.
+
+    Raises:
+        GovernanceError: the file cannot be used, or is named and is not there.
+    """
+    named = settings.topics.governance
+    path = governance_file(root, named)
+    if named and not os.path.exists(path):
+        raise GovernanceError(f"There is no file {named!r}, which topics.governance names.")
+    return governing.load(path)
+
+
+def asked(settings: Settings, content: str, decided: Governance) -> str:
+    """Tells runs that look for the same topics in the same captions from others.
+
+    Args:
+        content: the dataset's fingerprint.
+        decided: what people decided; names do not count.
+    """
+    told = [content, json_of(settings, "ingest"), json_of(settings, "topic_modelling"), decided.sampling.to_json()]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def previous_of(settings: Settings, root: str, asked_for: str) -> str | None:
+    """The folder of the topic model whose ids a run keeps; None where there is none.
+
+    Raises:
+        FileNotFoundError: `topics.previous` names a place without topics.
+    """
+    named = settings.topics.previous
+    if named == ANEW:
+        return None
+    if named is not None:
+        found = newest(named).folder("components.TopicModel") if _is_root(named) else named
+        return _folder(root, _keep(root, found))
+    last = _last(root)
+    if last is None:
+        return None
+    return _folder(root, last["previous"] if last["asked"] == asked_for else last["topics"])
+
+
+def remember(outcome: Outcome, asked_for: str, previous: str | None) -> None:
+    """Makes the topics of a blessed run the last."""
+    kept = _keep(outcome.root, outcome.folder("components.TopicModel"))
+    _write_last(outcome.root, asked_for, kept, previous and os.path.basename(previous))
+
+
+def hold(outcome: Outcome) -> None:
+    """Makes the topics of a run the last where none are yet, so that decisions about them find their ids again."""
+    if _last(outcome.root) is None:
+        _write_last(outcome.root, None, _keep(outcome.root, outcome.folder("components.TopicModel")), None)
+
+
+def _keep(root: str, folder: str) -> str:
+    """Copies a topic model into the register; returns its name there."""
+    TopicModel.load(folder)
+    files = {name: Path(folder, name).read_bytes() for name in (MODEL, TABLE)}
+    name = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()[:16]
+    write_files(_folder(root, name), files)
+    return name
+
+
+def _folder(root: str, name: str | None) -> str | None:
+    return name and os.path.join(os.path.abspath(root), "topics", name)
+
+
+def _last(root: str) -> dict | None:
+    path = Path(root, "topics", _LAST)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _write_last(root: str, asked_for: str | None, topics: str, previous: str | None) -> None:
+    row = {"asked": asked_for, "topics": topics, "previous": previous}
+    write_files(Path(root, "topics"), {_LAST: (json.dumps(row, indent=1) + "\n").encode()})
+
+
+def _is_root(place: str) -> bool:
+    return os.path.exists(os.path.join(place, METADATA))

@@ -1,0 +1,76 @@
+"""The experiment's figures, counted by hand, and its table."""
+
+import json
+
+import pytest
+
+from components.refinement.experiment import Experiment, Result, Together
+from components.refinement.gate import Half
+from components.refinement.halving import HalfTrial
+from components.refinement.inaccurate import Missing
+
+MISSED, GAINED = Half(("a dog", "a dog"), (0.1, 0.1), (0.2, 0.1)), Half(("a dog", "a man"), (0.1, 0.5), (0.2, 0.6))
+METRICS = {"BLEU-4": 0.4, "CIDEr": 1.0}
+
+
+def trial(tested, taught=GAINED, direction="first → second"):
+    return HalfTrial(direction, "Strength 1 …", 1.5, 0.1, taught, tested, 4.0, 1.0, 0.5, 0.1, seconds=2.0)
+
+
+def result(number, forth, back=MISSED, control=MISSED, metrics=METRICS):
+    item = Missing(f"clip{number}", 1, "man", ("man",), 4, 5, ("a dog", "a dog"))
+    return Result(
+        item, trial(forth), trial(back, direction="second → first"), "dance", trial(control), metrics
+    )  # fmt: skip
+
+
+PASSED_OVER = Result(
+    Missing("clip9", 2, "sea", ("waves",), 3, 5, ("a", "a")), HalfTrial("first → second", "No further word.")
+)
+RESULTS = [
+    result(1, GAINED, back=GAINED, metrics={"BLEU-4": 0.5, "CIDEr": 1.1}),
+    PASSED_OVER,
+    result(2, GAINED, metrics={"BLEU-4": 0.3, "CIDEr": 1.2}),
+    result(3, MISSED, control=GAINED),
+]
+TOGETHER = Together({"clip1": GAINED, "clip2": MISSED, "clip3": MISSED}, {"BLEU-4": 0.2, "CIDEr": 0.9}, 0.1, 9.0)
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    counts = (("videos", 100), ("missing", 4))
+    return Experiment("frames", counts, RESULTS, TOGETHER, METRICS, "the captions of 9 videos", {"seed": 0})
+
+
+def test_halves_that_gain_a_word_of_the_topic_are_counted(experiment):
+    figures = experiment.figures()
+    expected = {
+        "enhanced": 3, "not_enhanced": 1, "second_halves_gained": 2, "first_halves_gained": 3,
+        "second_halves_by_both_measures": 2, "back_taught": 3, "back_gained": 1, "control_gained": 1,
+        "together_gained": 1, "seconds": 2.0, "taken_in": 0.75, "unreachable": 0.125,
+    }  # fmt: skip
+    assert {name: figures[name] for name in expected} == expected
+    assert figures["topic_score"] == pytest.approx((0.1, (0.5 + 0.5 + 0.1) / 3))
+    assert figures["expected_words"] == pytest.approx((0.2, (0.6 + 0.6 + 0.1) / 3))
+
+
+def test_the_table_tells_each_video_and_what_the_metrics_do(experiment):
+    text = experiment.to_markdown()
+    assert "**2 of 3 second halves gain a word of the topic** (the paper: 17 of 20)" in text
+    assert "| clip1 | man | 4 of 5 | first → second | a dog → a man | a dog → a man | man | 1.5 | 0.1 | 2.0 |" in text
+    assert "| clip3 | man | 4 of 5 | first → second | a dog → a man | a dog (stays) | – | 1.5 |" in text
+    assert "| – (dance) | 0.5000 | 1.1000 |" in text
+    assert "| before | 0.4000 | 1.0000 |" in text and "| after one correction, the worst | 0.3000 | 1.0000 |" in text
+    assert "- clip9: No further word." in text and "| missing | 4 |" in text
+    assert text.count("second → first") == 3
+
+
+def test_results_survive_being_kept():
+    for one in RESULTS:
+        assert Result.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert Together.from_json(json.loads(json.dumps(TOGETHER.to_json()))) == TOGETHER
+
+
+def test_an_experiment_in_which_nothing_could_be_taught_says_so():
+    text = Experiment("frames", (), [PASSED_OVER], None, METRICS, "9 videos", {}).to_markdown()
+    assert "No video could be enhanced" in text
