@@ -182,9 +182,9 @@ def _teach(
     """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it does not carry."""
     if teacher is None:
         from pipeline.teaching import teach as teacher
+    version = shelf.free_number(recorded.version for recorded in ledger.versions())
     for other in shelf.read():
         other.discard(shelf)
-    version = shelf.free_number(recorded.version for recorded in ledger.versions())
     model = shelf.candidates / version / "model"
     model.parent.mkdir(parents=True)
     live = [ledger.correction(correction_id) for correction_id in kept]

@@ -94,7 +94,7 @@ def test_a_person_repairs_a_caption_and_takes_it_back(tmp_path):
 
             # Published: the served version answers, for the clip and for what-if.
             confirm(browser, "Publish", "Publish now")
-            browser.until("document.readyState === 'complete' && document.querySelector('.j-published')")
+            browser.until("document.body.innerText.includes('Published: the new version answers')")
             browser.go(f"{address}/clip?id=val0")
             assert f"version {VERSION} " not in browser.text("#about") and "man" in caption(browser)
             browser.go(f"{address}/history")
