@@ -107,7 +107,7 @@ def test_a_person_repairs_a_caption_and_takes_it_back(tmp_path):
             browser.until(f"document.querySelector('.served h2').innerText.includes('Version {VERSION} ')")
             browser.go(f"{address}/clip?id=val0")
             assert caption(browser) == ["dog"] * 3
-            assert "revoked" in browser.text(".corrections").lower()
+            assert "taken back" in browser.text(".corrections").lower()
 
             process.send_signal(signal.SIGINT)
             assert process.wait(120) == 0
