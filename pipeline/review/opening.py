@@ -11,12 +11,11 @@ from components.neurons.links import TopicLinks
 from components.refinement.gain import TopicWords
 from components.topics.model import TopicModel
 from pipeline import lineage
-from pipeline.captioning import sampling_of
 from pipeline.configs import Settings
-from pipeline.corrections import attended
-from pipeline.desk import Bench, RunDesk
-from pipeline.exports import names_of
+from pipeline.exports import names_of, sampling_of
+from pipeline.repair.corrections import attended
 from pipeline.review.clips import Clips, parsed, split_folder
+from pipeline.review.desk import Bench, RunDesk
 from pipeline.review.films import Films
 from pipeline.review.jobs import Jobs
 from pipeline.review.ranking import Judge, Ranking

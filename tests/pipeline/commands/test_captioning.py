@@ -10,7 +10,8 @@ from PIL import Image
 
 from components.neurons.links import TopicLink, TopicLinks
 from components.videos.sampling import Sampling
-from pipeline import captioning, cli, report
+from pipeline import cli
+from pipeline.commands import captioning, report
 from serving.answers import Caption, WhatIf
 from tests.components.videos.conftest import number_shown, write_clip
 from trainer.exported import EXTRA, FORMAT, JSON_FILE

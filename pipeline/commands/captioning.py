@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 
 from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
-from components.videos.sampling import WITH_STEP, Sampling
+from pipeline.commands.supposing import Supposition, strengths
 from pipeline.configs import cache_folder
-from pipeline.supposing import Supposition, strengths
+from pipeline.exports import sampling_of
 from pipeline.values import SettingError
 from serving.answers import Caption
 from serving.captioning import Captioning
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version
 from trainer.exported import read_meta
-
-
-def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
-    """How clips are sampled for a model: as those that it was trained on, unless a person asks for something else.
-
-    Args:
-        model: an exported model; None where it is on a server, which does not tell: then the settings' default holds.
-        changes: `policy`, `n_frames` and `step`; None leaves the model's own.
-    Raises:
-        SamplingError: there is no such policy, or a number is below 1.
-        SettingError: a step is asked of a policy that has none.
-    """
-    changes = {name: value for name, value in changes.items() if value is not None}
-    sampling = dataclasses.replace(Sampling.of(read_meta(model)["features"] if model else {}), **changes)
-    if "step" in changes and sampling.policy not in WITH_STEP:
-        raise SettingError(f"--step goes with --sampling {' or '.join(WITH_STEP)}; '{sampling.policy}' has no step.")
-    return sampling
 
 
 def caption_files(

@@ -11,7 +11,7 @@ from components.neurons import plots
 from components.neurons.links import link
 from components.neurons.pdm import Tally
 from components.topics.table import Topic
-from pipeline import comparison
+from pipeline.commands import comparison
 from pipeline.presets import preset
 
 

@@ -6,11 +6,11 @@ import threading
 import pytest
 
 from components.refinement.records import LedgerError, State
-from pipeline import corrections, proposals, refinements, versions
-from pipeline.candidates import Shelf
-from pipeline.exclusion import PASSING, RootBusy, alone
+from pipeline.repair import corrections, proposals, refinements, versions
+from pipeline.repair.candidates import Shelf
+from pipeline.repair.exclusion import PASSING, RootBusy, alone
 from serving import model_config
-from tests.pipeline import bench
+from tests.pipeline.repair import bench
 
 
 @pytest.fixture

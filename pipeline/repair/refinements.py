@@ -1,6 +1,6 @@
 """Corrections are taught to the served model, what comes of it is published, and anything is taken back.
 
-Nothing here loads a model: whoever teaches and judges is a `Teacher`, by default `pipeline.teaching`.
+Nothing here loads a model: whoever teaches and judges is a `Teacher`, by default `pipeline.repair.teaching`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import Correction, LedgerError, State, Version
-from pipeline import versions
-from pipeline.candidates import Candidate, Shelf
-from pipeline.corrections import attended, correction_like, held
+from pipeline.repair import versions
+from pipeline.repair.candidates import Candidate, Shelf
+from pipeline.repair.corrections import attended, correction_like, held
 
 if TYPE_CHECKING:
     from components.refinement.gate import Verdict
@@ -181,7 +181,7 @@ def _teach(
 ) -> Candidate:
     """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it does not carry."""
     if teacher is None:
-        from pipeline.teaching import teach as teacher
+        from pipeline.repair.teaching import teach as teacher
     version = shelf.free_number(recorded.version for recorded in ledger.versions())
     for other in shelf.read():
         other.discard(shelf)

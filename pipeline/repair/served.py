@@ -14,10 +14,9 @@ from components.neurons.links import TopicLink, TopicLinks, UnknownTopic
 from components.refinement.dose import DoseResponse, dose_response
 from components.videos.reader import sample_video
 from pipeline import lineage
-from pipeline.candidates import Shelf
-from pipeline.captioning import sampling_of
-from pipeline.exports import frame_features, names_of
-from pipeline.proposals import Seen
+from pipeline.exports import frame_features, names_of, sampling_of
+from pipeline.repair.candidates import Shelf
+from pipeline.repair.proposals import Seen
 from pipeline.stored import stored_videos
 from schemas.records import VideoRecord
 from serving.frames import encode_frames
@@ -31,7 +30,7 @@ class UnknownVideo(ValueError):
 
 
 class ServedModel:
-    """One version of a run's model; a `pipeline.proposals.Eye`.
+    """One version of a run's model; a `pipeline.repair.proposals.Eye`.
 
     Args:
         root: of the run.

@@ -6,9 +6,9 @@
         refinements.publish("runs/mine", by="Ann")
     refinements.rollback("runs/mine", proposal.correction.id, by="Ben")
 
-All of it may be killed at any moment and is put right by whatever comes next (`pipeline.versions.recover`). What a
-function has returned is kept. Refinements, publications and rollbacks take turns on a root (`pipeline.exclusion`);
-whoever comes second is told who is at work. Proposals need no turn.
+All of it may be killed at any moment and is put right by whatever comes next (`versions.recover`). What a function has
+returned is kept. Refinements, publications and rollbacks take turns on a root (`exclusion`); whoever comes second is
+told who is at work. Proposals need no turn.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dataclasses import replace
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import Correction, LedgerError, State
-from pipeline import versions
-from pipeline.candidates import Shelf
-from pipeline.exclusion import PASSING, RootBusy, alone
+from pipeline.repair import versions
+from pipeline.repair.candidates import Shelf
+from pipeline.repair.exclusion import PASSING, RootBusy, alone
 
 LEDGER_FILE = "corrections.db"
 

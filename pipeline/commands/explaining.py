@@ -18,8 +18,7 @@ from components.relevance.report import Report
 from components.videos.decoding import UnreadableVideo
 from components.videos.reader import sample_video
 from pipeline import lineage
-from pipeline.captioning import sampling_of
-from pipeline.exports import frame_features, names_of
+from pipeline.exports import frame_features, names_of, sampling_of
 from pipeline.stored import stored_videos
 from serving.frames import encode_frames
 from serving.saved_model import resolve_version
@@ -61,7 +60,7 @@ def explain_files(
         root: the run whose links name the neurons; they are left out where they are another model's.
         model: an exported model, or a folder of versions; None is what was pushed from `root`.
         server: the address of a model server, asked in place of `model`: it tells no relevance.
-        sampling: the `changes` of `captioning.sampling_of`.
+        sampling: the `changes` of `exports.sampling_of`.
     """
     report = Report(output)
     directory = None if server else str(resolve_version(model or os.path.join(root, "serving", "topiclens")))

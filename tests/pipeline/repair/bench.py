@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.candidates import Shelf
-from pipeline.proposals import Seen
+from pipeline.repair.candidates import Shelf
+from pipeline.repair.proposals import Seen
 
 TAUGHT = "taught.json"
 

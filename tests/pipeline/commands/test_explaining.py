@@ -258,7 +258,7 @@ def test_either_files_or_ids_are_explained(named):
 
 
 def test_neither_tfx_nor_beam_is_needed():
-    modules = "pipeline.cli, pipeline.explaining, trainer.export, serving.client, serving.saved_model"
+    modules = "pipeline.cli, pipeline.commands.explaining, trainer.export, serving.client, serving.saved_model"
     code = f"import sys, {modules}, components.features.backbones.registry"
     code += "; print({'tfx', 'apache_beam'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)

@@ -21,7 +21,7 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
     """
     from components import jsonl
     from components.features.store import read_features
-    from pipeline.captioning import sampling_of
+    from pipeline.exports import sampling_of
     from serving.client import CaptionClient
     from serving.local.server import LocalServer
     from serving.saved_model import resolve_version

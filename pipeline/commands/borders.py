@@ -18,8 +18,8 @@ from components.relevance.sampling import (
     study_policies,
 )
 from components.videos.sampling import WITH_STEP, Sampling
-from pipeline.captioning import sampling_of
 from pipeline.configs import cache_folder
+from pipeline.exports import sampling_of
 from pipeline.lineage import Outcome
 
 

@@ -1,6 +1,6 @@
 """Kills whoever corrects, refines, publishes and takes back, and looks at what is left.
 
-    python -m tests.pipeline.killing ROOT --kills 50 --seed 0
+    python -m tests.pipeline.repair.killing ROOT --kills 50 --seed 0
 
 A process of its own, so that it can fork without the threads of a test run. Each child does what people do, as fast as
 it can, and tells its parent what it was told is done; a SIGKILL ends it at the n-th call of a function or after so many
@@ -21,9 +21,9 @@ import traceback
 from pathlib import Path
 
 from components.refinement.records import State
-from pipeline import corrections, proposals, refinements, versions
-from pipeline.candidates import Shelf
-from tests.pipeline import bench
+from pipeline.repair import corrections, proposals, refinements, versions
+from pipeline.repair.candidates import Shelf
+from tests.pipeline.repair import bench
 
 CALLS, SECONDS = 200_000, 0.2  # of its own: a child is killed before so many calls or, every other one, so much time
 

@@ -5,7 +5,7 @@ import pytest
 from components.refinement.ledger import Ledger
 from components.refinement.records import CorrectedTopic, Correction
 from components.refinement.settings import RefinementSettings
-from pipeline.corrections import LEDGER_FILE, to_teach
+from pipeline.repair.corrections import LEDGER_FILE, to_teach
 
 
 @pytest.fixture

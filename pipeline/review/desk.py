@@ -13,16 +13,16 @@ from components.refinement.ledger import Ledger
 from components.refinement.records import LedgerError, now
 from components.refinement.records import State as Recorded
 from components.refinement.settings import RefinementSettings
-from pipeline import proposals, refinements
-from pipeline.candidates import Shelf as VersionFolders
-from pipeline.corrections import open_ledger
-from pipeline.exclusion import RootBusy
-from pipeline.proposals import Eye
+from pipeline.repair import proposals, refinements
+from pipeline.repair.candidates import Shelf as VersionFolders
+from pipeline.repair.corrections import open_ledger
+from pipeline.repair.exclusion import RootBusy
+from pipeline.repair.proposals import Eye
+from pipeline.repair.versions import VersionError
 from pipeline.review import telling
 from pipeline.review.eye import ServedEye
 from pipeline.review.jobs import Jobs, Order
 from pipeline.review.viewing import Viewing
-from pipeline.versions import VersionError
 from serving.review.changes import Correction, HistoryEntry, Job, JobState, State, Version
 from serving.review.desk import DeskError, NotFound, Refused, Unavailable
 from trainer.exported import read_meta

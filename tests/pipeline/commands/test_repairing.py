@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from pipeline import cli, corrections, proposals, refinements, repairing
-from pipeline.exclusion import alone
-from tests.pipeline import bench
+from pipeline import cli
+from pipeline.commands import repairing
+from pipeline.repair import corrections, proposals, refinements
+from pipeline.repair.exclusion import alone
+from tests.pipeline.repair import bench
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import LedgerError, State, Version
-from pipeline.candidates import Candidate, Shelf
 from pipeline.files import replace_text
 from pipeline.places import NAME
+from pipeline.repair.candidates import Candidate, Shelf
 from serving import model_config
 from serving.saved_model import versions_under
 from trainer.exported import EXTRA
@@ -133,7 +133,7 @@ def parent(ledger: Ledger) -> str:
 
 def recover(shelf: Shelf, ledger: Ledger) -> None:
     """Makes the ledger, the candidates and the served folder agree again, whoever was killed when; and takes in what
-    training pushed. The root must be held (`pipeline.exclusion.alone`). Twice is as good as once.
+    training pushed. The root must be held (`pipeline.repair.exclusion.alone`). Twice is as good as once.
     """
     shelf.sweep()
     recorded = {version.version for version in ledger.versions()}

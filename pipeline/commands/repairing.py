@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable, Sequence
 
 from components.refinement.records import Correction, Serving, Version
-from pipeline import refinements, versions
-from pipeline.candidates import Candidate, Shelf
-from pipeline.corrections import attended, correction_like
 from pipeline.files import replace_text
-from pipeline.proposals import Proposal
+from pipeline.repair import refinements, versions
+from pipeline.repair.candidates import Candidate, Shelf
+from pipeline.repair.corrections import attended, correction_like
+from pipeline.repair.proposals import Proposal
 
 _SHOWN = 8  # characters of an id: enough to tell it from the others
 

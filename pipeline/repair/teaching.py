@@ -13,7 +13,7 @@ from components.refinement.settings import RefinementSettings
 from components.topics.model import TopicModel
 from pipeline import lineage
 from pipeline.configs import cache_folder
-from pipeline.served import kept_file, version_links
+from pipeline.repair.served import kept_file, version_links
 from pipeline.stored import split_videos, stored_videos
 from schemas.records import VideoRecord
 
@@ -27,7 +27,7 @@ def teach(
     settings: RefinementSettings | None = None,
     progress: refining.Progress | None = None,
 ) -> Verdict:
-    """Teaches corrections to an export of a run; a `pipeline.refinements.Teacher`.
+    """Teaches corrections to an export of a run; a `pipeline.repair.refinements.Teacher`.
 
     Raises:
         RefinementError: the features of a corrected video are not there any more.

@@ -6,7 +6,8 @@ import pytest
 
 from components.topics import fitting
 from components.topics.governance import load
-from pipeline import cli, governing
+from pipeline import cli
+from pipeline.commands import governing
 from pipeline.lineage import Outcome
 from tests.components.topics.conftest import planted_documents
 

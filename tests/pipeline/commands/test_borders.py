@@ -11,9 +11,10 @@ from components.relevance.border import BorderEffect
 from components.relevance.sampling import PolicyEffect, candidates
 from components.videos.reader import sample_video
 from components.videos.sampling import Sampling
-from pipeline import borders, cli, lineage
+from pipeline import cli, lineage
+from pipeline.commands import borders
 from tests.components.videos.conftest import write_clip
-from tests.pipeline.test_explaining import DIM, FEATURES, save, tiny_backbone
+from tests.pipeline.commands.test_explaining import DIM, FEATURES, save, tiny_backbone
 from tests.trainer.numpy_captioner import tiny_captioner
 
 OWN = Sampling(n_frames=4)

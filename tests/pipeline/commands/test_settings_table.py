@@ -4,10 +4,10 @@ import pathlib
 
 import pytest
 
-from pipeline import settings_table
+from pipeline.commands import settings_table
 from pipeline.configs import Settings
 
-README = pathlib.Path(settings_table.__file__).parents[1] / "README.md"
+README = pathlib.Path(settings_table.__file__).parents[2] / "README.md"
 
 
 @pytest.mark.parametrize(("name", "value", "meaning"), list(settings_table.described(Settings())))

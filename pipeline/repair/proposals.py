@@ -1,7 +1,7 @@
 """What a person says a caption misses, and what the caption is with it.
 
 Nothing here loads a model: whoever looks at videos is an `Eye`, by default the served model in this process
-(`pipeline.served`).
+(`pipeline.repair.served`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import CorrectedTopic, Correction, State
-from pipeline import versions
-from pipeline.corrections import attended
+from pipeline.repair import versions
+from pipeline.repair.corrections import attended
 
 if TYPE_CHECKING:
     from components.neurons.links import TopicLink
@@ -105,7 +105,7 @@ def propose(
 
 
 def _eye(root: str, ledger: Ledger) -> Eye:
-    from pipeline.served import ServedModel
+    from pipeline.repair.served import ServedModel
 
     served = ledger.served()
     if served is None:

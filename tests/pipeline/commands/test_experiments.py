@@ -12,7 +12,8 @@ from components.captions import meteor
 from components.neurons.pdm import Tally
 from components.refinement import halving
 from components.refinement.settings import RefinementSettings
-from pipeline import cli, experiments, lineage
+from pipeline import cli, lineage
+from pipeline.commands import experiments
 from schemas import records
 from schemas.records import VideoRecord
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.neurons.links import TopicLink, TopicLinks, UnknownTopic, links_of
-from pipeline.supposing import Supposition, strengths
+from pipeline.commands.supposing import Supposition, strengths
 from pipeline.values import SettingError
 from trainer.exported import EXTRA
 
