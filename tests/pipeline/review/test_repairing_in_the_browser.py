@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import time
 
 import pytest
 
