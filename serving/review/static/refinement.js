@@ -12,7 +12,7 @@ async function look() {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".job");
       if (status.textContent !== fresh.dataset.said) status.textContent = fresh.dataset.said;
       if (fresh.dataset.state !== "running") {
-        location.reload(); // the list of corrections has changed too
+        location.replace(location.pathname); // the list of corrections has changed too
         return;
       }
       const open = place.querySelector(".lines")?.open ?? true;
