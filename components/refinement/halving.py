@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from components.refinement.bench import Bench, Candidate
-from components.refinement.dose import dose_response, strengths_up_to
 from components.refinement.gate import Half, gained
 from components.refinement.inaccurate import Missing
+from components.refinement.lessons import parts, taught_strength
+from components.refinement.nearness import nearness_of
 from components.refinement.propagation import CorrectedVideo, Propagation, propagate
 from components.refinement.settings import RefinementSettings
 from schemas.records import VideoRecord
@@ -30,7 +31,7 @@ class HalfTrial:
         direction: `first → second` or `second → first`: the half that corrects, the half that tests.
         dose: in words, which strength brings the topic into the half that corrects, or why none does.
         strength: that was taught; None where no strength up to the bound brings the topic in.
-        mu: of eq. 10, the dearest of the settings' at which the half that corrects says the topic.
+        mu: of eq. 10, as the half that corrects chose it.
         taught, tested: the two halves, before and after; None where nothing could be taught.
         asked, left, least: ||v* - v||^2 before and after the propagation, and what no LSTM gets below.
         moved: ||theta' - theta||.
@@ -67,42 +68,40 @@ class HalfTrials:
     Args:
         bench: of the parent; its enhancement says which neurons a topic enhances.
         settings: of the refinement.
-        others: training videos; the first `kept_videos` without the taught topics are to stay as they are.
+        train: training videos, by which it is measured how near the refined encoder stays.
     """
 
-    def __init__(self, bench: Bench, settings: RefinementSettings, others: Sequence[VideoRecord] = ()):
-        self.bench, self._settings, self._others = bench, settings, others
+    def __init__(self, bench: Bench, settings: RefinementSettings, train: Sequence[VideoRecord]):
+        self.bench, self._settings = bench, settings
+        self._nearness = nearness_of(settings.nearness, bench.parent, train)
 
     def correct(
         self, item: Missing, corrects: VideoRecord, tests: VideoRecord, direction: str
     ) -> tuple[HalfTrial, Candidate | None]:
         """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
 
-        The smallest strength that brings the topic in is found on the half that corrects; `strength_factor` times it
-        is taught, `max_strength` at most. Of the settings' mu the dearest at which that half says the topic is taken,
-        and the cheapest where it never does.
+        The strength is that of `lessons.taught_strength`, asked of the half that corrects. Of the settings' mu the one
+        is taken at which most of that half and its parts say the topic, and of equal ones the dearest.
 
         Returns:
             The trial, and the refined model; None where no strength up to `max_strength` brings the topic in.
         """
         began, bench, settings = time.monotonic(), self.bench, self._settings
         bench.captions(bench.untouched, [corrects])  # puts the parent's encoder on the bench
-        response = dose_response(
-            bench.model,
-            bench.vocabulary,
-            bench.links,
-            bench.enhancement,
-            corrects,
-            item.topic,
-            strengths_up_to(settings.max_strength),
-        )
-        if response.smallest is None:
+
+        def says(caption: str) -> bool:
+            return bool(gained(item.words, "", caption))
+
+        response, strength = taught_strength(bench, corrects, item.topic, says, settings)
+        if strength is None:
             return HalfTrial(direction, response.verdict, seconds=time.monotonic() - began), None
-        strength = min(settings.strength_factor * response.smallest.strength, settings.max_strength)
-        lesson = CorrectedVideo(corrects, {item.topic: strength})
-        for mu in sorted(settings.mu, reverse=True):
-            refined, candidate = self.taught([lesson], mu)
-            if gained(item.words, "", bench.captions(candidate, [corrects])[corrects.video_id]):
+        lesson, asked, most = CorrectedVideo(corrects, {item.topic: strength}), [corrects, *parts(corrects)], -1
+        for price in sorted(settings.mu, reverse=True):
+            taught = self.taught([lesson], price)
+            said = sum(map(says, bench.captions(taught[1], asked).values()))
+            if said > most:
+                most, mu, (refined, candidate) = said, price, taught
+            if most == len(asked):
                 break
         begun = HalfTrial(direction, response.verdict, strength, mu)
         return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
@@ -139,18 +138,16 @@ class HalfTrials:
 
     def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
         """The parent, refined by what is to be learnt."""
-        settings, topics = self._settings, sorted({topic for lesson in lessons for topic in lesson.topics})
-        kept = [video for video in self._others if not video.topics[topics].any()][: settings.kept_videos]
+        settings = self._settings
         refined = propagate(
             self.bench.parent,
             self.bench.enhancement,
             lessons,
+            nearness=self._nearness,
             mu=mu,
             optimizer=settings.optimizer,
             steps=settings.steps,
             learning_rate=settings.learning_rate,
-            kept=kept,
-            kept_weight=settings.kept_weight,
         )
         return refined, Candidate(refined.captioner.encoder.get_weights())
 

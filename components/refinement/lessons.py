@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from components.refinement.bench import Bench
-from components.refinement.dose import dose_response, strengths_up_to
+from components.refinement.dose import DoseResponse, dose_response, strengths_up_to
 from components.refinement.gate import gained, label
 from components.refinement.propagation import CorrectedVideo
 from components.refinement.records import CorrectedTopic, Correction
@@ -38,29 +40,71 @@ class NotTeachable(ValueError):
 def lesson(
     bench: Bench, correction: Correction, video: VideoRecord, topics: Sequence[Topic], settings: RefinementSettings
 ) -> Lesson:
-    """How strongly a correction's topic is to be enhanced.
-
-    The dose-response tells the smallest strength at which the caption says the topic. Learning takes in a part of what
-    is asked for, so a multiple of it is taught, up to a bound: beyond it the activations would have to leave -1 .. 1.
+    """How strongly a correction's topic is to be enhanced; see `taught_strength`.
 
     Raises:
         NotTeachable: no topic of this model is the correction's, or no strength up to the bound brings its words in.
     """
-    topic, bound = topic_of(correction.topic, topics), settings.max_strength
+    topic = topic_of(correction.topic, topics)
     if topic is None:
         raise NotTeachable(
             f"Correction {label(correction)} is set aside: no topic of this model is about "
             f"{', '.join(correction.topic.words)}. Correct the video again, by a topic that there is."
         )
-    found = dose_response(
-        bench.model, bench.vocabulary, bench.links, bench.enhancement, video, topic, strengths_up_to(bound)
-    )
-    for dose in found.doses:
-        if gained(topics[topic].words, correction.caption_before, dose.caption):
-            return Lesson(correction, video, topic, min(settings.strength_factor * dose.strength, bound))
+
+    def says(caption: str) -> bool:
+        return bool(gained(topics[topic].words, correction.caption_before, caption))
+
+    found, strength = taught_strength(bench, video, topic, says, settings)
+    if strength is not None:
+        return Lesson(correction, video, topic, strength)
     stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
     limit = f" {stronger}" if bench.enhancement[topic].any() else ""
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
+
+
+def taught_strength(
+    bench: Bench, video: VideoRecord, topic: int, says: Callable[[str], bool], settings: RefinementSettings
+) -> tuple[DoseResponse, float | None]:
+    """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
+
+    At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
+    yet, and learning takes in a part of what is asked for. So the parts of the video are asked too, and more is taught.
+    Beyond a bound the activations would have to leave -1 .. 1.
+
+    Args:
+        says: whether a caption has the topic.
+    Returns:
+        The response of the video itself; and the strength, None where none up to the bound brings the topic in.
+    """
+    strengths = strengths_up_to(settings.max_strength)
+    asked = (bench.model, bench.vocabulary, bench.links, bench.enhancement)
+    responses = [dose_response(*asked, one, topic, strengths) for one in (video, *parts(video))]
+    said = np.array([[says(dose.caption) for dose in response.doses] for response in responses])
+    return responses[0], steady(said, strengths, settings.strength_factor)
+
+
+def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:
+    """`factor` times the smallest strength at which a video says its topic and as many of its parts as at any.
+
+    Less where fewer say it on the way there: too much of an enhancement drives the words of the topic out again.
+
+    Args:
+        said: (1 + parts, strengths), whether the video, and whether each part, says the topic at a strength.
+        strengths: ascending from 0, at which it is said without any.
+    Returns:
+        0 where the video says it by itself; None where it does not at any strength.
+    """
+    if not said[0].any():
+        return None
+    if said[0, 0]:
+        return 0.0
+    count = said[0] * said.sum(axis=0)
+    first = int(np.argmax(count))
+    steps = np.searchsorted(strengths, factor * strengths[first], side="right") - first  # that are not beyond it
+    fewer = np.flatnonzero(count[first : first + steps] < count[first])
+    wanted = strengths[first + fewer[0] - 1] if len(fewer) else factor * strengths[first]
+    return float(min(wanted, strengths[-1]))
 
 
 def topic_of(missed: CorrectedTopic, topics: Sequence[Topic]) -> int | None:
@@ -95,6 +139,23 @@ def halves(video: VideoRecord) -> tuple[VideoRecord, VideoRecord] | None:
         replace(video, video_id=f"{video.video_id}, {name}", frames=frames) for name, frames in parts.items()
     )
     return first, second
+
+
+def parts(video: VideoRecord) -> list[VideoRecord]:
+    """What is left of a video without some of its frames: every second one of them, two thirds of them in a row."""
+    n = len(video.frames)
+    third = n // 3
+    left = {
+        "odd frames": video.frames[::2],
+        "even frames": video.frames[1::2],
+        "first two thirds": video.frames[: n - third],
+        "last two thirds": video.frames[third:],
+    }
+    return [
+        replace(video, video_id=f"{video.video_id}, {name}", frames=frames)
+        for name, frames in left.items()
+        if 0 < len(frames) < n
+    ]
 
 
 def of_first_halves(lessons: Sequence[Lesson]) -> list[Lesson]:

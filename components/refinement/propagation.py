@@ -1,8 +1,8 @@
 """Correction propagation: teaching the encoder what corrections say, so that other videos gain too.
 
 A correction enhances the activations v of one video to v*. The parameters theta of the encoder are then moved so that
-it gives v* by itself, no further from where they were than needed (Dong et al. 2017, section 4, eq. 10). The decoder
-and f stay as they are.
+it gives v* by itself, no further from where they were than needed (Dong et al. 2017, section 4, eq. 10), by one of the
+measures of `components.refinement.nearness`. The decoder and f stay as they are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -17,6 +18,7 @@ from components.captions.generate import pad
 from components.neurons.enhancement import activation_added, enhanced
 from components.refinement.descent import OPTIMIZERS, Progress, minimised
 from components.refinement.encoding import encoded
+from components.refinement.nearness import Nearness, Weights
 from schemas.records import VideoRecord, frame_mask
 from trainer.captioner import Captioner
 
@@ -67,12 +69,11 @@ def propagate(
     enhancement: np.ndarray,
     corrections: Sequence[CorrectedVideo],
     *,
+    nearness: Nearness | None = None,
     mu: float = MU,
     optimizer: str = OPTIMIZERS[0],
     steps: int = STEPS,
     learning_rate: float = LEARNING_RATE,
-    kept: Sequence[VideoRecord] = (),
-    kept_weight: float = 0.0,
     progress: Progress | None = None,
 ) -> Propagation:
     """Minimises ||v' - v*||^2 + mu ||theta' - theta||^2 over the encoder's parameters theta' (eq. 10).
@@ -84,39 +85,31 @@ def propagate(
         parent: the captioner that is corrected; it is left as it is.
         enhancement: (topics, neurons), what strength 1 of each topic adds to v; see `components.neurons.enhancement`.
         corrections: all that is to be taught, each video once.
+        nearness: measures ||theta' - theta||; the paper's by default.
         mu: what leaving the parent costs, see `Eq10` for its scale. The published experiment does not tell it: choose
             it by what the captions of held-out videos gain and lose.
         optimizer: `l-bfgs` or `adam`; see `components.refinement.descent`.
         steps: at most.
         learning_rate: of `adam`.
-        kept: videos on which the encoder should stay as it is: ||v' - v||^2 of each is added with `kept_weight`.
-        kept_weight: of a kept video, a corrected one having 1.
         progress: called after each step with its number and the loss.
     Raises:
         ValueError: a setting, a topic or a video is none that can be used, or the enhancement is another model's.
     """
-    _check(parent, enhancement, corrections, mu, kept_weight)
+    _check(parent, enhancement, corrections, mu)
     child = twin(parent)
     added = np.stack([activation_added(enhancement, correction.topics) for correction in corrections] or [[]])
     if not added.any():
         nothing = np.zeros(len(corrections), np.float32)
         return Propagation(child, (), nothing, nothing, nothing, 0.0)
 
-    kept = kept if kept_weight else ()
-    corrected = slice(len(corrections))
     # One thread takes half the time of two for products so small, and sums alike on any number of cores.
     with threadpool_limits(1, "blas"):
-        objective = Eq10(
-            child,
-            [*(correction.video for correction in corrections), *kept],
-            np.pad(added, ((0, len(kept)), (0, 0))),
-            np.repeat([1.0, kept_weight], [len(corrections), len(kept)]),
-            mu,
-        )
-        before = objective.distances()[corrected]
+        objective = Eq10(child, [correction.video for correction in corrections], added, mu, nearness)
+        before = objective.distances()
         losses = minimised(objective, optimizer=optimizer, steps=steps, learning_rate=learning_rate, progress=progress)
-        after, least = objective.distances()[corrected], objective.least()[corrected]
-        return Propagation(child, losses, before, after, least, objective.moved())
+        for variable, values in zip(child.encoder.trainable_variables, objective.theta(), strict=True):
+            variable.assign(values)
+        return Propagation(child, losses, before, objective.distances(), objective.least(), objective.moved())
 
 
 def twin(captioner: Captioner) -> Captioner:
@@ -127,52 +120,61 @@ def twin(captioner: Captioner) -> Captioner:
 
 
 class Eq10:
-    """Eq. 10 for several videos, as a function of the parameters that its captioner's encoder has.
+    """Eq. 10 for several videos, as a function of coordinates of theta' - theta, which begin at zero.
 
-    sum_k w_k mean_i ||v'_ki - v*_ki||^2 + mu ||theta' - theta||^2, over the videos k and the real frames i of each.
+    sum_k mean_i ||v'_ki - v*_ki||^2 + mu ||theta' - theta||^2, over the videos k and the real frames i of each.
 
     The mean over the frames makes short clips count like long ones, and mu mean the same for any n: were the norm a
     sum over n frames, its mu would be n times this one. The sum over the videos makes a correction pull in a batch as
     it does alone. v* and theta are those of the moment when this is made.
 
-    mu weighs a distance of activations, which lie in -1 .. 1, against one of weights, which is as small as the
-    features are large: with GoogLeNet's, whose squared norm is in the thousands, 0.01 leaves the encoder all but free,
-    and 100 keeps most of it.
+    mu weighs a distance of activations, which lie in -1 .. 1, against one of encoders. As `nearness.Gates` measures
+    that, it is one of what the gates are told, and mu means the same whatever the features are. As `nearness.Weights`
+    does, it is as small as the features are large: with GoogLeNet's, whose squared norm is in the thousands, a mu of
+    0.01 leaves the encoder all but free, and 100 keeps most of it.
 
     Args:
-        captioner: whose encoder is to be moved.
+        captioner: whose encoder theta is.
         videos: each with at least one frame.
-        added: (videos, neurons), v* - v at every real frame; 0 for a video that is to stay.
-        weights: (videos,), the w_k.
+        added: (videos, neurons), v* - v at every real frame.
         mu: as above.
+        nearness: measures ||theta' - theta||; the paper's by default.
     Attributes:
-        parameters: the encoder's variables, theta'.
+        parameters: the coordinates.
     """
 
     def __init__(
-        self, captioner: Captioner, videos: Sequence[VideoRecord], added: np.ndarray, weights: np.ndarray, mu: float
+        self,
+        captioner: Captioner,
+        videos: Sequence[VideoRecord],
+        added: np.ndarray,
+        mu: float,
+        nearness: Nearness | None = None,
     ):
         self._frames = pad(videos)
         mask = frame_mask(self._frames)
-        self._weights, self._mu = np.asarray(weights, np.float32), mu
-        self._real_frames = mask.sum(axis=1).astype(np.float32)
-        self.parameters = captioner.encoder.trainable_variables
-        self._theta = self._now()
+        self._real_frames, self._mu = mask.sum(axis=1).astype(np.float32), mu
+        self._theta = [np.array(variable) for variable in captioner.encoder.trainable_variables]
+        self._nearness = nearness or Weights(self._theta)
+        self.parameters = [keras.Variable(np.zeros(shape, np.float32)) for shape in self._nearness.shapes()]
         v, _ = encoded(self._theta, self._frames)
         self._target = enhanced(v, mask, np.asarray(added, np.float32))
 
     def __call__(self) -> tuple[float, list[np.ndarray]]:
         """The value, and its gradients in the order of `parameters`."""
-        theta = self._now()
-        v, backward = encoded(theta, self._frames)
-        away, moved = v - self._target, [new - old for new, old in zip(theta, self._theta, strict=True)]
-        value = np.sum(self._weights * self._mean_square(away)) + self._mu * _squares(moved)
-        of_v = backward((2 * self._weights / self._real_frames)[:, None, None] * away)
-        return float(value), [one + np.float32(2 * self._mu) * far for one, far in zip(of_v, moved, strict=True)]
+        v, backward = encoded(self.theta(), self._frames)
+        away, coordinates = v - self._target, self._coordinates()
+        value = np.sum(self._mean_square(away)) + self._mu * _squares(coordinates)
+        of_v = self._nearness.gradients(backward((2 / self._real_frames)[:, None, None] * away))
+        return float(value), [one + np.float32(2 * self._mu) * far for one, far in zip(of_v, coordinates, strict=True)]
+
+    def theta(self) -> list[np.ndarray]:
+        """theta', in the order of the encoder's variables."""
+        return [old + move for old, move in zip(self._theta, self._moves(), strict=True)]
 
     def distances(self) -> np.ndarray:
         """mean_i ||v'_ki - v*_ki||^2: (videos,) float32."""
-        v, _ = encoded(self._now(), self._frames)
+        v, _ = encoded(self.theta(), self._frames)
         return self._mean_square(v - self._target)
 
     def least(self) -> np.ndarray:
@@ -180,10 +182,13 @@ class Eq10:
         return self._mean_square(np.maximum(np.abs(self._target) - 1, 0))
 
     def moved(self) -> float:
-        """||theta' - theta||."""
-        return float(np.sqrt(_squares(new - old for new, old in zip(self._now(), self._theta, strict=True))))
+        """||theta' - theta||, of the weights."""
+        return float(np.sqrt(_squares(self._moves())))
 
-    def _now(self) -> list[np.ndarray]:
+    def _moves(self) -> list[np.ndarray]:
+        return self._nearness.moves(self._coordinates())
+
+    def _coordinates(self) -> list[np.ndarray]:
         return [np.array(parameter) for parameter in self.parameters]
 
     def _mean_square(self, rows: np.ndarray) -> np.ndarray:
@@ -196,14 +201,12 @@ def _squares(arrays: Iterable[np.ndarray]) -> float:
     return sum(float(np.sum(np.square(array), dtype=np.float64)) for array in arrays)
 
 
-def _check(
-    parent: Captioner, enhancement: np.ndarray, corrections: Sequence[CorrectedVideo], mu: float, kept_weight: float
-) -> None:
+def _check(parent: Captioner, enhancement: np.ndarray, corrections: Sequence[CorrectedVideo], mu: float) -> None:
     neurons = 2 * parent.config.encoder_units
     if enhancement.shape[1] != neurons:
         raise ValueError(f"The enhancement is of {enhancement.shape[1]} neurons, the captioner has {neurons}.")
-    if mu < 0 or kept_weight < 0:
-        raise ValueError(f"mu is {mu} and kept_weight {kept_weight}; expected numbers of 0 or more.")
+    if mu < 0:
+        raise ValueError(f"mu is {mu}; expected a number of 0 or more.")
     seen = set()
     for video in (correction.video for correction in corrections):
         if not frame_mask(video.frames).any():

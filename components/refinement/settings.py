@@ -10,6 +10,7 @@ from components.refinement.descent import OPTIMIZERS
 
 # Those of `components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
 NEURONS = ("named", "chosen", "all")
+NEARNESS = ("gates", "weights")  # of `components.refinement.nearness`, likewise
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,19 @@ class RefinementSettings:
             it chose in some training video (eq. 9); `all`.
         relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there,
             as in the paper; see `components.neurons.enhancement`.
-        strength_factor: a topic is enhanced by this times the smallest strength that brings its words in; at the
-            smallest itself, the least that is lost in learning loses them again.
+        strength_factor: a topic is taught with up to this times the smallest strength at which the corrected video and
+            its parts say it; at the smallest itself, the least that is lost in learning loses it again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
             A correction that needs more is set aside.
+        nearness: how it is measured how far the encoder leaves its parent (eq. 10): `gates`, by what its gates are told
+            on training videos, or `weights`, as in the paper, to which other values of `mu` belong; see
+            `components.refinement.nearness`.
         mu: what leaving the parent costs (eq. 10), one number or several to choose from on validation; see
             `components.refinement.propagation`. A list of one fixes it.
         mu_videos: validation videos that mu is chosen on.
         optimizer: `l-bfgs` or `adam`.
         steps: of the optimiser, at most.
         learning_rate: of `adam`.
-        kept_videos: training videos without the corrected topics, whose activations are to stay as they are.
-        kept_weight: of each of them, a corrected video having 1.
         max_drop: metric -> how far it may fall on validation.
         max_slice_drop: metric -> how far it may fall on the validation videos of any one topic; a few captions move
             the figures of a few videos more.
@@ -49,13 +51,12 @@ class RefinementSettings:
     relative: bool = True
     strength_factor: float = 1.5
     max_strength: float = 4.0
-    mu: tuple[float, ...] = (10.0, 1.0, 0.1)
+    nearness: str = NEARNESS[0]
+    mu: tuple[float, ...] = (10.0, 3.0, 1.0)
     mu_videos: int = 200
     optimizer: str = OPTIMIZERS[0]
     steps: int = 60
     learning_rate: float = 1e-5
-    kept_videos: int = 4
-    kept_weight: float = 0.1
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
     max_slice_drop: Mapping[str, float] = field(
         default_factory=lambda: {"BLEU-4": 0.05, "METEOR": 0.03, "CIDEr": 0.15}
@@ -78,6 +79,8 @@ class RefinementSettings:
     def __post_init__(self):
         if self.neurons not in NEURONS:
             raise ValueError(f"refinement.neurons is {self.neurons!r}; expected one of {', '.join(NEURONS)}.")
+        if self.nearness not in NEARNESS:
+            raise ValueError(f"refinement.nearness is {self.nearness!r}; expected one of {', '.join(NEARNESS)}.")
         if not self.strength_factor >= 1:
             raise ValueError(f"refinement.strength_factor is {self.strength_factor}; expected 1 or more.")
         if not self.mu or min(self.mu) < 0:

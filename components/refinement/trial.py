@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,9 @@ from components.neurons.links import TopicLinks
 from components.refinement import gate
 from components.refinement.bench import Bench, Candidate
 from components.refinement.gate import Reason
-from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves
+from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves, parts
 from components.refinement.memory import Memory
+from components.refinement.nearness import VIDEOS, Nearness, nearness_of
 from components.refinement.propagation import propagate
 from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
@@ -80,7 +82,7 @@ class Court:
         rng = np.random.default_rng(settings.seed)
         drawn = rng.permutation(len(val))[: settings.mu_videos]
         self._sample = [val[place] for place in sorted(drawn)]
-        self._order = rng.permutation(len(train))
+        self._measured = sorted(rng.permutation(len(train))[:VIDEOS])
         bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
 
     def passes(self, lessons: Sequence[Lesson]) -> bool:
@@ -129,26 +131,24 @@ class Court:
             self.bench.parent,
             self.bench.enhancement,
             corrections,
+            nearness=self._nearness,
             mu=mu,
             optimizer=settings.optimizer,
             steps=settings.steps,
             learning_rate=settings.learning_rate,
-            kept=self._kept(lessons),
-            kept_weight=settings.kept_weight,
             progress=lambda step, loss: self._progress(what, step / settings.steps),
         )
         return Candidate(refined.captioner.encoder.get_weights())
 
-    def _kept(self, lessons: Sequence[Lesson]) -> list[VideoRecord]:
-        """Training videos that none of the lessons is about."""
-        topics = sorted({taught.topic for taught in lessons})
-        ids = {taught.correction.video_id for taught in lessons}
-        others = (self._train[place] for place in self._order)
-        kept = (video for video in others if video.video_id not in ids and not video.topics[topics].any())
-        return [video for video, _ in zip(kept, range(self._settings.kept_videos))]
+    @functools.cached_property
+    def _nearness(self) -> Nearness:
+        """Of the bench's parent."""
+        videos = [self._train[place] for place in self._measured]
+        return nearness_of(self._settings.nearness, self.bench.parent, videos)
 
     def _choose_mu(self, lessons: Sequence[Lesson]) -> tuple[Candidate, float]:
-        """The candidate most of whose corrected videos say their topics; of equal ones that which loses least.
+        """The candidate by which most corrected videos, and parts of them, say their topics; of equal ones that which
+        loses least.
 
         What is lost is the mean over CIDEr and BLEU-4, on a sample of validation, of the share by which they fall. Of
         equal losses the larger mu, which moves the encoder less, has it.
@@ -157,11 +157,19 @@ class Court:
         if len(grid) == 1:
             return self.taught(lessons, grid[0]), grid[0]
         tried = [(self.taught(lessons, mu), mu) for mu in grid]
-        said = [sum(reason.met for reason in self._corrected(lessons, candidate)) for candidate, _ in tried]
+        said = [self._said(lessons, candidate) for candidate, _ in tried]
         best = [pair for pair, count in zip(tried, said) if count == max(said)]
         if len(best) == 1 or not max(said):  # where none says any, the smallest mu came nearest
             return best[-1]
         return min(best, key=lambda pair: self._loss(pair[0]))
+
+    def _said(self, lessons: Sequence[Lesson], candidate: Candidate) -> int:
+        """How many of the corrected videos and of their parts say their topics."""
+        said = 0
+        for taught in lessons:
+            captions = self.bench.captions(candidate, [taught.video, *parts(taught.video)]).values()
+            said += sum(bool(gate.gained(self._words(taught), taught.correction.caption_before, c)) for c in captions)
+        return said
 
     def _loss(self, candidate: Candidate) -> float:
         metrics = ("BLEU-4", "CIDEr")

@@ -26,10 +26,9 @@ if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not n
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
 JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
 _DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
-    "neurons", "relative", "strength_factor", "max_strength", "mu", "optimizer", "steps", "learning_rate",
-    "kept_videos", "kept_weight", "seed",
+    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "optimizer", "steps", "learning_rate",
+    "seed",
 )  # fmt: skip
-_OTHERS = 256  # training videos, the first ones, of which those are taken that are to stay as they are
 _TABLE, _JSON = "corrections.md", "corrections.json"
 
 
@@ -78,6 +77,7 @@ def correct_halves(
     from components.refinement.experiment import Experiment
     from components.refinement.halving import HalfTrials
     from components.refinement.inaccurate import MIN_SHARE, find_missing
+    from components.refinement.nearness import VIDEOS
     from schemas import records
 
     named = outcome.folder("components.NeuronLinks")
@@ -86,8 +86,7 @@ def correct_halves(
     bench = Bench(outcome.model, links, enhancement)
     examples = outcome.folder("Examples")
     videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
-    train = records.read(records.files_of(os.path.join(examples, "Split-train")))
-    others = list(itertools.islice(train, _OTHERS if settings.kept_videos and settings.kept_weight else 0))
+    train = list(itertools.islice(records.read(records.files_of(os.path.join(examples, "Split-train"))), VIDEOS))
     min_share = MIN_SHARE if min_share is None else min_share
     told = {"split": split, "alternating": alternating, "min_share": min_share}
     told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
@@ -110,7 +109,7 @@ def correct_halves(
     with _Judge(videos, len(videos) if full else JUDGED, settings.seed) as judge:
         before = kept.of(f"metrics-{judge.name}", lambda: judge(bench, bench.untouched))
         say(f"Before: {_said(before)}, of {judge}.")
-        trials = HalfTrials(bench, settings, others)
+        trials = HalfTrials(bench, settings, train)
         results = _in_turn(trials, found.items, halved, items, kept, judge, say)
         together = _at_once(trials, results, halved, kept, judge, say)
     experiment = Experiment(

@@ -16,7 +16,7 @@ from trainer.export import export
 
 TOPICS = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
 SETTINGS = RefinementSettings(
-    mu=(1e-4,), kept_videos=2, max_drop={"BLEU-4": 1.0, "CIDEr": 10.0}, max_slice_drop={}, max_renamed=1.0
+    nearness="weights", mu=(1e-4,), max_drop={"BLEU-4": 1.0, "CIDEr": 10.0}, max_slice_drop={}, max_renamed=1.0
 )
 
 

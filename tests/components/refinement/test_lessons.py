@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves, topic_of
+from components.refinement.lessons import (
+    Lesson,
+    corrected_videos,
+    halves,
+    of_first_halves,
+    parts,
+    steady,
+    topic_of,
+)
 from components.refinement.records import CorrectedTopic, Correction, now
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -51,3 +59,32 @@ def test_halves_share_no_frame_and_lose_none():
 def test_a_video_of_one_frame_has_no_halves_and_is_not_taught_by_them():
     assert halves(lesson(frames=1).video) is None
     assert [len(one.video.frames) for one in of_first_halves([lesson(frames=1), lesson(frames=4)])] == [2]
+
+
+STRENGTHS = np.arange(0, 2.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    "video, parts, expected",
+    [
+        ("..xxx", ["..xxx", "..xxx"], 1.5),  # 1.5 times the smallest
+        (".xxxx", ["..xxx", "...xx"], 2.0),  # 1.5 times 1.5 is beyond the last
+        (".xxxx", [".x.xx", ".xxxx"], 0.75),  # nothing was tried between 0.5 and 0.75
+        ("..xx.", ["..x..", "..xx."], 1.0),  # at 1.5 a part has lost it
+        (".x...", ["..xxx", "..xxx"], 0.75),  # the video itself has to say it
+        ("xxxxx", ["...xx", "...xx"], 0.0),
+        (".....", ["..xxx", "..xxx"], None),
+    ],
+)
+def test_a_topic_is_taught_as_strongly_as_the_video_and_its_parts_ask_for(video, parts, expected):
+    said = np.array([[letter == "x" for letter in row] for row in (video, *parts)])
+    assert steady(said, STRENGTHS, 1.5) == expected
+
+
+def test_parts_leave_out_a_third_or_every_second_frame():
+    def frames_of(n):
+        video = VideoRecord("a", "val", np.arange(1, n + 1, dtype=np.float32)[:, None], (), np.zeros(3))
+        return [part.frames[:, 0].tolist() for part in parts(video)]
+
+    assert frames_of(6) == [[1, 3, 5], [2, 4, 6], [1, 2, 3, 4], [3, 4, 5, 6]]
+    assert frames_of(2) == [[1], [2]] and frames_of(1) == []

@@ -19,7 +19,7 @@ from schemas.records import VideoRecord
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner
 from trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE
 
-SETTINGS = RefinementSettings(neurons="named", relative=False, mu=(1e-4,), kept_videos=0)
+SETTINGS = RefinementSettings(neurons="named", relative=False, nearness="weights", mu=(1e-4,))
 DECODING = {"beam": 1, "max_words": 3, "length_penalty": 0.0}
 
 
@@ -168,7 +168,7 @@ def test_a_topic_that_no_strength_brings_in_is_passed_over_and_said(outcome, tmp
 
 def test_the_command_writes_below_the_root_and_says_what_is_lacking(outcome, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lineage, "newest", lambda root: dataclasses.replace(outcome, root=root))
-    arguments = ["experiment", "corrections", "--root", str(tmp_path), "--set", "refinement.kept_videos=0"]
+    arguments = ["experiment", "corrections", "--root", str(tmp_path), "--set", "refinement.nearness=weights"]
     assert cli.main([*arguments, "--said-by", "1.1"]) == 1
     assert "No video of val has an inaccurate caption by the rule" in capsys.readouterr().err
     assert cli.main([*arguments, "--items", "1", "--set", "refinement.mu=[0.0001]"]) == 0

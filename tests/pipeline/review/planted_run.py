@@ -27,7 +27,7 @@ WORDS = ("dog", "man", "terrier", "waves")
 COUNTS = np.array([[20, 0, 5, 0], [0, 20, 0, 0], [0, 0, 0, 5]])
 # What a gate that was made for thousands of clips is told for nine.
 SETTINGS = (
-    "refinement.mu=[0.0001]", "refinement.kept_videos=2", 'refinement.max_drop={"BLEU-4": 1.0, "CIDEr": 10.0}',
+    "refinement.nearness=weights", "refinement.mu=[0.0001]", 'refinement.max_drop={"BLEU-4": 1.0, "CIDEr": 10.0}',
     "refinement.max_slice_drop={}", "refinement.max_renamed=1.0",
 )  # fmt: skip
 

@@ -1,0 +1,98 @@
+"""How near an encoder stays, against its definition; and that by what its gates are told, others are left alone."""
+
+import numpy as np
+import pytest
+
+from components.neurons.enhancement import named_enhancement
+from components.refinement import nearness
+from components.refinement.nearness import RIDGE, Gates, InverseRoot, nearness_of, second_moments
+from components.refinement.propagation import CorrectedVideo, propagate
+from schemas.records import VideoRecord
+from tests.components.neurons.conftest import small_captioner
+from tests.components.neurons.planted import links
+
+UNITS, DIM = 4, 6
+
+
+def theta_of(captioner):
+    return [np.array(variable) for variable in captioner.encoder.trainable_variables]
+
+
+@pytest.fixture(scope="module")
+def parent():
+    return small_captioner()
+
+
+@pytest.fixture(scope="module")
+def videos():
+    """Clips of one to four frames that have much in common, as features after a rectifier do."""
+    rng = np.random.default_rng(4)
+    frames = [2 + rng.normal(size=(1 + i % 4, DIM)).astype(np.float32) for i in range(12)]
+    return [VideoRecord(f"video{i}", "train", clip, (), np.zeros(3)) for i, clip in enumerate(frames)]
+
+
+def read_by_gates(captioner, videos):
+    """(x_t, h_{t-1}, 1) of each direction, frame by frame, from clips that Keras encodes one by one."""
+    ahead, back = [], []
+    for video in videos:
+        v, none = np.array(captioner.encode(video.frames[None])["v"])[0], np.zeros((1, UNITS))
+        for read, before in (
+            (ahead, np.concatenate([none, v[:-1, :UNITS]])),
+            (back, np.concatenate([v[1:, UNITS:], none])),
+        ):
+            read.append(np.concatenate([video.frames, before, np.ones((len(v), 1))], axis=1))
+    return np.concatenate(ahead), np.concatenate(back)
+
+
+def test_moments_are_of_what_each_direction_reads(parent, videos):
+    for moments, z in zip(second_moments(theta_of(parent), videos), read_by_gates(parent, videos), strict=True):
+        np.testing.assert_allclose(moments, z.T @ z / len(z), atol=1e-5)
+
+
+def test_its_size_is_how_far_the_gates_inputs_move_and_a_little_of_the_weights(parent, videos):
+    gates, rng = Gates(theta_of(parent), videos), np.random.default_rng(0)
+    coordinates = [rng.normal(size=shape).astype(np.float32) for shape in gates.shapes()]
+    kernel, recurrent, bias, *others = gates.moves(coordinates)
+    assert [move.shape for move in (kernel, recurrent, bias, *others)] == [x.shape for x in theta_of(parent)]
+    for phi, z, moves in zip(coordinates, read_by_gates(parent, videos), [(kernel, recurrent, bias), others]):
+        move = np.concatenate([*moves[:2], moves[2][None]])
+        gates_move = np.mean(np.sum((z @ move) ** 2, axis=1))
+        price = RIDGE * np.sum(z**2) / len(z) / z.shape[1]
+        assert np.sum(phi**2) == pytest.approx(gates_move + price * np.sum(move**2), rel=1e-4)
+
+
+def test_a_gradient_in_coordinates_is_the_slope_along_them(parent, videos):
+    gates, rng = Gates(theta_of(parent), videos), np.random.default_rng(1)
+    of_theta = [rng.normal(size=values.shape).astype(np.float32) for values in theta_of(parent)]
+    along = [rng.normal(size=shape).astype(np.float32) for shape in gates.shapes()]
+    slope = sum(np.sum(one * move) for one, move in zip(of_theta, gates.moves(along), strict=True))
+    slopes = [np.sum(one * phi) for one, phi in zip(gates.gradients(of_theta), along, strict=True)]
+    assert sum(slopes) == pytest.approx(slope, rel=1e-4)
+
+
+def test_the_root_undoes_the_moments_and_equal_small_ones_cost_no_accuracy(monkeypatch):
+    monkeypatch.setattr(nearness, "RANK", 3)
+    vectors, _ = np.linalg.qr(np.random.default_rng(2).normal(size=(8, 8)))
+    values = np.array([9.0, 4.0, 1.0, 0.1, 0.1, 0.1, 0.1, 0.1])
+    moments = (vectors * values) @ vectors.T
+    root = InverseRoot(moments, 0.5) @ np.eye(8, dtype=np.float32)
+    np.testing.assert_allclose(root @ (moments + 0.5 * values.mean() * np.eye(8)) @ root, np.eye(8), atol=1e-5)
+
+
+def test_a_lesson_leaves_other_videos_more_alone_than_by_the_weights(parent, videos):
+    lesson, others = [CorrectedVideo(videos[3], {1: 0.5})], videos[4:]
+
+    def told(nearness, mu):
+        """The share of a lesson that is taken in, and how far the activations of other videos move."""
+        found = propagate(parent, named_enhancement(links()), lesson, nearness=nearness, mu=mu, steps=200)
+        both = [
+            [np.array(captioner.encode(video.frames[None])["v"])[0] for captioner in (parent, found.captioner)]
+            for video in others
+        ]
+        moved = [np.mean(np.sum((after - before) ** 2, axis=1)) for before, after in both]
+        return 1 - found.after[0] / found.before[0], np.mean(moved)
+
+    taken, moved = zip(*(told(nearness_of("weights", parent, videos), mu) for mu in (3, 1, 0.3, 0.1)))
+    taken_by_gates, moved_by_gates = told(nearness_of("gates", parent, videos), 0.03)
+    assert taken[0] < taken_by_gates < taken[-1]
+    assert moved_by_gates < 0.8 * np.interp(taken_by_gates, taken, moved)
