@@ -149,6 +149,12 @@ def recover(shelf: Shelf, ledger: Ledger) -> None:
     _take_in_trained(shelf, ledger)
     for candidate in shelf.read():
         if not _still_fits(ledger, candidate):
+            if candidate.blessed:
+                _log.warning(
+                    "Candidate %s is out of date: version %s is no longer what is refined, or a correction was taken "
+                    "back. What it taught waits as before; `topiclens refine` teaches it anew.",
+                    candidate.version, candidate.parent,
+                )  # fmt: skip
             candidate.discard(shelf)
     waiting = {item for candidate in shelf.read() if candidate.blessed for item in candidate.corrections}
     release(ledger, waiting, RECOVERED_BY)
@@ -187,21 +193,20 @@ def _take_in_untaught(ledger: Ledger, version: str, newest: bool) -> None:
 
 
 def _take_in_taught(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
-    """Records a version that a run taught corrections on the way, and the one it taught them to, which is not there."""
-    states = {correction.id: correction.state for correction in ledger.corrections()}
-    ready = all(states.get(item) in (State.PREVIEWED, State.IN_CANDIDATE, State.LIVE) for item in taught)
-    if not (newest and ready) or lost(ledger, taught):
+    """Records a version that a run taught what is live, and the one that it taught it to, which is not there."""
+    live = {correction.id for correction in ledger.corrections(State.LIVE)}
+    if not newest or live != set(taught):
+        lacks, changed = ", ".join(sorted(live - set(taught))), ", ".join(sorted(set(taught) - live))
+        reason = f"it lacks the live correction(s) {lacks}" if lacks else f"it has {changed}, live no longer"
         _log.warning(
-            "Version %s is not served: the corrections that its run taught it are not those that are live, and not "
-            "revoked, by now. Run the pipeline again: it teaches anew, and repeats nothing else.", version,
+            "Version %s is not served: %s. `topiclens run` teaches what is live by now, and repeats nothing else. "
+            "A correction that its Refine step could not teach is taken back first, with `topiclens rollback ID`.",
+            version, reason if lacks or changed else "a newer version is there",
         )  # fmt: skip
         return
     base = f"{version}-trained"
     if base not in {recorded.version for recorded in ledger.versions()}:
         ledger.record_version(base, parent=None, by=TRAINED_BY, serve=False)
-    for item in taught:
-        if states[item] is State.PREVIEWED:
-            ledger.transition(item, State.IN_CANDIDATE, by=TRAINED_BY)
     ledger.record_version(version, parent=base, corrections=taught, by=TRAINED_BY)
 
 

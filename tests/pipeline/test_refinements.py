@@ -239,8 +239,7 @@ def test_a_training_is_served_at_once_where_nothing_is_live(root, ledger):
 
 
 def test_a_run_that_taught_the_live_corrections_itself_is_served_with_them(root, ledger):
-    one, first = teach(root, "v1")
-    two = propose(root, "v2")
+    one, two, first = teach(root, "v1", "v2")
     newer = str(int(first) + 5)
     bench.train(root, newer, taught=[one, two])
     corrections.corrections(root)
@@ -249,11 +248,25 @@ def test_a_run_that_taught_the_live_corrections_itself_is_served_with_them(root,
     assert bench.disagreements(root, ledger) == []
 
 
-def test_a_run_that_lacks_what_went_live_meanwhile_is_not_served(root, ledger):
+def test_a_candidate_that_waits_during_a_run_is_refined_again_to_what_the_run_pushed(root, ledger, caplog):
+    one, first = teach(root, "v1")
+    two = propose(root, "v2")
+    outdated = refine(root)
+    newer = str(int(outdated.version) + 5)
+    bench.train(root, newer, taught=[row["id"] for row in corrections.to_teach(root)])
+    assert refinements.waiting(root) is None and f"Candidate {outdated.version} is out of date" in caplog.text
+    assert ledger.served().version == newer and states(ledger) == {one: "live", two: "previewed"}
+    candidate = refine(root)
+    assert (candidate.parent, candidate.corrections) == (newer, (two,))
+    refinements.publish(root, "Ben")
+    assert states(ledger) == {one: "live", two: "live"} and bench.disagreements(root, ledger) == []
+
+
+def test_a_run_that_lacks_what_went_live_meanwhile_is_not_served(root, ledger, caplog):
     one, two, first = teach(root, "v1", "v2")
     bench.train(root, str(int(first) + 5), taught=[one])
     corrections.corrections(root)
-    assert ledger.served().version == first
+    assert ledger.served().version == first and f"lacks the live correction(s) {two}" in caplog.text
     assert states(ledger) == {one: "live", two: "live"}
     assert refine(root, only=[propose(root, "v3")]).parent == first
 
