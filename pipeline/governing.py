@@ -83,6 +83,20 @@ def as_decided(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...
     return renamed(with_fates, decided)
 
 
+def without_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+    """The topics as a run found them, but for those that were banned since: people are asked about these no more.
+
+    Other decisions change what a topic is called or counts as, which the model of this run does not know yet.
+    """
+    then = as_decided(topics, decided)
+    return tuple(
+        dataclasses.replace(topic, fate=Fate.BANNED)
+        if topic.fate is None and then[topic.id].fate is Fate.BANNED
+        else topic
+        for topic in topics
+    )
+
+
 def _in_order(decisions: Decisions, model: TopicModel) -> Iterator:
     """Each decision as a function from governance and topics to governance; undoing comes first."""
     find = deciding.find_topic

@@ -6,6 +6,7 @@ import pytest
 
 from components.topics import fitting
 from components.topics.governance import load
+from components.topics.model import TopicModel
 from pipeline import cli, governing
 from pipeline.lineage import Outcome
 from tests.components.topics.conftest import planted_documents
@@ -83,6 +84,14 @@ def test_undo_takes_a_decision_back(topics, ids):
     assert "labels videos anew" in topics("--ban", ids["snow"])
     assert "nothing to change" in topics("--undo", ids["guitar"], "--undo", ids["snow"])
     assert "banned" not in topics()
+
+
+def test_people_are_asked_no_more_about_what_was_banned_since_the_run(topics, ids, model, tmp_path):
+    topics("--ban", ids["guitar"], "--merge", ids["dog"], ids["snow"], "--rename", ids["wave"], "surfing")
+    found = TopicModel.load(model).topics
+    asked = governing.without_banned(found, load(tmp_path / "governance.json"))
+    assert {topic.id for topic in asked if topic.fate} == {int(ids["guitar"])}
+    assert [topic.name for topic in asked] == [topic.name for topic in found]
 
 
 @pytest.mark.parametrize(

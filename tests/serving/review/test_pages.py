@@ -51,6 +51,18 @@ def test_a_clip_shows_the_evidence(browser):
     assert 'name="strength-1"' in text and 'data-first="1.25"' in text
 
 
+def test_a_topic_that_the_desk_does_not_offer_is_no_choice_though_the_model_sees_it():
+    class Closed(MemoryDesk):
+        def topics(self, search=""):
+            return [topic for topic in super().topics(search) if topic.id != 0]
+
+    closed, plain = (opened(desk({"stage": "a woman"})) for desk in (Closed, MemoryDesk))
+    text = closed.get("/clip?id=stage&topic=dog&strength-0=1").text
+    assert 'name="strength-0"' not in text
+    rows = plain.get("/clip?id=stage").text.count('class="topic"')
+    assert text.count('class="topic"') == rows, "another topic takes its place"
+
+
 def test_what_is_new_in_a_caption_is_marked_phrase_by_phrase():
     phrases = words.compared("a man is in a room", "a man plays the guitar in a big room")
     assert [(phrase.text, phrase.new) for phrase in phrases] == [
