@@ -9,8 +9,9 @@ from components.refinement.bench import Bench
 from components.refinement.dose import dose_response, strengths_up_to
 from components.refinement.gate import gained, label
 from components.refinement.propagation import CorrectedVideo
-from components.refinement.records import CorrectedTopic, Correction
+from components.refinement.records import Correction
 from components.refinement.settings import RefinementSettings
+from components.topics.matching import resolve
 from components.topics.table import Topic
 from schemas.records import VideoRecord
 
@@ -21,7 +22,7 @@ class Lesson:
 
     Attributes:
         video: the corrected one.
-        topic: its id in the topic model of the parent.
+        topic: its id in the topic model of the parent, where topics may have been found anew since, or merged.
         strength: of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept.
     """
 
@@ -44,14 +45,15 @@ def lesson(
     is asked for, so a multiple of it is taught, up to a bound: beyond it the activations would have to leave -1 .. 1.
 
     Raises:
-        NotTeachable: no topic of this model is the correction's, or no strength up to the bound brings its words in.
+        NotTeachable: the correction's topic is gone or banned, or no strength up to the bound brings its words in.
     """
-    topic, bound = topic_of(correction.topic, topics), settings.max_strength
-    if topic is None:
+    known, bound = resolve(correction.topic, topics), settings.max_strength
+    if known.topic is None:
         raise NotTeachable(
-            f"Correction {label(correction)} is set aside: no topic of this model is about "
+            f"Correction {label(correction)} is set aside: {known.reason}. Its words were "
             f"{', '.join(correction.topic.words)}. Correct the video again, by a topic that there is."
         )
+    topic = known.topic.id
     found = dose_response(
         bench.model, bench.vocabulary, bench.links, bench.enhancement, video, topic, strengths_up_to(bound)
     )
@@ -61,19 +63,6 @@ def lesson(
     stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
     limit = f" {stronger}" if bench.enhancement[topic].any() else ""
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
-
-
-def topic_of(missed: CorrectedTopic, topics: Sequence[Topic]) -> int | None:
-    """The id of the topic that is about the same words; None if none shares half of them.
-
-    The correction's own id goes first: unless topics were found anew since, it is the one.
-    """
-
-    def shared(topic: Topic) -> int:
-        return len(set(topic.words) & set(missed.words))
-
-    best = max(topics, key=lambda topic: (shared(topic), topic.id == missed.id), default=None)
-    return best.id if best is not None and 2 * shared(best) >= len(set(missed.words)) else None
 
 
 def corrected_videos(lessons: Sequence[Lesson]) -> list[CorrectedVideo]:

@@ -13,12 +13,13 @@ from components.neurons.links import TopicLinks
 from components.refinement.bench import Bench
 from components.refinement.bisection import culprits
 from components.refinement.gate import Reason, Verdict, label
-from components.refinement.lessons import Lesson, NotTeachable, lesson, topic_of
+from components.refinement.lessons import Lesson, NotTeachable, lesson
 from components.refinement.memory import Memory
 from components.refinement.propagation import twin
 from components.refinement.records import Correction
 from components.refinement.settings import RefinementSettings
 from components.refinement.trial import Court, Progress, Trial
+from components.topics.matching import resolve
 from components.topics.table import Topic
 from schemas.records import VideoRecord
 from trainer.export import export_again
@@ -140,11 +141,11 @@ def _lessons(
 
 def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[Lesson]:
     """The live corrections that can be looked at: this model has their topic, and there are features of their video."""
-    topics = {correction.id: topic_of(correction.topic, evidence.topics) for correction in evidence.live}
+    found = ((correction, resolve(correction.topic, evidence.topics).topic) for correction in evidence.live)
     return [
-        Lesson(correction, videos[correction.video_id], topics[correction.id], 0.0)
-        for correction in evidence.live
-        if topics[correction.id] is not None and correction.video_id in videos
+        Lesson(correction, videos[correction.video_id], topic.id, 0.0)
+        for correction, topic in found
+        if topic is not None and correction.video_id in videos
     ]
 
 
