@@ -268,15 +268,16 @@ def _serve(options) -> int:
 
 
 def _review(options) -> int:
+    from pipeline.configs import Settings
     from pipeline.review.opening import opened
     from serving.review.server import serve
 
-    access = _access(options)
+    access, limits = _access(options), Settings().changed(options.changes).review.limits()
     access.check_bind(options.host)  # before anything is loaded
     with opened(options.root, server=options.server, changes=tuple(options.changes), tell=_note) as desk:
         try:
             serve(
-                desk, access, options.host, options.port,
+                desk, access, options.host, options.port, limits=limits,
                 ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
             )  # fmt: skip
         except KeyboardInterrupt:
