@@ -216,10 +216,11 @@ def _correct(options) -> int:
     from pipeline import repairing
     from pipeline.proposals import propose
 
-    author = options.author or repairing.user()
-    print(repairing.told_proposal(
-        propose(options.root, options.video, options.topic, author, settings=_refinement(options))
-    ))  # fmt: skip
+    author, settings = options.author or repairing.user(), _settings_of(options, "refinement", "limits")
+    proposal = propose(
+        options.root, options.video, options.topic, author, settings=settings.refinement, limits=settings.limits
+    )
+    print(repairing.told_proposal(proposal))
     return 0
 
 
@@ -249,12 +250,18 @@ def _versions(options) -> int:
 
 
 def _refinement(options):
+    return _settings_of(options, "refinement").refinement
+
+
+def _settings_of(options, *sections: str):
+    """The settings with what was changed, all of it in the sections that the command takes."""
     from pipeline.configs import Settings
 
     for change in options.changes:
-        if not change.startswith("refinement."):
-            raise SettingError(f"{change!r} is no setting of the refinement; they are all called refinement.NAME.")
-    return Settings().changed(options.changes).refinement
+        if change.partition(".")[0] not in sections:
+            names = " or ".join(f"{section}.NAME" for section in sections)
+            raise SettingError(f"{change!r} is no setting of the {' or the '.join(sections)}; expected {names}=VALUE.")
+    return Settings().changed(options.changes)
 
 
 def _serve(options) -> int:

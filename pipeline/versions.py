@@ -113,8 +113,8 @@ def lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
 def parent(ledger: Ledger) -> str:
     """The version that the next refinement starts from: what is served, or what training has left since.
 
-    A training that is pushed while corrections are live does not take them away: it waits until a refinement has
-    taught it what its forerunner learnt.
+    A training that is pushed without what is live does not take it away: it waits until a refinement has taught it what
+    its forerunner learnt.
 
     Raises:
         VersionError: nothing was ever served.
@@ -126,7 +126,9 @@ def parent(ledger: Ledger) -> str:
     newer = [
         int(version.version)
         for version in ledger.versions()
-        if version.parent is None and version.version.isdecimal() and version.version not in ever
+        if version.parent in (None, _trained(version.version))
+        and version.version.isdecimal()
+        and version.version not in ever
     ]
     return str(max([*newer, int(served.version)]))
 
@@ -174,40 +176,36 @@ def _take_in_trained(shelf: Shelf, ledger: Ledger) -> None:
     for number, folder in there:
         if str(number) not in known:
             newest = number == there[-1][0] and (served is None or number > int(served.version))
-            taught = taught_on_the_way(folder)
-            if taught:
-                _take_in_taught(ledger, str(number), taught, newest)
-            else:
-                _take_in_untaught(ledger, str(number), newest)
+            _take_in(ledger, str(number), taught_on_the_way(folder), newest)
 
 
-def _take_in_untaught(ledger: Ledger, version: str, newest: bool) -> None:
-    missing = lost(ledger, ())
-    ledger.record_version(version, parent=None, by=TRAINED_BY, serve=newest and not missing)
+def _take_in(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
+    """Records a version of a run and, where the run taught it corrections on the way, what it taught them to."""
+    live = {correction.id for correction in ledger.corrections(State.LIVE)}
+    if gone := set(taught) - live:
+        _log.warning(
+            "Version %s is not served: it was taught corrections that were taken back since: %s. `topiclens run` "
+            "teaches what is live by now, and repeats nothing else.", version, ", ".join(sorted(gone)),
+        )  # fmt: skip
+        return
+    missing, parent = live - set(taught), None
+    if taught:
+        parent = _trained(version)
+        if parent not in {recorded.version for recorded in ledger.versions()}:
+            ledger.record_version(parent, parent=None, by=TRAINED_BY, serve=False)
+    serve = newest and not missing
+    ledger.record_version(version, parent=parent, corrections=taught, by=TRAINED_BY, serve=serve)
     if newest and missing:
         _log.warning(
-            "Training pushed version %s. Version %s keeps serving, as %d corrections are live in it: `topiclens "
-            "refine` teaches them to the new one; `topiclens rollback %s` serves it without them.",
+            "Training pushed version %s. Version %s keeps serving, as %d correction(s) are live in it that the new one "
+            "lacks: `topiclens refine` teaches them to it; `topiclens rollback %s` serves it without them.",
             version, ledger.served().version, len(missing), version,
         )  # fmt: skip
 
 
-def _take_in_taught(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
-    """Records a version that a run taught what is live, and the one that it taught it to, which is not there."""
-    live = {correction.id for correction in ledger.corrections(State.LIVE)}
-    if not newest or live != set(taught):
-        lacks, changed = ", ".join(sorted(live - set(taught))), ", ".join(sorted(set(taught) - live))
-        reason = f"it lacks the live correction(s) {lacks}" if lacks else f"it has {changed}, live no longer"
-        _log.warning(
-            "Version %s is not served: %s. `topiclens run` teaches what is live by now, and repeats nothing else. "
-            "A correction that its Refine step could not teach is taken back first, with `topiclens rollback ID`.",
-            version, reason if lacks or changed else "a newer version is there",
-        )  # fmt: skip
-        return
-    base = f"{version}-trained"
-    if base not in {recorded.version for recorded in ledger.versions()}:
-        ledger.record_version(base, parent=None, by=TRAINED_BY, serve=False)
-    ledger.record_version(version, parent=base, corrections=taught, by=TRAINED_BY)
+def _trained(version: str) -> str:
+    """The name of what a run taught corrections to, which it left nowhere."""
+    return f"{version}-trained"
 
 
 def taught_on_the_way(folder: Path) -> tuple[str, ...]:

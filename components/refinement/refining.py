@@ -130,8 +130,9 @@ def _lessons(
         try:
             if correction.video_id not in videos:
                 raise NotTeachable(
-                    f"Correction {label(correction)} is set aside: there are no features of its video, which is in "
-                    "none of the splits. Take the examples of the run on which it was corrected."
+                    f"Correction {label(correction)} is set aside: there are no features of its video as this model "
+                    "reads them. It left the dataset or has changed since; or it is a file that was corrected on a "
+                    "model of another feature network. Correct it again: `topiclens correct VIDEO --topic TOPIC`."
                 )
             lessons.append(lesson(bench, correction, videos[correction.video_id], topics, settings))
         except NotTeachable as reason:

@@ -110,7 +110,7 @@ def test_what_cannot_be_taught_is_set_aside_and_nothing_else_makes_no_version(pa
     assert no_neuron.endswith("No neuron carries topic 2 (sea), so that there is nothing to enhance.")
     assert "topic 1 (fish) is gone" in no_topic and "fish, water" in no_topic
     assert "topic 0 (dog) is banned" in banned
-    assert "no features of its video" in no_video
+    assert "no features of its video as this model reads them" in no_video
     assert hashes(tmp_path / "2") == hashes(parent)
 
 
