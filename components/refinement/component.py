@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 
 from components import staging
 from components.artifacts import NeuronLinks, TopicModel
-from components.blessing import Blessing, read_blessing, write_blessing
+from components.blessing import Blessing, mark, read_blessing, write_blessing
 from components.neurons.links import TopicLinks
 from components.refinement.records import Correction
 from components.refinement.refining import Evidence, refine
@@ -64,5 +64,4 @@ def Refine(
     found = Blessing(given.split, given.reasons + verdict.blessing(given.split).reasons)
     with staging.writable(blessing.uri) as folder:
         write_blessing(folder, found)
-    blessing.set_int_custom_property("blessed", int(found.blessed))
-    blessing.set_string_custom_property("reasons", " ".join(reason.words for reason in found.reasons))
+    mark(blessing, found)

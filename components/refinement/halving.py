@@ -17,7 +17,7 @@ from components.refinement.bench import Bench, Candidate
 from components.refinement.dose import dose_response, strengths_up_to
 from components.refinement.gate import Half, gained
 from components.refinement.inaccurate import Missing
-from components.refinement.propagation import CorrectedVideo, Propagation, propagate
+from components.refinement.propagation import CorrectedVideo, Propagation
 from components.refinement.settings import RefinementSettings
 from schemas.records import VideoRecord
 
@@ -141,18 +141,7 @@ class HalfTrials:
         """The parent, refined by what is to be learnt."""
         settings, topics = self._settings, sorted({topic for lesson in lessons for topic in lesson.topics})
         kept = [video for video in self._others if not video.topics[topics].any()][: settings.kept_videos]
-        refined = propagate(
-            self.bench.parent,
-            self.bench.enhancement,
-            lessons,
-            mu=mu,
-            optimizer=settings.optimizer,
-            steps=settings.steps,
-            learning_rate=settings.learning_rate,
-            kept=kept,
-            kept_weight=settings.kept_weight,
-        )
-        return refined, Candidate(refined.captioner.encoder.get_weights())
+        return self.bench.taught(lessons, mu, settings, kept)
 
     def before_and_after(self, candidate: Candidate, half: VideoRecord, item: Missing) -> Half:
         """What the parent and a refined model say and expect of a half."""

@@ -17,7 +17,6 @@ from components.refinement.bench import Bench, Candidate
 from components.refinement.gate import Reason
 from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves
 from components.refinement.memory import Memory
-from components.refinement.propagation import propagate
 from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -125,19 +124,12 @@ class Court:
             return self.bench.untouched
         settings = self._settings
         what = f"Teaching {len(lessons)} correction{'s' if len(lessons) > 1 else ''} with mu {mu:g}"
-        refined = propagate(
-            self.bench.parent,
-            self.bench.enhancement,
-            corrections,
-            mu=mu,
-            optimizer=settings.optimizer,
-            steps=settings.steps,
-            learning_rate=settings.learning_rate,
-            kept=self._kept(lessons),
-            kept_weight=settings.kept_weight,
-            progress=lambda step, loss: self._progress(what, step / settings.steps),
-        )
-        return Candidate(refined.captioner.encoder.get_weights())
+
+        def told(step: int, loss: float) -> None:
+            self._progress(what, step / settings.steps)
+
+        _, candidate = self.bench.taught(corrections, mu, settings, self._kept(lessons), told)
+        return candidate
 
     def _kept(self, lessons: Sequence[Lesson]) -> list[VideoRecord]:
         """Training videos that none of the lessons is about."""

@@ -199,7 +199,10 @@ class Viewing(abc.ABC):
 
     def _check(self, video_id: str) -> None:
         if video_id not in self._shelf.clips:
-            raise NotFound("There is no such clip in this run.")
+            raise NotFound(
+                "There is no such clip in this run, or not on this page: it shows those of the splits that the setting "
+                "review.splits names, and no files. What was said of others is under Corrections all the same."
+            )
 
     def _topic(self, topic: int) -> Topic:
         topics = self._shelf.topics(self._served.version())

@@ -187,7 +187,7 @@ def test_strengths_have_bounds(desk, strength):
 @pytest.mark.parametrize("wanted", ["nobody", "../v0", ""])
 def test_clips_are_known_by_their_ids_alone(desk, wanted):
     for ask in (desk.clip, desk.video, lambda name: desk.frame(name, 0), lambda name: desk.what_if(name, {})):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match="no such clip in this run, or not on this page"):
             ask(wanted)
     with pytest.raises(NotFound, match="no topic 9"):
         desk.what_if("v0", {9: 1.0})

@@ -108,6 +108,9 @@ def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(brows
     answer = send(browser, "/corrections", video_id="stage", topic=["1", "3"])
     assert answer.url.path == "/clip" and "in the ledger" in answer.text and "<mark>dancing</mark>" in answer.text
     dance, guitar = [c.id for c in desk.corrections()][::-1]
+    of_clip = f'name="correction_id" value="{guitar}"><input type="hidden" name="video_id" value="stage">'
+    assert of_clip in answer.text and "“guitar”</span></button>" in answer.text
+    assert "“guitar” of stage</span></button>" in browser.get("/corrections").text
 
     answer = send(browser, "/corrections/withdraw", correction_id=guitar, video_id="stage")
     assert "taken back" in answer.text and desk.corrections(State.REVOKED)[0].id == guitar
