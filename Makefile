@@ -24,7 +24,7 @@ run: $(READY)          ## videos to a served captioner, on the embedded sample
 	$(BIN)/topiclens run --preset sample --root $(RUNS)/sample --caption-held-out
 
 test: $(READY)         ## every fast, hermetic test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 check-data: $(READY)   ## the slow checks, on the real data that DATA names
 	TOPICLENS_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -m data

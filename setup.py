@@ -22,6 +22,7 @@ REQUIRES = [
     "numpy==1.26.4",
     "numba>=0.60",
     "scipy>=1.11",
+    "threadpoolctl>=3",
     "av>=14",
     "pillow>=10",
     "matplotlib>=3.8",
@@ -42,6 +43,7 @@ POSTGRESQL = ["psycopg[binary]>=3.1"]
 TEST = [
     "pytest>=8",
     "pytest-timeout",
+    "pytest-xdist",
     "tomotopy>=0.13",
     "httpx2>=2",
     "requests>=2",

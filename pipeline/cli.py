@@ -61,7 +61,7 @@ def _run(options) -> int:
         )  # fmt: skip
         print(f"Wrote the pipeline specification to {path}")
         return 0
-    from pipeline import report
+    from pipeline.commands import report
     from pipeline.local_runner import run
 
     print(f"Running the '{options.preset}' preset on {data}; results go to {options.root}", flush=True)
@@ -84,8 +84,8 @@ def _sample(options) -> str:
 
 
 def _caption(options) -> int:
-    from pipeline.captioning import caption_files
-    from pipeline.supposing import Supposition
+    from pipeline.commands.captioning import caption_files
+    from pipeline.commands.supposing import Supposition
 
     suppositions = [Supposition.parse(text) for text in options.suppositions]
     failed = 0
@@ -105,7 +105,7 @@ def _caption(options) -> int:
 
 
 def _explain(options) -> int:
-    from pipeline.explaining import explain_files, explain_stored
+    from pipeline.commands.explaining import explain_files, explain_stored
 
     failed = 0
     output = options.output or os.path.join(options.root, "explanations")
@@ -131,7 +131,7 @@ def _explain(options) -> int:
 
 
 def _topics(options) -> int:
-    from pipeline.governing import Decisions, decide, show
+    from pipeline.commands.governing import Decisions, decide, show
 
     decisions = Decisions(options.undo, options.rename, options.merge, options.ban, options.seed)
     print(decide(options.root, decisions, options.file) if decisions else show(options.root, options.file))
@@ -152,7 +152,8 @@ def _neurons(options) -> int:
 
 
 def _compare(options) -> int:
-    from pipeline import comparison, lineage
+    from pipeline import lineage
+    from pipeline.commands import comparison
     from pipeline.presets import preset
 
     settings = preset(options.preset)
@@ -168,7 +169,8 @@ def _compare(options) -> int:
 
 
 def _experiment(options) -> int:
-    from pipeline import experiments, lineage
+    from pipeline import lineage
+    from pipeline.commands import experiments
     from pipeline.configs import Settings
 
     folder = os.path.join(options.root, "experiments", options.name)
@@ -185,7 +187,7 @@ def _experiment(options) -> int:
 
 def _border(options) -> int:
     from pipeline import lineage
-    from pipeline.borders import measure_borders
+    from pipeline.commands.borders import measure_borders
 
     measure_borders(
         lineage.newest(options.root), model=options.model, n_frames=options.frames, steps=options.steps,
@@ -195,16 +197,17 @@ def _border(options) -> int:
 
 
 def _evaluate(options) -> int:
-    from pipeline import lineage, report
+    from pipeline import lineage
+    from pipeline.commands import report
 
     report.evaluate(lineage.newest(options.root), options.model, options.split)
     return 0
 
 
 def _settings(options) -> int:
+    from pipeline.commands.settings_table import described
     from pipeline.configs import Settings
     from pipeline.presets import preset
-    from pipeline.settings_table import described
 
     chosen = Settings() if options.preset == "defaults" else preset(options.preset)
     for name, value, meaning in described(chosen):
@@ -213,8 +216,8 @@ def _settings(options) -> int:
 
 
 def _correct(options) -> int:
-    from pipeline import repairing
-    from pipeline.proposals import propose
+    from pipeline.commands import repairing
+    from pipeline.repair.proposals import propose
 
     author, settings = options.author or repairing.user(), _settings_of(options, "refinement", "limits")
     proposal = propose(
@@ -225,25 +228,25 @@ def _correct(options) -> int:
 
 
 def _corrections(options) -> int:
-    from pipeline import repairing
+    from pipeline.commands import repairing
 
     return repairing.show_corrections(options, _refinement(options))
 
 
 def _refine(options) -> int:
-    from pipeline import repairing
+    from pipeline.commands import repairing
 
     return repairing.refine(options, _refinement(options))
 
 
 def _rollback(options) -> int:
-    from pipeline import repairing
+    from pipeline.commands import repairing
 
     return repairing.rollback(options, _refinement(options))
 
 
 def _versions(options) -> int:
-    from pipeline import repairing
+    from pipeline.commands import repairing
 
     print(repairing.told_versions(options.root, _refinement(options)))
     return 0

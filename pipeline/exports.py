@@ -1,7 +1,8 @@
-"""What goes with an exported model of a run: the names of its neurons, and the network that sees frames for it."""
+"""What goes with an exported model: its neurons' names, how clips are sampled for it, the network that sees them."""
 
 from __future__ import annotations
 
+import dataclasses
 import filecmp
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from components.neurons.links import TopicLinks, links_of
+from components.videos.sampling import WITH_STEP, Sampling
 from pipeline import lineage
 from pipeline.configs import cache_folder
 from pipeline.values import SettingError
-from trainer.exported import weights_path
+from trainer.exported import read_meta, weights_path
 
 LINKS = "components.NeuronLinks"
 
@@ -36,6 +38,23 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
     if directory is not None and not _same_weights(directory, outcome):
         return None, [f"The neurons have no names here: the newest run at {root} trained another model than this one."]
     return TopicLinks.load(outcome.folder(LINKS)), []
+
+
+def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
+    """How clips are sampled for a model: as those that it was trained on, unless a person asks for something else.
+
+    Args:
+        model: an exported model; None where it is on a server, which does not tell: then the settings' default holds.
+        changes: `policy`, `n_frames` and `step`; None leaves the model's own.
+    Raises:
+        SamplingError: there is no such policy, or a number is below 1.
+        SettingError: a step is asked of a policy that has none.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None}
+    sampling = dataclasses.replace(Sampling.of(read_meta(model)["features"] if model else {}), **changes)
+    if "step" in changes and sampling.policy not in WITH_STEP:
+        raise SettingError(f"--step goes with --sampling {' or '.join(WITH_STEP)}; '{sampling.policy}' has no step.")
+    return sampling
 
 
 def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]], np.ndarray]:

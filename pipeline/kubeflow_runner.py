@@ -10,8 +10,8 @@ from tfx import v1 as tfx
 from pipeline import topic_register
 from pipeline.beam import LOCAL_BEAM
 from pipeline.configs import Settings
-from pipeline.corrections import to_teach
 from pipeline.pipeline import Places, create_pipeline
+from pipeline.repair.corrections import to_teach
 
 # Where serving/containers/pipeline.Dockerfile lays the package.
 SCHEMA_IN_IMAGE = "/topiclens/schemas/curated.pbtxt"

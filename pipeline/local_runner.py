@@ -17,10 +17,10 @@ from tfx import v1 as tfx
 from pipeline import topic_register
 from pipeline.beam import beam_arguments
 from pipeline.configs import Settings, cache_folder
-from pipeline.corrections import take_in, to_teach
 from pipeline.lineage import METADATA, Outcome, model_artifact, newest
 from pipeline.pipeline import create_pipeline
 from pipeline.places import Places
+from pipeline.repair.corrections import take_in, to_teach
 
 
 class RootInUse(RuntimeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.neurons.links import TopicLink, TopicLinks
 from components.refinement.dose import DoseResponse, response_of, strengths_up_to
-from pipeline.proposals import Seen
+from pipeline.repair.proposals import Seen
 from pipeline.review.clips import Clips
 from pipeline.review.served import Served
 from serving.review.desk import NotFound, Refused
@@ -12,7 +12,7 @@ from trainer.vocabulary import Vocabulary
 
 
 class ServedEye:
-    """A `pipeline.proposals.Eye` for the clips of the desk.
+    """A `pipeline.repair.proposals.Eye` for the clips of the desk.
 
     Args:
         served: the model that answers.

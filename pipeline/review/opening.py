@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 from components.neurons.links import TopicLinks
 from components.refinement.gain import TopicWords
+from components.topics.governed import without_banned
 from components.topics.model import TopicModel
 from components.topics.table import Fate
 from components.topics.table import Topic as Row
 from pipeline import lineage
-from pipeline.captioning import sampling_of
 from pipeline.configs import Settings
-from pipeline.corrections import attended
-from pipeline.desk import Bench, RunDesk
-from pipeline.exports import names_of
-from pipeline.governing import without_banned
+from pipeline.exports import names_of, sampling_of
+from pipeline.repair.corrections import attended
 from pipeline.review.clips import Clips, parsed, split_folder
+from pipeline.review.desk import Bench, RunDesk
 from pipeline.review.films import Films
 from pipeline.review.jobs import Jobs
 from pipeline.review.ranking import Judge, Ranking

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from components.refinement import records
 from components.refinement.gate import Verdict as Judgement
 from components.refinement.ledger import Ledger
+from pipeline.repair.versions import carried
 from pipeline.review.jobs import Course, Order
-from pipeline.versions import carried
 from serving.review.changes import (
     Change,
     Correction,

@@ -69,13 +69,14 @@ class Viewing(abc.ABC):
 
     def queue(self, limit: int, offset: int = 0, search: str = "") -> Queue:
         """Clips that are still to be corrected first; then those that are; last those that nobody has captioned yet."""
-        self._ranking.follow(self._served.version(), len(self._shelf.clips))
+        self._follow(self._served.version())
         items = [item for item in self._items() if _matches(search, item.caption, item.video_id)]
         return Queue(tuple(items[offset : offset + limit]), len(items))
 
     def clip(self, video_id: str) -> Clip:
         self._check(video_id)
         version = self._served.version()
+        self._follow(version)
         answer, judged = self._explained(version, video_id), self._judged(version, video_id)
         topics, film = self._shelf.topics(version), self._shelf.films.film(video_id)
         suggestions = suggested(judged.missing, topics)
@@ -171,6 +172,10 @@ class Viewing(abc.ABC):
         order = [item.video_id for item in self._items()]
         place = order.index(video_id) + 1
         return order[place] if place < len(order) else None
+
+    def _follow(self, version: str) -> None:
+        """What is shown of clips is what is to be said of this version's captions."""
+        self._ranking.follow(version, len(self._shelf.clips))
 
     def _judged(self, version: str, video_id: str) -> Judged:
         answer = self._explained(version, video_id)

@@ -6,10 +6,10 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from pipeline import refinements
-from pipeline.candidates import Candidate
 from pipeline.cli import explained
 from pipeline.configs import Settings
+from pipeline.repair import refinements
+from pipeline.repair.candidates import Candidate
 from pipeline.review.jobs import Report
 
 _log = logging.getLogger(__name__)

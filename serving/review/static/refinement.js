@@ -10,14 +10,14 @@ async function look() {
     const answer = await fetch(`/refinement?id=${encodeURIComponent(place.dataset.id)}`, { credentials: "same-origin" });
     if (answer.ok) {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".job");
-      const open = place.querySelector(".lines")?.open ?? true;
-      if (fresh.querySelector(".lines") && fresh.dataset.state === "running") fresh.querySelector(".lines").open = open;
       if (status.textContent !== fresh.dataset.said) status.textContent = fresh.dataset.said;
-      place.replaceChildren(fresh);
       if (fresh.dataset.state !== "running") {
-        location.reload(); // the list of corrections has changed too
+        location.replace(location.pathname); // the list of corrections has changed too
         return;
       }
+      const open = place.querySelector(".lines")?.open ?? true;
+      if (fresh.querySelector(".lines")) fresh.querySelector(".lines").open = open;
+      place.replaceChildren(fresh);
     }
   } catch (error) {
     status.textContent = "The page does not answer. It is asked again.";

@@ -12,8 +12,8 @@ from components.topics.labels import OccurrenceRule
 from components.topics.model import TopicModel
 from components.topics.table import Topic as Row
 from components.videos.sampling import Sampling
-from pipeline.desk import Bench, RunDesk
 from pipeline.review.clips import Clips
+from pipeline.review.desk import Bench, RunDesk
 from pipeline.review.films import Films
 from pipeline.review.jobs import Jobs
 from pipeline.review.ranking import Judge, Ranking
@@ -28,24 +28,29 @@ from tests.components.neurons.planted import NEURONS, links
 from tests.components.videos.conftest import write_clip
 
 FRAMES, DIM = 4, 3
+SAYS = {"7": "dog dog dog", "8": "man man man"}
 PEOPLE = {"v0": ("a man",), "v1": ("dog dog dog",), "v2": ("dog dog dog",)}
 
 
 class Served:
-    """Says "dog" of every clip, and "man" where topic 1 is enhanced by 1 or more; sees topic 1 in the first."""
+    """Says "dog" of every clip, and "man" where topic 1 is enhanced by 1 or more; sees topic 1 in the first.
+
+    Its version 8 says "man" of every clip.
+    """
 
     def __init__(self):
-        self.asked = 0
+        self.asked, self.served = 0, "7"
 
     def version(self):
-        return "7"
+        return self.served
 
     def explain(self, clips):
         self.asked += len(clips)
         attention = np.full((3, FRAMES), 1 / FRAMES)
         scores = np.array([0.1, 0.8, 0.2])
         activations = np.linspace(-1, 1, FRAMES * NEURONS).reshape(FRAMES, NEURONS)
-        return [ExplainedCaption("dog dog dog", -3.0, ("dog",) * 3, attention, activations, scores) for _ in clips]
+        said = SAYS[self.served]
+        return [ExplainedCaption(said, -3.0, tuple(said.split()), attention, activations, scores) for _ in clips]
 
     def what_if(self, frames, strengths):
         (answer,) = self.doses(frames, 1, [strengths.get(1, 0.0)])
@@ -88,12 +93,13 @@ def desk(tmp_path, served):
     judge = Judge(clips, TopicWords.of(model), lambda: Similar.of(map(record, PEOPLE)), 2)
 
     class Sayings:
-        said = {name: Said("dog dog dog", -3.0, np.zeros(3)) for name in PEOPLE}
+        def __init__(self, version):
+            self.said = {name: Said(SAYS[version], -3.0, np.zeros(3)) for name in PEOPLE}
 
         def complete(self, explain):
             yield len(self.said)
 
-    ranking = Ranking(judge, lambda version: Sayings(), served.explain, lambda done: None)
+    ranking = Ranking(judge, Sayings, served.explain, lambda done: None)
     topics = [Topic(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
     sampling = Sampling(n_frames=FRAMES)
     shelf = Shelf(clips, Films(clips, sampling), sampling, lambda version: links(), lambda version: topics)
@@ -120,6 +126,14 @@ def test_the_queue_begins_with_the_clip_that_people_describe_otherwise(desk):
     assert found.items[0].gain > found.items[1].gain
     assert "1 of 1 people mention “man”, the caption does not" in found.items[0].reasons
     assert found.items[0].picture == FRAMES // 2 and found.items[1].picture is None
+
+
+def test_what_is_said_of_a_clip_is_said_of_the_version_that_is_served_now(desk, served):
+    queue(desk)
+    assert "1 of 1 people mention “man”, the caption does not" in desk.clip("v0").reasons
+    served.served = "8"
+    clip = desk.clip("v0")
+    assert clip.caption == "man man man" and not any("“man”" in reason for reason in clip.reasons)
 
 
 def test_a_clip_that_was_corrected_goes_to_the_end_until_that_is_taken_back(desk):

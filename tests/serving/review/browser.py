@@ -88,11 +88,11 @@ class Browser:
         return answer["result"].get("value")
 
     def until(self, condition: str, seconds: float = 60) -> None:
-        """Waits until an expression holds; a page may be on its way out meanwhile."""
+        """Waits until an expression holds in a page that has loaded; one may be on its way out meanwhile."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
-                if self.run(f"Boolean({condition})"):
+                if self.run(f"document.readyState === 'complete' && Boolean({condition})"):
                     return
             except (AssertionError, RuntimeError):
                 pass

@@ -1,0 +1,1 @@
+"""What the subcommands of `topiclens` do, each imported when it is asked for."""

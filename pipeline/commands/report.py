@@ -1,0 +1,130 @@
+"""What a person sees at the end of a run: captions over the API, the figures, and where everything is."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+
+from pipeline.lineage import Outcome
+
+HELD_OUT = ("test", "val")
+EXPLANATIONS = "components.Explanations"
+
+
+def caption_held_out(outcome: Outcome, count: int) -> None:
+    """Serves the pushed model, captions held-out videos over its API, and prints captions beside references.
+
+    Args:
+        outcome: of a run whose model was pushed.
+        count: how many videos at most.
+    """
+    from components import jsonl
+    from components.features.store import read_features
+    from pipeline.exports import sampling_of
+    from serving.client import CaptionClient
+    from serving.local.server import LocalServer
+    from serving.saved_model import resolve_version
+
+    rows = list(jsonl.read(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")))
+    chosen = sorted((row for row in rows if row["split"] in HELD_OUT), key=lambda row: HELD_OUT.index(row["split"]))
+    chosen = chosen[:count]
+    features = {}
+    if any("path" not in row for row in chosen):
+        wanted = {row["video_id"] for row in chosen}
+        stored = read_features(outcome.folder("components.FrameFeatures"))
+        features = {video_id: frames for video_id, frames in stored if video_id in wanted}
+    sampling = sampling_of(resolve_version(outcome.serving))
+    with LocalServer(outcome.serving, grpc_port=0, rest_port=0) as server, CaptionClient(server.grpc_address) as client:
+        version = client.wait_until_ready()
+        print(f"\nServing version {version} at {server.grpc_address} (a stand-in for TensorFlow Serving).")
+        print(f"Captions of {len(chosen)} held-out videos, over the API:\n")
+        for row in chosen:
+            said = _ask(client, row, features, sampling)
+            print(f"  {row['video_id']} ({row['split']})\n    model : {said}\n    people: {row['captions'][0]}")
+
+
+def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
+    if "path" not in row:
+        return client.caption_features([features[row["video_id"]]])[0].text
+    from components.videos.reader import sample_video
+    from serving.frames import encode_frames
+
+    frames = sample_video(
+        row["path"], sampling, row["video_id"], start=row.get("start"), end=row.get("end")
+    ).frames
+    return client.caption_videos([encode_frames(frames)])[0].text
+
+
+def summarise(outcome: Outcome) -> None:
+    """Prints the metrics, the blessing's reasons, where everything is, and a page to begin with."""
+    from components.captions.report import read_figures
+    from components.relevance.report import first_explained
+
+    metrics = outcome.folder("components.CaptionMetrics")
+    print("\nCaption metrics:\n")
+    print(_table(read_figures(metrics)))
+    with open(os.path.join(outcome.folder("ModelBlessing"), "reasons.txt"), encoding="utf-8") as reasons:
+        print(f"\n{reasons.read().strip()}\n")
+    versions = sorted(glob.glob(os.path.join(outcome.serving, "[0-9]*")))
+    rows = [
+        ("captions judged", os.path.join(metrics, "summary.md")),
+        ("neurons", _neurons(outcome)),
+        ("explanations", _explanations(outcome)),
+        ("topics", os.path.join(outcome.folder("components.TopicModel"), "topics.json")),
+        ("set aside", os.path.join(outcome.folder("components.Dataset"), "rejected.jsonl")),
+        ("served model", versions[-1] if outcome.blessed and versions else "none: the model was not blessed"),
+        ("TensorBoard", f"tensorboard --logdir {outcome.logs}"),
+    ]
+    for name, value in rows:
+        print(f"{name:>16}: {value}")
+    if EXPLANATIONS in outcome.artifacts and (first := first_explained(outcome.folder(EXPLANATIONS))):
+        caption, page = first
+        print(f"\nWhy '{caption}'? See {page}")
+
+
+def _neurons(outcome: Outcome) -> str:
+    if "components.NeuronFigures" not in outcome.artifacts:
+        return "LSTM-B: none is named"
+    return os.path.join(outcome.folder("components.NeuronFigures"), "summary.md")
+
+
+def _explanations(outcome: Outcome) -> str:
+    if EXPLANATIONS not in outcome.artifacts:
+        return "none: explanations.videos is 0"
+    return os.path.join(outcome.folder(EXPLANATIONS), "index.html")
+
+
+def evaluate(outcome: Outcome, model: str | None, split: str) -> None:
+    """Judges a model on one split of a run's records and prints the summary.
+
+    Args:
+        outcome: the run whose records and topics are used.
+        model: an exported model; None is the run's own.
+        split: ``train``, ``val`` or ``test``.
+    """
+    from components.captions.examine import examine
+    from components.captions.report import summary
+    from components.topics.model import TopicModel
+
+    topics = TopicModel.load(outcome.folder("components.TopicModel")).topics
+    judgements = examine(
+        model or outcome.model,
+        {split: os.path.join(outcome.folder("Examples"), f"Split-{split}")},
+        topic_names={topic.id: topic.name for topic in topics},
+    )
+    print(summary(judgements))
+
+
+def _table(figures: Mapping[str, Mapping]) -> str:
+    """The metrics of each split as aligned columns."""
+    names = list(dict.fromkeys(name for split in figures.values() for name in split["metrics"]))
+    rows: list[Sequence[str]] = [("split", "videos", *names)]
+    for split, entry in figures.items():
+        rows.append(
+            (split, str(entry["videos"]), *(f"{entry['metrics'].get(name, float('nan')):.3f}" for name in names))
+        )
+    lines = ["  " + "  ".join(f"{cell:>8}" for cell in row) for row in rows]
+    unmeasured = {metric: why for split in figures.values() for metric, why in split["not_measured"].items()}
+    lines += [f"  {metric} not measured: {why}" for metric, why in unmeasured.items()]
+    return "\n".join(lines)

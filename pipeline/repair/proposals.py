@@ -1,0 +1,122 @@
+"""What a person says a caption misses, and what the caption is with it.
+
+Nothing here loads a model: whoever looks at videos is an `Eye`, by default the served model in this process
+(`pipeline.repair.served`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from components.refinement.ledger import Ledger
+from components.refinement.records import CorrectedTopic, Correction, State
+from components.videos.decoding import Limits
+from pipeline.repair import versions
+from pipeline.repair.corrections import attended
+
+if TYPE_CHECKING:
+    from components.neurons.links import TopicLink
+    from components.refinement.dose import DoseResponse
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A video as the served model sees it.
+
+    Attributes:
+        video_id: unique in the run; of a file that is no video of the dataset, its name.
+        content: SHA-256 of what it holds.
+        frames: (time, feature_dim) float32.
+    """
+
+    video_id: str
+    content: str
+    frames: np.ndarray
+
+
+class Eye(Protocol):
+    """The served model, as far as proposals ask it.
+
+    Attributes:
+        version: its name.
+    """
+
+    version: str
+
+    def topic(self, wanted: int | str) -> TopicLink:
+        """A topic by its id or its name; an error with names like it where there is none."""
+        ...
+
+    def video(self, wanted: str) -> Seen:
+        """A video of the dataset by its id, or a file."""
+        ...
+
+    def doses(self, video: Seen, topic: int) -> DoseResponse:
+        """What the model says of a video at each strength of a topic."""
+        ...
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A correction that was written down, and what the model says at every dose of its topic.
+
+    Attributes:
+        correction: previewed where a dose brings the topic in; proposed, and left out of refinements, where none does.
+        response: the doses, and a sentence on what they do (`verdict`).
+    """
+
+    correction: Correction
+    response: DoseResponse
+
+
+def propose(
+    root: str,
+    video: str,
+    topic: int | str,
+    author: str,
+    *,
+    settings=None,
+    limits: Limits = Limits(),
+    eye: Eye | None = None,
+) -> Proposal:
+    """Writes down that a video's caption misses a topic, and what the caption is with it.
+
+    Args:
+        video: the id of a video of the run's dataset, of any split, or a video file.
+        topic: its id or its name.
+        author: who says so.
+        limits: what a video file may cost.
+        eye: what looks at the video; by default the served model in this process.
+    Raises:
+        VersionError: nothing is served.
+        LedgerError: the ledger refuses.
+    """
+    with attended(root, settings) as ledger:
+        eye = eye or _eye(root, ledger, limits)
+        missed, seen = eye.topic(topic), eye.video(video)
+        response = eye.doses(seen, missed.id)
+        correction = ledger.propose(
+            author=author,
+            video_id=seen.video_id,
+            content=seen.content,
+            topic=CorrectedTopic(missed.id, missed.name, missed.words),
+            caption_before=response.doses[0].caption,
+            model_before=eye.version,
+        )
+        if response.smallest is not None:
+            correction = ledger.transition(
+                correction.id, State.PREVIEWED, by=author, caption=response.smallest.caption
+            )
+        return Proposal(correction, response)
+
+
+def _eye(root: str, ledger: Ledger, limits: Limits) -> Eye:
+    from pipeline.repair.served import ServedModel
+
+    served = ledger.served()
+    if served is None:
+        raise versions.VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
+    return ServedModel(root, served.version, limits)

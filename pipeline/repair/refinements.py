@@ -1,0 +1,249 @@
+"""Corrections are taught to the served model, what comes of it is published, and anything is taken back.
+
+Nothing here loads a model: whoever teaches and judges is a `Teacher`, by default `pipeline.repair.teaching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.refinement.ledger import Ledger
+from components.refinement.records import Correction, LedgerError, State, Version
+from pipeline.repair import versions
+from pipeline.repair.candidates import Candidate, Shelf
+from pipeline.repair.corrections import attended, correction_like, held
+
+if TYPE_CHECKING:
+    from components.refinement.gate import Verdict
+
+# root, parent's export, export to write, corrections to teach, live ones to keep, settings, progress -> Verdict
+Teacher = Callable[[str, str, str, Sequence[Correction], Sequence[Correction], Any, Any], "Verdict"]
+
+
+class NothingToRefine(RuntimeError):
+    """No correction waits to be taught."""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What a rollback did.
+
+    Attributes:
+        served: the version that answers now; None where nothing was ever pushed.
+        withdrawn: the correction that was taken back before it was ever live; None otherwise.
+        candidate: the version that was built without a correction; None where none had to be built. One that was
+            refused is not served, and the correction is live as before.
+    """
+
+    served: Version | None
+    withdrawn: Correction | None = None
+    candidate: Candidate | None = None
+
+
+def refine(
+    root: str,
+    by: str,
+    *,
+    only: Sequence[str] | None = None,
+    settings=None,
+    progress=None,
+    teacher: Teacher | None = None,
+) -> Candidate:
+    """Teaches every previewed correction to the served model. What comes of it waits, whatever the gate says of it.
+
+    An earlier candidate that waited gives way. After a training, the live corrections are taught anew beside the
+    others. The corrections of a refused batch are previewed as before.
+
+    Args:
+        by: who asks for it.
+        only: ids of the corrections to teach; None takes all that wait.
+        progress: what the gate and the teaching tell of their course, see `components.refinement.refining.refine`.
+        teacher: what teaches and judges.
+    Returns:
+        the candidate, blessed or not.
+    Raises:
+        NothingToRefine: no correction waits.
+        RootBusy: somebody is at work on the root.
+    """
+    with held(root, by, "refining", settings) as (shelf, ledger):
+        parent = versions.parent(ledger)
+        batch = _batch(ledger, parent, only)
+        if not batch:
+            raise NothingToRefine(
+                "No correction waits to be taught. Say what a caption misses with `topiclens correct VIDEO --topic "
+                "TOPIC`; `topiclens corrections` lists what was said."
+            )
+        kept = versions.carried(ledger, parent)
+        return _teach(shelf, ledger, parent, take(ledger, batch, by), kept, by, settings, progress, teacher)
+
+
+def take(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correction, ...]:
+    """Takes corrections into the batch of a refinement, and out of it whatever else was in one."""
+    versions.release(ledger, {correction.id for correction in batch}, by)
+    return tuple(
+        ledger.transition(correction.id, State.IN_CANDIDATE, by=by)
+        if correction.state is State.PREVIEWED
+        else correction
+        for correction in batch
+    )
+
+
+def waiting(root: str, settings=None) -> Candidate | None:
+    """The candidate of the last refinement, blessed or refused; None where it was published, or is out of date."""
+    with attended(root, settings):
+        return _waiting(Shelf(root))
+
+
+def refined_already(root: str, *, only: Sequence[str] | None = None, settings=None) -> Candidate | None:
+    """The blessed candidate that the same call of `refine` would make again; None where there is no such."""
+    with attended(root, settings) as ledger:
+        candidate = _waiting(Shelf(root))
+        if candidate is None or not candidate.blessed or dict(candidate.settings) != _scalars(settings):
+            return None
+        batch = {correction.id for correction in _batch(ledger, candidate.parent, only)}
+        looked_at = {*candidate.corrections, *candidate.verdict["set_aside"]}
+        return candidate if set(candidate.corrections) <= batch <= looked_at else None
+
+
+def publish(root: str, by: str, *, version: str | None = None, settings=None) -> Version:
+    """Serves the candidate that waits, as it was judged.
+
+    Args:
+        version: the candidate that is meant; None takes whichever waits.
+    Raises:
+        VersionError: none waits, another does, or it was refused.
+        RootBusy: somebody is at work on the root.
+    """
+    with held(root, by, "publishing", settings) as (shelf, ledger):
+        candidate = _waiting(shelf)
+        if candidate is None:
+            raise versions.VersionError("No candidate waits to be published. `topiclens refine` makes one.")
+        if version not in (None, candidate.version):
+            raise versions.VersionError(
+                f"Version {version} was to be published, and {candidate.version} has taken its place since. Look at "
+                "that, and publish again."
+            )
+        return versions.publish(shelf, ledger, candidate, by)
+
+
+def rollback(
+    root: str, what: str, by: str, *, settings=None, progress=None, teacher: Teacher | None = None
+) -> Rollback:
+    """Takes back: to a version, which is served again, or one correction, without which the version is built anew.
+
+    Args:
+        what: a version, or the id of a correction or so much of it as is of no other.
+        by, progress, teacher: as in `refine`.
+    Raises:
+        LedgerError: there is no such version or correction, or it was revoked already.
+        VersionError: the version's folder is gone.
+        RootBusy: somebody is at work on the root.
+    """
+    with held(root, by, "rolling back", settings) as (shelf, ledger):
+        if what in {version.version for version in ledger.versions()}:
+            return Rollback(versions.serve_again(shelf, ledger, what, by))
+        correction = correction_like(ledger, what)
+        if correction.state is not State.LIVE:
+            return Rollback(ledger.served(), withdrawn=ledger.transition(correction.id, State.REVOKED, by=by))
+        return _without(shelf, ledger, correction, by, settings, progress, teacher)
+
+
+def _batch(ledger: Ledger, parent: str, only: Sequence[str] | None) -> list[Correction]:
+    """What is taught to a parent: the live corrections that it lacks, and then those that wait."""
+    kept = versions.carried(ledger, parent)
+    live = [correction for correction in ledger.corrections(State.LIVE) if correction.id not in kept]
+    ready = [item for item in ledger.corrections() if item.state in (State.PREVIEWED, State.IN_CANDIDATE)]
+    if only is None:
+        return [*live, *ready]
+    wanted = {correction_like(ledger, start).id for start in only}
+    batch = [correction for correction in (*live, *ready) if correction.id in wanted]
+    for correction_id in wanted - {correction.id for correction in batch}:
+        state = ledger.correction(correction_id).state.value
+        raise LedgerError(
+            f"Correction {correction_id} cannot be taught: it is {state!r}, and only what was previewed can. Where no "
+            "strength brought its topic in, another topic may."
+        )
+    return batch
+
+
+def _teach(
+    shelf: Shelf,
+    ledger: Ledger,
+    parent: str,
+    batch: Sequence[Correction],
+    kept: Sequence[str],
+    by: str,
+    settings,
+    progress,
+    teacher: Teacher | None,
+) -> Candidate:
+    """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it does not carry."""
+    if teacher is None:
+        from pipeline.repair.teaching import teach as teacher
+    version = shelf.free_number(recorded.version for recorded in ledger.versions())
+    for other in shelf.read():
+        other.discard(shelf)
+    model = shelf.candidates / version / "model"
+    model.parent.mkdir(parents=True)
+    live = [ledger.correction(correction_id) for correction_id in kept]
+    verdict = teacher(shelf.root, str(shelf.version(parent)), str(model), batch, live, settings, progress)
+    carried = [correction.id for correction in batch if correction.id in verdict.taught]
+    candidate = Candidate(
+        version=version,
+        parent=parent,
+        corrections=tuple(carried),
+        revoked=versions.lost(ledger, (*kept, *carried)),
+        by=by,
+        verdict=verdict.to_json(),
+        told=verdict.to_markdown(),
+        settings=_scalars(settings),
+    )
+    candidate.save(shelf)
+    versions.release(ledger, set(carried) if candidate.blessed else set(), by)
+    return Candidate.load(candidate.folder(shelf))  # in the form in which whoever publishes it reads it
+
+
+def _without(
+    shelf: Shelf, ledger: Ledger, correction: Correction, by: str, settings, progress, teacher: Teacher | None
+) -> Rollback:
+    """Builds the served version without a live correction, from the last ancestor that lacks it, and serves that."""
+    line = ledger.rebuild(ledger.served().version)
+    place = next(
+        number for number, step in enumerate(line) if correction.id in {item.id for item in step.corrections}
+    )
+    there = [number for number in range(place) if shelf.version(line[number].version.version).is_dir()]
+    if not there:
+        raise versions.VersionError(
+            f"Correction {correction.id} cannot be taken out: version {line[place - 1].version.version}, to which it "
+            f"was taught, is not in {shelf.versions}, nor is any before it. Bring it back from a copy, or serve "
+            "another version: `topiclens versions` lists them."
+        )
+    parent = line[there[-1]].version.version
+    rest = [item for step in line[there[-1] + 1 :] for item in step.corrections if item.id != correction.id]
+    if not rest:
+        return Rollback(versions.serve_again(shelf, ledger, parent, by))
+    kept = versions.carried(ledger, parent)
+    versions.release(ledger, set(), by)
+    candidate = _teach(shelf, ledger, parent, rest, kept, by, settings, progress, teacher)
+    if candidate.blessed and candidate.revoked == (correction.id,):  # and no other that could not be taught again
+        versions.publish(shelf, ledger, candidate, by)
+    return Rollback(ledger.served(), candidate=candidate)
+
+
+def _waiting(shelf: Shelf) -> Candidate | None:
+    there = shelf.read()
+    return there[-1] if there else None
+
+
+def _scalars(settings) -> Mapping[str, str | float | bool | None]:
+    """What a rebuild needs of the settings, in the form that the ledger keeps: numbers and texts, lists as texts.
+
+    Where the ledger is is none of it, and may hold a password.
+    """
+    if settings is None:
+        return {}
+    told = {name: value for name, value in asdict(settings).items() if name != "ledger"}
+    scalars = (str, float, int, bool, type(None))
+    return {name: value if isinstance(value, scalars) else str(value) for name, value in told.items()}

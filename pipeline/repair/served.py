@@ -1,0 +1,150 @@
+"""The served model of a run, in this process: topics that it knows, videos, and what it says of them at every dose."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from components.features.backbones import registry
+from components.neurons.edits import EditedCaptioner
+from components.neurons.enhancement import enhancement_in
+from components.neurons.links import TopicLink, TopicLinks, UnknownTopic
+from components.refinement.dose import DoseResponse, dose_response
+from components.videos.decoding import Limits
+from components.videos.reader import sample_video
+from components.videos.sampling import Sampling
+from pipeline import lineage
+from pipeline.exports import frame_features, names_of, sampling_of
+from pipeline.repair.candidates import Shelf
+from pipeline.repair.proposals import Seen
+from pipeline.stored import stored_videos
+from schemas.records import VideoRecord
+from serving.frames import encode_frames
+from trainer.export import load_captioner
+
+FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset
+
+
+class UnknownVideo(ValueError):
+    """Neither a video of the run's dataset nor a file."""
+
+
+class ServedModel:
+    """One version of a run's model; a `pipeline.repair.proposals.Eye`.
+
+    Args:
+        root: of the run.
+        version: which is served.
+        limits: what a video file may cost.
+    Attributes:
+        version: as given.
+        links: of its neurons.
+    """
+
+    def __init__(self, root: str, version: str, limits: Limits = Limits()):
+        self.version, self._root, self._limits = version, root, limits
+        self._folder = str(Shelf(root).version(version))
+        captioner, self._vocabulary, self._meta = load_captioner(self._folder)
+        self._model = EditedCaptioner(captioner, **self._meta["decoding"])
+        self.links = version_links(root, self._folder)
+        self._enhancement = enhancement_in(self._folder, self.links)
+
+    def topic(self, wanted: int | str) -> TopicLink:
+        """A topic by its id or its name.
+
+        Raises:
+            components.neurons.links.UnknownTopic: there is none, or more than one; topics that come near are named.
+        """
+        name = str(wanted)
+        if not name.isdecimal():
+            return self.links.find(name)
+        if int(name) >= len(self.links.topics):
+            raise UnknownTopic(
+                f"There is no topic {name}: the model knows the topics 0 to {len(self.links.topics) - 1}. `topiclens "
+                "topics` shows them."
+            )
+        return self.links.topics[int(name)]
+
+    def video(self, wanted: str) -> Seen:
+        """A video of the run's dataset by its id, or else a file, whose features are kept for the refinement.
+
+        Raises:
+            UnknownVideo: it is neither.
+            components.videos.decoding.UnreadableVideo: the file cannot be decoded, or costs more than it may.
+            pipeline.values.SettingError: it is a file, and the model reads features that its dataset brought.
+        """
+        rows, stored = stored_videos(lineage.newest(self._root), {wanted})
+        if wanted in stored:
+            return Seen(wanted, rows[wanted]["content"], stored[wanted].frames)
+        if not os.path.isfile(wanted):
+            raise UnknownVideo(
+                f"{wanted!r} is no video of the dataset of {self._root!r}, and there is no such file. Check the path, "
+                "or take an id of the dataset's manifest; videos that were set aside have no features."
+            )
+        return self._file(wanted)
+
+    def doses(self, video: Seen, topic: int) -> DoseResponse:
+        """What the model says of a video at each strength of a topic."""
+        nothing = np.zeros(len(self.links.topics), np.int64)
+        record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
+        return dose_response(self._model, self._vocabulary, self.links, self._enhancement, record, topic)
+
+    def _file(self, path: str) -> Seen:
+        with open(path, "rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        extract = frame_features(self._meta, self._folder)  # before a long film is decoded for a model that sees none
+        frames = extract(encode_frames(sample_video(path, sampling_of(self._folder), limits=self._limits).frames))
+        keep_file(self._root, content, self._meta["features"], frames)
+        return Seen(f"{content[:8]}-{os.path.basename(path)}", content, frames)
+
+
+def version_links(root: str, folder: str) -> TopicLinks:
+    """The links of a version: those that it brings, or those of the run that trained it.
+
+    Raises:
+        lineage.NothingThere: its neurons have no names.
+    """
+    links, notes = names_of(root, folder)
+    if links is None:
+        raise lineage.NothingThere(
+            f"The version in {folder} cannot be corrected: {' '.join(notes)} A correction needs neurons that carry its "
+            "topic. Train with model.interpretive_weight above 0 (LSTM-I)."
+        )
+    return links
+
+
+def keep_file(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
+    """Keeps the features of a corrected file, aside first.
+
+    Args:
+        content: SHA-256 of the file.
+        features: how they were made, as `captioner.json` of a version tells it.
+        frames: (time, feature_dim) float32.
+    """
+    path = _kept(root, content, features)
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_suffix(f".partial-{os.getpid()}")
+    with open(aside, "wb") as file:
+        np.save(file, frames)
+    os.replace(aside, path)
+
+
+def kept_file(root: str, content: str, features: Mapping) -> np.ndarray | None:
+    """(time, feature_dim) float32 of a corrected file; None if none of that content was corrected with such features.
+
+    Features of another network, or of other frames, would mean nothing to a model, whatever their width.
+    """
+    path = _kept(root, content, features)
+    return np.load(path, allow_pickle=False) if path.exists() else None
+
+
+def _kept(root: str, content: str, features: Mapping) -> Path:
+    network = registry.identity(features.get("backbone") or registry.NONE, features.get("weights"))
+    how = json.dumps([network, dataclasses.asdict(Sampling.of(features))], sort_keys=True)
+    return Path(root, FILES, f"{content}-{hashlib.sha256(how.encode()).hexdigest()[:16]}.npy")

@@ -1,0 +1,66 @@
+"""A refinement of a run's model, with the run's own videos, topics and links to teach and to judge it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from components.refinement import refining
+from components.refinement.gate import Verdict
+from components.refinement.records import Correction
+from components.refinement.settings import RefinementSettings
+from components.topics.model import TopicModel
+from pipeline import lineage
+from pipeline.configs import cache_folder
+from pipeline.repair.served import kept_file, version_links
+from pipeline.stored import split_videos, stored_videos
+from schemas.records import VideoRecord
+from trainer.exported import read_meta
+
+
+def teach(
+    root: str,
+    parent: str,
+    output: str,
+    batch: Sequence[Correction],
+    live: Sequence[Correction],
+    settings: RefinementSettings | None = None,
+    progress: refining.Progress | None = None,
+) -> Verdict:
+    """Teaches corrections to an export of a run; a `pipeline.repair.refinements.Teacher`.
+
+    Raises:
+        RefinementError: the features of a corrected video are not there any more.
+        NothingThere: the run has no validation videos or no topics.
+    """
+    outcome = lineage.newest(root)
+    topics = TopicModel.load(outcome.folder("components.TopicModel")).topics
+    evidence = refining.Evidence(
+        train=split_videos(outcome, "train"),
+        val=split_videos(outcome, "val"),
+        topics=topics,
+        links=version_links(root, parent),
+        live=live,
+        more=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
+    )
+    return refining.refine(
+        parent, output, batch, evidence, settings or RefinementSettings(), progress, cache_dir=cache_folder()
+    )
+
+
+def _corrected(
+    outcome: lineage.Outcome, features: Mapping, corrections: Sequence[Correction], n_topics: int
+) -> list[VideoRecord]:
+    """The corrected videos, of whatever split, and the corrected files; one whose content has changed is left out, and
+    so is a file whose features were made otherwise than those that the parent reads.
+    """
+    rows, stored = stored_videos(outcome, {correction.video_id for correction in corrections})
+    found = {}
+    for correction in corrections:
+        video_id = correction.video_id
+        if video_id in stored and rows[video_id]["content"] == correction.content:
+            found[video_id] = stored[video_id]
+        elif (frames := kept_file(outcome.root, correction.content, features)) is not None:
+            found[video_id] = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
+    return list(found.values())

@@ -1,0 +1,242 @@
+"""Which version of the model a root serves: published, pinned, taken back, and put right after a crash.
+
+The ledger decides. Serving a version is one transaction of it; the folder of the version is there before, and
+``models.config``, which model servers follow, is written from the ledger after. A process that is killed in between
+leaves one of the states that `recover` knows, and every command begins with `recover`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from components.refinement.ledger import Ledger
+from components.refinement.records import LedgerError, State, Version
+from pipeline.files import replace_text
+from pipeline.places import NAME
+from pipeline.repair.candidates import Candidate, Shelf
+from serving import model_config
+from serving.saved_model import versions_under
+from trainer.exported import EXTRA
+
+TRAINED_BY = "pipeline"
+RECOVERED_BY = "recovery"
+VERDICT_CHARACTERS = 20_000  # that the ledger takes; a batch of hundreds is told at greater length in verdict.json
+
+_log = logging.getLogger(__name__)
+
+
+class VersionError(RuntimeError):
+    """A version cannot be served or refined as things stand; the message says why and what to do."""
+
+
+def publish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Version:
+    """Serves a candidate.
+
+    The version is recorded, its folder is renamed into place, it is served in the ledger, and then pinned. From the
+    record on nothing is lost: `recover` goes on from wherever a crash left it.
+
+    Raises:
+        VersionError: it was refused.
+    """
+    if not candidate.blessed:
+        raise VersionError(f"Candidate {candidate.version} was refused, and is not published:\n{candidate.told}")
+    ledger.record_version(
+        candidate.version,
+        parent=candidate.parent,
+        corrections=candidate.corrections,
+        by=candidate.by,
+        verdict=candidate.told[:VERDICT_CHARACTERS],
+        settings=candidate.settings,
+        serve=False,
+    )
+    return _finish(shelf, ledger, candidate, by)
+
+
+def _finish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Version:
+    """All of a publication that follows the record; what is done already is passed over."""
+    if candidate.model(shelf).exists():
+        shelf.versions.mkdir(parents=True, exist_ok=True)
+        os.rename(candidate.model(shelf), shelf.version(candidate.version))
+    if candidate.version not in {serving.version for serving in ledger.servings()}:
+        ledger.serve(candidate.version, by=by, revoked=candidate.revoked, captions=candidate.captions)
+    pin(shelf, ledger)
+    candidate.discard(shelf)
+    return _recorded(ledger, candidate.version)
+
+
+def serve_again(shelf: Shelf, ledger: Ledger, version: str, by: str) -> Version:
+    """Serves a version that is there already, with its corrections and no others.
+
+    Raises:
+        VersionError: its folder is gone.
+        LedgerError: there is no such version.
+    """
+    recorded = _recorded(ledger, version)
+    if not shelf.version(version).is_dir():
+        there = ", ".join(str(number) for number in versions_under(shelf.versions)) or "none"
+        raise VersionError(
+            f"The folder of version {version} is gone from {shelf.versions}, so that it cannot be served; there are "
+            f"{there}. Bring it back from a copy, or name another."
+        )
+    ledger.serve(version, by=by, revoked=lost(ledger, carried(ledger, version)))
+    pin(shelf, ledger)
+    return recorded
+
+
+def pin(shelf: Shelf, ledger: Ledger) -> None:
+    """Writes `models.config` from the ledger, where it does not say so already."""
+    servings = ledger.servings()
+    if not servings:
+        return
+    stable = servings[-1].version
+    before = [serving.version for serving in servings if serving.version != stable]
+    previous = before[-1] if before and shelf.version(before[-1]).is_dir() else None
+    text = model_config.pinned(NAME, int(stable), None if previous is None else int(previous))
+    if not shelf.config.exists() or shelf.config.read_text(encoding="utf-8") != text:
+        replace_text(shelf.config, text)
+
+
+def carried(ledger: Ledger, version: str) -> tuple[str, ...]:
+    """The ids of all corrections in a version, in the order in which they were applied."""
+    return tuple(correction.id for step in ledger.rebuild(version) for correction in step.corrections)
+
+
+def lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
+    """The ids of the live corrections that are not among those kept."""
+    return tuple(live.id for live in ledger.corrections(State.LIVE) if live.id not in kept)
+
+
+def parent(ledger: Ledger) -> str:
+    """The version that the next refinement starts from: what is served, or what training has left since.
+
+    A training that is pushed without what is live does not take it away: it waits until a refinement has taught it what
+    its forerunner learnt.
+
+    Raises:
+        VersionError: nothing was ever served.
+    """
+    served = ledger.served()
+    if served is None:
+        raise VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
+    ever = {serving.version for serving in ledger.servings()}
+    newer = [
+        int(version.version)
+        for version in ledger.versions()
+        if version.parent in (None, _trained(version.version))
+        and version.version.isdecimal()
+        and version.version not in ever
+    ]
+    return str(max([*newer, int(served.version)]))
+
+
+def recover(shelf: Shelf, ledger: Ledger) -> None:
+    """Makes the ledger, the candidates and the served folder agree again, whoever was killed when; and takes in what
+    training pushed. The root must be held (`pipeline.repair.exclusion.alone`). Twice is as good as once.
+    """
+    shelf.sweep()
+    recorded = {version.version for version in ledger.versions()}
+    for candidate in shelf.read():
+        if candidate.version not in recorded:
+            continue
+        if candidate.model(shelf).exists() or shelf.version(candidate.version).exists():
+            _log.warning("Version %s was being published when that was cut off: done now.", candidate.version)
+            _finish(shelf, ledger, candidate, candidate.by)
+        else:
+            _log.warning("Version %s was being published, and its folder is gone: it is not.", candidate.version)
+            candidate.discard(shelf)
+    _take_in_trained(shelf, ledger)
+    for candidate in shelf.read():
+        if not _still_fits(ledger, candidate):
+            if candidate.blessed:
+                _log.warning(
+                    "Candidate %s is out of date: version %s is no longer what is refined, or a correction was taken "
+                    "back. What it taught waits as before; `topiclens refine` teaches it anew.",
+                    candidate.version, candidate.parent,
+                )  # fmt: skip
+            candidate.discard(shelf)
+    waiting = {item for candidate in shelf.read() if candidate.blessed for item in candidate.corrections}
+    release(ledger, waiting, RECOVERED_BY)
+    pin(shelf, ledger)
+    served = ledger.served()
+    if served is not None and not shelf.version(served.version).is_dir():
+        _log.warning(
+            "The ledger says that version %s is served, and its folder is gone from %s. Bring it back, or serve "
+            "another with `topiclens rollback VERSION`.", served.version, shelf.versions,
+        )  # fmt: skip
+
+
+def _take_in_trained(shelf: Shelf, ledger: Ledger) -> None:
+    """Records what the pipeline pushed since. The newest is served, unless corrections are live that it lacks."""
+    known, served = {version.version for version in ledger.versions()}, ledger.served()
+    there = sorted(versions_under(shelf.versions).items())
+    for number, folder in there:
+        if str(number) not in known:
+            newest = number == there[-1][0] and (served is None or number > int(served.version))
+            _take_in(ledger, str(number), taught_on_the_way(folder), newest)
+
+
+def _take_in(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
+    """Records a version of a run and, where the run taught it corrections on the way, what it taught them to."""
+    live = {correction.id for correction in ledger.corrections(State.LIVE)}
+    if gone := set(taught) - live:
+        _log.warning(
+            "Version %s is not served: it was taught corrections that were taken back since: %s. `topiclens run` "
+            "teaches what is live by now, and repeats nothing else.", version, ", ".join(sorted(gone)),
+        )  # fmt: skip
+        return
+    missing, parent = live - set(taught), None
+    if taught:
+        parent = _trained(version)
+        if parent not in {recorded.version for recorded in ledger.versions()}:
+            ledger.record_version(parent, parent=None, by=TRAINED_BY, serve=False)
+    serve = newest and not missing
+    ledger.record_version(version, parent=parent, corrections=taught, by=TRAINED_BY, serve=serve)
+    if newest and missing:
+        _log.warning(
+            "Training pushed version %s. Version %s keeps serving, as %d correction(s) are live in it that the new one "
+            "lacks: `topiclens refine` teaches them to it; `topiclens rollback %s` serves it without them.",
+            version, ledger.served().version, len(missing), version,
+        )  # fmt: skip
+
+
+def _trained(version: str) -> str:
+    """The name of what a run taught corrections to, which it left nowhere."""
+    return f"{version}-trained"
+
+
+def taught_on_the_way(folder: Path) -> tuple[str, ...]:
+    """The ids of the corrections that the pipeline's own step of refinement taught to a version; mostly none."""
+    try:
+        verdict = json.loads((folder / EXTRA / "verdict.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    return tuple(verdict["taught"]) if verdict["blessed"] else ()
+
+
+def _still_fits(ledger: Ledger, candidate: Candidate) -> bool:
+    """Whether a candidate could be published, or is the refusal of what could have been."""
+    if ledger.served() is None or candidate.parent != parent(ledger):
+        return False
+    ready = (State.IN_CANDIDATE, State.LIVE)
+    return not candidate.blessed or all(ledger.correction(item).state in ready for item in candidate.corrections)
+
+
+def release(ledger: Ledger, kept: set[str], by: str) -> None:
+    """Takes corrections out of the batch that are in no candidate: they are as before, previewed."""
+    for correction in ledger.corrections(State.IN_CANDIDATE):
+        if correction.id not in kept:
+            ledger.transition(correction.id, State.PREVIEWED, by=by)
+
+
+def _recorded(ledger: Ledger, version: str) -> Version:
+    by_name: Mapping[str, Version] = {recorded.version: recorded for recorded in ledger.versions()}
+    if version not in by_name:
+        raise LedgerError(
+            f"No version is called {version!r}. There are {', '.join(by_name) or 'none'}; `topiclens versions` lists "
+            "them with their corrections."
+        )
+    return by_name[version]

@@ -1,0 +1,140 @@
+"""A root without a model: versions are small folders that tell what was taught to them, and so what must be live.
+
+Nothing here imports TensorFlow, so that a process may be made, killed and made again many times a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.repair.candidates import Shelf
+from pipeline.repair.proposals import Seen
+
+TAUGHT = "taught.json"
+
+
+def train(root, version: str, taught=()) -> Path:
+    """What a run of the pipeline leaves, made aside, as the Pusher does.
+
+    Args:
+        taught: ids of the corrections that its own step of refinement taught.
+    """
+    shelf = Shelf(str(root))
+    shutil.rmtree(shelf.versions / ".incoming", ignore_errors=True)
+    folder = _write(shelf.versions / ".incoming" / version, list(taught))
+    if taught:
+        (folder / "assets.extra").mkdir()
+        (folder / "assets.extra" / "verdict.json").write_text(json.dumps({"blessed": True, "taught": list(taught)}))
+    return folder.rename(shelf.version(version))
+
+
+def taught_to(folder: Path) -> list[str]:
+    """The ids of the corrections that a version was taught, its ancestors' first."""
+    return json.loads((folder / TAUGHT).read_text())
+
+
+def _write(folder: Path, ids: list[str]) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"")
+    (folder / TAUGHT).write_text(json.dumps(ids))
+    return folder
+
+
+@dataclass(frozen=True)
+class Topic:
+    id: int = 3
+    name: str = "dance"
+    words: tuple[str, ...] = ("dancing", "stage")
+
+
+@dataclass(frozen=True)
+class Dose:
+    strength: float
+    caption: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """Doses of which the second brings the topic in, unless none does."""
+
+    works: bool = True
+
+    doses = (Dose(0.0, "a girl"), Dose(0.5, "a girl dancing"))
+    verdict = "as the stand-in says"
+
+    @property
+    def smallest(self) -> Dose | None:
+        return self.doses[1] if self.works else None
+
+
+@dataclass(frozen=True)
+class Eye:
+    """Sees every video that is asked for; no strength brings a topic into the video `hopeless`."""
+
+    version: str = "100"
+
+    def topic(self, wanted) -> Topic:
+        return Topic()
+
+    def video(self, wanted: str) -> Seen:
+        return Seen(wanted, "0" * 64, np.ones((2, 4), np.float32))
+
+    def doses(self, video: Seen, topic: int) -> Response:
+        return Response(works=video.video_id != "hopeless")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    blessed: bool
+    taught: tuple[str, ...]
+    culprits: tuple[str, ...] = ()
+    captions: dict = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        told = {"blessed": self.blessed, "captions": self.captions, "culprits": self.culprits, "taught": self.taught}
+        return {**told, "passing": [item for item in self.taught if item not in self.culprits], "set_aside": {}}
+
+    def to_markdown(self) -> str:
+        return "blessed" if self.blessed else f"refused: {', '.join(self.culprits)}"
+
+
+def teach(root, parent: str, output: str, batch, live, settings=None, progress=None) -> Verdict:
+    """Teaches a batch; the gate refuses the corrections of the video `bad`, and the video `mute` teaches nothing."""
+    ids = [correction.id for correction in batch if correction.video_id != "mute"]
+    culprits = tuple(correction.id for correction in batch if correction.video_id == "bad")
+    _write(Path(output), [*taught_to(Path(parent)), *ids])
+    captions = {correction_id: "a girl dancing" for correction_id in ids}
+    return Verdict(not culprits, tuple(ids), culprits, captions)
+
+
+def disagreements(root, ledger) -> list[str]:
+    """What ledger, served folder, pinned version and candidates do not agree on; nothing after a recovery."""
+    from serving import model_config
+
+    shelf, found = Shelf(str(root)), list(ledger.disagreements())
+    served = ledger.served()
+    live = sorted(correction.id for correction in ledger.corrections("live"))
+    taught = sorted(taught_to(shelf.version(served.version)))
+    if taught != live:
+        found.append(f"version {served.version} was taught {taught}, and {live} are live")
+    pinned = model_config.read(shelf.config, "topiclens").labels["stable"]
+    if str(pinned) != served.version:
+        found.append(f"version {pinned} is pinned, and {served.version} is served")
+    recorded = {version.version for version in ledger.versions()}
+    waiting = {item for candidate in shelf.read() for item in candidate.corrections if candidate.blessed}
+    loose = {correction.id for correction in ledger.corrections("in candidate")} - waiting
+    if loose:
+        found.append(f"{sorted(loose)} are in a candidate that is not there")
+    for number in os.listdir(shelf.versions):
+        if number.isdecimal() and number not in recorded:
+            found.append(f"version {number} is there and not recorded")
+    for folder in shelf.candidates.iterdir() if shelf.candidates.is_dir() else ():
+        if folder.name in recorded or not (folder / "candidate.json").exists():
+            found.append(f"candidate {folder.name} is published or half made, and still there")
+    return found

@@ -1,0 +1,63 @@
+"""Which corrections a model fresh from training is taught."""
+
+import pytest
+
+from components.refinement.ledger import Ledger
+from components.refinement.records import CorrectedTopic, Correction
+from components.refinement.settings import RefinementSettings
+from pipeline.repair.corrections import LEDGER_FILE, to_teach
+
+
+@pytest.fixture
+def ledger(tmp_path) -> Ledger:
+    ledger = Ledger.open(tmp_path / LEDGER_FILE)
+    ledger.record_version("1", parent=None, by="pipeline")
+    return ledger
+
+
+def proposed(ledger: Ledger, video: str) -> str:
+    topic = CorrectedTopic(4, "dance", ("dancing", "dance"))
+    return ledger.propose(
+        author="Ann", video_id=video, content="5f" * 32, topic=topic, caption_before="a girl", model_before="1"
+    ).id
+
+
+def published(ledger: Ledger, version: str, parent: str, *corrections: str) -> None:
+    for correction in corrections:
+        for state in ("previewed", "in candidate"):
+            ledger.transition(correction, state, by="Ann")
+    ledger.record_version(version, parent=parent, corrections=corrections, by="Ben")
+
+
+def ids(root) -> list[str]:
+    return [Correction.from_json(row).id for row in to_teach(str(root))]
+
+
+def test_those_that_are_live_oldest_first_and_none_that_nobody_published(ledger, tmp_path):
+    one, two, candidate, previewed, _ = (proposed(ledger, f"v{number}") for number in range(5))
+    published(ledger, "2", "1", two)
+    published(ledger, "3", "2", one)
+    for correction in (candidate, previewed):
+        ledger.transition(correction, "previewed", by="Ann")
+    before = to_teach(str(tmp_path))
+    ledger.transition(candidate, "in candidate", by="Ben")
+    assert ids(tmp_path) == [one, two]
+    assert to_teach(str(tmp_path)) == before, "a candidate that waits changes nothing of what a training is taught"
+
+
+def test_what_was_taken_back_is_not_taught(ledger, tmp_path):
+    one, two = proposed(ledger, "v1"), proposed(ledger, "v2")
+    published(ledger, "2", "1", one)
+    published(ledger, "3", "2", two)
+    ledger.serve("2", by="Cleo", revoked=[two])
+    assert ids(tmp_path) == [one]
+
+
+def test_a_root_that_nobody_corrected_gets_no_ledger(tmp_path):
+    assert to_teach(str(tmp_path)) == [] and not list(tmp_path.iterdir())
+
+
+def test_a_ledger_elsewhere_is_read(ledger, tmp_path):
+    published(ledger, "2", "1", proposed(ledger, "v1"))
+    found = to_teach("gs://bucket/root", RefinementSettings(ledger=str(tmp_path / LEDGER_FILE)))
+    assert [row["video_id"] for row in found] == ["v1"]
