@@ -51,6 +51,16 @@ def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
     write_aside(folder / verdict, "")
 
 
+def mark(artifact, blessing: Blessing) -> None:
+    """Says on an artifact whether the model is blessed, which is all that the Pusher looks at, and why.
+
+    Args:
+        artifact: a TFX `ModelBlessing`.
+    """
+    artifact.set_int_custom_property("blessed", int(blessing.blessed))
+    artifact.set_string_custom_property("reasons", " ".join(reason.words for reason in blessing.reasons))
+
+
 def read_blessing(folder: str | os.PathLike) -> Blessing:
     """Reads what `write_blessing` wrote."""
     content = json.loads((pathlib.Path(folder) / "reasons.json").read_text(encoding="utf-8"))

@@ -219,10 +219,11 @@ def _correct(options) -> int:
     from pipeline.commands import repairing
     from pipeline.repair.proposals import propose
 
-    author = options.author or repairing.user()
-    print(repairing.told_proposal(
-        propose(options.root, options.video, options.topic, author, settings=_refinement(options))
-    ))  # fmt: skip
+    author, settings = options.author or repairing.user(), _settings_of(options, "refinement", "limits")
+    proposal = propose(
+        options.root, options.video, options.topic, author, settings=settings.refinement, limits=settings.limits
+    )
+    print(repairing.told_proposal(proposal))
     return 0
 
 
@@ -252,12 +253,18 @@ def _versions(options) -> int:
 
 
 def _refinement(options):
+    return _settings_of(options, "refinement").refinement
+
+
+def _settings_of(options, *sections: str):
+    """The settings with what was changed, all of it in the sections that the command takes."""
     from pipeline.configs import Settings
 
     for change in options.changes:
-        if not change.startswith("refinement."):
-            raise SettingError(f"{change!r} is no setting of the refinement; they are all called refinement.NAME.")
-    return Settings().changed(options.changes).refinement
+        if change.partition(".")[0] not in sections:
+            names = " or ".join(f"{section}.NAME" for section in sections)
+            raise SettingError(f"{change!r} is no setting of the {' or the '.join(sections)}; expected {names}=VALUE.")
+    return Settings().changed(options.changes)
 
 
 def _serve(options) -> int:
@@ -271,15 +278,16 @@ def _serve(options) -> int:
 
 
 def _review(options) -> int:
+    from pipeline.configs import Settings
     from pipeline.review.opening import opened
     from serving.review.server import serve
 
-    access = _access(options)
+    access, limits = _access(options), Settings().changed(options.changes).review.limits()
     access.check_bind(options.host)  # before anything is loaded
     with opened(options.root, server=options.server, changes=tuple(options.changes), tell=_note) as desk:
         try:
             serve(
-                desk, access, options.host, options.port,
+                desk, access, options.host, options.port, limits=limits,
                 ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
             )  # fmt: skip
         except KeyboardInterrupt:

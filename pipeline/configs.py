@@ -15,6 +15,7 @@ from components.videos.decoding import Limits
 from components.videos.sampling import EQUAL, Sampling
 from pipeline.values import SettingError, fitting, literal
 from schemas.features import N_FRAMES
+from serving.review.limits import Limits as PageLimits
 from trainer.settings import CaptionerConfig, TrainingConfig
 
 
@@ -188,15 +189,46 @@ class ExplanationSettings:
 
 @dataclasses.dataclass(frozen=True)
 class ReviewSettings:
-    """Which clips people review, and how the queue is ordered.
+    """Which clips people review, how the queue is ordered, and what requests may cost (`topiclens review`).
 
     Args:
         splits: the splits whose clips are in the queue, where the dataset has them.
         neighbours: training videos that look most like a clip, whose topics are suggested for it.
+        page_size: rows that a page shows.
+        connections: that are open at the same time; a browser opens up to six, and more are told to try again.
+        body_seconds: that a form may take to arrive; an upload has a second more for every 256 KiB that it may have.
+        max_upload_bytes: the largest clip that may be sent.
+        uploads_at_once: clips that are decoded at the same time, each in a process of its own.
+        decode_seconds: of processor time for one clip; it may take three times as long by the clock.
+        decode_bytes: of memory for one clip, of which Python and FFmpeg take about 150 MiB themselves.
+        max_pixels: the most pixels that a frame of a clip that was sent may have.
+        max_frames: the most frames that such a clip may have.
     """
 
     splits: tuple[str, ...] = ("val",)
     neighbours: int = 10
+    page_size: int = PageLimits.page_size
+    connections: int = PageLimits.connections
+    body_seconds: float = PageLimits.body_seconds
+    max_upload_bytes: int = PageLimits.max_upload_bytes
+    uploads_at_once: int = PageLimits.uploads_at_once
+    decode_seconds: int = PageLimits.decode_seconds
+    decode_bytes: int = PageLimits.decode_bytes
+    max_pixels: int = PageLimits.max_pixels
+    max_frames: int = PageLimits.max_frames
+
+    def __post_init__(self):
+        for name, most in self._costs().items():
+            if not most > 0:
+                raise SettingError(f"review.{name} is {most!r}; expected more than 0, or nobody can use the page.")
+
+    def limits(self) -> PageLimits:
+        """What the page is told of it."""
+        return PageLimits(**self._costs())
+
+    def _costs(self) -> dict:
+        costs = {field.name for field in dataclasses.fields(PageLimits)}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name in costs}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             cache=os.path.abspath(cache_folder()),
             previous_topics=topic_register.previous_of(settings, root, asked),
         )
+        take_in(places.root, settings.refinement)
         pipeline = create_pipeline(
             settings,
             places,

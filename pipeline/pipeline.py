@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tfx import v1 as tfx
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model
 
 from components.captions.component import CaptionJudge
 from components.examples.component import ExamplesJoin
@@ -44,130 +46,191 @@ def create_pipeline(
             new one re-runs the refinement and what follows it alone.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
-    dataset = VideoIngest(data=places.data, content=places.content, config_json=json_of(settings, "ingest"))
-    rows = dataset.outputs["dataset"]
-
-    features = FeatureExtraction(
-        dataset=rows,
-        store_dir=places.feature_store,
-        config_json=json_of(settings, "feature_extraction", cache_dir=places.cache),
-    )
-    governance = governance or Governance()
-    decided = {"governance": governance.sampling.to_json()} if governance.sampling else {}
-    if places.previous_topics:
-        decided["previous"] = places.previous_topics
-    topics = TopicModelling(dataset=rows, config_json=json_of(settings, "topic_modelling", **decided))
-    if places.previous_topics:  # whose topics keep their ids: how many ids there are is known once topics are found
-        settings = replace(settings, topics=replace(settings.topics, n_topics=None))
-    named, table = [], topics.outputs["topic_model"]
-    if governance.names:
-        named = [TopicNaming(topic_model=table, governance_json=json.dumps(governance.names.to_json(), sort_keys=True))]
-        table = named[0].outputs["named_topics"]
-    vocabulary = Vocabulary(dataset=rows, min_count=settings.vocabulary.min_count)
-
-    join = ExamplesJoin(
-        dataset=rows,
-        features=features.outputs["features"],
-        topic_model=topics.outputs["topic_model"],
-        n_topics=settings.topics.n_topics or 0,
-    )
-    examples = join.outputs["examples"]
-
-    statistics = tfx.components.StatisticsGen(examples=examples)
-    schema = tfx.components.ImportSchemaGen(schema_file=places.schema)
-    anomalies = tfx.components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
-    )
-    check = ExamplesCheck(
-        examples=examples, anomalies=anomalies.outputs["anomalies"], config_json=json_of(settings, "examples_check")
-    )
-
-    base_model = []
-    if places.base_model:
-        base_model = [
-            tfx.dsl.Importer(
-                source_uri=places.base_model, artifact_type=tfx.types.standard_artifacts.Model
-            ).with_id("BaseModel")
-        ]
-    trainer = tfx.components.Trainer(
-        run_fn="trainer.run.run_fn",
-        examples=examples,
-        transform_graph=vocabulary.outputs["vocabulary"],
-        schema=schema.outputs["schema"],
-        base_model=base_model[0].outputs["result"] if base_model else None,
-        train_args=tfx.proto.TrainArgs(splits=["train"]),
-        eval_args=tfx.proto.EvalArgs(splits=["val"]),
-        custom_config={"config_json": json_of(settings, "trainer", work_dir=places.training, cache_dir=places.cache)},
-    )
-    trainer.add_upstream_node(check)
-    model = trainer.outputs["model"]
-
-    naming, names = None, {}
+    dag = _Dag(settings, places)
+    rows = dag.ingest()
+    features = dag.see(rows)
+    topics, table = dag.find_topics(rows, governance or Governance())
+    vocabulary = dag.count_words(rows)
+    examples = dag.write_records(rows, features, topics)
+    schema, passed = dag.check(examples)
+    model, links = dag.train(examples, vocabulary, schema, after=passed), None
     if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
+        model, links = dag.name_neurons(model, examples, table)
+    metrics, blessing = dag.judge_captions(model, examples, table)
+    refined = model
+    if links is not None:
+        blessing = dag.judge_neurons(model, examples, links, blessing)
+        refined, blessing = dag.refine(model, examples, table, links, blessing, corrections)
+    dag.push(refined, blessing)
+    if settings.explanations.videos > 0:
+        dag.explain(model, rows, examples, metrics, links)
+    return tfx.dsl.Pipeline(
+        pipeline_name=NAME,
+        pipeline_root=os.path.join(places.root, "artifacts"),
+        components=dag.steps,
+        enable_cache=True,
+        **pipeline_arguments,
+    )
+
+
+class _Dag:
+    """The steps, each put behind those that it reads from; a method returns what later ones read.
+
+    Args:
+        settings, places: see `create_pipeline`.
+    Attributes:
+        steps: so far.
+    """
+
+    def __init__(self, settings: Settings, places: Places):
+        self._settings, self._places = settings, places
+        self.steps: list[tfx.dsl.components.BaseNode] = []
+
+    def _add(self, step):
+        self.steps.append(step)
+        return step
+
+    def ingest(self) -> Channel:
+        """The dataset's rows; bad videos are set aside."""
+        config = json_of(self._settings, "ingest")
+        step = VideoIngest(data=self._places.data, content=self._places.content, config_json=config)
+        return self._add(step).outputs["dataset"]
+
+    def see(self, rows: Channel) -> Channel:
+        """The features of frames."""
+        step = FeatureExtraction(
+            dataset=rows,
+            store_dir=self._places.feature_store,
+            config_json=json_of(self._settings, "feature_extraction", cache_dir=self._places.cache),
+        )
+        return self._add(step).outputs["features"]
+
+    def find_topics(self, rows: Channel, governance: Governance) -> tuple[Channel, Channel]:
+        """The topics that label videos; and the same with the names that people gave, which change no label."""
+        previous = self._places.previous_topics
+        decided = {"governance": governance.sampling.to_json()} if governance.sampling else {}
+        decided |= {"previous": previous} if previous else {}
+        modelling = TopicModelling(dataset=rows, config_json=json_of(self._settings, "topic_modelling", **decided))
+        found = self._add(modelling).outputs["topic_model"]
+        if previous:  # whose topics keep their ids: how many ids there are is known once topics are found
+            self._settings = replace(self._settings, topics=replace(self._settings.topics, n_topics=None))
+        if not governance.names:
+            return found, found
+        names = json.dumps(governance.names.to_json(), sort_keys=True)
+        return found, self._add(TopicNaming(topic_model=found, governance_json=names)).outputs["named_topics"]
+
+    def count_words(self, rows: Channel) -> Channel:
+        """The words that the captioner may say."""
+        step = Vocabulary(dataset=rows, min_count=self._settings.vocabulary.min_count)
+        return self._add(step).outputs["vocabulary"]
+
+    def write_records(self, rows: Channel, features: Channel, topics: Channel) -> Channel:
+        """A SequenceExample a video: its frames, captions and topics."""
+        n_topics = self._settings.topics.n_topics or 0
+        join = ExamplesJoin(dataset=rows, features=features, topic_model=topics, n_topics=n_topics)
+        return self._add(join).outputs["examples"]
+
+    def check(self, examples: Channel) -> tuple[Channel, ExamplesCheck]:
+        """The curated schema; and the step that stops the run where the records do not follow it."""
+        statistics = self._add(tfx.components.StatisticsGen(examples=examples))
+        imported = self._add(tfx.components.ImportSchemaGen(schema_file=self._places.schema))
+        schema = imported.outputs["schema"]
+        validator = tfx.components.ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
+        anomalies = self._add(validator).outputs["anomalies"]
+        config = json_of(self._settings, "examples_check")
+        return schema, self._add(ExamplesCheck(examples=examples, anomalies=anomalies, config_json=config))
+
+    def train(self, examples: Channel, vocabulary: Channel, schema: Channel, after: ExamplesCheck) -> Channel:
+        """The captioner, exported; it starts from another model where one was named."""
+        base_model = None
+        if self._places.base_model:
+            importer = tfx.dsl.Importer(source_uri=self._places.base_model, artifact_type=Model).with_id("BaseModel")
+            base_model = self._add(importer).outputs["result"]
+        places = {"work_dir": self._places.training, "cache_dir": self._places.cache}
+        trainer = tfx.components.Trainer(
+            run_fn="trainer.run.run_fn",
+            examples=examples,
+            transform_graph=vocabulary,
+            schema=schema,
+            base_model=base_model,
+            train_args=tfx.proto.TrainArgs(splits=["train"]),
+            eval_args=tfx.proto.EvalArgs(splits=["val"]),
+            custom_config={"config_json": json_of(self._settings, "trainer", **places)},
+        )
+        trainer.add_upstream_node(after)
+        return self._add(trainer).outputs["model"]
+
+    def name_neurons(self, model: Channel, examples: Channel, table: Channel) -> tuple[Channel, Channel]:
+        """The model with what each topic adds to its neurons; and the links of topics and neurons."""
         naming = NeuronNaming(
             model=model,
             examples=examples,
             topic_model=table,
-            config_json=json_of(settings, "naming", cache_dir=places.cache),
+            config_json=json_of(self._settings, "naming", cache_dir=self._places.cache),
         )
-        model, names = naming.outputs["named_model"], {"links": naming.outputs["links"]}
+        return self._add(naming).outputs["named_model"], naming.outputs["links"]
 
-    judge = CaptionJudge(
-        model=model,
-        examples=examples,
-        topic_model=table,
-        baseline_dir=places.baseline,
-        config_json=json_of(settings, "judge"),
-    )
-    blessing = judge.outputs["blessing"]
-
-    neurons, pushed = [], model
-    if naming:
-        neuron_judge = NeuronJudge(
-            model=model,
-            examples=examples,
-            caption_blessing=blessing,
-            baseline_dir=places.baseline,
-            logs_dir=os.path.join(places.training, "neurons"),
-            config_json=json_of(settings, "neurons"),
-            **names,
-        )
-        refine = Refine(
+    def judge_captions(self, model: Channel, examples: Channel, table: Channel) -> tuple[Channel, Channel]:
+        """The metrics of its captions; and whether these suffice."""
+        judge = CaptionJudge(
             model=model,
             examples=examples,
             topic_model=table,
-            model_blessing=neuron_judge.outputs["blessing"],
-            config_json=json_of(settings, "refinement", corrections=corrections, cache_dir=places.cache),
-            **names,
+            baseline_dir=self._places.baseline,
+            config_json=json_of(self._settings, "judge"),
         )
-        neurons = [naming, neuron_judge, refine]
-        blessing, pushed = refine.outputs["blessing"], refine.outputs["refined_model"]
-    pusher = Pusher(
-        model=pushed,
-        model_blessing=blessing,
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
-        ),
-    )
-    explanations = []
-    if settings.explanations.videos > 0:
-        explanations = [
-            ExplanationReport(
-                model=model,
-                dataset=rows,
-                examples=examples,
-                metrics=judge.outputs["metrics"],
-                config_json=json_of(settings, "explanations"),
-                **names,
-            )
-        ]
-    return tfx.dsl.Pipeline(
-        pipeline_name=NAME,
-        pipeline_root=os.path.join(places.root, "artifacts"),
-        components=[
-            dataset, features, topics, *named, vocabulary, join, statistics, schema, anomalies, check,
-            *base_model, trainer, judge, *neurons, pusher, *explanations,
-        ],  # fmt: skip
-        enable_cache=True,
-        **pipeline_arguments,
-    )
+        return self._add(judge).outputs["metrics"], judge.outputs["blessing"]
+
+    def judge_neurons(self, model: Channel, examples: Channel, links: Channel, blessing: Channel) -> Channel:
+        """Whether its neurons suffice too."""
+        judge = NeuronJudge(
+            model=model,
+            examples=examples,
+            links=links,
+            caption_blessing=blessing,
+            baseline_dir=self._places.baseline,
+            logs_dir=os.path.join(self._places.training, "neurons"),
+            config_json=json_of(self._settings, "neurons"),
+        )
+        return self._add(judge).outputs["blessing"]
+
+    def refine(
+        self,
+        model: Channel,
+        examples: Channel,
+        table: Channel,
+        links: Channel,
+        blessing: Channel,
+        corrections: Sequence[Mapping],
+    ) -> tuple[Channel, Channel]:
+        """The model that learnt what people corrected; and whether it lost nothing by that."""
+        more = {"corrections": corrections, "cache_dir": self._places.cache}
+        step = Refine(
+            model=model,
+            examples=examples,
+            topic_model=table,
+            links=links,
+            model_blessing=blessing,
+            config_json=json_of(self._settings, "refinement", **more),
+        )
+        return self._add(step).outputs["refined_model"], step.outputs["blessing"]
+
+    def push(self, model: Channel, blessing: Channel) -> None:
+        """To the folder of served versions, where the model is blessed."""
+        folder = tfx.proto.PushDestination.Filesystem(base_directory=self._places.serving)
+        destination = tfx.proto.PushDestination(filesystem=folder)
+        self._add(Pusher(model=model, model_blessing=blessing, push_destination=destination))
+
+    def explain(
+        self, model: Channel, rows: Channel, examples: Channel, metrics: Channel, links: Channel | None
+    ) -> None:
+        """A page for each of some held-out videos; with its neurons' names, where they have any."""
+        step = ExplanationReport(
+            model=model,
+            dataset=rows,
+            examples=examples,
+            metrics=metrics,
+            config_json=json_of(self._settings, "explanations"),
+            **({} if links is None else {"links": links}),
+        )
+        self._add(step)

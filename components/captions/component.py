@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 
 from components import staging
 from components.artifacts import CaptionMetrics, TopicModel
-from components.blessing import write_blessing
+from components.blessing import mark, write_blessing
 from components.captions import blessing as blessings
 from components.captions import report
 from components.captions.examine import examine
@@ -57,5 +57,4 @@ def CaptionJudge(
         write_blessing(blessing_folder, verdict)
     if verdict.blessed:
         staging.write_text(baseline, staging.read_text(os.path.join(metrics.uri, report.METRICS_FILE)))
-    blessing.set_int_custom_property("blessed", int(verdict.blessed))
-    blessing.set_string_custom_property("reasons", " ".join(reason.words for reason in verdict.reasons))
+    mark(blessing, verdict)

@@ -13,7 +13,7 @@ from tfx.utils import path_utils
 
 from components import staging
 from components.artifacts import NeuronFigures, NeuronLinks, TopicModel
-from components.blessing import Blessing, read_blessing, write_blessing
+from components.blessing import Blessing, mark, read_blessing, write_blessing
 from components.features.backbones import registry
 from components.neurons import activations, judge
 from components.neurons.edits import EditedCaptioner
@@ -125,5 +125,4 @@ def NeuronJudge(
     if verdict.blessed:
         named.save(baseline_dir)
         staging.write_text(os.path.join(baseline_dir, judge.FIGURES_FILE), json.dumps(found.to_json()))
-    blessing.set_int_custom_property("blessed", int(verdict.blessed))
-    blessing.set_string_custom_property("reasons", " ".join(reason.words for reason in verdict.reasons))
+    mark(blessing, verdict)

@@ -13,7 +13,9 @@ from components.neurons.edits import ROWS, EditedCaptioner, Edits
 from components.neurons.enhancement import enhancement_in
 from components.neurons.links import TopicLinks, link
 from components.neurons.pdm import Tally, tally
-from components.refinement.propagation import twin
+from components.refinement.nearness import Nearness
+from components.refinement.propagation import CorrectedVideo, Propagation, propagate, twin
+from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
 from schemas.records import VideoRecord
 from trainer.exported import read_meta
@@ -103,6 +105,35 @@ class Bench:
         found = mean_activations(train, self._encode)
         counted = tally(found.mean, found.topics, self.f)
         return counted, link(counted, topics)
+
+    def taught(
+        self,
+        videos: Sequence[CorrectedVideo],
+        mu: float,
+        settings: RefinementSettings,
+        nearness: Nearness,
+        progress: Callable[[int, float], None] | None = None,
+    ) -> tuple[Propagation, Candidate]:
+        """The parent with an encoder that learnt what is said of videos (eq. 10).
+
+        Args:
+            mu: of eq. 10.
+            settings: the optimiser's.
+            nearness: of the parent.
+            progress: see `components.refinement.propagation.propagate`.
+        """
+        refined = propagate(
+            self.parent,
+            self.enhancement,
+            videos,
+            nearness=nearness,
+            mu=mu,
+            optimizer=settings.optimizer,
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            progress=progress,
+        )
+        return refined, Candidate(refined.captioner.encoder.get_weights())
 
     def _take(self, candidate: Candidate) -> None:
         self.model.captioner.encoder.set_weights(candidate.encoder)

@@ -1,6 +1,7 @@
 """Refinement as a TFX component."""
 
 import json
+import logging
 
 from tfx import v1 as tfx
 from tfx.types import artifact_utils
@@ -9,7 +10,7 @@ from tfx.utils import path_utils
 
 from components import staging
 from components.artifacts import NeuronLinks, TopicModel
-from components.blessing import Blessing, read_blessing, write_blessing
+from components.blessing import Blessing, mark, read_blessing, write_blessing
 from components.neurons.links import TopicLinks
 from components.refinement.records import Correction
 from components.refinement.refining import Evidence, refine
@@ -18,6 +19,7 @@ from components.topics.model import TopicModel as Topics
 from schemas import records
 
 _dsl = tfx.dsl.components
+_log = logging.getLogger(__name__)
 
 
 @_dsl.component
@@ -33,7 +35,8 @@ def Refine(
 ):
     """Teaches the model what people corrected, and blesses it if it was blessed and lost nothing by that.
 
-    Without corrections, and where the model is not blessed anyhow, ``refined_model`` is the model, byte for byte.
+    Without corrections, and where the model is not blessed anyhow, ``refined_model`` is the model, byte for byte. What
+    was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features.
     """
     config = json.loads(config_json)
     with staging.readable(model_blessing.uri) as folder:
@@ -43,6 +46,10 @@ def Refine(
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
         files = records.files_of(artifact_utils.get_split_uri([examples], split))
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
+    here = {video.video_id for videos in splits.values() for video in videos}
+    if elsewhere := [one.id for one in corrections if one.video_id not in here]:
+        _log.warning("Of no video of the dataset, and so not taught by the run: corrections %s.", ", ".join(elsewhere))
+        corrections = [one for one in corrections if one.video_id in here]
     with staging.readable(topic_model.uri) as folder:
         topics = Topics.load(folder).topics
     evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), more=splits["test"])
@@ -57,5 +64,4 @@ def Refine(
     found = Blessing(given.split, given.reasons + verdict.blessing(given.split).reasons)
     with staging.writable(blessing.uri) as folder:
         write_blessing(folder, found)
-    blessing.set_int_custom_property("blessed", int(found.blessed))
-    blessing.set_string_custom_property("reasons", " ".join(reason.words for reason in found.reasons))
+    mark(blessing, found)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.topics.documents import content_words, index_of
+from components.topics.labels import by_label
 from components.topics.model import TopicModel
 from trainer.vocabulary import tokenize
 
@@ -82,21 +83,27 @@ class TopicWords:
         names: of the topics, by id.
         words: of each topic, its most probable ones; a caption with one of them names the topic.
         vocabulary: the words of the topic model.
-        given_word: (topics, vocabulary), p(topic | word): the share of the word's tokens that have the topic.
+        given_word: (topics, vocabulary), p(topic | word): the share of the word's tokens that count as the topic.
+        possible: (topics,) bool, False of those that can be in no video, and so are missed by no caption: banned ones,
+            and those that are merged into others or were not found again.
     """
 
     names: tuple[str, ...]
     words: tuple[frozenset[str], ...]
     vocabulary: tuple[str, ...]
     given_word: np.ndarray
+    possible: np.ndarray
 
     @classmethod
     def of(cls, model: TopicModel) -> TopicWords:
+        label_of = np.arange(len(model.counts)) if model.label_of is None else model.label_of
+        counts = by_label(model.counts.T, label_of, model.n_topics).T
         return cls(
             names=tuple(topic.name for topic in model.topics),
             words=tuple(frozenset(topic.words) for topic in model.topics),
             vocabulary=model.words,
-            given_word=model.counts / np.maximum(model.counts.sum(axis=0), 1),
+            given_word=counts / np.maximum(model.counts.sum(axis=0), 1),
+            possible=np.array([topic.fate is None for topic in model.topics]),
         )
 
     @functools.cached_property
@@ -132,7 +139,7 @@ def missing_topics(
     squares on 0/1 labels (eq. 8) makes an estimate of just that; the mean, over what people wrote, of how surely it
     speaks of t; and the share of similar clips that have t. Together they are wrong only if each is,
     1 - (1 - f_t) (1 - told_t) (1 - near_t); and what the caption already names is missing only as far as its words can
-    mean something else, 1 - named_t.
+    mean something else, 1 - named_t. A topic that can be in no video is never missing.
 
     Args:
         said: the caption.
@@ -146,7 +153,8 @@ def missing_topics(
     seen = none if said.topic_scores is None else np.clip(said.topic_scores, 0, 1)
     told = np.mean([topics.told_by(words) for words in unsaid], axis=0) if unsaid else none
     near = none if neighbours is None or not len(neighbours) else np.mean(neighbours, axis=0)
-    doubts = (1 - (1 - seen) * (1 - told) * (1 - near)) * (1 - topics.named_by(said.caption))
+    belongs = np.where(topics.possible, 1 - (1 - seen) * (1 - told) * (1 - near), 0)
+    doubts = belongs * (1 - topics.named_by(said.caption))
 
     def reasons(topic: int) -> Iterator[tuple[float, str]]:
         name = topics.names[topic]

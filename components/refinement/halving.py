@@ -18,7 +18,7 @@ from components.refinement.gate import Half, gained
 from components.refinement.inaccurate import Missing
 from components.refinement.lessons import parts, taught_strength
 from components.refinement.nearness import nearness_of
-from components.refinement.propagation import CorrectedVideo, Propagation, propagate
+from components.refinement.propagation import CorrectedVideo, Propagation
 from components.refinement.settings import RefinementSettings
 from schemas.records import VideoRecord
 
@@ -138,18 +138,7 @@ class HalfTrials:
 
     def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
         """The parent, refined by what is to be learnt."""
-        settings = self._settings
-        refined = propagate(
-            self.bench.parent,
-            self.bench.enhancement,
-            lessons,
-            nearness=self._nearness,
-            mu=mu,
-            optimizer=settings.optimizer,
-            steps=settings.steps,
-            learning_rate=settings.learning_rate,
-        )
-        return refined, Candidate(refined.captioner.encoder.get_weights())
+        return self.bench.taught(lessons, mu, self._settings, self._nearness)
 
     def before_and_after(self, candidate: Candidate, half: VideoRecord, item: Missing) -> Half:
         """What the parent and a refined model say and expect of a half."""

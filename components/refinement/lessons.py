@@ -11,8 +11,9 @@ from components.refinement.bench import Bench
 from components.refinement.dose import DoseResponse, dose_response, strengths_up_to
 from components.refinement.gate import gained, label
 from components.refinement.propagation import CorrectedVideo
-from components.refinement.records import CorrectedTopic, Correction
+from components.refinement.records import Correction
 from components.refinement.settings import RefinementSettings
+from components.topics.matching import resolve
 from components.topics.table import Topic
 from schemas.records import VideoRecord
 
@@ -23,7 +24,7 @@ class Lesson:
 
     Attributes:
         video: the corrected one.
-        topic: its id in the topic model of the parent.
+        topic: its id in the topic model of the parent, where topics may have been found anew since, or merged.
         strength: of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept.
     """
 
@@ -43,14 +44,15 @@ def lesson(
     """How strongly a correction's topic is to be enhanced; see `taught_strength`.
 
     Raises:
-        NotTeachable: no topic of this model is the correction's, or no strength up to the bound brings its words in.
+        NotTeachable: the correction's topic is gone or banned, or no strength up to the bound brings its words in.
     """
-    topic = topic_of(correction.topic, topics)
-    if topic is None:
+    known = resolve(correction.topic, topics)
+    if known.topic is None:
         raise NotTeachable(
-            f"Correction {label(correction)} is set aside: no topic of this model is about "
+            f"Correction {label(correction)} is set aside: {known.reason}. Its words were "
             f"{', '.join(correction.topic.words)}. Correct the video again, by a topic that there is."
         )
+    topic = known.topic.id
 
     def says(caption: str) -> bool:
         return bool(gained(topics[topic].words, correction.caption_before, caption))
@@ -105,19 +107,6 @@ def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | No
     fewer = np.flatnonzero(count[first : first + steps] < count[first])
     wanted = strengths[first + fewer[0] - 1] if len(fewer) else factor * strengths[first]
     return float(min(wanted, strengths[-1]))
-
-
-def topic_of(missed: CorrectedTopic, topics: Sequence[Topic]) -> int | None:
-    """The id of the topic that is about the same words; None if none shares half of them.
-
-    The correction's own id goes first: unless topics were found anew since, it is the one.
-    """
-
-    def shared(topic: Topic) -> int:
-        return len(set(topic.words) & set(missed.words))
-
-    best = max(topics, key=lambda topic: (shared(topic), topic.id == missed.id), default=None)
-    return best.id if best is not None and 2 * shared(best) >= len(set(missed.words)) else None
 
 
 def corrected_videos(lessons: Sequence[Lesson]) -> list[CorrectedVideo]:

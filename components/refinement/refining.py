@@ -13,12 +13,13 @@ from components.neurons.links import TopicLinks
 from components.refinement.bench import Bench
 from components.refinement.bisection import culprits
 from components.refinement.gate import Reason, Verdict, label
-from components.refinement.lessons import Lesson, NotTeachable, lesson, topic_of
+from components.refinement.lessons import Lesson, NotTeachable, lesson
 from components.refinement.memory import Memory
 from components.refinement.propagation import twin
 from components.refinement.records import Correction
 from components.refinement.settings import RefinementSettings
 from components.refinement.trial import Court, Progress, Trial
+from components.topics.matching import resolve
 from components.topics.table import Topic
 from schemas.records import VideoRecord
 from trainer.export import export_again
@@ -129,8 +130,9 @@ def _lessons(
         try:
             if correction.video_id not in videos:
                 raise NotTeachable(
-                    f"Correction {label(correction)} is set aside: there are no features of its video, which is in "
-                    "none of the splits. Take the examples of the run on which it was corrected."
+                    f"Correction {label(correction)} is set aside: there are no features of its video as this model "
+                    "reads them. It left the dataset or has changed since; or it is a file that was corrected on a "
+                    "model of another feature network. Correct it again: `topiclens correct VIDEO --topic TOPIC`."
                 )
             lessons.append(lesson(bench, correction, videos[correction.video_id], topics, settings))
         except NotTeachable as reason:
@@ -140,11 +142,11 @@ def _lessons(
 
 def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[Lesson]:
     """The live corrections that can be looked at: this model has their topic, and there are features of their video."""
-    topics = {correction.id: topic_of(correction.topic, evidence.topics) for correction in evidence.live}
+    found = ((correction, resolve(correction.topic, evidence.topics).topic) for correction in evidence.live)
     return [
-        Lesson(correction, videos[correction.video_id], topics[correction.id], 0.0)
-        for correction in evidence.live
-        if topics[correction.id] is not None and correction.video_id in videos
+        Lesson(correction, videos[correction.video_id], topic.id, 0.0)
+        for correction, topic in found
+        if topic is not None and correction.video_id in videos
     ]
 
 

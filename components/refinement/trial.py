@@ -19,7 +19,6 @@ from components.refinement.gate import Reason
 from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves, parts
 from components.refinement.memory import Memory
 from components.refinement.nearness import VIDEOS, Nearness, nearness_of
-from components.refinement.propagation import propagate
 from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -127,18 +126,12 @@ class Court:
             return self.bench.untouched
         settings = self._settings
         what = f"Teaching {len(lessons)} correction{'s' if len(lessons) > 1 else ''} with mu {mu:g}"
-        refined = propagate(
-            self.bench.parent,
-            self.bench.enhancement,
-            corrections,
-            nearness=self._nearness,
-            mu=mu,
-            optimizer=settings.optimizer,
-            steps=settings.steps,
-            learning_rate=settings.learning_rate,
-            progress=lambda step, loss: self._progress(what, step / settings.steps),
-        )
-        return Candidate(refined.captioner.encoder.get_weights())
+
+        def told(step: int, loss: float) -> None:
+            self._progress(what, step / settings.steps)
+
+        _, candidate = self.bench.taught(corrections, mu, settings, self._nearness, told)
+        return candidate
 
     @functools.cached_property
     def _nearness(self) -> Nearness:

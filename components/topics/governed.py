@@ -194,6 +194,32 @@ def renamed(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...
     return tuple(rows)
 
 
+def as_decided(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+    """The topics as they will be: names, and which of them cannot occur; shares and words are of the run."""
+    found = [topic if topic.fate not in (Fate.MERGED, Fate.BANNED) else replace(topic, fate=None, into=None)
+             for topic in topics]  # fmt: skip
+    fates = fates_of(decided, found)
+    with_fates = [
+        replace(topic, fate=fates[topic.id][0], into=fates[topic.id][1]) if topic.id in fates else topic
+        for topic in found
+    ]
+    return renamed(with_fates, decided)
+
+
+def without_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+    """The topics as a run found them, but for those that were banned since: people are asked about these no more.
+
+    Other decisions change what a topic is called or counts as, which the model of this run does not know yet.
+    """
+    then = as_decided(topics, decided)
+    return tuple(
+        replace(topic, fate=Fate.BANNED)
+        if topic.fate is None and then[topic.id].fate is Fate.BANNED
+        else topic
+        for topic in topics
+    )
+
+
 def write_renamed(source: str | os.PathLike, folder: str | os.PathLike, governance: Governance) -> None:
     """Copies the topics' folder, with the names that people gave in its table."""
     model = TopicModel.load(source)

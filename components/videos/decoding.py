@@ -80,7 +80,7 @@ class Decoding:
         if status.st_size > self._limits.max_file_bytes:
             raise UnreadableVideo(
                 f"{self.name!r} is {status.st_size} bytes; at most {self._limits.max_file_bytes} are read "
-                "(`max_file_bytes`). Re-encode it, or raise the limit."
+                "(`limits.max_file_bytes`). Re-encode it, or raise the limit."
             )
 
     def _open(self) -> av.container.InputContainer:
@@ -128,14 +128,14 @@ class Decoding:
                 frames += 1
                 if frames > limits.max_frames:
                     raise UnreadableVideo(
-                        f"{self.name!r} has more than {limits.max_frames} frames (`max_frames`). "
+                        f"{self.name!r} has more than {limits.max_frames} frames (`limits.max_frames`). "
                         "Cut it into shorter clips, or raise the limit."
                     )
                 yield clock.seconds(frame), frame
             if time.thread_time() - began > limits.max_decode_seconds:
                 raise UnreadableVideo(
                     f"{self.name!r} took more than {limits.max_decode_seconds:g} s of processor time for "
-                    f"{frames} frames (`max_decode_seconds`). Cut or re-encode it, or raise the limit."
+                    f"{frames} frames (`limits.max_decode_seconds`). Cut or re-encode it, or raise the limit."
                 )
         if not frames:
             raise UnreadableVideo(
@@ -167,7 +167,7 @@ class Decoding:
         if width * height > self._limits.max_pixels:
             raise UnreadableVideo(
                 f"{self.name!r} has frames of {width} x {height} pixels; at most {self._limits.max_pixels} pixels are "
-                "decoded (`max_pixels`). Re-encode it smaller, or raise the limit."
+                "decoded (`limits.max_pixels`). Re-encode it smaller, or raise the limit."
             )
 
     @contextlib.contextmanager

@@ -140,7 +140,7 @@ def _checked(raw: np.ndarray, name: str) -> np.ndarray:
 def _require_size(size: int, name: str, max_bytes: int) -> None:
     if size > max_bytes:
         raise FeatureError(
-            f"{os.path.basename(name)!r} is {size} bytes; at most {max_bytes} are read (`max_array_bytes`). "
+            f"{os.path.basename(name)!r} is {size} bytes; at most {max_bytes} are read (`limits.max_array_bytes`). "
             "Store fewer videos a bundle, or raise the limit."
         )
 

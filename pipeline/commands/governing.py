@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from components.topics import deciding, governance
 from components.topics.governance import Governance
-from components.topics.governed import fates_of, moved, renamed
+from components.topics.governed import as_decided, moved
 from components.topics.model import TopicModel
 from components.topics.table import Fate, Topic, format_table
 from pipeline.lineage import newest
@@ -69,18 +69,6 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
             hold(outcome)
     ahead = _ahead(model.topics, held[0]) or "The next run has nothing to change: the topics are as they were decided."
     return f"Written to {path}.\n{ahead}"
-
-
-def as_decided(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
-    """The topics as they will be: names, and which of them cannot occur; shares and words are of the run."""
-    found = [topic if topic.fate not in (Fate.MERGED, Fate.BANNED) else dataclasses.replace(topic, fate=None, into=None)
-             for topic in topics]  # fmt: skip
-    fates = fates_of(decided, found)
-    with_fates = [
-        dataclasses.replace(topic, fate=fates[topic.id][0], into=fates[topic.id][1]) if topic.id in fates else topic
-        for topic in found
-    ]
-    return renamed(with_fates, decided)
 
 
 def _in_order(decisions: Decisions, model: TopicModel) -> Iterator:

@@ -45,18 +45,21 @@ def corrections(root: str, state: State | str | None = None, settings=None) -> t
 
 
 def to_teach(root: str, settings=None) -> list[dict]:
-    """The corrections that a model fresh from training is to be taught, oldest first, as JSON: those that are live, and
-    those in a candidate. What became of them since they were proposed is left out, so that an unchanged list is equal.
+    """The corrections that a model fresh from training is taught: those that are live, oldest first, as JSON.
+
+    What waits in a candidate is not: nobody has published it, and a person may still refuse it. What became of a
+    correction since it was proposed is left out, so that an unchanged list is equal.
     """
     if not _has_ledger(root, settings):
         return []
-    ledger = open_ledger(root, settings)
-    ready = [one for one in ledger.corrections() if one.state in (State.LIVE, State.IN_CANDIDATE)]
-    return [replace(one, events=()).to_json() for one in ready]
+    live = open_ledger(root, settings).corrections(State.LIVE)
+    return [replace(one, events=()).to_json() for one in live]
 
 
 def take_in(root: str, settings=None) -> None:
-    """Records and pins what a run pushed, where captions are corrected: model servers wait for that there."""
+    """Puts a root right where captions are corrected: before a run, so that it is known what is live; and after it, so
+    that what it pushed is recorded and pinned, which model servers wait for there.
+    """
     if _has_ledger(root, settings):
         with attended(root, settings):
             pass

@@ -13,6 +13,7 @@ import numpy as np
 
 from components.refinement.ledger import Ledger
 from components.refinement.records import CorrectedTopic, Correction, State
+from components.videos.decoding import Limits
 from pipeline.repair import versions
 from pipeline.repair.corrections import attended
 
@@ -72,7 +73,14 @@ class Proposal:
 
 
 def propose(
-    root: str, video: str, topic: int | str, author: str, *, settings=None, eye: Eye | None = None
+    root: str,
+    video: str,
+    topic: int | str,
+    author: str,
+    *,
+    settings=None,
+    limits: Limits = Limits(),
+    eye: Eye | None = None,
 ) -> Proposal:
     """Writes down that a video's caption misses a topic, and what the caption is with it.
 
@@ -80,13 +88,14 @@ def propose(
         video: the id of a video of the run's dataset, of any split, or a video file.
         topic: its id or its name.
         author: who says so.
+        limits: what a video file may cost.
         eye: what looks at the video; by default the served model in this process.
     Raises:
         VersionError: nothing is served.
         LedgerError: the ledger refuses.
     """
     with attended(root, settings) as ledger:
-        eye = eye or _eye(root, ledger)
+        eye = eye or _eye(root, ledger, limits)
         missed, seen = eye.topic(topic), eye.video(video)
         response = eye.doses(seen, missed.id)
         correction = ledger.propose(
@@ -104,10 +113,10 @@ def propose(
         return Proposal(correction, response)
 
 
-def _eye(root: str, ledger: Ledger) -> Eye:
+def _eye(root: str, ledger: Ledger, limits: Limits) -> Eye:
     from pipeline.repair.served import ServedModel
 
     served = ledger.served()
     if served is None:
         raise versions.VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
-    return ServedModel(root, served.version)
+    return ServedModel(root, served.version, limits)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from components.features.backbones import registry
 from components.neurons.edits import EditedCaptioner
 from components.neurons.enhancement import enhancement_in
 from components.neurons.links import TopicLink, TopicLinks, UnknownTopic
 from components.refinement.dose import DoseResponse, dose_response
+from components.videos.decoding import Limits
 from components.videos.reader import sample_video
+from components.videos.sampling import Sampling
 from pipeline import lineage
 from pipeline.exports import frame_features, names_of, sampling_of
 from pipeline.repair.candidates import Shelf
@@ -22,7 +28,7 @@ from schemas.records import VideoRecord
 from serving.frames import encode_frames
 from trainer.export import load_captioner
 
-FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset, by content
+FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset
 
 
 class UnknownVideo(ValueError):
@@ -35,13 +41,14 @@ class ServedModel:
     Args:
         root: of the run.
         version: which is served.
+        limits: what a video file may cost.
     Attributes:
         version: as given.
         links: of its neurons.
     """
 
-    def __init__(self, root: str, version: str):
-        self.version, self._root = version, root
+    def __init__(self, root: str, version: str, limits: Limits = Limits()):
+        self.version, self._root, self._limits = version, root, limits
         self._folder = str(Shelf(root).version(version))
         captioner, self._vocabulary, self._meta = load_captioner(self._folder)
         self._model = EditedCaptioner(captioner, **self._meta["decoding"])
@@ -69,15 +76,16 @@ class ServedModel:
 
         Raises:
             UnknownVideo: it is neither.
-            components.videos.decoding.UnreadableVideo: the file cannot be decoded.
+            components.videos.decoding.UnreadableVideo: the file cannot be decoded, or costs more than it may.
+            pipeline.values.SettingError: it is a file, and the model reads features that its dataset brought.
         """
         rows, stored = stored_videos(lineage.newest(self._root), {wanted})
         if wanted in stored:
             return Seen(wanted, rows[wanted]["content"], stored[wanted].frames)
         if not os.path.isfile(wanted):
             raise UnknownVideo(
-                f"{wanted!r} is no video of the dataset of {self._root!r}, and no file. Ids are those of its manifest; "
-                "videos that were set aside have no features."
+                f"{wanted!r} is no video of the dataset of {self._root!r}, and there is no such file. Check the path, "
+                "or take an id of the dataset's manifest; videos that were set aside have no features."
             )
         return self._file(wanted)
 
@@ -90,9 +98,9 @@ class ServedModel:
     def _file(self, path: str) -> Seen:
         with open(path, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        jpegs = encode_frames(sample_video(path, sampling_of(self._folder)).frames)
-        frames = frame_features(self._meta, self._folder)(jpegs)
-        keep_file(self._root, content, frames)
+        extract = frame_features(self._meta, self._folder)  # before a long film is decoded for a model that sees none
+        frames = extract(encode_frames(sample_video(path, sampling_of(self._folder), limits=self._limits).frames))
+        keep_file(self._root, content, self._meta["features"], frames)
         return Seen(f"{content[:8]}-{os.path.basename(path)}", content, frames)
 
 
@@ -111,9 +119,15 @@ def version_links(root: str, folder: str) -> TopicLinks:
     return links
 
 
-def keep_file(root: str, content: str, frames: np.ndarray) -> None:
-    """Keeps the features of a corrected file, aside first."""
-    path = _kept(root, content)
+def keep_file(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
+    """Keeps the features of a corrected file, aside first.
+
+    Args:
+        content: SHA-256 of the file.
+        features: how they were made, as `captioner.json` of a version tells it.
+        frames: (time, feature_dim) float32.
+    """
+    path = _kept(root, content, features)
     path.parent.mkdir(exist_ok=True)
     aside = path.with_suffix(f".partial-{os.getpid()}")
     with open(aside, "wb") as file:
@@ -121,11 +135,16 @@ def keep_file(root: str, content: str, frames: np.ndarray) -> None:
     os.replace(aside, path)
 
 
-def kept_file(root: str, content: str) -> np.ndarray | None:
-    """(time, feature_dim) float32 of a corrected file; None if none of that content was corrected."""
-    path = _kept(root, content)
+def kept_file(root: str, content: str, features: Mapping) -> np.ndarray | None:
+    """(time, feature_dim) float32 of a corrected file; None if none of that content was corrected with such features.
+
+    Features of another network, or of other frames, would mean nothing to a model, whatever their width.
+    """
+    path = _kept(root, content, features)
     return np.load(path, allow_pickle=False) if path.exists() else None
 
 
-def _kept(root: str, content: str) -> Path:
-    return Path(root, FILES, f"{content}.npy")
+def _kept(root: str, content: str, features: Mapping) -> Path:
+    network = registry.identity(features.get("backbone") or registry.NONE, features.get("weights"))
+    how = json.dumps([network, dataclasses.asdict(Sampling.of(features))], sort_keys=True)
+    return Path(root, FILES, f"{content}-{hashlib.sha256(how.encode()).hexdigest()[:16]}.npy")

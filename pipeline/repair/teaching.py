@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pipeline.configs import cache_folder
 from pipeline.repair.served import kept_file, version_links
 from pipeline.stored import split_videos, stored_videos
 from schemas.records import VideoRecord
+from trainer.exported import read_meta
 
 
 def teach(
@@ -41,7 +42,7 @@ def teach(
         topics=topics,
         links=version_links(root, parent),
         live=live,
-        more=_corrected(root, outcome, [*batch, *live], len(topics)),
+        more=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
     )
     return refining.refine(
         parent, output, batch, evidence, settings or RefinementSettings(), progress, cache_dir=cache_folder()
@@ -49,15 +50,17 @@ def teach(
 
 
 def _corrected(
-    root: str, outcome: lineage.Outcome, corrections: Sequence[Correction], n_topics: int
+    outcome: lineage.Outcome, features: Mapping, corrections: Sequence[Correction], n_topics: int
 ) -> list[VideoRecord]:
-    """The corrected videos, of whatever split, and the corrected files; one whose content has changed is left out."""
+    """The corrected videos, of whatever split, and the corrected files; one whose content has changed is left out, and
+    so is a file whose features were made otherwise than those that the parent reads.
+    """
     rows, stored = stored_videos(outcome, {correction.video_id for correction in corrections})
     found = {}
     for correction in corrections:
         video_id = correction.video_id
         if video_id in stored and rows[video_id]["content"] == correction.content:
             found[video_id] = stored[video_id]
-        elif (frames := kept_file(root, correction.content)) is not None:
+        elif (frames := kept_file(outcome.root, correction.content, features)) is not None:
             found[video_id] = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
     return list(found.values())

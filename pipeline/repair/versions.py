@@ -113,8 +113,8 @@ def lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
 def parent(ledger: Ledger) -> str:
     """The version that the next refinement starts from: what is served, or what training has left since.
 
-    A training that is pushed while corrections are live does not take them away: it waits until a refinement has
-    taught it what its forerunner learnt.
+    A training that is pushed without what is live does not take it away: it waits until a refinement has taught it what
+    its forerunner learnt.
 
     Raises:
         VersionError: nothing was ever served.
@@ -126,7 +126,9 @@ def parent(ledger: Ledger) -> str:
     newer = [
         int(version.version)
         for version in ledger.versions()
-        if version.parent is None and version.version.isdecimal() and version.version not in ever
+        if version.parent in (None, _trained(version.version))
+        and version.version.isdecimal()
+        and version.version not in ever
     ]
     return str(max([*newer, int(served.version)]))
 
@@ -149,6 +151,12 @@ def recover(shelf: Shelf, ledger: Ledger) -> None:
     _take_in_trained(shelf, ledger)
     for candidate in shelf.read():
         if not _still_fits(ledger, candidate):
+            if candidate.blessed:
+                _log.warning(
+                    "Candidate %s is out of date: version %s is no longer what is refined, or a correction was taken "
+                    "back. What it taught waits as before; `topiclens refine` teaches it anew.",
+                    candidate.version, candidate.parent,
+                )  # fmt: skip
             candidate.discard(shelf)
     waiting = {item for candidate in shelf.read() if candidate.blessed for item in candidate.corrections}
     release(ledger, waiting, RECOVERED_BY)
@@ -168,41 +176,36 @@ def _take_in_trained(shelf: Shelf, ledger: Ledger) -> None:
     for number, folder in there:
         if str(number) not in known:
             newest = number == there[-1][0] and (served is None or number > int(served.version))
-            taught = taught_on_the_way(folder)
-            if taught:
-                _take_in_taught(ledger, str(number), taught, newest)
-            else:
-                _take_in_untaught(ledger, str(number), newest)
+            _take_in(ledger, str(number), taught_on_the_way(folder), newest)
 
 
-def _take_in_untaught(ledger: Ledger, version: str, newest: bool) -> None:
-    missing = lost(ledger, ())
-    ledger.record_version(version, parent=None, by=TRAINED_BY, serve=newest and not missing)
+def _take_in(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
+    """Records a version of a run and, where the run taught it corrections on the way, what it taught them to."""
+    live = {correction.id for correction in ledger.corrections(State.LIVE)}
+    if gone := set(taught) - live:
+        _log.warning(
+            "Version %s is not served: it was taught corrections that were taken back since: %s. `topiclens run` "
+            "teaches what is live by now, and repeats nothing else.", version, ", ".join(sorted(gone)),
+        )  # fmt: skip
+        return
+    missing, parent = live - set(taught), None
+    if taught:
+        parent = _trained(version)
+        if parent not in {recorded.version for recorded in ledger.versions()}:
+            ledger.record_version(parent, parent=None, by=TRAINED_BY, serve=False)
+    serve = newest and not missing
+    ledger.record_version(version, parent=parent, corrections=taught, by=TRAINED_BY, serve=serve)
     if newest and missing:
         _log.warning(
-            "Training pushed version %s. Version %s keeps serving, as %d corrections are live in it: `topiclens "
-            "refine` teaches them to the new one; `topiclens rollback %s` serves it without them.",
+            "Training pushed version %s. Version %s keeps serving, as %d correction(s) are live in it that the new one "
+            "lacks: `topiclens refine` teaches them to it; `topiclens rollback %s` serves it without them.",
             version, ledger.served().version, len(missing), version,
         )  # fmt: skip
 
 
-def _take_in_taught(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
-    """Records a version that a run taught corrections on the way, and the one it taught them to, which is not there."""
-    states = {correction.id: correction.state for correction in ledger.corrections()}
-    ready = all(states.get(item) in (State.PREVIEWED, State.IN_CANDIDATE, State.LIVE) for item in taught)
-    if not (newest and ready) or lost(ledger, taught):
-        _log.warning(
-            "Version %s is not served: the corrections that its run taught it are not those that are live, and not "
-            "revoked, by now. Run the pipeline again: it teaches anew, and repeats nothing else.", version,
-        )  # fmt: skip
-        return
-    base = f"{version}-trained"
-    if base not in {recorded.version for recorded in ledger.versions()}:
-        ledger.record_version(base, parent=None, by=TRAINED_BY, serve=False)
-    for item in taught:
-        if states[item] is State.PREVIEWED:
-            ledger.transition(item, State.IN_CANDIDATE, by=TRAINED_BY)
-    ledger.record_version(version, parent=base, corrections=taught, by=TRAINED_BY)
+def _trained(version: str) -> str:
+    """The name of what a run taught corrections to, which it left nowhere."""
+    return f"{version}-trained"
 
 
 def taught_on_the_way(folder: Path) -> tuple[str, ...]:

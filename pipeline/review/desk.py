@@ -73,8 +73,11 @@ class RunDesk(Viewing):
 
     def propose(self, video_id: str, topics: Sequence[int], author: str) -> Sequence[Correction]:
         self._check(video_id)
-        for topic in topics:
-            self._topic(topic)
+        for topic in map(self._topic, topics):
+            if topic.id in self._shelf.closed:
+                raise Refused(
+                    f"No clip can miss the topic “{topic.name}”: it is {self._shelf.closed[topic.id]}. Choose another."
+                )
         with self._kept():
             eye = self._eye()
             return [self._propose(video_id, topic, author, eye) for topic in topics]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from components.neurons.links import TopicLinks
 from components.refinement.gain import TopicWords
+from components.topics.governed import without_banned
 from components.topics.model import TopicModel
+from components.topics.table import Fate
+from components.topics.table import Topic as Row
 from pipeline import lineage
 from pipeline.configs import Settings
 from pipeline.exports import names_of, sampling_of
@@ -23,6 +27,7 @@ from pipeline.review.said import Sayings
 from pipeline.review.served import Served
 from pipeline.review.similar import Similar
 from pipeline.review.viewing import Shelf
+from pipeline.topic_register import governance_of
 from schemas import records
 from serving.local.server import LocalServer
 from serving.review.clips import Topic
@@ -43,6 +48,7 @@ def opened(
         tell: is told, in a line, what takes time.
     Raises:
         NothingThere: no run came far enough.
+        GovernanceError: what was decided about its topics cannot be read.
         ServingError: no version answers.
     """
     settings = Settings().changed(changes)
@@ -55,6 +61,8 @@ def opened(
             started = stack.enter_context(LocalServer(outcome.serving, grpc_port=0, rest_port=None))
             server = started.grpc_address
         model = TopicModel.load(outcome.folder("components.TopicModel"))
+        topics = without_banned(model.topics, governance_of(settings, root))
+        model = dataclasses.replace(model, topics=topics)
         served = stack.enter_context(contextlib.closing(Served(server, model.n_topics)))
         tell(f"Version {served.wait()} answers at {server}")
         tell(f"Reading the clips of {', '.join(settings.review.splits)}")
@@ -75,6 +83,7 @@ def opened(
         shelf = Shelf(
             clips, Films(clips, sampling, settings.limits), sampling, links,
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
+            {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
         name = os.path.basename(os.path.abspath(root))
         ranking.follow(served.version(), len(clips))
@@ -86,6 +95,11 @@ def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], versio
     linked = links(version)
     carried = {} if linked is None else {topic.id: len(topic.neurons) for topic in linked.topics}
     return tuple(Topic(topic.id, topic.name, topic.words, carried.get(topic.id, 0)) for topic in model.topics)
+
+
+def _why_closed(topic: Row, topics: Sequence[Row]) -> str:
+    """`banned`, `merged into “sea”` or `lost`."""
+    return f"merged into “{topics[topic.into].name}”" if topic.fate is Fate.MERGED else str(topic.fate)
 
 
 def _similar(outcome: lineage.Outcome, folder: str) -> Similar:

@@ -8,7 +8,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.neurons.links import TopicLinks
 from components.refinement.gain import MissingTopic, Said
@@ -40,6 +40,7 @@ class Shelf:
         sampling: how clips are sampled for its model.
         links: the neurons of topics in a version; None where it has none (LSTM-B).
         topics: of a version, by id.
+        closed: id -> why nobody is asked about a topic, in a word or two, such as "banned".
     """
 
     clips: Clips
@@ -47,6 +48,7 @@ class Shelf:
     sampling: Sampling
     links: Callable[[str], TopicLinks | None]
     topics: Callable[[str], Sequence[Topic]]
+    closed: Mapping[int, str] = field(default_factory=dict)
 
 
 class Viewing(abc.ABC):
@@ -109,7 +111,7 @@ class Viewing(abc.ABC):
         return self._shelf.films.file(video_id)
 
     def topics(self, search: str = "") -> Sequence[Topic]:
-        topics = self._shelf.topics(self._served.version())
+        topics = [topic for topic in self._shelf.topics(self._served.version()) if topic.id not in self._shelf.closed]
         wanted = search.lower().split()
         if not wanted:
             return sorted(topics, key=lambda topic: topic.name)
@@ -202,7 +204,10 @@ class Viewing(abc.ABC):
 
     def _check(self, video_id: str) -> None:
         if video_id not in self._shelf.clips:
-            raise NotFound("There is no such clip in this run.")
+            raise NotFound(
+                "There is no such clip in this run, or not on this page: it shows those of the splits that the setting "
+                "review.splits names, and no files. What was said of others is under Corrections all the same."
+            )
 
     def _topic(self, topic: int) -> Topic:
         topics = self._shelf.topics(self._served.version())

@@ -54,7 +54,8 @@ class Desk(Protocol):
         ...
 
     def topics(self, search: str = "") -> Sequence[Topic]:
-        """Topics whose name or words hold `search`, the best match first; all of them, by name, where it is empty."""
+        """Topics that a caption may miss and whose name or words hold `search`, the best match first; all of them, by
+        name, where it is empty."""
         ...
 
     def what_if(self, video_id: str, strengths: Mapping[int, float]) -> WhatIf:

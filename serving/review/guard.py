@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.review import words
 from serving.review.access import Access, AccessError, Person
 from serving.review.limits import Limits
 from serving.review.visits import COOKIE, Visits
@@ -90,7 +91,7 @@ class Guard:
         if not self._access.knows_host(headers.get("host", "")):
             raise Refusal(421, "This page is not known by that name. Its settings list the names that it goes by.")
         if "content-length" in headers and _whole(headers["content-length"]) > self._most(scope):
-            raise Refusal(413, f"That is too large: at most {_size(self._most(scope))} are taken.")
+            raise Refusal(413, f"That is too large: at most {words.size(self._most(scope))} are taken.")
         state["person"], state["by_token"] = self._identify(scope, headers, state["visit"])
         if state["person"] is None and not scope["path"].startswith(OPEN_PATHS):
             raise Refusal(401, "Sign in first.")
@@ -133,7 +134,7 @@ class _Bounded:
         self._seen += len(message.get("body", b""))
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         if self._seen > self._most:
-            raise Refusal(413, f"That is too large: at most {_size(self._most)} are taken.")
+            raise Refusal(413, f"That is too large: at most {words.size(self._most)} are taken.")
         return message
 
 
@@ -169,7 +170,3 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise Refusal(400, "The request says no readable length.")
     return int(text)
-
-
-def _size(count: int) -> str:
-    return f"{count // 2**20} MiB" if count >= 2**20 else f"{count // 2**10} KiB"

@@ -1,4 +1,4 @@
-"""What one request may cost the review page."""
+"""What requests may cost the review page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ class Limits:
     """Bounds on what is taken in; whatever passes one is answered with a sentence.
 
     Attributes:
+        connections: that are open at the same time; a browser opens up to six.
         max_address_bytes: of a request's path and query.
         max_body_bytes: of a request's body that brings no clip.
         max_upload_bytes: of one that does.
@@ -22,6 +23,7 @@ class Limits:
         max_frames: a clip may have.
     """
 
+    connections: int = 200
     max_address_bytes: int = 8 * 2**10
     max_body_bytes: int = 256 * 2**10
     max_upload_bytes: int = 64 * 2**20

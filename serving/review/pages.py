@@ -54,7 +54,7 @@ def topic_rows(
     before = {score.id: score.score for score in clip.scores}
     after = {score.id: score.score for score in scores} or before
     suggested = {suggestion.topic_id: suggestion for suggestion in clip.suggestions}
-    seen = [score.id for score in clip.scores[:SEEN]]
+    seen = [score.id for score in clip.scores if score.id in topics][:SEEN]
     groups = {**dict.fromkeys(seen, "seen"), **dict.fromkeys(suggested, "suggested")}
     groups = {**dict.fromkeys([*strengths, *(topic.id for topic in found)], "found"), **groups}
     rows = []

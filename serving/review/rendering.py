@@ -32,7 +32,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(moment=words.moment, count=words.count)
+    templates.filters.update(moment=words.moment, count=words.count, size=words.size)
     templates.globals.update(
         address=address, compared=words.compared, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
         states=words.STATES, job_states=words.JOB_STATES,

@@ -14,7 +14,6 @@ from serving.review.desk import Desk
 from serving.review.limits import Limits
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8600
-_AT_ONCE = 200  # connections; browsers open six each
 _IDLE_SECONDS = 10
 _GRACE_SECONDS = 5
 
@@ -33,6 +32,7 @@ def serve(
     Args:
         host: the address to listen at; beyond this machine's own, people must show who they are.
         port: 0 for any that is free.
+        limits: what requests may cost.
         ready: called with the page's address once it can be asked.
     Raises:
         AccessError: everybody on the network could come in.
@@ -43,10 +43,10 @@ def serve(
     with socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET) as listening:
         if ready is not None:  # who asks now waits until it answers
             ready(f"http://{f'[{host}]' if six else host}:{listening.getsockname()[1]}/")
-        server_of(create_app(desk, access, limits=limits)).run(sockets=[listening])
+        server_of(create_app(desk, access, limits=limits), limits).run(sockets=[listening])
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
+def server_of(app: ASGIApp, limits: Limits = Limits()) -> uvicorn.Server:
     """What answers for an application; `should_exit` ends its `run`."""
     config = uvicorn.Config(
         app,
@@ -55,7 +55,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
         proxy_headers=False,  # the peer's address must be the peer's: `TrustedProxy` depends on it
         server_header=False,
         ws="none",
-        limit_concurrency=_AT_ONCE,
+        limit_concurrency=limits.connections,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

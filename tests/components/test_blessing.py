@@ -2,7 +2,7 @@
 
 import json
 
-from components.blessing import Blessing, Reason, read_blessing, write_blessing
+from components.blessing import Blessing, Reason, mark, read_blessing, write_blessing
 
 
 def test_the_folder_holds_one_verdict_and_its_reasons_also_after_a_second_judgement(tmp_path):
@@ -15,3 +15,16 @@ def test_the_folder_holds_one_verdict_and_its_reasons_also_after_a_second_judgem
         assert lines == [verdict, f"{'+' if passed else '-'} CIDEr is so.", "+ AUC is well."]
         assert json.loads((tmp_path / "reasons.json").read_text())["blessed"] is passed
         assert read_blessing(tmp_path) == blessing
+
+
+def test_an_artifact_says_what_the_pusher_obeys_and_why():
+    class Artifact:
+        def __init__(self):
+            self.properties = {}
+            self.set_int_custom_property = self.set_string_custom_property = self.properties.__setitem__
+
+    reasons = Reason("CIDEr minimum", True, "CIDEr is so."), Reason("AUC minimum", False, "AUC is not.")
+    for passed, blessed in ((reasons, 0), (reasons[:1], 1)):
+        artifact = Artifact()
+        mark(artifact, Blessing("val", passed))
+        assert artifact.properties == {"blessed": blessed, "reasons": " ".join(reason.words for reason in passed)}

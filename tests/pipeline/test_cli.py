@@ -1,12 +1,15 @@
 """The command as a person meets it: help with examples, faults in one sentence."""
 
+import contextlib
+
 import pytest
 
 from pipeline import cli
+from serving.review.limits import Limits
 
 COMMANDS = [
     "run", "caption", "explain", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve", "correct",
-    "corrections", "refine", "rollback", "versions",
+    "corrections", "refine", "rollback", "versions", "review",
 ]  # fmt: skip
 
 
@@ -37,6 +40,8 @@ def test_the_help_of_every_command_shows_an_example(command, capsys):
         (["correct", "v1", "--topic", "dance", "--root", "nowhere"], "No run was ever started"),
         (["refine", "--root", "nowhere"], "No run was ever started"),
         (["refine", "--root", ".", "--set", "topics.alpha=1"], "no setting of the refinement"),
+        (["review", "--root", "nowhere"], "No run was ever started"),
+        (["review", "--root", ".", "--set", "review.decode_bytes=-1"], "review.decode_bytes is -1"),
         (["refine", "--root", "."], "No version of the model was pushed yet"),
         (["rollback", "3f2a", "--root", "."], "No correction has an id, and no version is called, '3f2a'"),
     ],
@@ -46,6 +51,14 @@ def test_a_fault_is_one_message_and_no_traceback(arguments, said, capsys, tmp_pa
     assert cli.main(arguments) == 1
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
+
+
+def test_the_review_page_is_served_within_the_limits_that_are_set(monkeypatch):
+    told = {}
+    monkeypatch.setattr("pipeline.review.opening.opened", lambda *root, **asked: contextlib.nullcontext("desk"))
+    monkeypatch.setattr("serving.review.server.serve", lambda *served, **asked: told.update(asked))
+    assert cli.main(["review", "--set", "review.max_upload_bytes=1000", "--set", "review.connections=7"]) == 0
+    assert told["limits"] == Limits(max_upload_bytes=1000, connections=7)
 
 
 def test_no_command_is_wrong_usage():

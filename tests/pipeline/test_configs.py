@@ -1,11 +1,13 @@
 """Settings: each once, each change checked."""
 
+import dataclasses
 import re
 
 import pytest
 
 from pipeline import configs, presets
 from pipeline.values import SettingError
+from serving.review.limits import Limits
 
 
 @pytest.mark.parametrize(
@@ -25,11 +27,23 @@ from pipeline.values import SettingError
         ("features.step=0", "step of at least 1"),
         ("features.step=null", "NoneType"),
         ("features.n_frames=0", "n_frames of at least 1"),
+        ("review.uploads_at_once=0", "review.uploads_at_once is 0; expected more than 0"),
+        ("review.body_seconds=nan", "cannot be 'nan'"),
+        ("review.decode_seconds=0.5", "cannot be 0.5"),
     ],
 )
 def test_a_wrong_change_says_what_is_wrong(change, said):
     with pytest.raises(SettingError, match=re.escape(said)):
         configs.Settings().changed([change])
+
+
+def test_the_review_page_is_told_what_requests_may_cost():
+    assert configs.Settings().review.limits() == Limits()
+    costs = {field.name: 2 * getattr(Limits(), field.name) for field in dataclasses.fields(Limits)}
+    for kept_back in ("max_address_bytes", "max_body_bytes"):  # of requests that bring no clip: ours alone
+        costs[kept_back] //= 2
+    changes = [f"review.{name}={value}" for name, value in costs.items() if value != getattr(Limits(), name)]
+    assert configs.Settings().changed(changes).review.limits() == Limits(**costs)
 
 
 def test_an_unknown_preset_names_the_known_ones():

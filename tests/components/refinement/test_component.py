@@ -79,3 +79,12 @@ def test_corrections_are_taught_and_the_gates_reasons_join_the_others(inputs, tm
     folder, blessed, found = refined(inputs, tmp_path, correction())
     assert read_meta(folder)["refinement"]["corrections"] == [correction().id]
     assert blessed == 1 and [reason.threshold for reason in found.reasons][:2] == ["CIDEr minimum", "corrected"]
+
+
+def test_what_was_said_of_files_is_left_to_a_refinement_and_holds_nothing_up(inputs, tmp_path, caplog):
+    of_file = correction(video="5f5f5f5f-mine.mp4", number=2)
+    folder, blessed, _ = refined(inputs, tmp_path / "alone", of_file)
+    assert blessed == 1 and hashes(folder) == hashes(pathlib.Path(inputs["model"].uri, "Format-Serving"))
+    assert of_file.id in caplog.text
+    folder, blessed, _ = refined(inputs, tmp_path / "beside another", of_file, correction())
+    assert blessed == 1 and read_meta(folder)["refinement"]["corrections"] == [correction().id]

@@ -1,5 +1,6 @@
 """The expected gain, by a topic model of eight words whose probabilities can be seen."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from components.refinement.gain import Said, TopicWords, expected_gain, missing_topics
 from components.topics.labels import OccurrenceRule
 from components.topics.model import TopicModel
-from components.topics.table import Topic
+from components.topics.table import Fate, Topic
 
 WORDS = ("dances", "dog", "man", "puddle", "runs", "stage", "swims", "water")
 # Rows: dance, dog, water. Every other word is of one topic; a man dances in 1 of 4 cases.
@@ -16,11 +17,14 @@ COUNTS = np.array([[10, 0, 1, 0, 0, 10, 0, 0], [0, 20, 3, 0, 10, 0, 0, 0], [0, 0
 DANCE, DOG, WATER = range(3)
 
 
+OWN = (("dances", "stage", "man"), ("dog", "runs"), ("water", "swims"))
+TABLE = tuple(Topic(i, words[0], words, None, 0.1) for i, words in enumerate(OWN))
+MODEL = TopicModel(WORDS, COUNTS, 1, 0.1, 0.01, OccurrenceRule(), 0, TABLE)
+
+
 @pytest.fixture
 def topics():
-    own = (("dances", "stage", "man"), ("dog", "runs"), ("water", "swims"))
-    table = tuple(Topic(i, words[0], words, None, 0.1) for i, words in enumerate(own))
-    return TopicWords.of(TopicModel(WORDS, COUNTS, 1, 0.1, 0.01, OccurrenceRule(), 0, table))
+    return TopicWords.of(MODEL)
 
 
 def said(caption="a man runs", scores=(0.0, 0.0, 0.0), likely=0.5):
@@ -70,6 +74,25 @@ def test_more_evidence_never_makes_a_topic_less_missing(topics, seed):
         after = {found.topic: found.doubt for found in missing_topics(said("a clip", scores + more), topics, told)}
         assert all(after[topic] >= doubt for topic, doubt in before.items())
         assert all(0 <= doubt <= 1 for doubt in after.values())
+
+
+def test_no_caption_misses_a_banned_topic_whoever_speaks_for_it():
+    table = tuple(dataclasses.replace(topic, fate=Fate.BANNED if topic.id == WATER else None) for topic in TABLE)
+    banned = TopicWords.of(dataclasses.replace(MODEL, topics=table))  # since the run, whose model knows nothing of it
+    evidence = said(scores=(0.0, 0.0, 0.9)), ("a man runs through water",), np.array([[0, 1, 1]])
+    assert [found.topic for found in missing_topics(evidence[0], TopicWords.of(MODEL), *evidence[1:])] == [WATER]
+    assert missing_topics(evidence[0], banned, *evidence[1:]) == ()
+
+
+def test_words_speak_of_the_topics_that_sampled_ones_count_as():
+    """Of four ids, 1 was lost; what was sampled first is banned, the others are of one topic now, the last."""
+    fates = (Fate.BANNED, Fate.LOST, Fate.MERGED, None)
+    table = tuple(Topic(i, str(i), ("puddle",), None, 0.1, fate) for i, fate in enumerate(fates))
+    model = dataclasses.replace(MODEL, topics=table, own_ids=np.array([0, 2, 3]), label_of=np.array([-1, 3, 3]))
+    topics = TopicWords.of(model)
+    assert topics.possible.tolist() == [False, False, False, True]
+    assert topics.told_by(["man"]).tolist() == [0, 0, 0, 3 / 4] and topics.told_by(["dances"]).tolist() == [0] * 4
+    assert [found.topic for found in missing_topics(Said("a cat", -1.0, np.zeros(4)), topics, ("a dog",))] == [3]
 
 
 def test_the_gain_is_the_mean_of_the_doubts_that_are_known(topics):

@@ -3,15 +3,7 @@
 import numpy as np
 import pytest
 
-from components.refinement.lessons import (
-    Lesson,
-    corrected_videos,
-    halves,
-    of_first_halves,
-    parts,
-    steady,
-    topic_of,
-)
+from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves, parts, steady
 from components.refinement.records import CorrectedTopic, Correction, now
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -28,19 +20,6 @@ def lesson(name="v1", topic=1, strength=1.0, frames=5) -> Lesson:
     missed = CorrectedTopic(topic, TOPICS[topic].name, TOPICS[topic].words)
     correction = Correction("0" * 32, now(), "Ann", name, "5f" * 32, missed, "a man", "1")
     return Lesson(correction, video, topic, strength)
-
-
-@pytest.mark.parametrize(
-    "missed, found",
-    [
-        (CorrectedTopic(1, "dance", ("dancing", "girl", "stage")), 1),
-        (CorrectedTopic(7, "dance", ("dancing", "girl", "stage")), 1),  # topics were found anew, and renumbered
-        (CorrectedTopic(2, "dance", ("dancing", "girl", "street")), 2),  # of two that fit, the one of that number
-        (CorrectedTopic(1, "swim", ("pool", "water", "girl")), None),
-    ],
-)
-def test_a_topic_is_known_by_its_words(missed, found):
-    assert topic_of(missed, TOPICS) == found
 
 
 def test_all_that_was_said_of_a_video_is_taught_at_once_the_stronger_of_two_doses():

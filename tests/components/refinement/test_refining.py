@@ -14,8 +14,9 @@ from components.refinement.gate import Reason, Verdict
 from components.refinement.lessons import Lesson
 from components.refinement.memory import Memory
 from components.refinement.records import CorrectedTopic
-from components.refinement.refining import RefinementError, refine
+from components.refinement.refining import Evidence, RefinementError, refine
 from components.refinement.trial import Trial
+from components.topics.table import Fate
 from tests.components.refinement.planted_parent import EVIDENCE, SETTINGS, TRAIN, VAL, correction, export_parent, hashes
 from trainer.export import load_captioner
 from trainer.exported import EXTRA, read_enhancement, read_meta
@@ -102,14 +103,28 @@ def test_an_interrupted_refinement_leaves_nothing_and_the_next_one_is_not_in_its
 
 def test_what_cannot_be_taught_is_set_aside_and_nothing_else_makes_no_version(parent, tmp_path):
     unknown = dataclasses.replace(correction(number=2), topic=CorrectedTopic(1, "fish", ("fish", "water")))
-    batch = [correction(topic=2), unknown, correction(video="gone", number=3)]
-    verdict = refine(parent, tmp_path / "2", batch, EVIDENCE, SETTINGS)
+    batch = [correction(topic=2), unknown, correction(video="gone", number=3), correction(topic=0, number=4)]
+    verdict = refine(parent, tmp_path / "2", batch, governed(Fate.BANNED), SETTINGS)
     assert not verdict.blessed and verdict.taught == () and set(verdict.set_aside) == {one.id for one in batch}
-    no_neuron, no_topic, no_video = verdict.set_aside.values()
+    no_neuron, no_topic, no_video, banned = verdict.set_aside.values()
     assert no_neuron.endswith("No neuron carries topic 2 (sea), so that there is nothing to enhance.")
-    assert "no topic of this model is about fish, water" in no_topic
-    assert "no features of its video" in no_video
+    assert "topic 1 (fish) is gone" in no_topic and "fish, water" in no_topic
+    assert "topic 0 (dog) is banned" in banned
+    assert "no features of its video as this model reads them" in no_video
     assert hashes(tmp_path / "2") == hashes(parent)
+
+
+def governed(fate: Fate, into: int | None = None) -> Evidence:
+    """The evidence of a run whose topic of dogs cannot occur."""
+    dog, *others = EVIDENCE.topics
+    return dataclasses.replace(EVIDENCE, topics=(dataclasses.replace(dog, fate=fate, into=into), *others))
+
+
+def test_a_live_correction_of_a_merged_topic_holds_by_the_one_it_is_now_and_of_a_banned_one_by_none():
+    live, videos = [correction(topic=0)], {"val0": VAL[0]}
+    for evidence, expected in ((EVIDENCE, [0]), (governed(Fate.MERGED, 1), [1]), (governed(Fate.BANNED), [])):
+        lessons = refining._live(dataclasses.replace(evidence, live=live), videos)
+        assert [lesson.topic for lesson in lessons] == expected
 
 
 def test_a_version_is_never_overwritten(parent, tmp_path):

@@ -1,16 +1,17 @@
 """Models under decisions and beside earlier ones: who is who, and what keeps its meaning."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from components.topics import fitting
 from components.topics.governance import Governance, Remembered, SeedWords
-from components.topics.governed import renamed, write_renamed
+from components.topics.governed import renamed, without_banned, write_renamed
 from components.topics.matching import How, resolve
 from components.topics.model import TopicModel
-from components.topics.table import Fate
+from components.topics.table import Fate, Topic
 
 SETTINGS = {"n_topics": 4, "iterations": 150, "min_share": 0.05, "max_topics": 4}
 
@@ -165,3 +166,12 @@ def test_what_was_corrected_last_month_still_means_the_same(documents, elsewhere
     apart = _fit(elsewhere, seed=4).model
     assert [resolve(topic, apart.topics).topic.id for topic in then] == [_planted(apart)[t] for t in (1, 2, 3)]
     assert resolve(plain.model.topics[ids[0]], later).how is How.GONE
+
+
+def test_people_are_asked_no_more_about_what_was_banned_since_the_run():
+    words = ("dog", "runs"), ("snow", "white"), ("shirt", "purple"), ("sea", "wave")
+    table = tuple(Topic(i, pair[0], pair, None, 0.5) for i, pair in enumerate(words))
+    banned_before = replace(table[3], fate=Fate.BANNED)
+    decided = Governance(rename={0: "hound"}, merge=((0, 1),), ban=(2,))  # the ban of 3 was taken back since
+    asked = without_banned((*table[:3], banned_before), decided)
+    assert asked == (*table[:2], replace(table[2], fate=Fate.BANNED), banned_before)

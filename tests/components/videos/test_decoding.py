@@ -122,10 +122,10 @@ def test_pipes_folders_and_missing_files_do_not_hang_or_crash(tmp_path):
 @pytest.mark.parametrize(
     "limits,message",
     [
-        (Limits(max_pixels=160 * 64 - 1), r"frames of 160 x 64 pixels; at most 10239 .*`max_pixels`"),
-        (Limits(max_frames=29), r"more than 29 frames \(`max_frames`\)"),
-        (Limits(max_decode_seconds=0.0), r"more than 0 s of processor time .*`max_decode_seconds`"),
-        (Limits(max_file_bytes=100), r"bytes; at most 100 are read \(`max_file_bytes`\)"),
+        (Limits(max_pixels=160 * 64 - 1), r"frames of 160 x 64 pixels; at most 10239 .*`limits.max_pixels`"),
+        (Limits(max_frames=29), r"more than 29 frames \(`limits.max_frames`\)"),
+        (Limits(max_decode_seconds=0.0), r"more than 0 s of processor time .*`limits.max_decode_seconds`"),
+        (Limits(max_file_bytes=100), r"bytes; at most 100 are read \(`limits.max_file_bytes`\)"),
     ],
 )
 def test_a_clip_past_a_limit_is_told_which(limits, message, clips, tmp_path):

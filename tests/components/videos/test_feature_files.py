@@ -147,7 +147,7 @@ def test_what_is_too_large_is_told_with_the_limit(tmp_path):
     save(tmp_path / "a.npy", FRAMES)
     np.savez_compressed(tmp_path / "b.npz", ids=np.array(["a"]), features=np.zeros((1, 1000, 100)))
     for reference, name in (("a.npy", "a.npy"), ("b.npz#a", "b.npz:features")):
-        with pytest.raises(FeatureError, match=f"'{name}' is .* bytes; at most 200 are read .`max_array_bytes`."):
+        with pytest.raises(FeatureError, match=f"'{name}' is .* at most 200 are read .`limits.max_array_bytes`."):
             read_features(tmp_path / reference, Limits(max_array_bytes=200))
 
 

@@ -53,7 +53,7 @@ ROWS = [
     (row("link", "link.mp4"), "'link.mp4' leads outside the dataset's folder"),
     (row("circle", "circle.mp4"), "there is no file 'circle.mp4'"),
     (row("linked features", None, features="out.npz#a"), "'out.npz' leads outside the dataset's folder"),
-    (row("too large", "large.mp4"), "frames of 320 x 128 pixels; at most 20000 pixels are decoded (`max_pixels`)"),
+    (row("too large", "large.mp4"), "320 x 128 pixels; at most 20000 pixels are decoded (`limits.max_pixels`)"),
     (row("nan", None, features="f/nan.npy"), "values that are NaN or infinite"),
     (row("flat", None, features="f/flat.npy"), "has shape (8,); expected (time, dim)"),
     (row("unknown id", None, features="f/bundle.npz#z"), "'bundle.npz' has no features for 'z'"),

@@ -239,8 +239,7 @@ def test_a_training_is_served_at_once_where_nothing_is_live(root, ledger):
 
 
 def test_a_run_that_taught_the_live_corrections_itself_is_served_with_them(root, ledger):
-    one, first = teach(root, "v1")
-    two = propose(root, "v2")
+    one, two, first = teach(root, "v1", "v2")
     newer = str(int(first) + 5)
     bench.train(root, newer, taught=[one, two])
     corrections.corrections(root)
@@ -249,13 +248,37 @@ def test_a_run_that_taught_the_live_corrections_itself_is_served_with_them(root,
     assert bench.disagreements(root, ledger) == []
 
 
-def test_a_run_that_lacks_what_went_live_meanwhile_is_not_served(root, ledger):
-    one, two, first = teach(root, "v1", "v2")
-    bench.train(root, str(int(first) + 5), taught=[one])
+def test_a_candidate_that_waits_during_a_run_is_refined_again_to_what_the_run_pushed(root, ledger, caplog):
+    one, first = teach(root, "v1")
+    two = propose(root, "v2")
+    outdated = refine(root)
+    newer = str(int(outdated.version) + 5)
+    bench.train(root, newer, taught=[row["id"] for row in corrections.to_teach(root)])
+    assert refinements.waiting(root) is None and f"Candidate {outdated.version} is out of date" in caplog.text
+    assert ledger.served().version == newer and states(ledger) == {one: "live", two: "previewed"}
+    candidate = refine(root)
+    assert (candidate.parent, candidate.corrections) == (newer, (two,))
+    refinements.publish(root, "Ben")
+    assert states(ledger) == {one: "live", two: "live"} and bench.disagreements(root, ledger) == []
+
+
+@pytest.mark.parametrize("taught", [[0], []], ids=["one of them", "none of them"])
+def test_a_run_that_lacks_what_is_live_waits_and_learns_it_next(root, ledger, caplog, taught):
+    """Such as what went live while it ran, or was said of files that are no videos of its dataset."""
+    *live, first = teach(root, "v1", "v2")
+    newer = str(int(first) + 5)
+    bench.train(root, newer, taught=[live[place] for place in taught])
     corrections.corrections(root)
-    assert ledger.served().version == first
-    assert states(ledger) == {one: "live", two: "live"}
-    assert refine(root, only=[propose(root, "v3")]).parent == first
+    assert ledger.served().version == first and f"Training pushed version {newer}" in caplog.text
+    assert states(ledger) == dict.fromkeys(live, "live")
+    lacked = tuple(live[len(taught) :])
+    candidate = refine(root)
+    assert (candidate.parent, candidate.corrections) == (newer, lacked) and candidate.revoked == ()
+    refinements.publish(root, "Ben")
+    assert states(ledger) == dict.fromkeys(live, "live") and bench.disagreements(root, ledger) == []
+    rest, last = teach(root, "v3")  # and back to what the run left, with what it taught alone
+    assert rollback(root, newer).served.version == newer
+    assert states(ledger) == dict.fromkeys(live[: len(taught)], "live") | dict.fromkeys([*lacked, rest], "revoked")
 
 
 def test_a_run_that_taught_what_was_revoked_since_is_not_served(root, ledger):

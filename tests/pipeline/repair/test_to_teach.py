@@ -22,16 +22,35 @@ def proposed(ledger: Ledger, video: str) -> str:
     ).id
 
 
-def test_those_that_are_live_or_in_a_candidate_oldest_first(ledger, tmp_path):
-    live, candidate, previewed, _ = (proposed(ledger, f"v{number}") for number in range(4))
-    for correction in (live, candidate, previewed):
+def published(ledger: Ledger, version: str, parent: str, *corrections: str) -> None:
+    for correction in corrections:
+        for state in ("previewed", "in candidate"):
+            ledger.transition(correction, state, by="Ann")
+    ledger.record_version(version, parent=parent, corrections=corrections, by="Ben")
+
+
+def ids(root) -> list[str]:
+    return [Correction.from_json(row).id for row in to_teach(str(root))]
+
+
+def test_those_that_are_live_oldest_first_and_none_that_nobody_published(ledger, tmp_path):
+    one, two, candidate, previewed, _ = (proposed(ledger, f"v{number}") for number in range(5))
+    published(ledger, "2", "1", two)
+    published(ledger, "3", "2", one)
+    for correction in (candidate, previewed):
         ledger.transition(correction, "previewed", by="Ann")
-    for correction in (live, candidate):
-        ledger.transition(correction, "in candidate", by="Ben")
     before = to_teach(str(tmp_path))
-    ledger.record_version("2", parent="1", corrections=[live], by="Ben")
-    assert [Correction.from_json(row).id for row in to_teach(str(tmp_path))] == [live, candidate]
-    assert to_teach(str(tmp_path)) == before, "to go live changes nothing of what is to be taught"
+    ledger.transition(candidate, "in candidate", by="Ben")
+    assert ids(tmp_path) == [one, two]
+    assert to_teach(str(tmp_path)) == before, "a candidate that waits changes nothing of what a training is taught"
+
+
+def test_what_was_taken_back_is_not_taught(ledger, tmp_path):
+    one, two = proposed(ledger, "v1"), proposed(ledger, "v2")
+    published(ledger, "2", "1", one)
+    published(ledger, "3", "2", two)
+    ledger.serve("2", by="Cleo", revoked=[two])
+    assert ids(tmp_path) == [one]
 
 
 def test_a_root_that_nobody_corrected_gets_no_ledger(tmp_path):
@@ -39,8 +58,6 @@ def test_a_root_that_nobody_corrected_gets_no_ledger(tmp_path):
 
 
 def test_a_ledger_elsewhere_is_read(ledger, tmp_path):
-    correction = proposed(ledger, "v1")
-    for state in ("previewed", "in candidate"):
-        ledger.transition(correction, state, by="Ann")
+    published(ledger, "2", "1", proposed(ledger, "v1"))
     found = to_teach("gs://bucket/root", RefinementSettings(ledger=str(tmp_path / LEDGER_FILE)))
     assert [row["video_id"] for row in found] == ["v1"]

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from components.refinement.gain import Said, TopicWords
+from components.refinement.settings import RefinementSettings
 from components.topics.labels import OccurrenceRule
 from components.topics.model import TopicModel
 from components.topics.table import Topic as Row
 from components.videos.sampling import Sampling
 from pipeline.review.clips import Clips
+from pipeline.review.desk import Bench, RunDesk
 from pipeline.review.films import Films
+from pipeline.review.jobs import Jobs
 from pipeline.review.ranking import Judge, Ranking
 from pipeline.review.similar import Similar
 from pipeline.review.viewing import Shelf, Viewing
@@ -20,7 +23,7 @@ from schemas import features
 from serving.answers import ExplainedCaption, WhatIf
 from serving.review.changes import Correction, State
 from serving.review.clips import Topic
-from serving.review.desk import DeskError, NotFound
+from serving.review.desk import DeskError, NotFound, Refused
 from tests.components.neurons.planted import NEURONS, links
 from tests.components.videos.conftest import write_clip
 
@@ -101,6 +104,13 @@ def desk(tmp_path, served):
     sampling = Sampling(n_frames=FRAMES)
     shelf = Shelf(clips, Films(clips, sampling), sampling, lambda version: links(), lambda version: topics)
     return Desk("run", shelf, served, ranking)
+
+
+@pytest.fixture
+def closed(desk):
+    """The same, where people banned the topic of men."""
+    desk._shelf = dataclasses.replace(desk._shelf, closed={1: "banned"})
+    return desk
 
 
 def queue(desk, count=len(PEOPLE), **asked):
@@ -191,7 +201,7 @@ def test_strengths_have_bounds(desk, strength):
 @pytest.mark.parametrize("wanted", ["nobody", "../v0", ""])
 def test_clips_are_known_by_their_ids_alone(desk, wanted):
     for ask in (desk.clip, desk.video, lambda name: desk.frame(name, 0), lambda name: desk.what_if(name, {})):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match="no such clip in this run, or not on this page"):
             ask(wanted)
     with pytest.raises(NotFound, match="no topic 9"):
         desk.what_if("v0", {9: 1.0})
@@ -201,3 +211,18 @@ def test_topics_are_found_by_name_first_and_then_by_their_words(desk):
     assert [topic.name for topic in desk.topics()] == ["dog", "man", "sea"]
     assert [topic.name for topic in desk.topics("wave")] == ["sea"]
     assert [topic.name for topic in desk.topics("DO")] == ["dog"] and desk.topics("cat") == []
+
+
+def test_a_banned_topic_is_no_choice_and_what_was_said_of_it_is_still_read(closed):
+    assert [topic.name for topic in closed.topics()] == ["dog", "sea"] and closed.topics("man") == []
+    closed.told = (Correction("a" * 32, "v0", 1, "man", "Ann", None, State.LIVE, "dog dog dog", "man man man"),)
+    (correction,) = closed.clip("v0").corrections
+    assert (correction.topic, correction.caption_after) == ("man", "man man man")
+
+
+def test_nobody_proposes_a_banned_topic(closed, tmp_path):
+    bench = Bench(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
+    desk = RunDesk(bench, "run", closed._shelf, closed._served, closed._ranking)
+    with pytest.raises(Refused, match="can miss the topic “man”: it is banned"):
+        desk.propose("v0", [0, 1], "Ann")
+    assert desk.corrections() == []

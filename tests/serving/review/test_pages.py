@@ -51,6 +51,18 @@ def test_a_clip_shows_the_evidence(browser):
     assert 'name="strength-1"' in text and 'data-first="1.25"' in text
 
 
+def test_a_topic_that_the_desk_does_not_offer_is_no_choice_though_the_model_sees_it():
+    class Closed(MemoryDesk):
+        def topics(self, search=""):
+            return [topic for topic in super().topics(search) if topic.id != 0]
+
+    closed, plain = (opened(desk({"stage": "a woman"})) for desk in (Closed, MemoryDesk))
+    text = closed.get("/clip?id=stage&topic=dog&strength-0=1").text
+    assert 'name="strength-0"' not in text
+    rows = plain.get("/clip?id=stage").text.count('class="topic"')
+    assert text.count('class="topic"') == rows, "another topic takes its place"
+
+
 def test_what_is_new_in_a_caption_is_marked_phrase_by_phrase():
     phrases = words.compared("a man is in a room", "a man plays the guitar in a big room")
     assert [(phrase.text, phrase.new) for phrase in phrases] == [
@@ -96,6 +108,9 @@ def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(brows
     answer = send(browser, "/corrections", video_id="stage", topic=["1", "3"])
     assert answer.url.path == "/clip" and "in the ledger" in answer.text and "<mark>dancing</mark>" in answer.text
     dance, guitar = [c.id for c in desk.corrections()][::-1]
+    of_clip = f'name="correction_id" value="{guitar}"><input type="hidden" name="video_id" value="stage">'
+    assert of_clip in answer.text and "“guitar”</span></button>" in answer.text
+    assert "“guitar” of stage</span></button>" in browser.get("/corrections").text
 
     answer = send(browser, "/corrections/withdraw", correction_id=guitar, video_id="stage")
     assert "taken back" in answer.text and desk.corrections(State.REVOKED)[0].id == guitar

@@ -106,6 +106,7 @@ def test_an_uploaded_clip_gets_a_caption(desk):
 
 def test_uploads_that_cannot_be_used_are_told_why(desk):
     browser = opened(desk, limits=Limits(max_upload_bytes=30_000))
+    assert "at most 29 KiB" in browser.get("/new").text
     for path, data in (("/new", {"csrf": browser.csrf}), ("/api/new", {})):
         answer = browser.post(path, data=data, files={"clip": ("a.mp4", b"no film", "video/mp4")})
         assert answer.status_code == 422 and "no video that is read here" in answer.text

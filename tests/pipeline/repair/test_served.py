@@ -1,0 +1,86 @@
+"""Videos as the served model of a run sees them, and files that are none of its dataset."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+
+from components.videos.decoding import Limits, UnreadableVideo
+from pipeline import lineage
+from pipeline.repair import served
+from pipeline.repair.served import ServedModel, UnknownVideo, kept_file
+from pipeline.repair.teaching import _corrected
+from pipeline.values import SettingError
+from tests.components.refinement.planted_parent import VAL, correction
+from tests.components.videos.conftest import write_clip
+from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
+from trainer.exported import read_meta
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> str:
+    return str(make_root(tmp_path_factory.mktemp("run") / "root"))
+
+
+@pytest.fixture(scope="module")
+def features(root) -> dict:
+    return read_meta(f"{root}/serving/topiclens/{VERSION}")["features"]
+
+
+@pytest.fixture
+def film(tmp_path) -> str:
+    return str(write_clip(tmp_path / "mine.mp4", FRAMES))
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A network that sees of each frame its place, in the width that the planted parent reads."""
+    monkeypatch.setattr(
+        served, "frame_features", lambda meta, folder: lambda jpegs: np.arange(6.0 * len(jpegs)).reshape(-1, 6)
+    )
+
+
+def test_a_video_of_the_dataset_goes_by_its_id(root):
+    seen = ServedModel(root, VERSION).video("val0")
+    assert seen.video_id == "val0" and np.array_equal(seen.frames, VAL[0].frames)
+
+
+def test_what_is_neither_a_video_nor_a_file_is_named_with_what_to_do(root):
+    with pytest.raises(UnknownVideo, match="'nowhere.mp4' is no video of the dataset .* no such file. Check the path"):
+        ServedModel(root, VERSION).video("nowhere.mp4")
+
+
+def test_a_model_that_reads_the_datasets_features_sees_no_file(root, film):
+    with pytest.raises(SettingError, match="cannot see a video file. Name videos of its run's dataset by their ids"):
+        ServedModel(root, VERSION).video(film)
+
+
+def test_a_file_costs_no_more_than_it_may(root, film, network):
+    with pytest.raises(UnreadableVideo, match="'mine.mp4' has more than 2 frames .`limits.max_frames`.*Cut it"):
+        ServedModel(root, VERSION, Limits(max_frames=2)).video(film)
+
+
+def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refinement(root, film, network, features):
+    seen = ServedModel(root, VERSION).video(film)
+    with open(film, "rb") as file:
+        assert seen.content == hashlib.file_digest(file, "sha256").hexdigest()
+    assert seen.video_id == f"{seen.content[:8]}-mine.mp4" and seen.frames.shape == (FRAMES, 6)
+    said = dataclasses.replace(correction(seen.video_id), content=seen.content)
+    (video,) = _corrected(lineage.newest(root), features, [said], 3)
+    assert video.video_id == seen.video_id and np.array_equal(video.frames, seen.frames)
+
+
+@pytest.mark.parametrize("change", [{"backbone": "googlenet"}, {"sampling": "centred"}, {"n_frames": 28}])
+def test_features_that_a_model_reads_otherwise_are_not_taken_for_its_own(root, film, network, features, change):
+    seen = ServedModel(root, VERSION).video(film)
+    assert kept_file(root, seen.content, features | change) is None
+    said = dataclasses.replace(correction(seen.video_id), content=seen.content)
+    assert _corrected(lineage.newest(root), features | change, [said], 3) == []
+
+
+def test_a_video_whose_content_has_changed_is_not_taken_for_the_one_that_was_corrected(root, features):
+    outcome = lineage.newest(root)
+    same = dataclasses.replace(correction("val0"), content=f"{0:064x}")
+    assert [video.video_id for video in _corrected(outcome, features, [same], 3)] == ["val0"]
+    assert _corrected(outcome, features, [dataclasses.replace(same, content="0" * 63 + "f")], 3) == []
