@@ -87,9 +87,10 @@ def taught_strength(
 
 
 def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:
-    """`factor` times the smallest strength at which a video says its topic and as many of its parts as at any.
+    """`factor` times the strength from which on a video says its topic, and as many of its parts as at any.
 
-    Less where fewer say it on the way there: too much of an enhancement drives the words of the topic out again.
+    Where that begins more than once, the longest run of strengths counts. It is not left by the factor: too much of an
+    enhancement drives the words of the topic out again.
 
     Args:
         said: (1 + parts, strengths), whether the video, and whether each part, says the topic at a strength.
@@ -102,11 +103,10 @@ def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | No
     if said[0, 0]:
         return 0.0
     count = said[0] * said.sum(axis=0)
-    first = int(np.argmax(count))
-    steps = np.searchsorted(strengths, factor * strengths[first], side="right") - first  # that are not beyond it
-    fewer = np.flatnonzero(count[first : first + steps] < count[first])
-    wanted = strengths[first + fewer[0] - 1] if len(fewer) else factor * strengths[first]
-    return float(min(wanted, strengths[-1]))
+    edges = np.diff(np.pad(count == count.max(), 1).astype(int))
+    first, last = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0) - 1
+    longest = np.argmax(last - first)
+    return float(min(factor * strengths[first[longest]], strengths[last[longest]]))
 
 
 def corrected_videos(lessons: Sequence[Lesson]) -> list[CorrectedVideo]:

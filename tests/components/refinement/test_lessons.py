@@ -48,9 +48,9 @@ STRENGTHS = np.arange(0, 2.1, 0.5)
     [
         ("..xxx", ["..xxx", "..xxx"], 1.5),  # 1.5 times the smallest
         (".xxxx", ["..xxx", "...xx"], 2.0),  # 1.5 times 1.5 is beyond the last
-        (".xxxx", [".x.xx", ".xxxx"], 0.75),  # nothing was tried between 0.5 and 0.75
+        (".xxxx", [".x.xx", ".xxxx"], 2.0),  # a part loses it at 1; from 1.5 on it stays
         ("..xx.", ["..x..", "..xx."], 1.0),  # at 1.5 a part has lost it
-        (".x...", ["..xxx", "..xxx"], 0.75),  # the video itself has to say it
+        (".x...", ["..xxx", "..xxx"], 0.5),  # the video itself has to say it
         ("xxxxx", ["...xx", "...xx"], 0.0),
         (".....", ["..xxx", "..xxx"], None),
     ],
