@@ -29,6 +29,7 @@ _DECISIVE = (  # settings of the refinement that the results follow from; the ga
     "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "optimizer", "steps", "learning_rate",
     "seed",
 )  # fmt: skip
+_METHOD = 3  # counts the ways in which the same settings were followed: what was kept of another is not taken
 _TABLE, _JSON = "corrections.md", "corrections.json"
 
 
@@ -275,11 +276,11 @@ def _captions_of_halves(bench, halved, say, batch: int = 100) -> dict[str, tuple
 
 
 def _fingerprint(outcome: Outcome, told: Mapping) -> str:
-    """Of all that the results follow from: the model's weights, the links, the videos and the settings."""
+    """Of all that the results follow from: the method, the model's weights, the links, the videos and the settings."""
     from components.neurons.links import LINKS_FILE
     from trainer.exported import weights_path
 
-    digest = hashlib.sha256(json.dumps([told, outcome.folder("Examples")], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_METHOD, told, outcome.folder("Examples")], sort_keys=True).encode())
     for path in (weights_path(outcome.model), os.path.join(outcome.folder("components.NeuronLinks"), LINKS_FILE)):
         digest.update(staging.read_bytes(path))
     return digest.hexdigest()[:12]
