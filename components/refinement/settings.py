@@ -49,7 +49,7 @@ class RefinementSettings:
     ledger: str | None = None
     neurons: str = "all"
     relative: bool = True
-    strength_factor: float = 1.5
+    strength_factor: float = 2.0
     max_strength: float = 4.0
     nearness: str = NEARNESS[0]
     mu: tuple[float, ...] = (10.0, 3.0, 1.0)

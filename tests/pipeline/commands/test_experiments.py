@@ -99,7 +99,7 @@ def test_one_half_corrects_and_the_other_gains_the_topic(outcome, kept):
     for result in told["results"]:
         assert result["item"]["captions"] == ["dog dog dog", "dog dog dog"]
         for trial, direction in ((result["forth"], "first → second"), (result["back"], "second → first")):
-            assert trial["direction"] == direction and trial["strength"] == 0.375  # 1.5 times the smallest, 0.25
+            assert trial["direction"] == direction and trial["strength"] == 0.5  # twice the smallest, 0.25
             assert trial["taught"]["captions"] == ["dog dog dog", "man man man"]
             assert trial["left"] < 0.5 * trial["asked"]
     # Without inputs to tell frames apart by, what is learnt of one half is learnt of every frame.
@@ -145,7 +145,7 @@ def test_what_is_done_is_kept_and_a_stopped_experiment_goes_on(outcome, kept, tm
     assert timeless(resumed) == timeless(whole)
     run(outcome, tmp_path)
     assert corrected == ["two", "two"]
-    run(outcome, tmp_path, dataclasses.replace(SETTINGS, strength_factor=2.0), items=1)
+    run(outcome, tmp_path, dataclasses.replace(SETTINGS, strength_factor=1.5), items=1)
     assert corrected == ["two", "two", "one", "one"]  # other settings are another experiment
 
 
