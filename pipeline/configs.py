@@ -252,7 +252,8 @@ def _choices_of(config: type, followed: Iterable[str]) -> type:
         if field.name not in followed
     ]
     name = config.__name__.replace("Config", "Settings")
-    return dataclasses.make_dataclass(name, kept, frozen=True, namespace={"__doc__": config.__doc__})
+    named = {"__doc__": config.__doc__, "__module__": __name__}
+    return dataclasses.make_dataclass(name, kept, frozen=True, namespace=named)
 
 
 CaptionerSettings = _choices_of(CaptionerConfig, ("vocabulary_size", "feature_dim", "n_topics"))

@@ -22,8 +22,8 @@ from components.refinement.nearness import Nearness, Weights
 from schemas.records import VideoRecord, frame_mask
 from trainer.captioner import Captioner
 
-# Choices, not the paper's, which tells none. With 28 GoogLeNet features a video and `Weights`, mu = 1 takes in most of
-# what a single weak correction asks for and changes other videos less than 0.01 does; after 20 of 60 steps most is done.
+# Choices, not the paper's, which tells none. With 28 GoogLeNet features a video and `Weights`, mu = 1 takes in most
+# of what a single weak correction asks for and changes other videos less than 0.01; after 20 of 60 steps most is done.
 MU = 1.0
 STEPS = 60
 LEARNING_RATE = 1e-5  # features of a norm of 60 and more turn larger steps into leaps

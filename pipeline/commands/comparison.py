@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
@@ -156,6 +158,12 @@ def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
 
 
 def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
+    """In a process of its own: graphs and kept frames, a gigabyte of them with Flickr8k, go with it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        process.submit(_trained_and_studied, outcome, settings, variant, seed, place).result()
+
+
+def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
     from components.captions.generate import pad
     from components.captions.judge import EpochScores, judge
     from components.neurons.links import name_neurons
