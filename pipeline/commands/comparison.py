@@ -150,7 +150,7 @@ def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
             values = [result[key] for result in results[name] if result.get(key) is not None]
             mean, half = interval(values) if values else (float("nan"), float("nan"))
             cells.append(
-                "not measured" if np.isnan(mean) else f"{mean:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}")
+                "not measured" if np.isnan(mean) else f"{mean:.4f}" + ("" if np.isnan(half) else f" ± {half:.4f}")
             )
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     lines.append("| seeds | " + " | ".join(str(len(results[name])) for name in names) + " |")

@@ -33,7 +33,7 @@ def test_the_interval_is_students():
 def test_the_table_shows_means_intervals_and_what_was_not_measured():
     rows = [{"auc": 0.7, "CIDEr": 0.4, "purity": None}, {"auc": 0.9, "CIDEr": 0.5, "purity": None}]
     table = comparison.as_markdown({"LSTM-B": rows[:1], "LSTM-I": rows})
-    assert "| AUC | 0.700 | 0.800 ± 1.271 |" in table
+    assert "| AUC | 0.7000 | 0.8000 ± 1.2706 |" in table
     assert "| purity | not measured | not measured |" in table and "| METEOR | not measured |" in table
     assert "| seeds | 1 | 2 |" in table
 
@@ -64,7 +64,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     table = comparison.compare(None, preset("flickr8k"), **arguments)
     names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
     assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
-    assert (tmp_path / "comparison.md").read_text() == table and "0.550 ±" in table
+    assert (tmp_path / "comparison.md").read_text() == table and "0.5500 ±" in table
 
     os.remove(tmp_path / "topics-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
     comparison.compare(None, preset("flickr8k"), **arguments)
