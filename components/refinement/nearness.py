@@ -19,8 +19,8 @@ from components.refinement.encoding import encoded
 from schemas.records import VideoRecord, frame_mask
 from trainer.captioner import Captioner
 
-VIDEOS = 128  # of training, by which `Gates` measures; more change what it finds by little
-RIDGE = 0.1  # of the mean eigenvalue; less lets directions move that training videos hardly have, and noise with them
+VIDEOS = 128  # of training, by which `Gates` measures
+RIDGE = 0.1  # of the mean eigenvalue; a tenth of it cost the captions of other videos more
 RANK = 128  # directions that are measured one by one; the others count alike
 
 
