@@ -63,7 +63,7 @@ class RefinementSettings:
     )
     slice_videos: int = 30
     allow_unmeasured: bool = True
-    max_renamed: float = 0.25
+    max_renamed: float = 0.1
     seed: int = 0
 
     def told(self) -> dict:

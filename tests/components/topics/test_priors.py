@@ -10,6 +10,7 @@ from components.topics.governance import Governance, GovernanceError, SeedWords
 from components.topics.inference import document_seed, fold_in
 from components.topics.priors import ELSEWHERE, Seed, WordPrior
 from components.topics.warplda import WarpLDA
+from tests.components.topics.conftest import mixed_documents
 from tests.components.topics.test_warplda import gibbs
 
 TINY = {"a": ["x", "x", "y", "y", "x"], "b": ["y", "z", "z", "z"], "c": ["x", "z", "y"]}
@@ -95,10 +96,7 @@ def test_words_have_topics_as_often_as_in_a_collapsed_gibbs_sampler_with_the_who
     """Seeds give topics a numbering, so the counts themselves can be compared. The chains mix slowly: shorter ones
     agree to 0.013, these to 0.051."""
     n_topics, n_words, alpha, beta = 3, 8, 0.5, 0.5
-    random = np.random.default_rng(3)
-    phi = random.dirichlet(np.full(n_words, 0.6), n_topics)
-    theta = random.dirichlet(np.full(n_topics, 0.5), 60)
-    documents = {f"d{d:02d}": [f"w{w}" for w in random.choice(n_words, 40, p=mix @ phi)] for d, mix in enumerate(theta)}
+    phi, documents = mixed_documents(n_topics, n_words)
     corpus = Corpus.from_documents(documents, min_count=1)
     seeds = [Seed(k, (f"w{int(np.argmax(phi[k]))}",), 0.5) for k in range(n_topics)]
     assert len({seed.words for seed in seeds}) == n_topics

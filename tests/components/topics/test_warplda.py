@@ -8,7 +8,7 @@ from scipy.special import gammaln
 from components.topics.documents import Corpus
 from components.topics.model import word_probabilities
 from components.topics.warplda import WarpLDA
-from tests.components.topics.conftest import N_TOPICS, WORDS_A_TOPIC
+from tests.components.topics.conftest import N_TOPICS, WORDS_A_TOPIC, mixed_documents
 
 
 def _state(sampler):
@@ -106,10 +106,7 @@ def test_words_share_topics_as_often_as_in_a_collapsed_gibbs_sampler():
     Delayed counts cost some exactness: 0.02 is what they cost here, 0.05 if the row's own counts are delayed too.
     """
     n_topics, n_words, alpha, beta = 3, 8, 0.5, 0.5
-    random = np.random.default_rng(3)
-    phi = random.dirichlet(np.full(n_words, 0.6), n_topics)
-    theta = random.dirichlet(np.full(n_topics, 0.5), 60)
-    documents = {f"d{d:02d}": [f"w{w}" for w in random.choice(n_words, 40, p=mix @ phi)] for d, mix in enumerate(theta)}
+    _, documents = mixed_documents(n_topics, n_words)
     corpus = Corpus.from_documents(documents, min_count=1)
 
     sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta)
