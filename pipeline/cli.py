@@ -156,14 +156,12 @@ def _compare(options) -> int:
     from pipeline.commands import comparison
     from pipeline.presets import preset
 
-    settings = preset(options.preset)
-    settings = (settings if options.full else comparison.reduced(settings)).changed(options.changes)
+    outcome, settings = lineage.newest(options.root), preset(options.preset)
+    if not options.full:
+        settings = comparison.reduced(settings, comparison.training_videos(outcome))
+    settings = settings.changed(options.changes)
     folder = os.path.join(options.root, "comparison", "full" if options.full else "reduced")
-    print(
-        comparison.compare(
-            lineage.newest(options.root), settings, other_weights=options.also, seeds=options.seeds, folder=folder
-        )
-    )
+    print(comparison.compare(outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder))
     print(f"Kept in {folder}")
     return 0
 

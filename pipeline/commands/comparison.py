@@ -36,6 +36,7 @@ FIGURES = {
     "CIDEr": "CIDEr",
 }
 _TABLE, _JSON, _PROFILES = "comparison.md", "comparison.json", "profiles.png"
+_REDUCED_CAPTIONS, _REDUCED_EPOCHS = 60_000, (5, 48)  # of a training at the reduced size
 _STUDIED = "tally.npz", "links.json", "result.json"  # what a finished training leaves; written in this order
 
 
@@ -62,19 +63,35 @@ def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
     ]
 
 
-def reduced(settings: Settings) -> Settings:
-    """The same captioner at a size of minutes: a smaller decoder and few, short epochs; the encoder and N_t stay.
+def training_videos(outcome: Outcome) -> int:
+    """How many videos a run trains on."""
+    from components import staging
+    from components.videos.ingest import SUMMARY
 
-    So short a training has nothing to fear from learning captions by heart, and does without what guards against it.
-    The rate falls to nothing, so the last epoch is the best, and no epoch writes captions to be compared.
+    summary = json.loads(staging.read_text(os.path.join(outcome.folder("components.Dataset"), SUMMARY)))
+    return summary["videos_by_split"].get("train", 0)
+
+
+def reduced(settings: Settings, videos: int) -> Settings:
+    """The same captioner at a size of minutes: a smaller decoder and short epochs; the encoder and N_t stay.
+
+    Some 60,000 captions are read, two of each video an epoch: in 5 epochs of Flickr8k's 6,000 photos, in up to 48 of
+    fewer videos. So short a training has nothing to fear from learning captions by heart, and does without what guards
+    against it. The rate falls to nothing, so the last epoch is the best, and no epoch writes captions to be compared.
+
+    Args:
+        videos: of training.
     """
+    captions = 2
+    fewest, most = _REDUCED_EPOCHS
+    epochs = min(max(round(_REDUCED_CAPTIONS / (captions * max(videos, 1))), fewest), most)
     small = dict(decoder_units=128, attention_units=128, embedding_units=128)
     unguarded = dict(frame_dropout=0.0, word_dropout=0.0, label_smoothing=0.0)
     return dataclasses.replace(
         settings,
         model=dataclasses.replace(settings.model, **small, **unguarded),
         training=dataclasses.replace(
-            settings.training, epochs=5, max_captions_per_video=2, batch_captions=80, learning_rate=2e-3,
+            settings.training, epochs=epochs, max_captions_per_video=captions, batch_captions=80, learning_rate=2e-3,
             schedule="cosine", monitor="loss", histogram_every=0,
         ),
     )  # fmt: skip
@@ -103,7 +120,12 @@ def compare(
         say: takes the lines of progress.
     Returns:
         The table, Markdown.
+    Raises:
+        trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other records.
     """
+    from trainer.checkpoints import claim
+
+    claim(folder, _facts(outcome, settings))
     chosen = variants(settings.model.interpretive_weight, other_weights)
     jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
     results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
@@ -155,6 +177,19 @@ def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     lines.append("| seeds | " + " | ".join(str(len(results[name])) for name in names) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
+    """What all trainings of a comparison share; the weights of the interpretive loss and the seeds are their own."""
+    own = {"interpretive_weight", "seed"}
+    shared = {
+        "model": dataclasses.asdict(settings.model),
+        "training": settings.training_config().fixed(),
+        "captions": {"beam": settings.decoding.beam, "max_words": settings.decoding.max_words},
+        "neurons": {"effect_videos": settings.neurons.effect_videos},
+        "data": {"records": os.path.relpath(outcome.folder("Examples"), outcome.root)},
+    }
+    return {part: {name: value for name, value in facts.items() if name not in own} for part, facts in shared.items()}
 
 
 def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:

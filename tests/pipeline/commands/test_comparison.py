@@ -12,7 +12,11 @@ from components.neurons.links import link
 from components.neurons.pdm import Tally
 from components.topics.table import Topic
 from pipeline.commands import comparison
+from pipeline.lineage import Outcome
 from pipeline.presets import preset
+from trainer.checkpoints import CheckpointMismatch
+
+RUN = Outcome("runs/flickr8k", {"Examples": "runs/flickr8k/artifacts/Examples/7"}, blessed=True)
 
 
 def test_a_sweep_trains_every_weight_once_and_the_control_of_the_chosen_one():
@@ -39,9 +43,15 @@ def test_the_table_shows_means_intervals_and_what_was_not_measured():
 
 
 def test_the_reduced_size_keeps_the_encoder_and_the_topics():
-    whole, small = preset("flickr8k"), comparison.reduced(preset("flickr8k"))
+    whole, small = preset("flickr8k"), comparison.reduced(preset("flickr8k"), 6000)
     assert small.model.encoder_units == whole.model.encoder_units and small.topics == whole.topics
     assert small.model.decoder_units < whole.model.decoder_units
+
+
+@pytest.mark.parametrize("videos, epochs", [(6000, 5), (60_000, 5), (1000, 30), (627, 48), (30, 48), (0, 48)])
+def test_fewer_videos_are_read_for_more_epochs_at_the_reduced_size(videos, epochs):
+    training = comparison.reduced(preset("flickr8k"), videos).training
+    assert training.epochs == epochs and training.max_captions_per_video == 2
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
@@ -60,15 +70,29 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "_train_and_study", train)
     arguments = dict(seeds=2, folder=str(tmp_path), say=lambda line: None)
     with pytest.raises(KeyboardInterrupt):
-        comparison.compare(None, preset("flickr8k"), **arguments)
-    table = comparison.compare(None, preset("flickr8k"), **arguments)
+        comparison.compare(RUN, preset("flickr8k"), **arguments)
+    table = comparison.compare(RUN, preset("flickr8k"), **arguments)
     names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
     assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
     assert (tmp_path / "comparison.md").read_text() == table and "0.5500 ±" in table
 
     os.remove(tmp_path / "topics-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
-    comparison.compare(None, preset("flickr8k"), **arguments)
+    comparison.compare(RUN, preset("flickr8k"), **arguments)
     assert trained[7:] == [("LSTM-I", 1)]
+
+
+def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, monkeypatch):
+    def train(outcome, settings, variant, seed, place):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    whole = preset("flickr8k")
+    with pytest.raises(KeyboardInterrupt):
+        comparison.compare(RUN, whole, seeds=1, folder=str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):  # another lambda has a folder of its own
+        comparison.compare(RUN, whole.changed(["model.interpretive_weight=3"]), seeds=2, folder=str(tmp_path))
+    with pytest.raises(CheckpointMismatch, match="training epochs was 12, is now 2"):
+        comparison.compare(RUN, whole.changed(["training.epochs=2"]), seeds=1, folder=str(tmp_path))
 
 
 def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, monkeypatch):
@@ -88,7 +112,7 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
 
     real = plots.profiles
     monkeypatch.setattr(plots, "profiles", profiles)
-    comparison.compare(None, preset("flickr8k"), seeds=2, folder=str(tmp_path), say=lambda line: None)
+    comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), say=lambda line: None)
     assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
     assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
     assert list((tmp_path / "logs" / "neurons").glob("events.*"))
