@@ -1,7 +1,7 @@
 """One half of a video's frames corrects a model, the other half tests it (Dong et al. 2017, section 4).
 
-What is chosen on the way, the strength and mu, is chosen by the half that corrects. The other half is shown to the
-parent and to the refined model, and to nobody else.
+What is chosen on the way, the strength and mu, is chosen by the half that corrects and by training videos. The other
+half is shown to the parent and to the refined model, and to nobody else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from components.refinement.bench import Bench, Candidate
+from components.refinement.cost import CaptionCost, furthest
 from components.refinement.gate import Half, gained
 from components.refinement.inaccurate import Missing
-from components.refinement.lessons import parts, taught_strength
+from components.refinement.lessons import taught_strength
 from components.refinement.nearness import nearness_of
 from components.refinement.propagation import CorrectedVideo, Propagation
 from components.refinement.settings import RefinementSettings
@@ -68,20 +69,21 @@ class HalfTrials:
     Args:
         bench: of the parent; its enhancement says which neurons a topic enhances.
         settings: of the refinement.
-        train: training videos, by which it is measured how near the refined encoder stays.
+        train: training videos, by which it is measured how near the refined encoder stays and what it costs.
     """
 
     def __init__(self, bench: Bench, settings: RefinementSettings, train: Sequence[VideoRecord]):
         self.bench, self._settings = bench, settings
         self._nearness = nearness_of(settings.nearness, bench.parent, train)
+        self._cost = CaptionCost(bench, train)
 
     def correct(
         self, item: Missing, corrects: VideoRecord, tests: VideoRecord, direction: str
     ) -> tuple[HalfTrial, Candidate | None]:
         """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
 
-        The strength is that of `lessons.taught_strength`, asked of the half that corrects. Of the settings' mu the one
-        is taken at which most of that half and its parts say the topic, and of equal ones the dearest.
+        The strength is that of `lessons.taught_strength`, asked of the half that corrects, and mu that of
+        `cost.furthest`, by what that half says and what the captions of training videos lose.
 
         Returns:
             The trial, and the refined model; None where no strength up to `max_strength` brings the topic in.
@@ -95,14 +97,7 @@ class HalfTrials:
         response, strength = taught_strength(bench, corrects, item.topic, says, settings)
         if strength is None:
             return HalfTrial(direction, response.verdict, seconds=time.monotonic() - began), None
-        lesson, asked, most = CorrectedVideo(corrects, {item.topic: strength}), [corrects, *parts(corrects)], -1
-        for price in sorted(settings.mu, reverse=True):
-            taught = self.taught([lesson], price)
-            said = sum(map(says, bench.captions(taught[1], asked).values()))
-            if said > most:
-                most, mu, (refined, candidate) = said, price, taught
-            if most == len(asked):
-                break
+        (refined, candidate), mu = self.furthest([(item, corrects, strength)])
         begun = HalfTrial(direction, response.verdict, strength, mu)
         return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
 
@@ -135,6 +130,21 @@ class HalfTrials:
         dose = f"The strength at which topic {item.topic} ({item.name}) was taught."
         begun = HalfTrial(trial.direction, dose, trial.strength, trial.mu)
         return other.name, self._finished(begun, item, corrects, tests, refined, candidate, began)
+
+    def furthest(
+        self, lessons: Sequence[tuple[Missing, VideoRecord, float]]
+    ) -> tuple[tuple[Propagation, Candidate], float]:
+        """The parent, refined by halves, each with what it misses and a strength; and mu. See `cost.furthest`."""
+        videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in lessons]
+
+        def said(refined: tuple[Propagation, Candidate]) -> int:
+            captions = self.bench.captions(refined[1], [half for _, half, _ in lessons])
+            return sum(bool(gained(item.words, "", captions[half.video_id])) for item, half, _ in lessons)
+
+        settings = self._settings
+        return furthest(
+            settings.mu, lambda mu: self.taught(videos, mu), said, lambda one: self._cost(one[1]), settings.max_cost
+        )
 
     def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
         """The parent, refined by what is to be learnt."""

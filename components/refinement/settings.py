@@ -31,9 +31,10 @@ class RefinementSettings:
         nearness: how it is measured how far the encoder leaves its parent (eq. 10): `gates`, by what its gates are told
             on training videos, or `weights`, as in the paper, to which other values of `mu` belong; see
             `components.refinement.nearness`.
-        mu: what leaving the parent costs (eq. 10), one number or several to choose from on validation; see
-            `components.refinement.propagation`. A list of one fixes it.
-        mu_videos: validation videos that mu is chosen on.
+        mu: what leaving the parent costs (eq. 10), one number or several to choose from: the smallest that `max_cost`
+            allows; see `components.refinement.propagation` for the scale. A list of one fixes it.
+        max_cost: the share of BLEU-4 and CIDEr, the mean of both, that the captions of training videos may lose while
+            mu is chosen; see `components.refinement.cost`.
         optimizer: `l-bfgs` or `adam`.
         steps: of the optimiser, at most.
         learning_rate: of `adam`.
@@ -52,8 +53,8 @@ class RefinementSettings:
     strength_factor: float = 2.0
     max_strength: float = 4.0
     nearness: str = NEARNESS[0]
-    mu: tuple[float, ...] = (10.0, 3.0, 1.0)
-    mu_videos: int = 200
+    mu: tuple[float, ...] = (1000.0, 300.0, 100.0, 30.0, 10.0)
+    max_cost: float = 0.05
     optimizer: str = OPTIMIZERS[0]
     steps: int = 60
     learning_rate: float = 1e-5

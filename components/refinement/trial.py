@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.captions import slices
-from components.captions.judge import METRICS, References, judge, score
+from components.captions.judge import METRICS, References, judge
 from components.captions.report import split_figures
 from components.neurons.enhancement import enhancement_of
 from components.neurons.links import TopicLinks
 from components.refinement import gate
 from components.refinement.bench import Bench, Candidate
+from components.refinement.cost import CaptionCost, furthest
 from components.refinement.gate import Reason
-from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves, parts
+from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves
 from components.refinement.memory import Memory
 from components.refinement.nearness import VIDEOS, Nearness, nearness_of
 from components.refinement.settings import RefinementSettings
@@ -78,10 +79,8 @@ class Court:
         self.bench, self._train, self._val, self._topics = bench, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._references = References({video.video_id: video.captions for video in val})
-        rng = np.random.default_rng(settings.seed)
-        drawn = rng.permutation(len(val))[: settings.mu_videos]
-        self._sample = [val[place] for place in sorted(drawn)]
-        self._measured = sorted(rng.permutation(len(train))[:VIDEOS])
+        drawn = np.random.default_rng(settings.seed).permutation(len(train))[:VIDEOS]
+        self._others = [train[place] for place in sorted(drawn)]
         bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
 
     def passes(self, lessons: Sequence[Lesson]) -> bool:
@@ -98,13 +97,15 @@ class Court:
             self._memory.remember(known, *key)
         return known["passed"]
 
-    def try_batch(self, lessons: Sequence[Lesson], mu: float | None = None) -> Trial:
-        """Teaches a batch and holds the outcome against the gate, the cheap checks first.
-
-        Args:
-            mu: of eq. 10; None chooses it.
-        """
-        candidate, mu = (self.taught(lessons, mu), mu) if mu is not None else self._choose_mu(lessons)
+    def try_batch(self, lessons: Sequence[Lesson]) -> Trial:
+        """Teaches a batch, as far as it may go, and holds the outcome against the gate, the cheap checks first."""
+        candidate, mu = furthest(
+            self._settings.mu,
+            lambda mu: self.taught(lessons, mu),
+            lambda refined: self._said(lessons, refined),
+            self._cost,
+            self._settings.max_cost,
+        )
         found: dict = {"metrics": {}, "links": None, "enhancement": None}
         reasons = gate.judged(
             [
@@ -135,43 +136,15 @@ class Court:
 
     @functools.cached_property
     def _nearness(self) -> Nearness:
-        """Of the bench's parent."""
-        videos = [self._train[place] for place in self._measured]
-        return nearness_of(self._settings.nearness, self.bench.parent, videos)
+        return nearness_of(self._settings.nearness, self.bench.parent, self._others)
 
-    def _choose_mu(self, lessons: Sequence[Lesson]) -> tuple[Candidate, float]:
-        """The candidate by which most corrected videos, and parts of them, say their topics; of equal ones that which
-        loses least.
-
-        What is lost is the mean over CIDEr and BLEU-4, on a sample of validation, of the share by which they fall. Of
-        equal losses the larger mu, which moves the encoder less, has it.
-        """
-        grid = sorted(set(self._settings.mu), reverse=True)
-        if len(grid) == 1:
-            return self.taught(lessons, grid[0]), grid[0]
-        tried = [(self.taught(lessons, mu), mu) for mu in grid]
-        said = [self._said(lessons, candidate) for candidate, _ in tried]
-        best = [pair for pair, count in zip(tried, said) if count == max(said)]
-        if len(best) == 1 or not max(said):  # where none says any, the smallest mu came nearest
-            return best[-1]
-        return min(best, key=lambda pair: self._loss(pair[0]))
+    @functools.cached_property
+    def _cost(self) -> CaptionCost:
+        return CaptionCost(self.bench, self._others)
 
     def _said(self, lessons: Sequence[Lesson], candidate: Candidate) -> int:
-        """How many of the corrected videos and of their parts say their topics."""
-        said = 0
-        for taught in lessons:
-            captions = self.bench.captions(candidate, [taught.video, *parts(taught.video)]).values()
-            said += sum(bool(gate.gained(self._words(taught), taught.correction.caption_before, c)) for c in captions)
-        return said
-
-    def _loss(self, candidate: Candidate) -> float:
-        metrics = ("BLEU-4", "CIDEr")
-        references = {video.video_id: video.captions for video in self._sample}
-        before, after = (
-            score(references, self._captions(one, self._sample, "Choosing mu"), metrics)
-            for one in (self.bench.untouched, candidate)
-        )
-        return float(np.mean([1 - after[metric] / max(before[metric], 1e-9) for metric in metrics]))
+        """How many of the corrections a candidate's captions say."""
+        return sum(reason.met for reason in self._corrected(lessons, candidate))
 
     def _corrected(self, lessons: Sequence[Lesson], candidate: Candidate) -> Iterator[Reason]:
         captions = self._captions_of(lessons, candidate)

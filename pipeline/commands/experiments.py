@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not n
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
 JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
 _DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
-    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "optimizer", "steps", "learning_rate",
-    "seed",
+    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "max_cost", "optimizer", "steps",
+    "learning_rate", "seed",
 )  # fmt: skip
-_METHOD = 3  # counts the ways in which the same settings were followed: what was kept of another is not taken
+_METHOD = 4  # counts the ways in which the same settings were followed: what was kept of another is not taken
 _TABLE, _JSON = "corrections.md", "corrections.json"
 
 
@@ -178,18 +178,12 @@ def _at_once(trials, results, halved, kept, judge, say) -> Together | None:
 
 
 def _together(trials, results: Sequence[Result], halved, judge) -> Together:
-    """The first halves of all of them in one batch, by the mu that most of them took alone."""
+    """The first halves of all of them in one batch."""
     from components.refinement.experiment import Together
-    from components.refinement.propagation import CorrectedVideo
 
     began = time.monotonic()
-    mus = [result.forth.mu for result in results]
-    mu = max(sorted(set(mus)), key=mus.count)
-    lessons = [
-        CorrectedVideo(halved[result.item.video_id][0], {result.item.topic: result.forth.strength})
-        for result in results
-    ]
-    _, candidate = trials.taught(lessons, mu)
+    lessons = [(result.item, halved[result.item.video_id][0], result.forth.strength) for result in results]
+    (_, candidate), mu = trials.furthest(lessons)
     tested = {
         item.video_id: trials.before_and_after(candidate, halved[item.video_id][1], item)
         for item in (result.item for result in results)
