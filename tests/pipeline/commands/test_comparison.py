@@ -48,10 +48,12 @@ def test_the_reduced_size_keeps_the_encoder_and_the_topics():
     assert small.model.decoder_units < whole.model.decoder_units
 
 
-@pytest.mark.parametrize("videos, epochs", [(6000, 5), (60_000, 5), (1000, 30), (627, 48), (30, 48), (0, 48)])
-def test_fewer_videos_are_read_for_more_epochs_at_the_reduced_size(videos, epochs):
+@pytest.mark.parametrize(
+    "videos, captions, epochs", [(60_000, 2, 5), (6000, 2, 5), (3000, 2, 10), (1000, 5, 12), (627, 8, 12), (30, 167, 12)]
+)
+def test_of_fewer_videos_more_captions_are_read_at_the_reduced_size(videos, captions, epochs):
     training = comparison.reduced(preset("flickr8k"), videos).training
-    assert training.epochs == epochs and training.max_captions_per_video == 2
+    assert (training.max_captions_per_video, training.epochs) == (captions, epochs)
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
