@@ -53,8 +53,8 @@ class RefinementSettings:
     strength_factor: float = 2.0
     max_strength: float = 4.0
     nearness: str = NEARNESS[0]
-    mu: tuple[float, ...] = (1000.0, 300.0, 100.0, 30.0, 10.0)
-    max_cost: float = 0.05
+    mu: tuple[float, ...] = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+    max_cost: float = 0.03
     optimizer: str = OPTIMIZERS[0]
     steps: int = 60
     learning_rate: float = 1e-5
