@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -39,29 +41,26 @@ class CaptionCost:
 def furthest(
     mus: Iterable[float],
     teach: Callable[[float], Refined],
-    said: Callable[[Refined], int],
+    is_said: Callable[[Refined], bool],
     cost: Callable[[Refined], float],
     max_cost: float,
 ) -> tuple[Refined, float]:
     """The refinement that goes furthest from its parent for what it may cost, and its mu of eq. 10.
 
-    What is taught no more strongly than one video asks for does not hold in others. So all is taken that may be: the
-    largest mu, which stays nearest to the parent, begins, and smaller ones follow while they cost no more than allowed.
-    One that costs more is taken only where by it more of the corrected videos say what they are to say than by all
-    before: the gate has the last word on that.
+    What is taught no more strongly than one video asks for does not hold in others. So all is taken that may be: of the
+    mu that cost no more than allowed the smallest, by which the encoder leaves the parent most. It is found by halving
+    the range, since what is taught further costs more. Where the corrected videos do not all say by it what they are to
+    say, the next by which they do is taken, whatever it costs: the gate has the last word on that.
 
     Args:
-        mus: at least one.
+        mus: at least one; the largest may be taken at any cost.
         teach: makes the refinement with a mu.
-        said: how many corrected videos say what they are to say by it.
+        is_said: whether all corrected videos say by it what they are to say.
         cost: of it, such as `CaptionCost` tells.
         max_cost: what it may be.
     """
-    found, most = None, -1
-    for mu in sorted(set(mus), reverse=True):
-        refined = teach(mu)
-        count = said(refined)
-        if count <= most and cost(refined) > max_cost:
-            break
-        found, most = (refined, mu), max(count, most)
-    return found
+    grid, taught = sorted(set(mus), reverse=True), functools.cache(teach)
+    too_dear = bisect.bisect_left(grid, True, lo=1, key=lambda mu: cost(taught(mu)) > max_cost)
+    affordable = grid[too_dear - 1]
+    mu = next((mu for mu in grid[too_dear - 1 :] if is_said(taught(mu))), affordable)
+    return taught(mu), mu

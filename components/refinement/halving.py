@@ -137,13 +137,16 @@ class HalfTrials:
         """The parent, refined by halves, each with what it misses and a strength; and mu. See `cost.furthest`."""
         videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in lessons]
 
-        def said(refined: tuple[Propagation, Candidate]) -> int:
+        def is_said(refined: tuple[Propagation, Candidate]) -> bool:
             captions = self.bench.captions(refined[1], [half for _, half, _ in lessons])
-            return sum(bool(gained(item.words, "", captions[half.video_id])) for item, half, _ in lessons)
+            return all(gained(item.words, "", captions[half.video_id]) for item, half, _ in lessons)
 
-        settings = self._settings
         return furthest(
-            settings.mu, lambda mu: self.taught(videos, mu), said, lambda one: self._cost(one[1]), settings.max_cost
+            self._settings.mu,
+            lambda mu: self.taught(videos, mu),
+            is_said,
+            lambda refined: self._cost(refined[1]),
+            self._settings.max_cost,
         )
 
     def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:

@@ -102,7 +102,7 @@ class Court:
         candidate, mu = furthest(
             self._settings.mu,
             lambda mu: self.taught(lessons, mu),
-            lambda refined: self._said(lessons, refined),
+            lambda refined: all(reason.met for reason in self._corrected(lessons, refined)),
             self._cost,
             self._settings.max_cost,
         )
@@ -141,10 +141,6 @@ class Court:
     @functools.cached_property
     def _cost(self) -> CaptionCost:
         return CaptionCost(self.bench, self._others)
-
-    def _said(self, lessons: Sequence[Lesson], candidate: Candidate) -> int:
-        """How many of the corrections a candidate's captions say."""
-        return sum(reason.met for reason in self._corrected(lessons, candidate))
 
     def _corrected(self, lessons: Sequence[Lesson], candidate: Candidate) -> Iterator[Reason]:
         captions = self._captions_of(lessons, candidate)

@@ -39,27 +39,30 @@ def test_where_the_parent_scores_nothing_there_is_nothing_to_lose():
     assert CaptionCost(bench, VIDEOS)(Candidate("nothing of this")) == 0
 
 
+GRID = (3, 30, 100, 10, 30)
+
+
 @pytest.mark.parametrize(
-    "said, costs, taught, chosen",
+    "says, costs, chosen, taught",
     [
-        ({100: 0, 30: 1, 10: 1, 3: 1}, {100: 0.0, 30: 0.01, 10: 0.04, 3: 0.2}, [100, 30, 10, 3], 10),
-        ({100: 1, 30: 1, 10: 1, 3: 1}, {100: 0.3, 30: 0.4, 10: 0.5, 3: 0.6}, [100, 30], 100),  # the least is too much
-        ({100: 0, 30: 0, 10: 1, 3: 1}, {100: 0.0, 30: 0.02, 10: 0.3, 3: 0.4}, [100, 30, 10, 3], 10),  # else all is vain
-        ({100: 1, 30: 3, 10: 2, 3: 5}, {100: 0.0, 30: 0.3, 10: 0.4, 3: 0.5}, [100, 30, 10], 30),
-        ({100: 0, 30: 0, 10: 0, 3: 0}, {100: 0.3, 30: 0.4, 10: 0.5, 3: 0.6}, [100, 30], 100),
-        ({100: 1, 30: 1, 10: 1, 3: 1}, {100: -0.1, 30: 0.0, 10: 0.0, 3: 0.05}, [100, 30, 10, 3], 3),
+        ({100, 30, 10, 3}, {100: 0.0, 30: 0.01, 10: 0.04, 3: 0.2}, 10, {10, 3}),
+        ({100, 30, 10, 3}, {100: -0.1, 30: 0.0, 10: 0.0, 3: 0.05}, 3, {10, 3}),
+        ({100, 30, 10, 3}, {100: 0.3, 30: 0.4, 10: 0.5, 3: 0.6}, 100, {100, 30, 10}),  # the nearest, though too dear
+        ({3}, {100: 0.0, 30: 0.02, 10: 0.3, 3: 0.4}, 3, {30, 10, 3}),  # else all is in vain
+        ({100, 10}, {100: 0.0, 30: 0.02, 10: 0.3, 3: 0.4}, 10, {30, 10}),
+        (set(), {100: 0.0, 30: 0.1, 10: 0.3, 3: 0.4}, 100, {100, 30, 10, 3}),
     ],
 )
-def test_all_is_taken_that_may_be(said, costs, taught, chosen):
-    tried = []
+def test_all_is_taken_that_may_be(says, costs, chosen, taught):
+    tried = set()
 
     def teach(mu):
-        tried.append(mu)
-        return f"taught with {mu}"
+        tried.add(mu)
+        return mu
 
-    found = furthest((3, 30, 100, 10, 30), teach, lambda _: said[tried[-1]], lambda _: costs[tried[-1]], max_cost=0.05)
-    assert tried == taught and found == (f"taught with {chosen}", chosen)
+    assert furthest(GRID, teach, says.__contains__, costs.get, max_cost=0.05) == (chosen, chosen)
+    assert tried == taught
 
 
-def test_a_single_mu_is_fixed():
-    assert furthest((7.0,), str, lambda _: 0, lambda _: 1.0, max_cost=0.0) == ("7.0", 7.0)
+def test_a_single_mu_is_fixed_and_costs_nothing_to_find():
+    assert furthest((7.0,), str, lambda _: False, None, max_cost=0.0) == ("7.0", 7.0)
