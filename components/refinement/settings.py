@@ -86,6 +86,8 @@ class RefinementSettings:
             raise ValueError(f"refinement.strength_factor is {self.strength_factor}; expected 1 or more.")
         if not self.mu or min(self.mu) < 0:
             raise ValueError(f"refinement.mu is {self.mu}; expected numbers of 0 or more, at least one.")
+        if not self.max_cost >= 0:
+            raise ValueError(f"refinement.max_cost is {self.max_cost}; expected a share of 0 or more, such as 0.03.")
         for name in ("max_drop", "max_slice_drop"):
             for metric, drop in getattr(self, name).items():
                 if metric not in METRICS or not drop >= 0:
