@@ -85,6 +85,8 @@ class Experiment:
 
     Attributes:
         parts: what is halved, and how, in words.
+        alike: the share of their words that the parent's captions of two halves have in common (Jaccard's index), the
+            mean over all videos: the less the halves show the same, the less of one can hold in the other.
         counts: the rule's stages in words, each with how many were left by it.
         results: of the videos in the rule's order, those too that could not be enhanced.
         together: all of them taught at once; None where it was left out.
@@ -93,6 +95,7 @@ class Experiment:
     """
 
     parts: str
+    alike: float
     counts: Sequence[tuple[str, int]]
     results: Sequence[Result]
     together: Together | None
@@ -134,6 +137,7 @@ class Experiment:
     def to_json(self) -> dict:
         return {
             "parts": self.parts,
+            "alike": self.alike,
             "figures": self.figures(),
             "metrics": dict(self.metrics),
             "videos": self.videos,
@@ -145,7 +149,8 @@ class Experiment:
 
     def to_markdown(self) -> str:
         """The experiment as a person reads it."""
-        lines = ["# Corrections: one half corrects, the other tests", "", f"What is halved: {self.parts}.", ""]
+        lines = ["# Corrections: one half corrects, the other tests", "", f"What is halved: {self.parts}."]
+        lines += [f"The captions of two halves have {self.alike:.0%} of their words in common.", ""]
         lines += [*self._findings(), "", "## Videos with an inaccurate caption, by rule", ""]
         lines += ["| stage | left |", "|---|---:|", *(f"| {stage} | {count} |" for stage, count in self.counts)]
         passed = len(self.results) - len(self.enhanced)

@@ -115,6 +115,7 @@ def correct_halves(
         together = _at_once(trials, results, halved, kept, judge, say)
     experiment = Experiment(
         parts=_parts(outcome, split, alternating),
+        alike=float(np.mean([_words_in_common(*captions) for captions in parents.values()])),
         counts=found.counts,
         results=results,
         together=together,
@@ -267,6 +268,12 @@ def _captions_of_halves(bench, halved, say, batch: int = 100) -> dict[str, tuple
         left = (time.monotonic() - began) / len(captions) * (len(pairs) - len(captions))
         say(f"Captions of both halves: {len(captions)} of {len(pairs)} videos, about {left:.0f} s left")
     return captions
+
+
+def _words_in_common(one: str, other: str) -> float:
+    """Jaccard's index of the words of two captions."""
+    one, other = set(one.split()), set(other.split())
+    return len(one & other) / max(len(one | other), 1)
 
 
 def _fingerprint(outcome: Outcome, told: Mapping) -> str:

@@ -39,7 +39,7 @@ TOGETHER = Together({"clip1": GAINED, "clip2": MISSED, "clip3": MISSED}, {"BLEU-
 @pytest.fixture(scope="module")
 def experiment():
     counts = (("videos", 100), ("missing", 4))
-    return Experiment("frames", counts, RESULTS, TOGETHER, METRICS, "the captions of 9 videos", {"seed": 0})
+    return Experiment("frames", 0.664, counts, RESULTS, TOGETHER, METRICS, "the captions of 9 videos", {"seed": 0})
 
 
 def test_halves_that_gain_a_word_of_the_topic_are_counted(experiment):
@@ -56,6 +56,7 @@ def test_halves_that_gain_a_word_of_the_topic_are_counted(experiment):
 
 def test_the_table_tells_each_video_and_what_the_metrics_do(experiment):
     text = experiment.to_markdown()
+    assert "The captions of two halves have 66% of their words in common." in text
     assert "**2 of 3 second halves gain a word of the topic** (the paper: 17 of 20)" in text
     assert "| clip1 | man | 4 of 5 | first → second | a dog → a man | a dog → a man | man | 1.5 | 0.1 | 2.0 |" in text
     assert "| clip3 | man | 4 of 5 | first → second | a dog → a man | a dog (stays) | – | 1.5 |" in text
@@ -72,5 +73,5 @@ def test_results_survive_being_kept():
 
 
 def test_an_experiment_in_which_nothing_could_be_taught_says_so():
-    text = Experiment("frames", (), [PASSED_OVER], None, METRICS, "9 videos", {}).to_markdown()
+    text = Experiment("frames", 0.0, (), [PASSED_OVER], None, METRICS, "9 videos", {}).to_markdown()
     assert "No video could be enhanced" in text

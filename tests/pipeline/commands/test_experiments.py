@@ -105,7 +105,7 @@ def test_one_half_corrects_and_the_other_gains_the_topic(outcome, kept):
     # Without inputs to tell frames apart by, what is learnt of one half is learnt of every frame.
     assert told["figures"]["second_halves_gained"] == told["figures"]["together_gained"] == 2
     assert "**2 of 2 second halves gain a word of the topic**" in table
-    assert "the regions of each photo, halved in the middle" in table
+    assert "the regions of each photo, halved in the middle" in table and "words in common" in table
     assert table == (kept / "corrections.md").read_text()
     assert any("min left" in line for line in said)
 
@@ -147,6 +147,11 @@ def test_what_is_done_is_kept_and_a_stopped_experiment_goes_on(outcome, kept, tm
     assert corrected == ["two", "two"]
     run(outcome, tmp_path, dataclasses.replace(SETTINGS, strength_factor=1.5), items=1)
     assert corrected == ["two", "two", "one", "one"]  # other settings are another experiment
+
+
+def test_words_of_two_captions_that_are_in_common_are_those_of_either():
+    assert experiments._words_in_common("a dog runs", "a dog dog sleeps") == 2 / 4
+    assert experiments._words_in_common("a dog", "a dog") == 1 and experiments._words_in_common("", "") == 0
 
 
 def test_videos_can_be_halved_by_turns():
