@@ -23,7 +23,8 @@ class CaptionCost:
 
     Args:
         bench: of the parent.
-        videos: with the captions of people. Those of training leave validation to the gate alone.
+        videos: with the captions of people; see `components.refinement.nearness.near_and_others`. Those of training
+            leave validation to the gate alone.
     """
 
     def __init__(self, bench: Bench, videos: Sequence[VideoRecord]):

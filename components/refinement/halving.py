@@ -18,7 +18,7 @@ from components.refinement.cost import CaptionCost, furthest
 from components.refinement.gate import Half, gained
 from components.refinement.inaccurate import Missing
 from components.refinement.lessons import taught_strength
-from components.refinement.nearness import nearness_of
+from components.refinement.nearness import near_and_others, nearness_of
 from components.refinement.propagation import CorrectedVideo, Propagation
 from components.refinement.settings import RefinementSettings
 from schemas.records import VideoRecord
@@ -69,13 +69,14 @@ class HalfTrials:
     Args:
         bench: of the parent; its enhancement says which neurons a topic enhances.
         settings: of the refinement.
-        train: training videos, by which it is measured how near the refined encoder stays and what it costs.
+        train: training videos, by which it is measured how near the refined encoder stays, and what it costs.
     """
 
     def __init__(self, bench: Bench, settings: RefinementSettings, train: Sequence[VideoRecord]):
         self.bench, self._settings = bench, settings
-        self._nearness = nearness_of(settings.nearness, bench.parent, train)
-        self._cost = CaptionCost(bench, train)
+        near, others = near_and_others(train, settings.seed)
+        self._nearness = nearness_of(settings.nearness, bench.parent, near)
+        self._cost = CaptionCost(bench, others)
 
     def correct(
         self, item: Missing, corrects: VideoRecord, tests: VideoRecord, direction: str

@@ -19,7 +19,7 @@ from components.refinement.encoding import encoded
 from schemas.records import VideoRecord, frame_mask
 from trainer.captioner import Captioner
 
-VIDEOS = 128  # of training, by which `Gates` measures
+VIDEOS = 128  # of training, by which `Gates` measures; and as many others that show what a refinement costs
 RIDGE = 0.1  # of the mean eigenvalue; a tenth of it cost the captions of other videos more
 RANK = 128  # directions that are measured one by one; the others count alike
 
@@ -92,10 +92,20 @@ class Gates:
         return self._theta[first][0], self._theta[first + 1][0], 1
 
 
+def near_and_others(train: Sequence[VideoRecord], seed: int) -> tuple[list[VideoRecord], list[VideoRecord]]:
+    """Training videos to measure nearness by, and others to see what a refinement costs, drawn by the seed.
+
+    The first ones say little of the cost: their gates are what is held. Where there are no others, they have to do.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(train))
+    near, others = ([train[place] for place in sorted(part)] for part in (drawn[:VIDEOS], drawn[VIDEOS : 2 * VIDEOS]))
+    return near, others or near
+
+
 def nearness_of(name: str, captioner: Captioner, videos: Sequence[VideoRecord]) -> Nearness:
     """The measure of a name among `settings.NEARNESS`, of a parent; `videos` are of training."""
     theta = [np.array(variable) for variable in captioner.encoder.trainable_variables]
-    return Gates(theta, videos[:VIDEOS]) if name == "gates" else Weights(theta)
+    return Gates(theta, videos) if name == "gates" else Weights(theta)
 
 
 class InverseRoot:

@@ -19,7 +19,7 @@ from components.refinement.cost import CaptionCost, furthest
 from components.refinement.gate import Reason
 from components.refinement.lessons import Lesson, corrected_videos, halves, of_first_halves
 from components.refinement.memory import Memory
-from components.refinement.nearness import VIDEOS, Nearness, nearness_of
+from components.refinement.nearness import Nearness, near_and_others, nearness_of
 from components.refinement.settings import RefinementSettings
 from components.topics.table import Topic
 from schemas.records import VideoRecord
@@ -79,8 +79,7 @@ class Court:
         self.bench, self._train, self._val, self._topics = bench, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._references = References({video.video_id: video.captions for video in val})
-        drawn = np.random.default_rng(settings.seed).permutation(len(train))[:VIDEOS]
-        self._others = [train[place] for place in sorted(drawn)]
+        self._near, self._others = near_and_others(train, settings.seed)
         bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
 
     def passes(self, lessons: Sequence[Lesson]) -> bool:
@@ -136,7 +135,7 @@ class Court:
 
     @functools.cached_property
     def _nearness(self) -> Nearness:
-        return nearness_of(self._settings.nearness, self.bench.parent, self._others)
+        return nearness_of(self._settings.nearness, self.bench.parent, self._near)
 
     @functools.cached_property
     def _cost(self) -> CaptionCost:

@@ -29,7 +29,7 @@ _DECISIVE = (  # settings of the refinement that the results follow from; the ga
     "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "max_cost", "optimizer", "steps",
     "learning_rate", "seed",
 )  # fmt: skip
-_METHOD = 4  # counts the ways in which the same settings were followed: what was kept of another is not taken
+_METHOD = 5  # counts the ways in which the same settings were followed: what was kept of another is not taken
 _TABLE, _JSON = "corrections.md", "corrections.json"
 
 
@@ -87,7 +87,7 @@ def correct_halves(
     bench = Bench(outcome.model, links, enhancement)
     examples = outcome.folder("Examples")
     videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
-    train = list(itertools.islice(records.read(records.files_of(os.path.join(examples, "Split-train"))), VIDEOS))
+    train = list(itertools.islice(records.read(records.files_of(os.path.join(examples, "Split-train"))), 2 * VIDEOS))
     min_share = MIN_SHARE if min_share is None else min_share
     told = {"split": split, "alternating": alternating, "min_share": min_share}
     told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}

@@ -5,7 +5,7 @@ import pytest
 
 from components.neurons.enhancement import named_enhancement
 from components.refinement import nearness
-from components.refinement.nearness import RIDGE, Gates, InverseRoot, nearness_of, second_moments
+from components.refinement.nearness import RIDGE, Gates, InverseRoot, near_and_others, nearness_of, second_moments
 from components.refinement.propagation import CorrectedVideo, propagate
 from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
@@ -96,3 +96,11 @@ def test_a_lesson_leaves_other_videos_more_alone_than_by_the_weights(parent, vid
     taken_by_gates, moved_by_gates = told(nearness_of("gates", parent, videos), 0.03)
     assert taken[0] < taken_by_gates < taken[-1]
     assert moved_by_gates < 0.8 * np.interp(taken_by_gates, taken, moved)
+
+
+@pytest.mark.parametrize("videos, near, others", [(300, 128, 128), (130, 128, 2), (128, 128, 128), (5, 5, 5)])
+def test_what_is_held_and_what_is_looked_at_are_other_videos_where_there_are_others(videos, near, others):
+    drawn = near_and_others(range(videos), seed=0)
+    assert [len(part) for part in drawn] == [near, others]
+    assert set(drawn[0]).isdisjoint(drawn[1]) or drawn[0] == drawn[1]
+    assert near_and_others(range(videos), seed=0) == drawn
