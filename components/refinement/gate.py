@@ -242,9 +242,15 @@ def _fall(what: str, before: float, after: float, allowed: float) -> Reason:
     return Reason(METRIC, met, f"{what} is {after:.4f}, {moved}; a fall of {allowed:g} is allowed: {verdict_of(met)}.")
 
 
-def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: float) -> Reason:
-    """Whether few enough of the neurons that had a topic have another, or none, now; both of one topic model."""
-    old, new = before.topic_of(), after.topic_of()
+def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: float, min_votes: int) -> Reason:
+    """Whether few enough of the neurons that had a topic have another, or none, now; both of one topic model.
+
+    Args:
+        min_votes: a topic that fewer videos gave to a neuron is no meaning to lose: the next model gives it another.
+    """
+    named = [(link.id, linked) for link in before.topics for linked in link.neurons]
+    old = {linked.neuron: topic for topic, linked in named if linked.votes >= min_votes}
+    new = after.topic_of()
     renamed = [neuron for neuron, topic in sorted(old.items()) if new.get(neuron) != topic]
     share = len(renamed) / max(len(old), 1)
     met = share <= max_renamed
@@ -254,8 +260,8 @@ def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: flo
     return Reason(
         NEURONS,
         met,
-        f"{len(renamed)} of {len(old)} named neurons, {share:.1%}, change their topic{examples}; {max_renamed:.0%} are "
-        f"allowed: {verdict_of(met)}.",
+        f"{len(renamed)} of {len(old)} neurons that {min_votes} videos or more named, {share:.1%}, change their topic"
+        f"{examples}; {max_renamed:.0%} are allowed: {verdict_of(met)}.",
     )
 
 

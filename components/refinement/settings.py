@@ -44,6 +44,7 @@ class RefinementSettings:
         slice_videos: a topic with fewer validation videos is not judged by itself.
         allow_unmeasured: whether a metric that cannot be measured (METEOR without Java) is passed over.
         max_renamed: the share of the named neurons that may change their topic.
+        min_votes: of these, only neurons whose topic so many training videos gave them count.
         seed: of the videos that are drawn.
     """
 
@@ -64,7 +65,8 @@ class RefinementSettings:
     )
     slice_videos: int = 30
     allow_unmeasured: bool = True
-    max_renamed: float = 0.1
+    max_renamed: float = 0.2
+    min_votes: int = 3
     seed: int = 0
 
     def told(self) -> dict:
@@ -88,6 +90,8 @@ class RefinementSettings:
             raise ValueError(f"refinement.mu is {self.mu}; expected numbers of 0 or more, at least one.")
         if not self.max_cost >= 0:
             raise ValueError(f"refinement.max_cost is {self.max_cost}; expected a share of 0 or more, such as 0.03.")
+        if self.min_votes < 1:
+            raise ValueError(f"refinement.min_votes is {self.min_votes}; expected 1 or more.")
         for name in ("max_drop", "max_slice_drop"):
             for metric, drop in getattr(self, name).items():
                 if metric not in METRICS or not drop >= 0:

@@ -216,7 +216,8 @@ class Court:
         found["enhancement"] = enhancement_of(
             found["links"], counted, self._settings.neurons, self._settings.relative
         )
-        yield gate.neurons_keep_meaning(self.bench.links, found["links"], self._settings.max_renamed)
+        settings = self._settings
+        yield gate.neurons_keep_meaning(self.bench.links, found["links"], settings.max_renamed, settings.min_votes)
 
     def _words(self, taught: Lesson) -> tuple[str, ...]:
         return self._topics[taught.topic].words

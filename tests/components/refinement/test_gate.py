@@ -94,20 +94,29 @@ def test_a_metric_that_cannot_be_measured_is_passed_over_only_where_that_is_aske
     assert not reason.met and reason.words == "CIDEr was not measured: no Java; not met."
 
 
-def links(*topics_of_neurons):
-    neurons = [tuple(LinkedNeuron(n, 1, 0.1, 0.5) for n, t in enumerate(topics_of_neurons) if t == i) for i in (0, 1)]
+def links(*topics_of_neurons, votes=3):
+    neurons = [
+        tuple(LinkedNeuron(n, votes, 0.1, 0.5) for n, t in enumerate(topics_of_neurons) if t == i) for i in (0, 1)
+    ]
     named = zip(("dog", "man"), neurons)
     return TopicLinks(tuple(TopicLink(i, name, (name,), None, 9, own) for i, (name, own) in enumerate(named)), 5)
 
 
 def test_the_neurons_that_have_another_topic_or_none_are_counted():
     before, after = links(0, 0, 1, 1, None), links(0, 1, None, 1, 0)
-    reason = gate.neurons_keep_meaning(before, after, 0.5)
+    reason = gate.neurons_keep_meaning(before, after, 0.5, 3)
     assert reason.met and reason.words == (
-        "2 of 4 named neurons, 50.0%, change their topic (such as 1: dog → man; 2: man → none); 50% are allowed: met."
+        "2 of 4 neurons that 3 videos or more named, 50.0%, change their topic (such as 1: dog → man; 2: man → none); "
+        "50% are allowed: met."
     )
-    assert not gate.neurons_keep_meaning(before, after, 0.49).met
-    assert gate.neurons_keep_meaning(before, before, 0.0).met
+    assert not gate.neurons_keep_meaning(before, after, 0.49, 3).met
+    assert gate.neurons_keep_meaning(before, before, 0.0, 3).met
+
+
+def test_a_name_that_few_videos_gave_is_no_meaning_to_lose():
+    before, after = links(0, 0, 1, 1, None, votes=2), links(0, 1, None, 1, 0)
+    reason = gate.neurons_keep_meaning(before, after, 0.0, 3)
+    assert reason.met and reason.words.startswith("0 of 0 neurons that 3 videos or more named, 0.0%, change their")
 
 
 def test_dear_checks_are_not_made_after_one_that_is_not_met():

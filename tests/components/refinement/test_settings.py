@@ -21,6 +21,7 @@ def test_settings_come_back_from_json_without_the_place_of_the_ledger():
         ({"strength_factor": 0.9}, "expected 1 or more"),
         ({"mu": ()}, "at least one"),
         ({"mu": (1.0, -1.0)}, "0 or more"),
+        ({"min_votes": 0}, "expected 1 or more"),
         ({"max_cost": -0.1}, "a share of 0 or more"),
         ({"max_cost": float("nan")}, "a share of 0 or more"),
         ({"max_drop": {"BLUE": 0.1}}, "'BLUE': 0.1; expected, of BLEU-1"),
