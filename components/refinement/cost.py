@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from components.captions.judge import References, judge
+from components.captions.judge import References, score
 from components.refinement.bench import Bench, Candidate
 from schemas.records import VideoRecord
 
@@ -36,7 +36,7 @@ class CaptionCost:
         return float(np.mean([(before[m] - after[m]) / before[m] if before[m] else 0.0 for m in METRICS]))
 
     def _metrics(self, candidate: Candidate) -> dict[str, float]:
-        return judge(self._references, self._bench.captions(candidate, self._videos), METRICS).metrics
+        return score(self._references, self._bench.captions(candidate, self._videos), METRICS)
 
 
 def furthest(
