@@ -5,7 +5,7 @@ from keras import ops
 
 from trainer.attention import TemporalAttention, padding_bias
 from trainer.losses import log_prob_of
-from trainer.recurrence import Packing, attend_and_recur
+from trainer.recurrence import Packing, attend_and_recur, each_once
 from trainer.vocabulary import PAD
 
 
@@ -101,11 +101,11 @@ class CaptionDecoder(keras.layers.Layer):
         order = ops.argsort(-ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1))
         words, video_index = ops.take(words, order, axis=0), ops.take(video_index, order, axis=0)
         packing = Packing(words[:, 1:])
-        y = self.word_dropout(self.embedding(packing.pack(words[:, :-1])), training=training)
+        y, inputs = self._read(packing.pack(words[:, :-1]), training)
         h, c = (ops.take(part, video_index, axis=0) for part in self.initial_state(memory_mean))
         states = attend_and_recur(
             packing,
-            y,
+            inputs,
             h,
             c,
             memory,
@@ -115,9 +115,8 @@ class CaptionDecoder(keras.layers.Layer):
             weights=(
                 self.attention.state_projection.kernel,
                 self.attention.score.kernel,
-                self.cell.kernel,
+                self.cell.kernel[self.embedding_units :],
                 self.cell.recurrent_kernel,
-                self.cell.bias,
             ),
         )
         targets = packing.pack(words[:, 1:])
@@ -125,6 +124,19 @@ class CaptionDecoder(keras.layers.Layer):
         log_probs = log_prob_of(targets, self.predict(states, y, training), smoothing)
         log_probs = log_probs * ops.cast(ops.not_equal(targets, PAD), log_probs.dtype)
         return ops.segment_sum(log_probs, ops.take(order, packing.caption), ops.shape(words)[0])
+
+    def _read(self, words, training):
+        """The vectors y of words (n,), and what they and the bias tell the cell's gates: (n, 4 * units)."""
+
+        def gates(y):
+            return ops.matmul(y, self.cell.kernel[: self.embedding_units]) + self.cell.bias
+
+        if training and self.word_dropout.rate:  # each reading of a word misses other parts of its vector
+            y = self.word_dropout(self.embedding(words), training=True)
+            return y, gates(y)
+        kinds, kind = each_once(words, self.vocabulary_size)
+        y = self.embedding(kinds)
+        return ops.take(y, kind, axis=0), ops.take(gates(y), kind, axis=0)
 
     def get_config(self):
         return super().get_config() | {

@@ -64,6 +64,17 @@ class Packing:
         return ops.transpose(ops.reshape(flat, (self.steps, self.captions, -1)), (1, 0, 2))
 
 
+def each_once(words, vocabulary_size):
+    """The words that occur, each once, and where each of ``words`` (n,) int is among them: (kinds,) and (n,) int.
+
+    A batch of captions reads most of its words again and again: what follows from a word alone is made once for each.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return words, ops.arange(ops.shape(words)[0])  # the number of kinds would not be fixed
+    occurs = ops.cast(ops.bincount(words, minlength=vocabulary_size) > 0, "int32")
+    return ops.cast(ops.nonzero(occurs)[0], "int32"), ops.take(ops.cumsum(occurs) - 1, words)
+
+
 class _Step(NamedTuple):
     """What the gradient needs of a step; n captions run at it."""
 
@@ -73,23 +84,23 @@ class _Step(NamedTuple):
     gates: Gates
 
 
-def attend_and_recur(packing, y, h, c, memory, keys, bias, video_index, weights):
+def attend_and_recur(packing, inputs, h, c, memory, keys, bias, video_index, weights):
     """The states and contexts of all words of all captions (eq. 3-4 and the LSTM).
 
     Args:
         packing: the Packing of the captions.
-        y: (words, embedding_units), the packed vectors of the words that are read.
+        inputs: (words, 4 * units), what the words that are read, and the LSTM's bias, tell its gates; packed.
         h, c: (captions, units), the initial state.
         memory: (videos, time, memory_dim), what is attended to.
         keys: (videos, time, attention_units), ``attention.project(memory)``.
         bias: (videos, time), ``padding_bias``; it gets no gradient.
         video_index: (captions,) int, the row of the videos that a caption is of.
-        weights: U_a (units, attention_units); w_a (attention_units, 1); the LSTM's kernel
-            (embedding_units + memory_dim, 4 * units), recurrent kernel (units, 4 * units) and bias (4 * units,).
+        weights: U_a (units, attention_units); w_a (attention_units, 1); the LSTM's kernel for the context
+            (memory_dim, 4 * units) and its recurrent kernel (units, 4 * units).
     Returns:
         (words, units + memory_dim), [h_t, context_t], packed.
     """
-    embedding_units, units, memory_dim = y.shape[-1], h.shape[-1], memory.shape[-1]
+    units, memory_dim = h.shape[-1], memory.shape[-1]
     bias = ops.take(bias, video_index, axis=0)
 
     def to_videos(values):
@@ -97,10 +108,8 @@ def attend_and_recur(packing, y, h, c, memory, keys, bias, video_index, weights)
         return ops.segment_sum(values, video_index[: ops.shape(values)[0]], ops.shape(memory)[0])
 
     @ops.custom_gradient
-    def recurrence(y, h, c, memory, keys, state_projection, score, kernel, recurrent_kernel, cell_bias):
-        words_kernel = kernel[:embedding_units]
-        state_kernel = ops.concatenate([kernel[embedding_units:], recurrent_kernel], axis=0)
-        inputs = ops.matmul(y, words_kernel) + cell_bias
+    def recurrence(inputs, h, c, memory, keys, state_projection, score, context_kernel, recurrent_kernel):
+        state_kernel = ops.concatenate([context_kernel, recurrent_kernel], axis=0)
         memory, keys = ops.take(memory, video_index, axis=0), ops.take(keys, video_index, axis=0)
         steps, outputs = [], []
         for rows in packing.rows:
@@ -119,9 +128,7 @@ def attend_and_recur(packing, y, h, c, memory, keys, bias, video_index, weights)
         def gradient(*args, upstream=None):
             (d_outputs,) = args if upstream is None else (upstream,)
             # Transposed once, by parts: TensorFlow would fold a plain transpose back into every step's product.
-            state_kernel_t = ops.concatenate(
-                [ops.transpose(kernel[embedding_units:]), ops.transpose(recurrent_kernel)], axis=1
-            )
+            state_kernel_t = ops.concatenate([ops.transpose(context_kernel), ops.transpose(recurrent_kernel)], axis=1)
             state_projection_t = ops.transpose(state_projection)
             d_h, d_c = d_outputs[:0, :units], d_outputs[:0, :units]
             d_keys, d_score = 0.0, 0.0
@@ -153,23 +160,22 @@ def attend_and_recur(packing, y, h, c, memory, keys, bias, video_index, weights)
             d_gates, d_queries, d_contexts = (ops.concatenate(part[::-1]) for part in (d_gates, d_queries, d_contexts))
             d_state_kernel = ops.matmul(ops.transpose(x), d_gates)
             return (
-                ops.matmul(d_gates, ops.transpose(words_kernel)),
+                d_gates,
                 _grow(d_h, packing.captions),
                 _grow(d_c, packing.captions),
                 to_videos(ops.matmul(ops.transpose(alpha, (0, 2, 1)), packing.unpack(d_contexts))),
                 d_keys * score[:, 0],
                 ops.matmul(ops.transpose(x[:, memory_dim:]), d_queries),
                 d_score,
-                ops.concatenate([ops.matmul(ops.transpose(y), d_gates), d_state_kernel[:memory_dim]]),
+                d_state_kernel[:memory_dim],
                 d_state_kernel[memory_dim:],
-                ops.sum(d_gates, axis=0),
             )
 
         return ops.concatenate(outputs), gradient
 
     # A custom gradient wants tensors; a reshape makes one of a variable without copying it.
     weights = [ops.reshape(weight, weight.shape) for weight in weights]
-    return recurrence(y, h, c, memory, keys, *weights)
+    return recurrence(inputs, h, c, memory, keys, *weights)
 
 
 def _grow(values, n):

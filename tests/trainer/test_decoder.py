@@ -88,6 +88,13 @@ def test_packing_holds_each_real_word_once_and_rounds_up_the_rows_of_a_step(mult
     np.testing.assert_array_equal(unpacked[..., 0], targets)
 
 
+def test_words_that_occur_are_kept_once_and_found_again():
+    words = np.array([5, 2, 9, 2, 2, 0, 5])
+    kinds, kind = recurrence.each_once(ops.convert_to_tensor(words), 11)
+    assert sorted(kinds.numpy()) == sorted(set(words))
+    np.testing.assert_array_equal(kinds.numpy()[kind], words)
+
+
 def test_an_unknown_number_of_steps_is_refused_with_what_to_do():
     spec = tf.TensorSpec([None, None], tf.int32)
     with pytest.raises(ValueError, match="Pad every batch to one length"):
