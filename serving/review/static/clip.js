@@ -182,6 +182,17 @@ byId("topic").addEventListener("keydown", (event) => {
   search();
 });
 
+// A film that this browser cannot decode from where the clip begins gives way to its frames.
+const film = document.querySelector(".film video");
+function giveWay() {
+  const note = document.createElement("p");
+  note.className = "note";
+  note.textContent = "This browser cannot play the clip; its frames are below.";
+  film.replaceWith(note);
+}
+if (film?.error) giveWay();
+else film?.addEventListener("error", giveWay);
+
 // A word of the served caption is chosen: its frames stand out.
 const looks = byId("looks");
 if (looks) {

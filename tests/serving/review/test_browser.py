@@ -1,5 +1,6 @@
 """The page in a headless Chromium, used as a person would: keys alone, a phone, no script, a screen reader's view."""
 
+import dataclasses
 import socket
 import threading
 
@@ -8,6 +9,7 @@ import pytest
 from serving.review.access import Access
 from serving.review.app import create_app
 from serving.review.changes import JobState, State
+from serving.review.clips import VideoFile
 from serving.review.server import server_of
 from tests.serving.review.browser import Browser
 from tests.serving.review.conftest import CAPTIONS
@@ -209,6 +211,17 @@ def test_without_a_script_the_forms_do_it_all(served, desk):
         browser.press("Enter")
         browser.until("document.querySelector('.done')")
         assert desk.corrections()[0].topic == "dance"
+
+
+def test_a_film_that_the_browser_cannot_decode_gives_way_to_its_frames(wide, served, desk, tmp_path, monkeypatch):
+    (tmp_path / "clip.mp4").write_bytes(b"no film at all" * 100)
+    clip = dataclasses.replace(desk.clip("stage"), playable=True)
+    monkeypatch.setattr(desk, "clip", lambda video_id: clip)
+    monkeypatch.setattr(desk, "video", lambda video_id: VideoFile(tmp_path / "clip.mp4", "video/mp4", 8.2, 9.7))
+    wide.go(f"{served}/clip?id=stage")
+    wide.until("document.querySelector('.film .note')")
+    assert wide.text(".film .note") == "This browser cannot play the clip; its frames are below."
+    assert wide.run("document.querySelector('video') === null && document.querySelectorAll('.frames figure').length > 0")
 
 
 def test_motion_stops_where_people_ask_for_it(wide, served):
