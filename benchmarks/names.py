@@ -38,15 +38,14 @@ def main() -> None:
 
     videos = len(seen.mean)
     named = links_on(np.arange(videos))
-    names, votes = named.topic_of(), {one.neuron: one.votes for topic in named.topics for one in topic.neurons}
     drawn = [
         links_on(np.random.default_rng(seed).integers(0, videos, videos)).topic_of() for seed in range(arguments.draws)
     ]
     print(f"{videos} training videos, drawn anew {arguments.draws} times")
     for fewest in VOTES:
-        firm = [neuron for neuron in names if votes[neuron] >= fewest]
+        firm = named.topic_of(fewest)
         if firm:
-            changed = [np.mean([new.get(neuron) != names[neuron] for neuron in firm]) for new in drawn]
+            changed = [np.mean([new.get(neuron) != topic for neuron, topic in firm.items()]) for new in drawn]
             print(f"named by {fewest} videos or more: {len(firm):4d} neurons, of which {np.mean(changed):5.1%} change "
                   f"their topic on average, {np.min(changed):5.1%} to {np.max(changed):5.1%}")  # fmt: skip
 

@@ -73,9 +73,11 @@ class TopicLinks:
     topics: tuple[TopicLink, ...]
     n_neurons: int
 
-    def topic_of(self) -> dict[int, int]:
-        """The topic of every neuron that has one."""
-        return {linked.neuron: topic.id for topic in self.topics for linked in topic.neurons}
+    def topic_of(self, min_votes: int = 1) -> dict[int, int]:
+        """The topic of every neuron that has one, by so many videos or more."""
+        return {
+            linked.neuron: topic.id for topic in self.topics for linked in topic.neurons if linked.votes >= min_votes
+        }
 
     @property
     def without_neuron(self) -> list[TopicLink]:

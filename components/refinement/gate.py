@@ -248,9 +248,7 @@ def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: flo
     Args:
         min_votes: a topic that fewer videos gave to a neuron is no meaning to lose: the next model gives it another.
     """
-    named = [(link.id, linked) for link in before.topics for linked in link.neurons]
-    old = {linked.neuron: topic for topic, linked in named if linked.votes >= min_votes}
-    new = after.topic_of()
+    old, new = before.topic_of(min_votes), after.topic_of()
     renamed = [neuron for neuron, topic in sorted(old.items()) if new.get(neuron) != topic]
     share = len(renamed) / max(len(old), 1)
     met = share <= max_renamed

@@ -182,12 +182,12 @@ byId("topic").addEventListener("keydown", (event) => {
   search();
 });
 
-// A film that this browser cannot decode from where the clip begins gives way to its frames.
+// A film that this browser cannot decode from where the clip begins gives way to what is said where none can be played.
 const film = document.querySelector(".film video");
 function giveWay() {
   const note = document.createElement("p");
   note.className = "note";
-  note.textContent = "This browser cannot play the clip; its frames are below.";
+  note.textContent = film.textContent;
   film.replaceWith(note);
 }
 if (film?.error) giveWay();

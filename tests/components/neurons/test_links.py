@@ -24,6 +24,11 @@ def test_a_neuron_has_the_topic_that_chose_it_most_often(links):
     assert links.topic_of()[0] == 0 and links.topic_of()[4] == 0
 
 
+def test_a_topic_that_few_videos_chose_a_neuron_for_can_be_left_out(links):
+    assert links.topic_of() == {0: 0, 2: 1, 4: 0}
+    assert links.topic_of(min_votes=2) == {0: 0, 4: 0}
+
+
 def test_a_tie_goes_to_the_larger_mean_difference(links):
     assert links.topic_of()[2] == 1  # 2 / 4 of topic 1 against 1 / 8 of topic 0
 

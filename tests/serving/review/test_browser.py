@@ -220,7 +220,7 @@ def test_a_film_that_the_browser_cannot_decode_gives_way_to_its_frames(wide, ser
     monkeypatch.setattr(desk, "video", lambda video_id: VideoFile(tmp_path / "clip.mp4", "video/mp4", 8.2, 9.7))
     wide.go(f"{served}/clip?id=stage")
     wide.until("document.querySelector('.film .note')")
-    assert wide.text(".film .note") == "This browser cannot play the clip; its frames are below."
+    assert wide.text(".film .note") == "This browser cannot play the film; its frames are below."
     assert wide.run("document.querySelector('video') === null")
     assert wide.run("document.querySelectorAll('.frames figure').length") == clip.frames
 
