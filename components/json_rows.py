@@ -1,12 +1,19 @@
-"""Rows of JSON that follow one of our schemas, and what is wrong with those that do not, in words."""
+"""Rows of JSON that follow one of our schemas, and what is wrong with those that do not, in words.
+
+jsonschema takes two seconds to load where rfc3987-syntax is installed, so that it is loaded where a row is checked.
+"""
+
+from __future__ import annotations
 
 import datetime
 import functools
 import importlib.resources
 import json
 import math
+from typing import TYPE_CHECKING
 
-import jsonschema
+if TYPE_CHECKING:
+    import jsonschema
 
 _SHOWN_CHARACTERS = 80
 _KINDS = {
@@ -23,6 +30,8 @@ _KINDS = {
 @functools.cache
 def validator(schema: str, definition: str | None = None) -> jsonschema.Draft202012Validator:
     """The validator of ``schemas/<schema>``, or of one of its `$defs`."""
+    import jsonschema
+
     content = json.loads(importlib.resources.files("schemas").joinpath(schema).read_text(encoding="utf-8"))
     if definition is not None:
         content = {"$ref": f"#/$defs/{definition}", "$defs": content["$defs"]}
@@ -49,7 +58,9 @@ def decode(line: bytes):
 
 def fault(row, checker: jsonschema.Draft202012Validator) -> str | None:
     """What is wrong with a row, naming the field, what came and what was expected; None where nothing is."""
-    found = jsonschema.exceptions.best_match(checker.iter_errors(row))
+    from jsonschema.exceptions import best_match
+
+    found = best_match(checker.iter_errors(row))
     return None if found is None else _explain(found)
 
 

@@ -2,7 +2,7 @@
 
 Steps read and write plain paths. On Vertex AI and Kubeflow an artifact's URI is
 an object store's; it is copied here before a step reads it, and copied there
-once a step has written all of it.
+once a step has written all of it. TensorFlow is loaded for what is remote, and to write, not to read a local file.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-
-import tensorflow as tf
 
 from trainer.files import copy_tree, is_remote, write_aside
 
@@ -42,6 +40,8 @@ def writable(uri: str) -> Iterator[str]:
 
 def write_bytes(path: str, content: bytes) -> None:
     """Writes a small file aside and renames it; local or on an object store, from any worker."""
+    import tensorflow as tf
+
     tf.io.gfile.makedirs(os.path.dirname(path))
     write_aside(path, content)
 
@@ -53,6 +53,11 @@ def write_text(path: str, text: str) -> None:
 
 def read_bytes(path: str) -> bytes:
     """A small file's content; local or on an object store."""
+    if not is_remote(path):
+        with open(path, "rb") as file:
+            return file.read()
+    import tensorflow as tf
+
     with tf.io.gfile.GFile(path, "rb") as file:
         return file.read()
 

@@ -2,11 +2,11 @@
 
 import os
 
-import tensorflow as tf
-
 
 def write_aside(path: str, content: bytes) -> None:
     """Writes a file under another name and renames it: a reader sees the old content or the new, never a part."""
+    import tensorflow as tf
+
     aside = f"{path}.partial-{os.getpid()}"  # several workers may write the same file
     with tf.io.gfile.GFile(aside, "wb") as file:
         file.write(content)
@@ -15,6 +15,8 @@ def write_aside(path: str, content: bytes) -> None:
 
 def copy_tree(source: str, target: str) -> None:
     """Copies a folder with all its files; files of equal name are replaced."""
+    import tensorflow as tf
+
     for folder, _, files in tf.io.gfile.walk(source):
         below = os.path.join(target, os.path.relpath(folder, source)) if folder != source else target
         tf.io.gfile.makedirs(below)

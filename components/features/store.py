@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import staging
+from components.videos.ingest import TooManyRejected
 from schemas import records
 
 INDEX, REJECTED, SUMMARY = "index.jsonl", "rejected.jsonl", "summary.json"
@@ -128,8 +129,6 @@ def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
     Raises:
         TooManyRejected: more than that were, or no video is left.
     """
-    from components.videos.ingest import TooManyRejected  # which reads manifests, and that takes seconds to import
-
     summary = json.loads(staging.read_text(os.path.join(folder, SUMMARY)))
     videos, rejected = summary["videos"], summary["rejected_videos"]
     if videos and rejected <= max_rejected_fraction * (videos + rejected):

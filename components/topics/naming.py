@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from nltk.stem.snowball import SnowballStemmer
 
 RELEVANCE = 0.6  # the weight that people found best to tell a topic by (Sievert and Shirley 2014, section 4)
 WORDS_IN_A_NAME = 2
@@ -51,6 +50,8 @@ def name_topics(words: Sequence[Sequence[str]], given: Mapping[int, str] | None 
 
 def _names_of(candidates: Sequence[str]) -> Iterator[str]:
     """The names a topic may have, ever longer ones."""
+    from nltk.stem.snowball import SnowballStemmer  # nltk takes a second to load, and a topic has its name for long
+
     stem = SnowballStemmer("english").stem
     chosen: dict[str, str] = {}
     for word in candidates:
