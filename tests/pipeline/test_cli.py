@@ -1,6 +1,8 @@
 """The command as a person meets it: help with examples, faults in one sentence."""
 
 import contextlib
+import subprocess
+import sys
 
 import pytest
 
@@ -65,6 +67,14 @@ def test_no_command_is_wrong_usage():
     with pytest.raises(SystemExit) as ended:
         cli.main([])
     assert ended.value.code == 2
+
+
+def test_lists_and_tables_are_shown_without_waiting_for_what_they_do_not_need():
+    """`topics`, `neurons`, `corrections` and `versions` load what takes seconds only where something is written."""
+    code = "import sys, pipeline.commands.governing, pipeline.commands.repairing, components.neurons.links"
+    code += "; print({'tensorflow', 'keras', 'jsonschema', 'nltk', 'tfx'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert run.stdout.strip() == "set()", run.stderr
 
 
 def test_settings_are_shown_as_set_takes_them(capsys):
