@@ -74,10 +74,7 @@ def encode(record: VideoRecord) -> bytes:
     }
     if record.label is not None:
         context[features.LABEL] = _bytes(record.label)
-    steps = [
-        tf.train.Feature(float_list=tf.train.FloatList.FromString(_packed_head(len(frame)) + frame.tobytes()))
-        for frame in np.asarray(record.frames, "<f4")
-    ]
+    steps = [tf.train.Feature(float_list=_packed(frame)) for frame in np.asarray(record.frames, "<f4")]
     example = tf.train.SequenceExample(
         context=tf.train.Features(feature=context),
         feature_lists=tf.train.FeatureLists(
@@ -113,10 +110,7 @@ def decode(serialized: bytes) -> VideoRecord:
     if missing:
         raise RecordError(f"A record lacks {' and '.join(missing)}; expected one string each.")
     video_id = _texts(features.VIDEO_ID)[0]
-    steps = [
-        np.frombuffer(step.float_list.SerializeToString()[len(_packed_head(len(step.float_list.value))) :], "<f4")
-        for step in example.feature_lists.feature_list[features.FRAMES].feature
-    ]
+    steps = [_unpacked(step.float_list) for step in example.feature_lists.feature_list[features.FRAMES].feature]
     widths = sorted({len(step) for step in steps})
     if len(widths) > 1:
         raise RecordError(
@@ -132,13 +126,26 @@ def decode(serialized: bytes) -> VideoRecord:
     )
 
 
+# Packed floats lie on the wire as in an array, little-endian (the protocol buffers' "Encoding"). Taken as they lie,
+# not one of them becomes a Python number, which would take ten times as long.
+
+
+def _packed(frame: np.ndarray):
+    """(n,) little-endian float32 as a ``tf.train.FloatList``."""
+    import tensorflow as tf
+
+    return tf.train.FloatList.FromString(_packed_head(len(frame)) + frame.tobytes())
+
+
+def _unpacked(floats) -> np.ndarray:
+    """A ``tf.train.FloatList`` as (n,) little-endian float32."""
+    n = len(floats.value)
+    return np.frombuffer(floats.SerializeToString(), "<f4", count=n, offset=len(_packed_head(n)))
+
+
 @functools.cache
 def _packed_head(n: int) -> bytes:
-    """What stands before n packed floats on the wire: their field and their length in bytes.
-
-    The floats themselves lie there as in an array, little-endian (the protocol buffers' encoding, "packed"), so that
-    not one of them need become a Python number: that would take ten times as long.
-    """
+    """What stands before n packed floats on the wire: the number of their field, and their length in bytes."""
     import tensorflow as tf
 
     return tf.train.FloatList(value=[0.0] * n).SerializeToString()[: -4 * n]

@@ -42,9 +42,13 @@ def test_equal_records_give_equal_bytes():
     assert records.encode(a_record()) == records.encode(a_record())
 
 
-@pytest.mark.parametrize("frames", [np.array([[1, np.nan, -0.0], [np.inf, 1e-45, 3]]), np.ones((2, 200)), np.ones((2, 0))])
+@pytest.mark.parametrize(
+    "frames", [np.array([[1, np.nan, -0.0], [np.inf, 1e-45, 3]]), np.ones((2, 200)), np.ones((2, 0))]
+)
 def test_frames_are_the_message_that_tensorflow_makes_of_them(frames):
-    example = tf.train.SequenceExample.FromString(records.encode(a_record(frames=frames)))
+    encoded = records.encode(a_record(frames=frames))
+    np.testing.assert_array_equal(records.decode(encoded).frames, frames.astype(np.float32))
+    example = tf.train.SequenceExample.FromString(encoded)
     written = example.feature_lists.feature_list["frames"].feature
     expected = [tf.train.FloatList(value=frame) for frame in frames]
     assert [step.float_list.SerializeToString() for step in written] == [e.SerializeToString() for e in expected]
