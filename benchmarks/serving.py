@@ -1,8 +1,8 @@
 """How fast captions are served on this machine: requests a second and latency, in process and over loopback.
 
-    python -m benchmarks.serving                                  a captioner of everyday sizes, random weights
-    python -m benchmarks.serving --base runs/sample/serving       a model of yours, behind the stand-in
-    python -m benchmarks.serving --base BASE --server grpc://host:8500   the same model behind a server of yours
+    python -m benchmarks.serving                                        a captioner of everyday sizes, random weights
+    python -m benchmarks.serving --base runs/sample/serving/topiclens   a model of yours, behind the stand-in
+    python -m benchmarks.serving --base BASE --server grpc://host:8500    the same model behind a server of yours
 
 Clips are random features of the model's width. A random model never ends a caption early, so it does the most work.
 What only the ratios between rows show, on a machine that does other things too, is what an API costs. A what-if is one

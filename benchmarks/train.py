@@ -119,7 +119,8 @@ class Rounds(keras.callbacks.Callback):
 
 def report(rounds, config, batches, videos):
     captions = [len(words) for own in videos.captions for words in own]
-    flops = flops_of_a_caption(config, len(captions) / len(videos), statistics.mean(captions) - 1)
+    words = statistics.mean(captions) - 1
+    flops = flops_of_a_caption(config, len(captions) / len(videos), words)
     ours, rate = statistics.median(rounds.ours), statistics.median(rounds.rates)
     floor = rate / flops
     print(f"ours            {ours:6.0f} captions/s, the median of {len(rounds.ours)} rounds")
@@ -129,7 +130,8 @@ def report(rounds, config, batches, videos):
         print(f"PyTorch         {theirs:6.0f} captions/s, ours is {ratio:.2f} times as fast")
     print(f"waiting         {statistics.median(rounds.waiting):6.1%} of the time for input")
     print(f"matrix product  {rate / 1e9:6.0f} GFLOP/s, 2048 x 2048 x 2048")
-    print(f"the model       {flops / 1e6:6.0f} MFLOP a caption, forward and backward")
+    beside = f"; PyTorch's {flops_of_torch(config, words) / 1e6:.0f}" if rounds.theirs else ""
+    print(f"the model       {flops / 1e6:6.0f} MFLOP a caption, forward and backward{beside}")
     print(f"floor           {floor:6.0f} captions/s; ours reaches {statistics.median(share(rounds, flops)):.0%} of it")
 
 
@@ -154,6 +156,15 @@ def flops_of_a_caption(config, captions_a_video, words):
     attention = h * config.attention_units + N_FRAMES * (config.attention_units + v)
     word = 3 * 2 * (attention + (y + v + h) * 4 * h + (h + v + y) * config.vocabulary_size)
     return (encoder + keys + once) / captions_a_video + words * word
+
+
+def flops_of_torch(config, words):
+    """The same of ``torch_loop.py``: frames are projected once a caption, and no frame needs a gradient."""
+    h, y, a = config.decoder_units, config.embedding_units, config.attention_units
+    keys = 2 * 2 * N_FRAMES * FEATURE_DIM * a
+    attention = 3 * (h * a + N_FRAMES * a) + 2 * N_FRAMES * FEATURE_DIM
+    word = 2 * (attention + 3 * ((y + FEATURE_DIM + h) * 4 * h + h * config.vocabulary_size))
+    return keys + words * word
 
 
 def product_rate(size=2048, times=3):

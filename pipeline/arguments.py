@@ -18,8 +18,8 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
 
     run = _command(commands, "run", "run the pipeline: clips and captions to a pushed captioner",
-                   "topiclens run --preset msvd --data data/msvd --root runs/msvd "
-                   "--set training.epochs=20")  # fmt: skip
+                   "topiclens run --preset msvd --data clips --root runs/mine "
+                   "--set features.backbone=efficientnet_lite0")  # fmt: skip
     run.add_argument("--preset", default="sample", help="the settings to start from (default: sample)")
     run.add_argument("--data", help="the dataset's folder (the sample preset brings its own)")
     run.add_argument("--root", default=DEFAULT_ROOT, help=f"the folder for all results (default: {DEFAULT_ROOT})")
@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
     correct.add_argument("video", metavar="VIDEO_ID_OR_FILE")
     correct.add_argument("--topic", required=True, metavar="TOPIC", help="the one that is missing: its name or its id")
     correct.add_argument("--author", default=None, metavar="NAME", help="who says so (default: your user name)")
-    _add_repair(correct)
+    _add_repair(correct, "refinement.NAME=VALUE or limits.NAME=VALUE", "of the refinement, or of what a file may cost")
 
     corrections = _command(commands, "corrections", "list what people corrected, and what became of it",
                            "topiclens corrections --state live --root runs/sample")  # fmt: skip
@@ -194,11 +194,13 @@ def _command(commands, name: str, purpose: str, example: str) -> argparse.Argume
     return parser
 
 
-def _add_repair(parser: argparse.ArgumentParser) -> None:
+def _add_repair(
+    parser: argparse.ArgumentParser, metavar: str = "refinement.NAME=VALUE", settings: str = "of the refinement"
+) -> None:
     """Whose model is corrected, and how."""
     parser.add_argument("--root", default=DEFAULT_ROOT, help="the root of the run (default: %(default)s)")
-    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="refinement.NAME=VALUE",
-                        help="change one setting of the refinement; repeat for more")  # fmt: skip
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar=metavar,
+                        help=f"change one setting {settings}; repeat for more")  # fmt: skip
 
 
 def _add_decisions(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Every setting of the pipeline, once; and the only reader of the environment.
+"""Every setting of the pipeline, once; and the only reader of those that the environment gives.
 
 A setting is named `section.name` everywhere: here, in `--set`, in the README. Settings of the model and of training are
 documented where they are defined (:mod:`trainer.settings`).
@@ -53,7 +53,7 @@ class FeatureSettings:
         backbone: `efficientnet_lite0`, `googlenet`, `inception_v1` or `inception_v3`; `none` where the
             dataset brings its features, and then the model serves features alone.
         weights: the backbone's weights: a file, a folder or a URL; see the README's table of backbones.
-        feature_dim: width of a feature where the dataset brings them; None finds it out.
+        feature_dim: width of a feature, to be given where the dataset brings them; None is the backbone's own.
         n_frames: frames a video, at most.
         sampling: which frames: `equal`, the first of each of n_frames equal parts; `centred`, the middle of each;
             `step`, a run from the middle of the video, `step` frames apart; `random_clip`, such a run from anywhere.

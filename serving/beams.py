@@ -12,7 +12,7 @@ def export_with_beam(model: str | Path, directory: str | Path, *, beam: int, bac
     come from the copy, by ``LocalCaptioner`` or a server, as from any other.
 
     Args:
-        model: a SavedModel folder, or a base folder of numbered versions (the largest is taken).
+        model: a SavedModel folder, or a base folder of numbered versions (the one that is served is taken).
         directory: where the copy goes; it must not hold anything yet.
         beam: captions in play; 1 is greedy.
         backbone: the frame network, loaded (its name is in captioner.json); without it the copy captions features only.

@@ -19,7 +19,7 @@ class LocalCaptioner(Captioning):
     Beam, so the first caption comes in seconds.
 
     Args:
-        directory: a SavedModel folder, or a base folder of numbered versions (the largest is taken).
+        directory: a SavedModel folder, or a base folder of numbered versions (the one that is served is taken).
         threads: TensorFlow's threads; 0 leaves it to TensorFlow.
         options: see ``Captioning``.
     Raises:

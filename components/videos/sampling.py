@@ -28,7 +28,7 @@ class Sampling:
     What a policy does not use is set back to its default, so that equal choices compare equal.
 
     Args:
-        policy: one of POLICIES: `equally_spaced`, `centred`, `every` or `random_clip`.
+        policy: one of POLICIES: `equal`, `centred`, `step` or `random_clip`.
         n_frames: frames a clip, at most.
         step: frames from one taken to the next, in the policies WITH_STEP.
         seed: of where random clips begin.

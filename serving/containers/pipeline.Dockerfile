@@ -1,8 +1,11 @@
 # The image that Kubeflow and Vertex AI run the pipeline's steps in:
 #   docker build -f serving/containers/pipeline.Dockerfile -t REGISTRY/topiclens:0.1.0 .
-#   topiclens run --preset msvd --data /mnt/msvd --root gs://BUCKET/topiclens \
-#     --compile pipeline.json --image REGISTRY/topiclens:0.1.0
+#   topiclens run --preset msvd --data /mnt/msvd --set features.weights=/mnt/bvlc_googlenet.npz \
+#     --root gs://BUCKET/topiclens --compile pipeline.json --image REGISTRY/topiclens:0.1.0
 FROM python:3.11-slim
+
+# Two small packages come as source alone, and METEOR is Java.
+RUN apt-get update && apt-get install -y --no-install-recommends g++ default-jre-headless && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /topiclens
 COPY bootstrap.lock requirements.lock ./
