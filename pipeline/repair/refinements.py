@@ -69,7 +69,7 @@ def refine(
     """
     with held(root, by, "refining", settings) as (shelf, ledger):
         parent = versions.parent(ledger)
-        batch = _batch(ledger, parent, only)
+        batch = _batch(ledger, only)
         if not batch:
             raise NothingToRefine(
                 "No correction waits to be taught. Say what a caption misses with `topiclens correct VIDEO --topic "
@@ -102,7 +102,7 @@ def refined_already(root: str, *, only: Sequence[str] | None = None, settings=No
         candidate = _waiting(Shelf(root))
         if candidate is None or not candidate.blessed or dict(candidate.settings) != _scalars(settings):
             return None
-        batch = {correction.id for correction in _batch(ledger, candidate.parent, only)}
+        batch = {correction.id for correction in _batch(ledger, only)}
         looked_at = {*candidate.corrections, *candidate.verdict["set_aside"]}
         return candidate if set(candidate.corrections) <= batch <= looked_at else None
 
@@ -150,10 +150,9 @@ def rollback(
         return _without(shelf, ledger, correction, by, settings, progress, teacher)
 
 
-def _batch(ledger: Ledger, parent: str, only: Sequence[str] | None) -> list[Correction]:
-    """What is taught to a parent: the live corrections that it lacks, and then those that wait."""
-    kept = versions.carried(ledger, parent)
-    live = [correction for correction in ledger.corrections(State.LIVE) if correction.id not in kept]
+def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
+    """What is taught to the parent: the live corrections that it lacks, and then those that wait."""
+    live = [ledger.correction(correction_id) for correction_id in versions.lacking(ledger)]
     ready = [item for item in ledger.corrections() if item.state in (State.PREVIEWED, State.IN_CANDIDATE)]
     if only is None:
         return [*live, *ready]

@@ -110,6 +110,14 @@ def lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
     return tuple(live.id for live in ledger.corrections(State.LIVE) if live.id not in kept)
 
 
+def lacking(ledger: Ledger) -> tuple[str, ...]:
+    """The ids of the live corrections that `parent` lacks, as a training may have left it; none before any is served.
+
+    A refinement that does not teach them anew takes them back, once it is published.
+    """
+    return lost(ledger, carried(ledger, parent(ledger))) if ledger.servings() else ()
+
+
 def parent(ledger: Ledger) -> str:
     """The version that the next refinement starts from: what is served, or what training has left since.
 

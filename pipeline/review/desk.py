@@ -13,7 +13,7 @@ from components.refinement.ledger import Ledger
 from components.refinement.records import LedgerError, now
 from components.refinement.records import State as Recorded
 from components.refinement.settings import RefinementSettings
-from pipeline.repair import proposals, refinements
+from pipeline.repair import proposals, refinements, versions
 from pipeline.repair.candidates import Shelf as VersionFolders
 from pipeline.repair.corrections import open_ledger
 from pipeline.repair.exclusion import RootBusy
@@ -28,6 +28,7 @@ from serving.review.desk import DeskError, NotFound, Refused, Unavailable
 from trainer.exported import read_meta
 from trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
+_WAITING = (Recorded.PREVIEWED, Recorded.IN_CANDIDATE)
 # Seconds: a server looks for versions every one to five, and loads one in a few.
 FOLLOWING = 20.0
 
@@ -69,7 +70,8 @@ class RunDesk(Viewing):
     def corrections(self, state: State | None = None) -> Sequence[Correction]:
         with self._kept() as ledger:
             recorded = ledger.corrections(None if state is None else Recorded(state.value))
-        return [telling.correction(one) for one in reversed(recorded)]
+            lacking = versions.lacking(ledger)
+        return [telling.correction(one, lacking=one.id in lacking) for one in reversed(recorded)]
 
     def propose(self, video_id: str, topics: Sequence[int], author: str) -> Sequence[Correction]:
         self._check(video_id)
@@ -111,7 +113,8 @@ class RunDesk(Viewing):
 
     def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> Job:
         with self._kept() as ledger:
-            ready = [one for one in ledger.corrections() if one.state in (Recorded.PREVIEWED, Recorded.IN_CANDIDATE)]
+            lacking = versions.lacking(ledger)
+            ready = [one for one in ledger.corrections() if one.id in lacking or one.state in _WAITING]
             if corrections is not None:
                 wanted = {self._recorded(ledger, correction_id).id for correction_id in corrections}
                 ready = [one for one in ready if one.id in wanted]
@@ -119,8 +122,9 @@ class RunDesk(Viewing):
                     raise Refused("Some of these corrections cannot be taught: only what was previewed can.")
             if not ready:
                 raise Refused("There is nothing to teach. Say of a clip what its caption misses first.")
+            parent = versions.parent(ledger)
         count = f"{len(ready)} correction{'' if len(ready) == 1 else 's'}"
-        return self._start(f"{count} to version {self._served.version()}", by, [one.id for one in ready])
+        return self._start(f"{count} to version {parent}", by, [one.id for one in ready])
 
     def rollback_correction(self, correction_id: str, by: str) -> Job:
         with self._kept() as ledger:
@@ -163,11 +167,11 @@ class RunDesk(Viewing):
 
     # Versions
 
-    def publish(self, by: str) -> Version:
+    def publish(self, by: str, version: str | None = None) -> Version:
         with self._kept():
-            published = refinements.publish(self._bench.root, by, settings=self._bench.settings).version
-        self._await(published)
-        return self._version(published)
+            published = refinements.publish(self._bench.root, by, version=version, settings=self._bench.settings)
+        self._await(published.version)
+        return self._version(published.version)
 
     def rollback_version(self, version: str, by: str) -> Version:
         if version not in {one.version for one in self.versions()}:

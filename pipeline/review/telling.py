@@ -34,11 +34,12 @@ _DID = {
 }
 
 
-def correction(recorded: records.Correction, note: str = "") -> Correction:
+def correction(recorded: records.Correction, note: str = "", lacking: bool = False) -> Correction:
     """A correction of the ledger.
 
     Args:
         note: a sentence on its preview.
+        lacking: see `serving.review.changes.Correction`.
     """
     return Correction(
         id=recorded.id,
@@ -55,6 +56,7 @@ def correction(recorded: records.Correction, note: str = "") -> Correction:
             for event in recorded.history
         ),
         note=note,
+        lacking=lacking,
     )
 
 
@@ -68,6 +70,8 @@ def job(job_id: str, order: Order, course: Course) -> Job:
         state = JobState.FAILED
     else:
         state = JobState.BLESSED if verdict is None or verdict.blessed else JobState.REFUSED
+    if outcome.get("kept"):
+        verdict, state = _kept(verdict, len(outcome["revoked"]) - 1), JobState.REFUSED
     ended = state not in (JobState.RUNNING, JobState.FAILED)
     return Job(
         id=job_id,
@@ -81,7 +85,15 @@ def job(job_id: str, order: Order, course: Course) -> Job:
         verdict=verdict,
         error=without_paths(course.error, order.root),
         candidate=outcome.get("candidate"),
+        takes_back=tuple(outcome.get("revoked", ())),
     )
+
+
+def _kept(verdict: Verdict, others: int) -> Verdict:
+    """Of a model without a correction, with which others would go that are to stay."""
+    more = f"{others} other live correction{'s' if others > 1 else ''}"
+    reason = f"Without it {more} could not be taught again. So it is not published, and nothing was taken back."
+    return dataclasses.replace(verdict, blessed=False, reasons=(*verdict.reasons, Reason(reason, False)))
 
 
 def moved(told: Job, state: JobState) -> Job:

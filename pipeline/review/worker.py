@@ -10,6 +10,7 @@ from pipeline.cli import explained
 from pipeline.configs import Settings
 from pipeline.repair import refinements
 from pipeline.repair.candidates import Candidate
+from pipeline.repair.refinements import Rollback
 from pipeline.review.jobs import Report
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def work(report: Report) -> None:
             done = refinements.rollback(
                 order.root, correction, order.by, settings=settings, progress=report.progress
             )
-            report.done({"served": done.served and done.served.version, **_told(done.candidate)})
+            report.done({"kept": _is_kept(done), **_told(done.candidate)})
         else:
             candidate = refinements.refine(
                 order.root, order.by, only=order.corrections, settings=settings, progress=report.progress
@@ -40,7 +41,13 @@ def work(report: Report) -> None:
 def _told(candidate: Candidate | None) -> Mapping:
     if candidate is None:
         return {}
-    return {"candidate": candidate.version, "verdict": candidate.verdict}
+    return {"candidate": candidate.version, "verdict": candidate.verdict, "revoked": candidate.revoked}
+
+
+def _is_kept(done: Rollback) -> bool:
+    """Whether the correction is live as before, although the gate has nothing against the model without it."""
+    candidate = done.candidate
+    return candidate is not None and candidate.blessed and done.served.version != candidate.version
 
 
 if __name__ == "__main__":

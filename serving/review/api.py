@@ -64,8 +64,14 @@ class WhichVersion(_Body):
     version: Id
 
 
+class WhichCandidate(_Body):
+    """The version that was looked at; whichever waits where none is named."""
+
+    version: Id | None = None
+
+
 class Batch(_Body):
-    """The corrections to be taught; all that are previewed where none are named."""
+    """The corrections to be taught; all that are previewed or lacking where none are named."""
 
     corrections: Annotated[list[Id], Field(min_length=1, max_length=10_000)] | None = None
 
@@ -153,9 +159,9 @@ def refinement(desk: TheDesk, _: Reader, job_id: Id | None = None) -> Job:
 
 
 @ROUTER.post("/publish")
-def publish(desk: TheDesk, person: Publisher) -> Version:
+def publish(desk: TheDesk, person: Publisher, which: WhichCandidate | None = None) -> Version:
     """Serves the candidate that the gate blessed."""
-    return desk.publish(person.name)
+    return desk.publish(person.name, which and which.version)
 
 
 @ROUTER.get("/versions")

@@ -58,6 +58,7 @@ class Correction:
         caption_after: what it says with the topic: the preview's, then the refined model's; None while not known.
         changes: its steps, oldest first, the proposal among them.
         note: a sentence on the preview, such as that no strength brings the topic's words in; may be empty.
+        lacking: live, but the model that the next refinement starts from, which training left since, was not taught it.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Correction:
     caption_after: str | None = None
     changes: tuple[Change, ...] = ()
     note: str = ""
+    lacking: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class Job:
         verdict: the gate's; None until there is one.
         error: why it failed, in a sentence; empty unless it did.
         candidate: the version that it makes; None while it has no name.
+        takes_back: the ids of the live corrections that cease to be live once it is published.
     """
 
     id: str
@@ -137,6 +140,7 @@ class Job:
     verdict: Verdict | None = None
     error: str = ""
     candidate: str | None = None
+    takes_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

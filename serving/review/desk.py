@@ -80,8 +80,10 @@ class Desk(Protocol):
         ...
 
     def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> Job:
-        """Starts to teach corrections to the served model, and returns at once; all previewed ones if None are named.
+        """Starts to teach corrections to the model, and returns at once.
 
+        Args:
+            corrections: the ids of those that it is to learn, previewed or `lacking`; None takes all of them.
         Raises:
             Refused: a refinement runs, or there is nothing to teach.
         """
@@ -93,8 +95,14 @@ class Desk(Protocol):
         """The refinement that was started last; None before the first."""
         ...
 
-    def publish(self, by: str) -> Version:
-        """Serves the blessed candidate."""
+    def publish(self, by: str, version: str | None = None) -> Version:
+        """Serves the blessed candidate.
+
+        Args:
+            version: the one that was looked at; None takes whichever waits.
+        Raises:
+            Refused: none waits, or another than that.
+        """
         ...
 
     def versions(self) -> Sequence[Version]:

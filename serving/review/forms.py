@@ -47,7 +47,7 @@ async def start_refinement(form: Form, desk: TheDesk, person: Reader):
 @ROUTER.post("/publish")
 async def publish(form: Form, desk: TheDesk, person: Reader):
     require_publisher(person)
-    await run_in_threadpool(desk.publish, person.name)
+    await run_in_threadpool(desk.publish, person.name, text(form, "version", required=False) or None)
     return elsewhere("/versions", done="published")
 
 

@@ -93,12 +93,13 @@ def video(desk: TheDesk, _: Reader, id: Id):
 @ROUTER.get("/corrections")
 def corrections(request: Request, desk: TheDesk, _: Reader):
     everything = desk.corrections()
+    ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
     job = desk.latest_job()
     return page(
         request,
         "corrections.html",
-        ready=[c for c in everything if c.state in (State.PREVIEWED, State.PROPOSED)],
-        others=[c for c in everything if c.state not in (State.PREVIEWED, State.PROPOSED)][:NEWEST],
+        ready=ready,
+        others=[c for c in everything if c not in ready][:NEWEST],
         **job_shown(desk, job),
     )
 
@@ -115,6 +116,7 @@ def job_shown(desk: Desk, job: Job | None) -> dict:
     return {
         "job": job,
         "taught": [known[i] for i in job.corrections if i in known] if job else [],
+        "taken_back": [known[i] for i in job.takes_back if i in known] if job else [],
         "remaining": remaining(job) if job is not None and job.state is JobState.REFUSED else [],
     }
 

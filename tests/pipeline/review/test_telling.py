@@ -56,6 +56,16 @@ def test_a_verdict_keeps_reasons_captions_and_metrics():
     assert (verdict.metrics[0].name, verdict.metrics[0].before, verdict.metrics[0].after) == ("CIDEr", 0.4, 0.5)
 
 
+def test_a_model_without_a_correction_that_is_not_published_says_why():
+    told = job(outcome={"kept": True, "candidate": "2", "verdict": VERDICT, "revoked": ["a", "b", "c"]})
+    assert told.state is JobState.REFUSED and not told.verdict.blessed
+    assert "Without it 2 other live corrections could not be taught again." in told.verdict.reasons[-1].text
+
+
+def test_what_a_publication_takes_back_is_told():
+    assert job(outcome={"candidate": "2", "verdict": VERDICT, "revoked": ["b"]}).takes_back == ("b",)
+
+
 def test_what_could_not_be_taught_and_what_to_do_are_among_the_reasons():
     row = {**VERDICT, "blessed": False, "set_aside": {"a": "No neuron."}, "advice": "Without it the rest passes."}
     told = [(reason.text, reason.holds) for reason in job(outcome={"verdict": row}).verdict.reasons[1:]]

@@ -232,10 +232,12 @@ class MemoryDesk:
     def latest_job(self):
         return self._job
 
-    def publish(self, by):
+    def publish(self, by, version=None):
         with self._lock:
             if self._job is None or self._job.state is not JobState.BLESSED:
                 raise Refused("No candidate waits to be published.")
+            if version not in (None, self._job.candidate):
+                raise Refused(f"Version {self._job.candidate} has taken its place.")
             served = self._served()
             job = self._job = replace(self._job, state=JobState.PUBLISHED)
             for i in job.corrections:

@@ -1,6 +1,7 @@
 """What people see, and what forms do: everything here works without a script."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -156,6 +157,29 @@ def test_a_live_correction_is_taken_back_by_a_rebuild(browser, desk):
     assert "Take back" in browser.get("/corrections").text
     answer = send(browser, "/corrections/rollback", correction_id=desk.corrections()[0].id)
     assert "1 correction out of the served version" in answer.text
+
+
+def test_a_live_correction_that_the_new_model_lacks_is_ticked_and_what_is_taken_back_is_named(browser, desk):
+    send(browser, "/corrections", video_id="stage", topic=["1", "3"])
+    dance, guitar = [c.id for c in desk.corrections()][::-1]
+    desk._corrections[dance] = replace(desk._correction(dance), state=State.LIVE, lacking=True)
+    text = browser.get("/corrections").text
+    assert f'name="correction" value="{dance}" checked' in text and "does not know it" in text
+    send(browser, "/refinements", correction=[guitar])
+    desk.finish()
+    desk._job = replace(desk.latest_job(), takes_back=(dance,))
+    text = browser.get("/corrections").text
+    assert "Publishing it takes back 1 live correction: “dancing” of stage." in text
+    assert f'name="version" value="{desk.latest_job().candidate}"' in text
+
+
+def test_the_candidate_that_a_person_saw_is_published_or_none(browser, desk):
+    send(browser, "/corrections", video_id="stage", topic=["1"])
+    send(browser, "/refinements", correction=[desk.corrections()[0].id])
+    desk.finish()
+    answer = send(browser, "/publish", version="99")
+    assert answer.status_code == 409 and "has taken its place" in answer.text
+    assert "Published" in send(browser, "/publish", version=desk.latest_job().candidate).text
 
 
 def test_what_the_desk_refuses_is_said_in_its_words(browser):
