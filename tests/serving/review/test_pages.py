@@ -169,7 +169,7 @@ def test_a_live_correction_that_the_new_model_lacks_is_ticked_and_what_is_taken_
     desk.finish()
     desk._job = replace(desk.latest_job(), takes_back=(dance,))
     text = browser.get("/corrections").text
-    assert "Publishing it takes back 1 live correction: “dancing” of stage." in text
+    assert "Publishing it takes back 1 live correction: “dance” of stage." in text
     assert f'name="version" value="{desk.latest_job().candidate}"' in text
 
 
