@@ -60,7 +60,7 @@ def create_pipeline(
     refined = model
     if links is not None:
         blessing = dag.judge_neurons(model, examples, links, blessing)
-        refined, blessing = dag.refine(model, examples, table, links, blessing, corrections)
+        refined, blessing = dag.refine(model, rows, examples, table, links, blessing, corrections)
     dag.push(refined, blessing)
     if settings.explanations.videos > 0:
         dag.explain(model, rows, examples, metrics, links)
@@ -197,6 +197,7 @@ class _Dag:
     def refine(
         self,
         model: Channel,
+        rows: Channel,
         examples: Channel,
         table: Channel,
         links: Channel,
@@ -207,6 +208,7 @@ class _Dag:
         more = {"corrections": corrections, "cache_dir": self._places.cache}
         step = Refine(
             model=model,
+            dataset=rows,
             examples=examples,
             topic_model=table,
             links=links,

@@ -2,14 +2,16 @@
 
 import json
 import logging
+import os
+from collections.abc import Sequence
 
 from tfx import v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from components import staging
-from components.artifacts import NeuronLinks, TopicModel
+from components import jsonl, staging
+from components.artifacts import Dataset, NeuronLinks, TopicModel
 from components.blessing import Blessing, mark, read_blessing, write_blessing
 from components.neurons.links import TopicLinks
 from components.refinement.records import Correction
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 @_dsl.component
 def Refine(
     model: _dsl.InputArtifact[Model],
+    dataset: _dsl.InputArtifact[Dataset],
     examples: _dsl.InputArtifact[Examples],
     topic_model: _dsl.InputArtifact[TopicModel],
     links: _dsl.InputArtifact[NeuronLinks],
@@ -36,23 +39,22 @@ def Refine(
     """Teaches the model what people corrected, and blesses it if it was blessed and lost nothing by that.
 
     Without corrections, and where the model is not blessed anyhow, ``refined_model`` is the model, byte for byte. What
-    was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features.
+    was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features; what
+    said of a video whose content is another one now is not taught.
     """
     config = json.loads(config_json)
     with staging.readable(model_blessing.uri) as folder:
         given = read_blessing(folder)
     corrections = [Correction.from_json(row) for row in config["corrections"]] if given.blessed else []
+    corrections = _of_the_dataset(corrections, dataset.uri)
     ids, splits = {one.video_id for one in corrections}, {"train": [], "val": [], "test": []}
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
         files = records.files_of(artifact_utils.get_split_uri([examples], split))
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
-    here = {video.video_id for videos in splits.values() for video in videos}
-    if elsewhere := [one.id for one in corrections if one.video_id not in here]:
-        _log.warning("Of no video of the dataset, and so not taught by the run: corrections %s.", ", ".join(elsewhere))
-        corrections = [one for one in corrections if one.video_id in here]
     with staging.readable(topic_model.uri) as folder:
         topics = Topics.load(folder).topics
-    evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), more=splits["test"])
+    corrected = [video for videos in splits.values() for video in videos]
+    evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), corrected=corrected)
     with (
         staging.readable(path_utils.serving_model_path(model.uri)) as parent,
         staging.writable(refined_model.uri) as refined,
@@ -65,3 +67,14 @@ def Refine(
     with staging.writable(blessing.uri) as folder:
         write_blessing(folder, found)
     mark(blessing, found)
+
+
+def _of_the_dataset(corrections: Sequence[Correction], uri: str) -> list[Correction]:
+    """Those that were said of a video of the dataset as it is now; the others are named in the log."""
+    rows = jsonl.read(os.path.join(uri, "videos.jsonl")) if corrections else ()
+    contents = {row["video_id"]: row["content"] for row in rows}
+    if elsewhere := [one.id for one in corrections if contents.get(one.video_id) != one.content]:
+        _log.warning(
+            "Of no video of the dataset as it is, and so not taught by the run: corrections %s.", ", ".join(elsewhere)
+        )
+    return [one for one in corrections if one.id not in elsewhere]

@@ -39,7 +39,8 @@ class Evidence:
         topics: the topic table, by id.
         links: of the parent's neurons.
         live: earlier corrections that are live in the parent and are to hold.
-        more: corrected videos of other splits, or of none.
+        corrected: the corrected videos, of whatever split or of none, those whose content is still what was corrected;
+            None takes those of `train` and `val` by their ids.
     """
 
     train: Sequence[VideoRecord]
@@ -47,17 +48,13 @@ class Evidence:
     topics: Sequence[Topic]
     links: TopicLinks
     live: Sequence[Correction] = ()
-    more: Sequence[VideoRecord] = ()
+    corrected: Sequence[VideoRecord] | None = None
 
     def videos_of(self, corrections: Sequence[Correction]) -> dict[str, VideoRecord]:
         """The corrected videos by id, those that are here."""
         wanted = {correction.video_id for correction in corrections}
-        return {
-            video.video_id: video
-            for videos in (self.train, self.val, self.more)
-            for video in videos
-            if video.video_id in wanted
-        }
+        here = [*self.train, *self.val] if self.corrected is None else self.corrected
+        return {video.video_id: video for video in here if video.video_id in wanted}
 
 
 def refine(

@@ -192,11 +192,11 @@ class Court:
 
     def figures(self, candidate: Candidate, metrics: Sequence[str]) -> dict:
         """Of a candidate's captions of validation, as `components.captions.report.split_figures` gives them."""
-        key = "figures", list(metrics), self._settings.slice_videos
+        names = {topic.id: topic.name for topic in self._topics}
+        key = "figures", list(metrics), self._settings.slice_videos, names
         if candidate is self.bench.untouched and (known := self._memory.recall(*key)):
             return known
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
-        names = {topic.id: topic.name for topic in self._topics}
         found = split_figures(
             judge(
                 self._references,

@@ -110,7 +110,7 @@ def pin(
 
 
 def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governance:
-    """Nothing is decided about a topic, or a seed of that name, any more.
+    """Nothing is decided about a topic, or a seed of that name, any more; what it was about then is forgotten.
 
     Raises:
         GovernanceError: nothing was.
@@ -128,11 +128,10 @@ def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governan
         merge=tuple(group for group in groups if len(group) > 1),
         ban=tuple(other for other in governance.ban if other != number),
         seeds=tuple(seed for seed in kept_seeds if seed.topic is None or seed.topic != number),
-        topics=governance.topics,
     )
-    if undone == governance:
+    if undone == replace(governance, topics={}):
         raise GovernanceError(f"Nothing was decided about the topic {text!r}, so there is nothing to undo.")
-    return undone
+    return governance.with_memory(undone)
 
 
 def _remembering(governance: Governance, topics: Sequence[Topic]) -> Governance:

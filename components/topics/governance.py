@@ -93,21 +93,22 @@ class Governance:
     @property
     def names(self) -> Governance:
         """The decisions about names alone, which change nothing that is trained."""
-        return self._with_memory(Governance(rename=self.rename))
+        return self.with_memory(Governance(rename=self.rename))
 
     @property
     def sampling(self) -> Governance:
         """The decisions that change which topics occur in which videos."""
-        return self._with_memory(Governance(merge=self.merge, ban=self.ban, seeds=self.seeds))
+        return self.with_memory(Governance(merge=self.merge, ban=self.ban, seeds=self.seeds))
 
-    def _with_memory(self, part: Governance) -> Governance:
+    def with_memory(self, part: Governance) -> Governance:
+        """Some of these decisions, with what is remembered of the topics that they name and of no others."""
         used = {*part.rename, *_flat(part.merge), *part.ban, *(seed.topic for seed in part.seeds)}
         topics = {number: topic for number, topic in self.topics.items() if number in used}
         return Governance(part.rename, part.merge, part.ban, part.seeds, topics)
 
     def to_json(self) -> dict:
         """The file's content; what nobody decided is left out."""
-        whole = self._with_memory(self)
+        whole = self.with_memory(self)
         memory = {str(number): {"name": topic.name, "words": list(topic.words)}
                   for number, topic in sorted(whole.topics.items())}  # fmt: skip
         row = {

@@ -70,7 +70,7 @@ class Shelf:
         if not self.candidates.is_dir():
             return
         for folder in self.candidates.iterdir():
-            if not (folder / _RECORD).exists():
+            if folder.is_dir() and not (folder / _RECORD).exists():
                 shutil.rmtree(folder)
 
 

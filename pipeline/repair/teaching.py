@@ -31,18 +31,23 @@ def teach(
     """Teaches corrections to an export of a run; a `pipeline.repair.refinements.Teacher`.
 
     Raises:
-        RefinementError: the features of a corrected video are not there any more.
+        RefinementError: the newest run has other topics than the parent.
         NothingThere: the run has no validation videos or no topics.
     """
     outcome = lineage.newest(root)
-    topics = TopicModel.load(outcome.folder("components.TopicModel")).topics
+    topics, links = TopicModel.load(outcome.folder("components.TopicModel")).topics, version_links(root, parent)
+    if len(topics) != len(links.topics):
+        raise refining.RefinementError(
+            f"The model that is to learn has {len(links.topics)} topics, and the newest run {len(topics)}: it was "
+            "trained on others. Let a model of that run be pushed, and say of its captions what they miss."
+        )
     evidence = refining.Evidence(
         train=split_videos(outcome, "train"),
         val=split_videos(outcome, "val"),
         topics=topics,
-        links=version_links(root, parent),
+        links=links,
         live=live,
-        more=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
+        corrected=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
     )
     return refining.refine(
         parent, output, batch, evidence, settings or RefinementSettings(), progress, cache_dir=cache_folder()

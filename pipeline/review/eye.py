@@ -7,7 +7,7 @@ from components.refinement.dose import DoseResponse, response_of, strengths_up_t
 from pipeline.repair.proposals import Seen
 from pipeline.review.clips import Clips
 from pipeline.review.served import Served
-from serving.review.desk import NotFound, Refused
+from serving.review.desk import NotFound
 from trainer.vocabulary import Vocabulary
 
 
@@ -39,9 +39,7 @@ class ServedEye:
 
     def doses(self, video: Seen, topic: int) -> DoseResponse:
         strengths = strengths_up_to()
-        answers = self._served.doses(video.frames, topic, strengths)
-        if self._served.version() != self.version:
-            raise Refused("Another version of the model has just been published. Look at the clip again.")
+        answers = self._served.doses(video.frames, topic, strengths, self.version)
         return response_of(
             video.video_id,
             self._links.topics[topic],

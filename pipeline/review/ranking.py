@@ -66,7 +66,7 @@ class Ranking:
     Args:
         judge: of one clip.
         sayings: of a version.
-        explain: asks the served model about clips' features.
+        explain: asks a version about clips' features; see `Sayings.complete`.
         tell: is told how many clips are judged, whenever that is another tenth, and at the end.
     """
 

@@ -29,14 +29,14 @@ class Sayings:
 
     def __init__(self, folder: str | os.PathLike, version: str, clips: Clips):
         self._folder = os.path.join(folder, clips.key, version)
-        self._clips = clips
+        self._version, self._clips = version, clips
         self.said: dict[str, Said] = {}
 
-    def complete(self, explain: Callable[[Sequence[np.ndarray]], Sequence[ExplainedCaption]]) -> Iterator[int]:
+    def complete(self, explain: Callable[[Sequence[np.ndarray], str], Sequence[ExplainedCaption]]) -> Iterator[int]:
         """Reads what is kept and asks for the rest.
 
         Args:
-            explain: asks the model about clips' features.
+            explain: asks a version about clips' features; fails where another one answers.
         Yields:
             how many clips are known, after every batch.
         """
@@ -45,7 +45,7 @@ class Sayings:
             batch = ids[start : start + BATCH]
             path = os.path.join(self._folder, f"{start:07d}.jsonl")
             if not os.path.exists(path):
-                answers = explain([self._clips.frames(video_id) for video_id in batch])
+                answers = explain([self._clips.frames(video_id) for video_id in batch], self._version)
                 staging.write_text(path, "".join(map(_line, batch, answers)))
             self.said.update(_read(path))
             yield len(self.said)

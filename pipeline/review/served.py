@@ -42,10 +42,22 @@ class Served:
         """
         return str(self._client.wait_until_ready(timeout=_LOADING))
 
-    def explain(self, clips: Sequence[np.ndarray]) -> list[ExplainedCaption]:
-        """Captions clips (time, feature_dim) and tells what the model did to write them."""
+    def explain(self, clips: Sequence[np.ndarray], version: str) -> list[ExplainedCaption]:
+        """Captions clips (time, feature_dim) and tells what the model did to write them.
+
+        Raises:
+            Unavailable: another version answers, or one whose topics are not this run's.
+        """
         with _told():
-            return self._client.explain_features(clips)
+            answers = self._client.explain_features(clips)
+        self._check(version)
+        for scores in (answer.topic_scores for answer in answers if answer.topic_scores is not None):
+            if len(scores) != self._n_topics:
+                raise Unavailable(
+                    f"The model that answers has {len(scores)} topics, and the newest run {self._n_topics}. Start the "
+                    "page again once a model of that run is served."
+                )
+        return answers
 
     def what_if(self, frames: np.ndarray, strengths: Mapping[int, float]) -> tuple[WhatIf, float]:
         """What it would say of a clip with topics enhanced, and in how many milliseconds it said so."""
@@ -56,12 +68,14 @@ class Served:
             (answer,) = self._client.what_if([frames], deltas)
         return answer, 1000 * (time.perf_counter() - begun)
 
-    def doses(self, frames: np.ndarray, topic: int, strengths: Sequence[float]) -> list[WhatIf]:
-        """What it would say of a clip at each strength of one topic."""
+    def doses(self, frames: np.ndarray, topic: int, strengths: Sequence[float], version: str) -> list[WhatIf]:
+        """What it would say of a clip at each strength of one topic; Unavailable where another version answers."""
         deltas = np.zeros((len(strengths), self._n_topics), np.float32)
         deltas[:, topic] = strengths
         with _told():
-            return self._client.what_if([frames] * len(strengths), deltas)
+            answers = self._client.what_if([frames] * len(strengths), deltas)
+        self._check(version)
+        return answers
 
     def signatures(self) -> Mapping:
         """What it can do."""
@@ -72,6 +86,11 @@ class Served:
         """Captions a clip that nobody has seen, through the model's own frame network."""
         with _told():
             return self._client.explain_videos([jpegs])[0]
+
+    def _check(self, version: str) -> None:
+        """What was answered is kept as this version's, so that it must be."""
+        if self.version() != version:
+            raise Unavailable("Another version of the model has just been published. Look at the clip again.")
 
     def close(self) -> None:
         self._client.close()

@@ -161,7 +161,8 @@ def without_paths(text: str, root: str) -> str:
     """A message for people who need not know where things are on this machine."""
     for place in sorted({root, os.path.abspath(root)}, key=len, reverse=True):
         text = text.replace(f" on root {place!r}", "")
-        text = re.sub(re.escape(place) + r"[^\s,;:'\"]*", "the run's folder", text)
+        below = r"(?:/[^\s,;:'\"]*)?" if os.path.isabs(place) else r"/[^\s,;:'\"]+"  # "." and "runs" are words, too
+        text = re.sub(r"(?<![\w./])" + re.escape(place.rstrip("/")) + below, "the run's folder", text)
     return text
 
 

@@ -195,12 +195,12 @@ class Viewing(abc.ABC):
         """The smallest of a few strengths that brings a word of the topic into the caption; None where none does."""
         said = set(self._explained(version, video_id).words)
         words = set(self._shelf.topics(version)[topic].words) - said
-        answers = self._served.doses(self._shelf.clips.frames(video_id), topic, STRENGTHS)
+        answers = self._served.doses(self._shelf.clips.frames(video_id), topic, STRENGTHS, version)
         return next((dose for dose, answer in zip(STRENGTHS, answers) if words & set(answer.caption.split())), None)
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
-        """What the served model tells of a clip; `version` is the one that is asked, for what is kept of it."""
-        return self._served.explain([self._shelf.clips.frames(video_id)])[0]
+        """What a version that is served tells of a clip."""
+        return self._served.explain([self._shelf.clips.frames(video_id)], version)[0]
 
     def _check(self, video_id: str) -> None:
         if video_id not in self._shelf.clips:

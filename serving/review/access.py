@@ -58,7 +58,7 @@ class TrustedProxy:
     publishers: frozenset[str] = frozenset()
 
     def person(self, address: str | None, headers: Mapping[str, str]) -> Person | None:
-        name = headers.get(self.header.lower(), "")
+        name = _as_utf8(headers.get(self.header.lower(), ""))
         if not name or not _within(address, self.networks):
             return None
         return Person(name, Role.PUBLISHER if name in self.publishers else Role.REVIEWER)
@@ -159,6 +159,14 @@ class Access:
 
 def _names(hosts: Collection[str]) -> frozenset[str]:
     return frozenset(host.lower().rstrip(".") for host in hosts)
+
+
+def _as_utf8(text: str) -> str:
+    """A header's text, which Starlette reads as Latin-1, in UTF-8 if that is what its bytes are."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _digest(token: str) -> bytes:

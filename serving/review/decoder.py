@@ -54,9 +54,7 @@ def frames(clip: bytes, asked: dict):
     av.logging.set_level(av.logging.PANIC)
     try:
         with av.open(io.BytesIO(clip), format=asked["format"], options={"protocol_whitelist": ""}) as container:
-            if not container.streams.video:
-                raise BadClip("It has no pictures. Is it a sound recording?")
-            stream = container.streams.video[0]
+            stream = _film(container)
             stream.thread_type = "NONE"
             _check_size(stream.codec_context.width, stream.codec_context.height, asked)
             stream.codec_context.options = {"max_pixels": str(2 * asked["pixels"] + 2**16)}  # FFmpeg counts padding
@@ -77,10 +75,8 @@ def jpegs(clip: bytes, asked: dict, wanted: set[int]) -> dict[int, bytes]:
     found = {}
     for index, frame in enumerate(frames(clip, asked)):
         if index in wanted:
-            scale = min(1.0, SHORT_SIDE / min(frame.width, frame.height))
-            image = frame.to_image(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)))
             buffer = io.BytesIO()
-            image.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+            _upright(frame).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
             found[index] = buffer.getvalue()
             if len(found) == len(wanted):
                 break
@@ -90,6 +86,25 @@ def jpegs(clip: bytes, asked: dict, wanted: set[int]) -> dict[int, bytes]:
 def tell(answer: dict) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _film(container):
+    """The first stream of pictures that is not a cover, which a file may hold before its film."""
+    import av
+
+    covers = av.stream.Disposition.attached_pic
+    films = [stream for stream in container.streams.video if not stream.disposition & covers]
+    if not films:
+        raise BadClip("It has no moving pictures. Is it a sound recording?")
+    return films[0]
+
+
+def _upright(frame):
+    """The frame as an image, shrunk where it is large and turned as the clip asks to be shown."""
+    scale = min(1.0, SHORT_SIDE / min(frame.width, frame.height))
+    image = frame.to_image(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)))
+    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as in `components.videos.reader`
+    return image.rotate(90 * (quarter_turns % 4), expand=True)
 
 
 def _decoded(packet) -> list:

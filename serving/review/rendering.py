@@ -53,14 +53,16 @@ def page(request: Request, template: str, status: int = 200, **shown: Any) -> HT
         **shown,
     )
     response = HTMLResponse(html, status)
-    if visit != request.state.visit:
+    if visit != request.state.visit and request.method == "GET":  # a foreign form comes without the visit there is
         keep_visit(request, response, visit)
     return response
 
 
 def keep_visit(request: Request, response: Response, visit: str) -> None:
     secure = request.app.state.access.https
-    response.set_cookie(COOKIE, visit, httponly=True, samesite="strict", secure=secure, path="/")
+    # Not "strict": a link in a mail would come without the cookie, and its answer replace the visit that is signed in.
+    # "lax" lets it come with such links alone, and what changes something is no link: it needs the page's own token.
+    response.set_cookie(COOKIE, visit, httponly=True, samesite="lax", secure=secure, path="/")
 
 
 def elsewhere(path: str, **query: Any) -> RedirectResponse:

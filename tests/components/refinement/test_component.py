@@ -1,5 +1,6 @@
 """The step of the pipeline: a model goes through it unchanged, or taught."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
-from components import artifacts
+from components import artifacts, jsonl
 from components.blessing import Blessing, Reason, read_blessing, write_blessing
 from components.refinement.component import Refine
 from components.topics.labels import OccurrenceRule
@@ -25,6 +26,8 @@ def inputs(tmp_path_factory):
     """What a run hands to the step, by the names of its inputs."""
     root = tmp_path_factory.mktemp("run")
     export_parent(root / "model" / "Format-Serving")
+    rows = [{"video_id": video.video_id, "content": correction().content} for video in (*TRAIN, *VAL)]
+    jsonl.write(str(root / "dataset" / "videos.jsonl"), rows)
     for split, videos in (("train", TRAIN), ("val", VAL)):
         (root / "examples" / f"Split-{split}").mkdir(parents=True)
         records.write(str(root / "examples" / f"Split-{split}" / "data.gz"), videos)
@@ -33,7 +36,7 @@ def inputs(tmp_path_factory):
     links().save(root / "links")
     write_blessing(root / "model_blessing", Blessing("val", (Reason("CIDEr minimum", True, "CIDEr is 0.5."),)))
     kinds = {
-        "model": standard_artifacts.Model, "examples": standard_artifacts.Examples,
+        "model": standard_artifacts.Model, "dataset": artifacts.Dataset, "examples": standard_artifacts.Examples,
         "topic_model": artifacts.TopicModel, "links": artifacts.NeuronLinks,
         "model_blessing": standard_artifacts.ModelBlessing,
     }  # fmt: skip
@@ -88,3 +91,10 @@ def test_what_was_said_of_files_is_left_to_a_refinement_and_holds_nothing_up(inp
     assert of_file.id in caplog.text
     folder, blessed, _ = refined(inputs, tmp_path / "beside another", of_file, correction())
     assert blessed == 1 and read_meta(folder)["refinement"]["corrections"] == [correction().id]
+
+
+def test_what_was_said_of_another_content_is_not_taught(inputs, tmp_path, caplog):
+    of_another = dataclasses.replace(correction(), content="0" * 64)
+    folder, blessed, _ = refined(inputs, tmp_path, of_another)
+    assert blessed == 1 and hashes(folder) == hashes(pathlib.Path(inputs["model"].uri, "Format-Serving"))
+    assert of_another.id in caplog.text

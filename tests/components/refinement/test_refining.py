@@ -70,7 +70,8 @@ def test_the_parents_captions_and_figures_are_remembered_beside_it(refined, pare
     memory = Memory(str(parent), VAL)
     assert memory.recall("captions") == {video.video_id: "dog dog dog" for video in VAL}
     _, verdict, _ = refined
-    figures = memory.recall("figures", ["BLEU-4", "CIDEr"], SETTINGS.slice_videos)
+    names = {topic.id: topic.name for topic in EVIDENCE.topics}
+    figures = memory.recall("figures", ["BLEU-4", "CIDEr"], SETTINGS.slice_videos, names)
     assert figures["metrics"] == {metric: before for metric, (before, _) in verdict.metrics.items()}
 
 
@@ -112,6 +113,12 @@ def test_what_cannot_be_taught_is_set_aside_and_nothing_else_makes_no_version(pa
     assert "topic 0 (dog) is banned" in banned
     assert "no features of its video as this model reads them" in no_video
     assert hashes(tmp_path / "2") == hashes(parent)
+
+
+def test_a_video_that_is_another_one_now_is_not_taught_what_was_said_of_it(parent, tmp_path):
+    changed = dataclasses.replace(EVIDENCE, corrected=())
+    verdict = refine(parent, tmp_path / "2", [correction()], changed, SETTINGS)
+    assert "has changed since" in verdict.set_aside[correction().id]
 
 
 def governed(fate: Fate, into: int | None = None) -> Evidence:

@@ -70,6 +70,26 @@ def test_an_id_that_meant_another_topic_when_it_was_decided_upon_is_not_decided_
     assert not deciding.undo(decided, "2", TOPICS)
 
 
+def test_an_id_that_meant_another_topic_can_be_decided_upon_once_that_is_undone():
+    decided = deciding.ban(Governance(), Topic(2, "snow, hill", ("snow", "hill"), None, 0.1))
+    decided = deciding.rename(deciding.ban(decided, TOPICS[0]), TOPICS[1], "at sea", TOPICS)
+    undone = deciding.undo(decided, "2", TOPICS)
+    assert set(undone.topics) == {0, 1}, "what other decisions are about is remembered"
+    renamed = deciding.rename(undone, TOPICS[2], "music", TOPICS)
+    assert renamed.rename[2] == "music" and renamed.topics[2].words == ("guitar", "playing")
+
+
+def test_undo_forgets_the_topics_of_a_group_that_is_none_any_more():
+    merged = deciding.merge(Governance(), [TOPICS[0], TOPICS[1]])
+    assert deciding.undo(merged, "1", TOPICS) == Governance()
+
+
+def test_a_memory_of_no_decision_is_nothing_to_undo():
+    remembered = Governance(topics=deciding.ban(Governance(), TOPICS[2]).topics)
+    with pytest.raises(GovernanceError, match="nothing to undo"):
+        deciding.undo(remembered, "2", TOPICS)
+
+
 def test_words_are_pinned_to_a_topic_that_has_the_name_or_else_to_a_new_one():
     decided = deciding.pin(Governance(), "surfing", ["Wave"], TOPICS, WORDS)
     decided = deciding.pin(decided, "dance", ["dance", "dancing", "dance"], TOPICS, WORDS)

@@ -62,6 +62,13 @@ def test_a_model_without_a_correction_that_is_not_published_says_why():
     assert "Without it 2 other live corrections could not be taught again." in told.verdict.reasons[-1].text
 
 
+@pytest.mark.parametrize("root", [".", "runs", "runs/mine"])
+def test_a_root_that_is_a_word_leaves_sentences_alone(root):
+    said = "The folder of version 7 is gone. These runs lack it; wait. See runs, and try again."
+    assert telling.without_paths(said, root) == said
+    assert telling.without_paths(f"{root}/serving/7 is gone.", root) == "the run's folder is gone."
+
+
 def test_what_a_publication_takes_back_is_told():
     assert job(outcome={"candidate": "2", "verdict": VERDICT, "revoked": ["b"]}).takes_back == ("b",)
 

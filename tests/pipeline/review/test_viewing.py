@@ -44,7 +44,7 @@ class Served:
     def version(self):
         return self.served
 
-    def explain(self, clips):
+    def explain(self, clips, version):
         self.asked += len(clips)
         attention = np.full((3, FRAMES), 1 / FRAMES)
         scores = np.array([0.1, 0.8, 0.2])
@@ -53,10 +53,10 @@ class Served:
         return [ExplainedCaption(said, -3.0, tuple(said.split()), attention, activations, scores) for _ in clips]
 
     def what_if(self, frames, strengths):
-        (answer,) = self.doses(frames, 1, [strengths.get(1, 0.0)])
+        (answer,) = self.doses(frames, 1, [strengths.get(1, 0.0)], self.served)
         return answer, 12.5
 
-    def doses(self, frames, topic, strengths):
+    def doses(self, frames, topic, strengths, version):
         told = [topic == 1 and strength >= 1 for strength in strengths]
         return [WhatIf("man man man" if man else "dog dog dog", -3.0, np.array([0.1, 0.9, 0.2])) for man in told]
 

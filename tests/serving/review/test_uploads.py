@@ -1,6 +1,7 @@
 """Clips of strangers: what they are is read from their bytes, and what they cost is bounded."""
 
 import io
+import struct
 import time
 
 import av
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.videos.reader import sample_frames
 from serving.review.limits import Limits
 from serving.review.uploads import UnreadableClip, container_of, wanted_frames
+from tests.components.videos.conftest import number_shown, numbered_frame, write_clip, write_sound
 from tests.serving.review.conftest import opened
 
 
@@ -28,6 +31,30 @@ def clip_of(count: int, size: tuple[int, int] = (64, 48), container: str = "mp4"
     return file.getvalue()
 
 
+def lying(film: bytes, quarter_turns: int) -> bytes:
+    """An MP4 whose track header asks for its pictures to be turned back, clockwise, by quarters before they are shown.
+
+    ISO 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y with y downwards, so (0, 1, -1, 0) turns clockwise.
+    """
+    a, b = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns]
+    data, one = bytearray(film), 1 << 16
+    matrix = (a * one, b * one, 0, -b * one, a * one, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 4 + 40, *matrix)
+    return bytes(data)
+
+
+def covered(film: bytes, jpeg: bytes) -> bytes:
+    """An MP4 whose header, which is its end, begins with a cover, as music programs write it."""
+    picture = box(b"ilst", box(b"covr", box(b"data", struct.pack(">II", 13, 0) + jpeg)))
+    cover = box(b"udta", box(b"meta", bytes(4) + box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9)) + picture))
+    start = film.rindex(b"moov") - 4
+    return film[:start] + box(b"moov", cover + film[start + 8 :])
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
 def brightness(jpeg: bytes) -> float:
     return float(np.asarray(Image.open(io.BytesIO(jpeg)).convert("L")).mean())
 
@@ -42,6 +69,34 @@ def test_the_wanted_frames_come_back_in_order(container):
 def test_large_frames_are_shrunk_as_the_client_does():
     (picture,) = wanted_frames(clip_of(1, size=(1280, 720)), lambda _: [0])
     assert Image.open(io.BytesIO(picture)).size == (640, 360)
+
+
+@pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
+def test_a_clip_that_a_phone_filmed_on_its_side_is_turned_upright_as_for_training(quarter_turns, tmp_path):
+    path = write_clip(
+        tmp_path / "phone.mp4",
+        12,
+        size=(64, 160) if quarter_turns % 2 else (160, 64),
+        draw=lambda number, *_: np.rot90(numbered_frame(number), quarter_turns),
+    )
+    path.write_bytes(lying(path.read_bytes(), quarter_turns))
+    pictures = [np.asarray(Image.open(io.BytesIO(jpeg))) for jpeg in wanted_frames(path.read_bytes(), range)]
+    assert [number_shown(picture) for picture in pictures] == list(range(12))
+    for picture, trained_on in zip(pictures, sample_frames(path, 12).frames, strict=True):
+        assert picture.shape == trained_on.shape == (64, 160, 3)
+        assert np.abs(picture.astype(int) - trained_on).mean() < 8
+
+
+def test_a_cover_before_the_film_is_not_taken_for_it(tmp_path):
+    cover = write_clip(tmp_path / "cover.mjpeg", 1, "mjpeg", "yuvj420p").read_bytes()
+    film = covered(clip_of(20), cover)
+    with av.open(io.BytesIO(film)) as file:
+        assert [stream.codec_context.name for stream in file.streams.video] == ["mjpeg", "mpeg4"]
+    assert [brightness(picture) for picture in wanted_frames(film, lambda count: [0, count - 1])] == pytest.approx(
+        [10, 200], abs=8
+    )
+    with pytest.raises(UnreadableClip, match="no moving pictures"):
+        wanted_frames(covered(write_sound(tmp_path / "song.mp4").read_bytes(), cover), range)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""How long a connection may say nothing, asked by bare sockets."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from http.client import HTTPResponse
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from serving.review import server
+from serving.review.limits import Limits
+
+IDLE, PATIENCE = 0.3, 10  # seconds
+MOST = 3  # connections
+LENGTH = 1000  # bytes
+WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HALF = b"GET / HTTP/1.1\r\nHost: local"
+POST = b"POST %%b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % LENGTH
+
+
+async def application(scope, receive, send):
+    """Answers late at /slow, with the body at /echo, and without looking at any elsewhere."""
+    if scope["type"] == "http":
+        body = await Request(scope, receive).body() if scope["path"] == "/echo" else b""
+        await asyncio.sleep(2 * IDLE if scope["path"] == "/slow" else 0)
+        await PlainTextResponse(body or b"here")(scope, receive, send)
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Opens connections to a server that takes few; it is stopped afterwards."""
+    monkeypatch.setattr(server, "_IDLE_SECONDS", IDLE)
+    serving = server.server_of(application, Limits(connections=MOST))
+    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as opened:
+        thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield lambda: opened.enter_context(socket.create_connection(listening.getsockname(), PATIENCE))
+        serving.should_exit = True
+        thread.join(PATIENCE)
+
+
+def _answer(connection, request=b""):
+    connection.sendall(request)
+    answer = HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.read()
+
+
+def _is_closed(connection):
+    """Waits for it; nothing may come before."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def _bears_drops(connection, seconds):
+    """Whether a byte can be sent now and then for so long."""
+    until = time.monotonic() + seconds
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() < until:
+            connection.sendall(b"x")
+            time.sleep(IDLE / 10)
+        return True
+    return False
+
+
+def test_who_sends_no_whole_head_keeps_nobody_out(connect):
+    silent, half = [connect() for _ in range(MOST)], [connect() for _ in range(MOST)]
+    for one in half:
+        one.sendall(HALF)
+    assert all(_is_closed(one) for one in silent + half)
+    assert _answer(connect(), WHOLE) == (200, b"here")
+
+
+def test_a_head_that_comes_byte_by_byte_has_no_more_time(connect):
+    slow = connect()
+    slow.sendall(HALF)
+    assert not _bears_drops(slow, PATIENCE)
+
+
+def test_half_a_head_after_an_answer_is_not_waited_for(connect):
+    kept = connect()
+    for _ in range(2):
+        assert _answer(kept, WHOLE) == (200, b"here")
+    kept.sendall(HALF)
+    assert _is_closed(kept)
+
+
+def test_a_body_that_comes_after_the_answer_is_not_waited_for(connect):
+    answered = connect()
+    assert _answer(answered, POST % b"/") == (200, b"here")
+    answered.sendall(b"x")
+    assert _is_closed(answered)
+
+
+def test_who_is_being_answered_or_sends_a_body_is_not_cut(connect):
+    waiting, sending = connect(), connect()
+    waiting.sendall(WHOLE.replace(b"/", b"/slow", 1))
+    sending.sendall(POST % b"/echo")
+    assert _bears_drops(sending, 2 * IDLE)
+    assert _answer(waiting) == (200, b"here")
+    assert _answer(sending, b"x" * LENGTH) == (200, b"x" * LENGTH)
