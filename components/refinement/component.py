@@ -40,7 +40,7 @@ def Refine(
 
     Without corrections, and where the model is not blessed anyhow, ``refined_model`` is the model, byte for byte. What
     was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features; what
-    said of a video whose content is another one now is not taught.
+    was said of a video whose content is another one now is not taught.
     """
     config = json.loads(config_json)
     with staging.readable(model_blessing.uri) as folder:

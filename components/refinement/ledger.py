@@ -75,6 +75,7 @@ class Ledger:
         topic: CorrectedTopic,
         caption_before: str,
         model_before: str,
+        previewed: str | None = None,
     ) -> Correction:
         """Writes down that a caption misses a topic.
 
@@ -83,6 +84,7 @@ class Ledger:
             video_id, content: the video, and the SHA-256 of what it holds (`content` of ingest's rows).
             topic: the missing topic, as the model that was corrected has it.
             caption_before, model_before: the caption, and the version of the model that made it.
+            previewed: the caption with the topic, where the author has seen one.
         Raises:
             LedgerError: a text is empty, too long or of more than one line.
         """
@@ -100,7 +102,9 @@ class Ledger:
         )
         with self._database.writing() as connection:
             store.add_correction(connection, correction)
-        return correction
+            if previewed is None:
+                return correction
+            return publication.append(connection, correction, Event(State.PREVIEWED, self._now(), author, previewed))
 
     def transition(self, correction_id: str, to: State | str, *, by: str, caption: str | None = None) -> Correction:
         """Moves a correction on, or revokes one that is not live yet. Of several who try the same, one succeeds.

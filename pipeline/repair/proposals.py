@@ -6,13 +6,14 @@ Nothing here loads a model: whoever looks at videos is an `Eye`, by default the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic, Correction, State
+from components.refinement.records import CorrectedTopic, Correction
 from components.videos.decoding import Limits
 from pipeline.repair import versions
 from pipeline.repair.corrections import attended
@@ -82,11 +83,25 @@ def propose(
     limits: Limits = Limits(),
     eye: Eye | None = None,
 ) -> Proposal:
-    """Writes down that a video's caption misses a topic, and what the caption is with it.
+    """Writes down that a video's caption misses a topic, and what the caption is with it; see `propose_all`."""
+    return propose_all(root, video, [topic], author, settings=settings, limits=limits, eye=eye)[0]
+
+
+def propose_all(
+    root: str,
+    video: str,
+    topics: Sequence[int | str],
+    author: str,
+    *,
+    settings=None,
+    limits: Limits = Limits(),
+    eye: Eye | None = None,
+) -> tuple[Proposal, ...]:
+    """Writes down which topics a video's caption misses, and what the caption is with each; nothing, if one fails.
 
     Args:
         video: the id of a video of the run's dataset, of any split, or a video file.
-        topic: its id or its name.
+        topics: their ids or their names.
         author: who says so.
         limits: what a video file may cost.
         eye: what looks at the video; by default the served model in this process.
@@ -96,21 +111,27 @@ def propose(
     """
     with attended(root, settings) as ledger:
         eye = eye or _eye(root, ledger, limits)
-        missed, seen = eye.topic(topic), eye.video(video)
-        response = eye.doses(seen, missed.id)
-        correction = ledger.propose(
-            author=author,
-            video_id=seen.video_id,
-            content=seen.content,
-            topic=CorrectedTopic(missed.id, missed.name, missed.words),
-            caption_before=response.doses[0].caption,
-            model_before=eye.version,
+        missed, seen = [eye.topic(topic) for topic in topics], eye.video(video)
+        responses = [eye.doses(seen, topic.id) for topic in missed]
+        return tuple(
+            _written(ledger, seen, topic, response, author, eye.version)
+            for topic, response in zip(missed, responses, strict=True)
         )
-        if response.smallest is not None:
-            correction = ledger.transition(
-                correction.id, State.PREVIEWED, by=author, caption=response.smallest.caption
-            )
-        return Proposal(correction, response)
+
+
+def _written(
+    ledger: Ledger, seen: Seen, missed: TopicLink, response: DoseResponse, author: str, version: str
+) -> Proposal:
+    correction = ledger.propose(
+        author=author,
+        video_id=seen.video_id,
+        content=seen.content,
+        topic=CorrectedTopic(missed.id, missed.name, missed.words),
+        caption_before=response.doses[0].caption,
+        model_before=version,
+        previewed=None if response.smallest is None else response.smallest.caption,
+    )
+    return Proposal(correction, response)
 
 
 def _eye(root: str, ledger: Ledger, limits: Limits) -> Eye:

@@ -81,14 +81,10 @@ class RunDesk(Viewing):
                     f"No clip can miss the topic “{topic.name}”: it is {self._shelf.closed[topic.id]}. Choose another."
                 )
         with self._kept():
-            eye = self._eye()
-            return [self._propose(video_id, topic, author, eye) for topic in topics]
-
-    def _propose(self, video_id: str, topic: int, author: str, eye: Eye) -> Correction:
-        proposal = proposals.propose(
-            self._bench.root, video_id, topic, author, settings=self._bench.settings, eye=eye
-        )
-        return telling.correction(proposal.correction, proposal.response.verdict)
+            proposed = proposals.propose_all(
+                self._bench.root, video_id, topics, author, settings=self._bench.settings, eye=self._eye()
+            )
+        return [telling.correction(one.correction, one.response.verdict) for one in proposed]
 
     def _eye(self) -> Eye:
         version = self._served.version()

@@ -363,3 +363,16 @@ def test_a_root_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError, match="No run was ever started"):
         corrections.corrections(str(tmp_path / "nowhere"))
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_of_several_topics_all_are_written_down_or_none(root, ledger):
+    class Failing(bench.Eye):
+        answers = [bench.Response()]  # and no second one
+
+        def doses(self, video, topic):
+            return self.answers.pop()
+
+    with pytest.raises(IndexError):
+        proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", eye=Failing())
+    assert ledger.corrections() == ()
+    assert len(proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", eye=bench.Eye())) == 2
