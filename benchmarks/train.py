@@ -88,8 +88,8 @@ class Rounds(keras.callbacks.Callback):
         if self.seen % self.size:
             return
         seconds, waited = time.perf_counter() - self.began, self.batches.wait_seconds
+        rate = product_rate()  # beside ours, which is held against it, on a machine whose speed changes
         theirs = self._others_turn()
-        rate = product_rate()
         if self.seen > self.size:
             self.ours.append(self.size * BATCH_CAPTIONS / seconds)
             self.waiting.append(waited / seconds)
