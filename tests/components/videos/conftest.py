@@ -5,6 +5,7 @@ Blocks are coarse enough to outlive every codec here, and the grey half tells a 
 """
 
 import fractions
+import struct
 import types
 
 import av
@@ -67,6 +68,22 @@ def write_clip(
     return path
 
 
+def write_turned(path, quarter_turns: int, n_frames: int = 12):
+    """An MP4 as phones write it: pictures stored turned, and a track header that says how to turn them back.
+
+    ISO 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y with y downwards, so (0, 1, -1, 0) turns clockwise.
+    """
+    upright = BITS * BLOCK, 4 * BLOCK
+    size = upright[::-1] if quarter_turns % 2 else upright
+    write_clip(path, n_frames, size=size, draw=lambda number, *_: np.rot90(numbered_frame(number), quarter_turns))
+    data, one = bytearray(path.read_bytes()), 1 << 16
+    a, b = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns]
+    matrix = (a * one, b * one, 0, -b * one, a * one, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 4 + 40, *matrix)
+    path.write_bytes(data)
+    return path
+
+
 def write_sound(path, codec: str = "aac", frames: int = 20):
     """A recording without pictures."""
     with av.open(str(path), "w") as file:
@@ -85,5 +102,9 @@ def write_sound(path, codec: str = "aac", frames: int = 20):
 def clips() -> types.SimpleNamespace:
     """The functions above, for the tests beside this file."""
     return types.SimpleNamespace(
-        numbered_frame=numbered_frame, number_shown=number_shown, write=write_clip, write_sound=write_sound
+        numbered_frame=numbered_frame,
+        number_shown=number_shown,
+        write=write_clip,
+        write_turned=write_turned,
+        write_sound=write_sound,
     )

@@ -3,12 +3,12 @@
 import pytest
 
 from components.refinement.settings import RefinementSettings
-from pipeline.repair import proposals, refinements
 from pipeline.repair.corrections import open_ledger
 from pipeline.review.desk import Bench, RunDesk
 from pipeline.review.jobs import Course
 from serving.review.desk import Refused
 from tests.pipeline.repair import bench
+from tests.pipeline.repair.acting import propose, refine
 
 
 class Noted:
@@ -50,14 +50,6 @@ def root(tmp_path) -> str:
 @pytest.fixture
 def desk(root) -> RunDesk:
     return RunDesk(Bench(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), None)
-
-
-def propose(root, video) -> str:
-    return proposals.propose(root, video, "dance", "Ann", eye=bench.Eye()).correction.id
-
-
-def refine(root, only=None):
-    return refinements.refine(root, "Ben", only=only, teacher=bench.teach)
 
 
 def test_live_corrections_that_a_training_lacks_are_taught_with_those_that_wait(root, desk):

@@ -12,7 +12,7 @@ from PIL import Image
 from components.videos.reader import sample_frames
 from serving.review.limits import Limits
 from serving.review.uploads import UnreadableClip, container_of, wanted_frames
-from tests.components.videos.conftest import number_shown, numbered_frame, write_clip, write_sound
+from tests.components.videos.conftest import number_shown, write_clip, write_sound, write_turned
 from tests.serving.review.conftest import opened
 
 
@@ -29,18 +29,6 @@ def clip_of(count: int, size: tuple[int, int] = (64, 48), container: str = "mp4"
         for packet in stream.encode():
             out.mux(packet)
     return file.getvalue()
-
-
-def lying(film: bytes, quarter_turns: int) -> bytes:
-    """An MP4 whose track header asks for its pictures to be turned back, clockwise, by quarters before they are shown.
-
-    ISO 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y with y downwards, so (0, 1, -1, 0) turns clockwise.
-    """
-    a, b = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns]
-    data, one = bytearray(film), 1 << 16
-    matrix = (a * one, b * one, 0, -b * one, a * one, 0, 0, 0, 1 << 30)
-    struct.pack_into(">9i", data, data.index(b"tkhd") + 4 + 40, *matrix)
-    return bytes(data)
 
 
 def covered(film: bytes, jpeg: bytes) -> bytes:
@@ -73,13 +61,7 @@ def test_large_frames_are_shrunk_as_the_client_does():
 
 @pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
 def test_a_clip_that_a_phone_filmed_on_its_side_is_turned_upright_as_for_training(quarter_turns, tmp_path):
-    path = write_clip(
-        tmp_path / "phone.mp4",
-        12,
-        size=(64, 160) if quarter_turns % 2 else (160, 64),
-        draw=lambda number, *_: np.rot90(numbered_frame(number), quarter_turns),
-    )
-    path.write_bytes(lying(path.read_bytes(), quarter_turns))
+    path = write_turned(tmp_path / "phone.mp4", quarter_turns)
     pictures = [np.asarray(Image.open(io.BytesIO(jpeg))) for jpeg in wanted_frames(path.read_bytes(), range)]
     assert [number_shown(picture) for picture in pictures] == list(range(12))
     for picture, trained_on in zip(pictures, sample_frames(path, 12).frames, strict=True):

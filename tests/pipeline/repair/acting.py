@@ -1,0 +1,33 @@
+"""What people do on a root, with the stand-ins of `bench` in place of the model."""
+
+from pipeline.repair import proposals, refinements
+from pipeline.repair.candidates import Shelf
+from serving import model_config
+from tests.pipeline.repair import bench
+
+
+def propose(root, video="v1") -> str:
+    return proposals.propose(root, video, "dance", "Ann", eye=bench.Eye()).correction.id
+
+
+def refine(root, **options):
+    return refinements.refine(root, "Ben", teacher=bench.teach, **options)
+
+
+def rollback(root, what):
+    return refinements.rollback(root, what, "Cleo", teacher=bench.teach)
+
+
+def teach(root, *videos) -> tuple[str, ...]:
+    """Proposes, refines and publishes; returns the corrections' ids, then the version."""
+    ids = [propose(root, video) for video in videos]
+    refine(root)
+    return *ids, refinements.publish(root, "Ben").version
+
+
+def states(ledger) -> dict[str, str]:
+    return {one.id: one.state.value for one in ledger.corrections()}
+
+
+def pinned(root):
+    return model_config.read(Shelf(root).config, "topiclens")

@@ -1,0 +1,18 @@
+"""A root with a pushed version and no model."""
+
+import pytest
+
+from pipeline.repair import corrections
+from tests.pipeline.repair import bench
+
+
+@pytest.fixture
+def root(tmp_path) -> str:
+    """A root that a training pushed a version to."""
+    bench.train(tmp_path, "100")
+    return str(tmp_path)
+
+
+@pytest.fixture
+def ledger(root):
+    return corrections.open_ledger(root)

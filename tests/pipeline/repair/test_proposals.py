@@ -1,0 +1,38 @@
+"""What a person says a caption misses, as it is written down, with a stand-in for the model."""
+
+
+import pytest
+
+from components.refinement.records import LedgerError, State
+from pipeline.repair import proposals, refinements
+from tests.pipeline.repair import bench
+from tests.pipeline.repair.acting import propose, refine, states
+
+
+def test_a_proposal_is_previewed_with_the_caption_of_its_dose(root):
+    correction = proposals.propose(root, "v1", "dance", "Ann", eye=bench.Eye()).correction
+    assert correction.state is State.PREVIEWED
+    assert (correction.caption_before, correction.caption_after) == ("a girl", "a girl dancing")
+    assert (correction.topic.name, correction.model_before) == ("dance", "100")
+
+
+def test_a_proposal_that_no_strength_brings_in_is_kept_and_taken_into_no_refinement(root, ledger):
+    hopeless = propose(root, "hopeless")
+    assert states(ledger) == {hopeless: "proposed"}
+    with pytest.raises(refinements.NothingToRefine):
+        refine(root)
+    with pytest.raises(LedgerError, match="it is 'proposed'"):
+        refine(root, only=[hopeless])
+
+
+def test_of_several_topics_all_are_written_down_or_none(root, ledger):
+    class Failing(bench.Eye):
+        answers = [bench.Response()]  # and no second one
+
+        def doses(self, video, topic):
+            return self.answers.pop()
+
+    with pytest.raises(IndexError):
+        proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", eye=Failing())
+    assert ledger.corrections() == ()
+    assert len(proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", eye=bench.Eye())) == 2
