@@ -1,6 +1,5 @@
 """What a person says a caption misses, as it is written down, with a stand-in for the model."""
 
-
 import pytest
 
 from components.refinement.records import LedgerError, State
