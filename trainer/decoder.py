@@ -101,7 +101,8 @@ class CaptionDecoder(keras.layers.Layer):
         order = ops.argsort(-ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1))
         words, video_index = ops.take(words, order, axis=0), ops.take(video_index, order, axis=0)
         packing = Packing(words[:, 1:])
-        y, inputs = self._read(packing.pack(words[:, :-1]), training)
+        word_kernel, context_kernel = ops.split(self.cell.kernel, [self.embedding_units])
+        y, inputs = self._read(packing.pack(words[:, :-1]), word_kernel, training)
         h, c = (ops.take(part, video_index, axis=0) for part in self.initial_state(memory_mean))
         states = attend_and_recur(
             packing,
@@ -115,7 +116,7 @@ class CaptionDecoder(keras.layers.Layer):
             weights=(
                 self.attention.state_projection.kernel,
                 self.attention.score.kernel,
-                self.cell.kernel[self.embedding_units :],
+                context_kernel,
                 self.cell.recurrent_kernel,
             ),
         )
@@ -125,11 +126,11 @@ class CaptionDecoder(keras.layers.Layer):
         log_probs = log_probs * ops.cast(ops.not_equal(targets, PAD), log_probs.dtype)
         return ops.segment_sum(log_probs, ops.take(order, packing.caption), ops.shape(words)[0])
 
-    def _read(self, words, training):
+    def _read(self, words, word_kernel, training):
         """The vectors y of words (n,), and what they and the bias tell the cell's gates: (n, 4 * units)."""
 
         def gates(y):
-            return ops.matmul(y, self.cell.kernel[: self.embedding_units]) + self.cell.bias
+            return ops.matmul(y, word_kernel) + self.cell.bias
 
         if training and self.word_dropout.rate:  # each reading of a word misses other parts of its vector
             y = self.word_dropout(self.embedding(words), training=True)

@@ -43,6 +43,12 @@ def lstm_step_gradient(gates, d_h, d_c):
     return ops.concatenate(d_z, axis=-1), d_c * f
 
 
+def transposed(weight):
+    """(rows, columns) to (columns, rows), done once: TensorFlow folds a plain transpose into every step's product."""
+    upper, lower = ops.split(weight, [weight.shape[0] // 2])
+    return ops.concatenate([ops.transpose(upper), ops.transpose(lower)], axis=1)
+
+
 def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
     """The states of an LSTM that begins at zero.
 
@@ -75,7 +81,7 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
         def gradient(*args, upstream=None):
             (d_states,) = args if upstream is None else (upstream,)
             d_states = ops.unstack(d_states, time)
-            transposed_kernel = ops.transpose(recurrent_kernel)
+            transposed_kernel = transposed(recurrent_kernel)
             d_h = d_c = ops.zeros_like(h)
             d_inputs = [None] * time
             for t in reversed(order):

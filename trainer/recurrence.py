@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from trainer.lstm import Gates, lstm_step, lstm_step_gradient
+from trainer.lstm import Gates, lstm_step, lstm_step_gradient, transposed
 
 # oneDNN makes a kernel for every shape that it meets, at about the price of the product itself, and keeps a limited
 # number of them. Rounding a step's rows up leaves so few shapes that each kernel is made once.
@@ -127,9 +127,7 @@ def attend_and_recur(packing, inputs, h, c, memory, keys, bias, video_index, wei
 
         def gradient(*args, upstream=None):
             (d_outputs,) = args if upstream is None else (upstream,)
-            # Transposed once, by parts: TensorFlow would fold a plain transpose back into every step's product.
-            state_kernel_t = ops.concatenate([ops.transpose(context_kernel), ops.transpose(recurrent_kernel)], axis=1)
-            state_projection_t = ops.transpose(state_projection)
+            state_kernel_t, state_projection_t = transposed(state_kernel), transposed(state_projection)
             d_h, d_c = d_outputs[:0, :units], d_outputs[:0, :units]
             d_keys, d_score = 0.0, 0.0
             d_gates, d_queries, d_contexts = [], [], []
