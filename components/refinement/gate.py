@@ -100,8 +100,10 @@ class Verdict:
             return cls.from_json(json.load(file))
 
     def blessing(self, split: str) -> Blessing:
-        """The same for the Pusher."""
-        return Blessing(split, tuple(Threshold(reason.check, reason.met, reason.words) for reason in self.reasons))
+        """The same for the Pusher. What is set aside stands in nobody's way, as long as something is taught."""
+        reasons = [Threshold(reason.check, reason.met, reason.words) for reason in self.reasons]
+        set_aside = [Threshold("teachable", bool(self.taught), words) for words in self.set_aside.values()]
+        return Blessing(split, (*reasons, *set_aside))
 
     def lines(self) -> Iterator[str]:
         """The verdict as a terminal shows it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Mapping, Sequence
 
@@ -60,20 +59,20 @@ def summarise(outcome: Outcome) -> None:
     """Prints the metrics, the blessing's reasons, where everything is, and a page to begin with."""
     from components.captions.report import read_figures
     from components.relevance.report import first_explained
+    from serving.saved_model import resolve_version
 
     metrics = outcome.folder("components.CaptionMetrics")
     print("\nCaption metrics:\n")
     print(_table(read_figures(metrics)))
     with open(os.path.join(outcome.folder("ModelBlessing"), "reasons.txt"), encoding="utf-8") as reasons:
         print(f"\n{reasons.read().strip()}\n")
-    versions = sorted(glob.glob(os.path.join(outcome.serving, "[0-9]*")))
     rows = [
         ("captions judged", os.path.join(metrics, "summary.md")),
         ("neurons", _neurons(outcome)),
         ("explanations", _explanations(outcome)),
         ("topics", os.path.join(outcome.folder("components.TopicModel"), "topics.json")),
         ("set aside", os.path.join(outcome.folder("components.Dataset"), "rejected.jsonl")),
-        ("served model", versions[-1] if outcome.blessed and versions else "none: the model was not blessed"),
+        ("served model", resolve_version(outcome.serving) if outcome.blessed else "none: the model was not blessed"),
         ("TensorBoard", f"tensorboard --logdir {outcome.logs}"),
     ]
     for name, value in rows:

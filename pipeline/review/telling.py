@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from components.refinement import records
 from components.refinement.gate import Verdict as Judgement
 from components.refinement.ledger import Ledger
-from pipeline.repair.versions import carried
+from pipeline.repair.versions import carried, parent
 from pipeline.review.jobs import Course, Order
 from serving.review.changes import (
     Change,
@@ -124,8 +124,8 @@ def versions(ledger: Ledger, is_there: Callable[[str], bool]) -> list[Version]:
         is_there: whether the folder of a version is.
     """
     recorded, servings = ledger.versions(), ledger.servings()
-    ever = {serving.version for serving in servings}
     served = servings[-1].version if servings else None
+    refined_next = parent(ledger) if servings else None
     return [
         Version(
             version=one.version,
@@ -136,7 +136,8 @@ def versions(ledger: Ledger, is_there: Callable[[str], bool]) -> list[Version]:
             added=one.corrections,
             verdict=_first_line(one.verdict),
             served=one.version == served,
-            available=one.version in ever and is_there(one.version),
+            waits=one.version == refined_next != served,
+            available=is_there(one.version),
         )
         for one in reversed(recorded)
     ]

@@ -154,6 +154,7 @@ class Version:
         added: the ids of those that it adds to its parent.
         verdict: what the gate said, in a sentence.
         served: whether it answers now.
+        waits: whether training left it since, and the next refinement starts from it.
         available: whether it can be rolled back to.
     """
 
@@ -165,6 +166,7 @@ class Version:
     added: tuple[str, ...] = ()
     verdict: str = ""
     served: bool = False
+    waits: bool = False
     available: bool = True
 
 

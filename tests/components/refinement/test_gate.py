@@ -1,6 +1,7 @@
 """The gate's checks, each on both sides of its threshold, and what a verdict says."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -150,4 +151,6 @@ def test_a_verdict_is_read_as_it_was_written_and_told_in_words():
     assert lines[-1] == verdict.advice
     assert "| CIDEr | 0.5000 | 0.5100 |" in verdict.to_markdown()
     blessing = verdict.blessing("val")
-    assert not blessing.blessed and [reason.passed for reason in blessing.reasons] == [False, True]
+    assert not blessing.blessed and [reason.passed for reason in blessing.reasons] == [False, True, True]
+    assert blessing.reasons[-1].words == "No neuron carries it."
+    assert not replace(verdict, reasons=(), taught=()).blessing("val").blessed

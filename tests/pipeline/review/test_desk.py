@@ -6,6 +6,7 @@ from components.refinement.settings import RefinementSettings
 from pipeline.repair.corrections import open_ledger
 from pipeline.review.desk import Bench, RunDesk
 from pipeline.review.jobs import Course
+from serving.review.changes import State
 from serving.review.desk import Refused
 from tests.pipeline.repair import bench
 from tests.pipeline.repair.acting import propose, refine
@@ -68,6 +69,19 @@ def test_live_corrections_that_a_training_lacks_are_taught_with_those_that_wait(
     assert not any(one.lacking for one in desk.corrections())
     with pytest.raises(Refused, match="only what was previewed"):
         desk.start_refinement("Ben", [live])
+
+
+def test_a_training_that_waits_for_what_is_live_can_be_served_without_it(root, desk):
+    live = propose(root, "v1")
+    refine(root)
+    newer = str(int(desk.publish("Ben").version) + 5)
+    bench.train(root, newer)
+    fresh = propose(root, "v2")
+    told = {one.version: (one.served, one.waits, one.available) for one in desk.versions()}
+    assert told.pop(newer) == (False, True, True) and not any(waits for _, waits, _ in told.values())
+    served = desk.rollback_version(newer, "Ben")
+    assert served.served and not served.waits
+    assert {one.id: one.state for one in desk.corrections()} == {live: State.REVOKED, fresh: State.PREVIEWED}
 
 
 def test_the_candidate_that_was_looked_at_is_published_and_no_other(root, desk):

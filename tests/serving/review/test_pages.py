@@ -159,6 +159,14 @@ def test_a_live_correction_is_taken_back_by_a_rebuild(browser, desk):
     assert "1 correction out of the served version" in answer.text
 
 
+def test_a_model_that_training_left_waits_and_says_for_what(browser, desk):
+    assert "It waits" not in browser.get("/versions").text
+    desk._versions.insert(0, replace(desk.versions()[0], version="2", served=False, waits=True))
+    text = browser.get("/versions").text
+    assert "It waits: the next refinement starts from it" in text
+    assert "Serve version 2 as it is" in text and "Roll back to version 2" not in text
+
+
 def test_a_live_correction_that_the_new_model_lacks_is_ticked_and_what_is_taken_back_is_named(browser, desk):
     send(browser, "/corrections", video_id="stage", topic=["1", "3"])
     dance, guitar = [c.id for c in desk.corrections()][::-1]
