@@ -42,6 +42,11 @@ def main() -> None:
             told = _told(topics, said.caption, judged[row["video_id"]]["references"])
             mentioned.append(told[missing[0].topic])
             by_chance.append(told.mean())
+    if not ciders:
+        parser.error(
+            f"{outcome.root} has no captions of its judged model: open `topiclens review --root {outcome.root}` first, "
+            "and wait until it says that all clips are captioned"
+        )
     ciders = np.array(ciders)
     print(f"{len(ciders)} captions, CIDEr {ciders.mean():.3f}")
     for name, order in (("expected gain", gains), ("uncertainty alone", unsure)):

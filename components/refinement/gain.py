@@ -61,7 +61,7 @@ class Gain:
     """What a look at a clip may bring.
 
     Attributes:
-        value: 0 to 1, the mean of those of the next three that are known.
+        value: 0 to 1, the quadratic mean of those of the next three that are known.
         uncertainty: 1 less the geometric mean of the words' probabilities.
         missing: the doubt of the topic that is most surely missing.
         disagreement: with the references, 1 less CIDEr; None where there are no references.
@@ -177,7 +177,10 @@ def missing_topics(
 
 
 def expected_gain(said: Said, missing: Sequence[MissingTopic], cider: float | None = None) -> Gain:
-    """The mean of three doubts of a caption: of the captioner itself, of the topics, and of the people who wrote.
+    """The quadratic mean of three doubts of a caption: of the captioner, of the topics, and of the people who wrote.
+
+    One strong doubt counts for more than two weak ones, and one that is silent takes little away: most captions miss no
+    topic that a witness can name, and yet are wrong where the captioner is unsure.
 
     Args:
         said: the caption.
@@ -198,7 +201,8 @@ def expected_gain(said: Said, missing: Sequence[MissingTopic], cider: float | No
         if uncertainty >= WORTH_SAYING:
             yield uncertainty, f"the model is unsure of its words ({likely:.2f} each)"
 
-    return Gain(sum(known) / len(known), uncertainty, doubt, disagreement, _strongest_first(reasons()))
+    value = math.hypot(*known) / math.sqrt(len(known))
+    return Gain(value, uncertainty, doubt, disagreement, _strongest_first(reasons()))
 
 
 def _mentions(topics: TopicWords, topic: int, told: Sequence[Sequence[str]]) -> str:

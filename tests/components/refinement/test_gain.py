@@ -95,13 +95,13 @@ def test_words_speak_of_the_topics_that_sampled_ones_count_as():
     assert [found.topic for found in missing_topics(Said("a cat", -1.0, np.zeros(4)), topics, ("a dog",))] == [3]
 
 
-def test_the_gain_is_the_mean_of_the_doubts_that_are_known(topics):
+def test_the_gain_is_the_quadratic_mean_of_the_doubts_that_are_known(topics):
     caption = said(scores=(0.0, 0.0, 0.6), likely=0.9)
     missing = missing_topics(caption, topics)
     alone = expected_gain(caption, missing)
-    assert alone.value == pytest.approx((0.1 + 0.6) / 2) and alone.disagreement is None
+    assert alone.value == pytest.approx(math.sqrt((0.1**2 + 0.6**2) / 2)) and alone.disagreement is None
     judged = expected_gain(caption, missing, cider=0.2)
-    assert judged.value == pytest.approx((0.1 + 0.6 + 0.8) / 3)
+    assert judged.value == pytest.approx(math.sqrt((0.1**2 + 0.6**2 + 0.8**2) / 3))
     assert judged.reasons == ("people describe it otherwise (CIDEr 0.20)", missing[0].reasons[0])
 
 
@@ -114,7 +114,7 @@ def test_a_captioner_that_never_learnt_topics_is_judged_by_the_rest(topics):
     plain = Said("a man", 3 * math.log(0.5))
     (found,) = missing_topics(plain, topics, ("a dog",))
     gain = expected_gain(plain, (found,))
-    assert found.topic == DOG and gain.value == pytest.approx((0.5 + 1) / 2)
+    assert found.topic == DOG and gain.value == pytest.approx(math.sqrt((0.5**2 + 1) / 2))
 
 
 def test_an_empty_caption_is_unsure_by_its_end_alone(topics):
