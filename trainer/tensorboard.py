@@ -7,8 +7,10 @@ over; an epoch that is repeated after a kill replaces its own file.
 import os
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
+from tensorboard.plugins.histogram import metadata as histogram_metadata
 
 from trainer.settings import TrainingConfig
 from trainer.validation import Validation
@@ -91,12 +93,12 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     def _histograms(self):
         for variable in self.model.trainable_variables:
-            tf.summary.histogram(f"weights/{variable.path}", ops.convert_to_numpy(variable))
+            write_histogram(f"weights/{variable.path}", ops.convert_to_numpy(variable))
         activations = self.model.encode(self._frames)
         real = ops.convert_to_numpy(activations["mask"])
-        tf.summary.histogram("activations/v", ops.convert_to_numpy(activations["v"])[real])
-        tf.summary.histogram("activations/mean_v", ops.convert_to_numpy(activations["mean"]))
-        tf.summary.histogram("activations/topic_scores", ops.convert_to_numpy(self.model.topic_scores(self._frames)))
+        write_histogram("activations/v", ops.convert_to_numpy(activations["v"])[real])
+        write_histogram("activations/mean_v", ops.convert_to_numpy(activations["mean"]))
+        write_histogram("activations/topic_scores", ops.convert_to_numpy(self.model.topic_scores(self._frames)))
 
     def _forward_graph(self):
         # Named, where the graph would call them x, x_1 and Identity.
@@ -107,3 +109,11 @@ class TensorBoardEpochs(keras.callbacks.Callback):
             return {name: tf.identity(value, name) for name, value in self.model(x, training=False).items()}
 
         return forward.get_concrete_function(inputs).graph
+
+
+def write_histogram(tag: str, values: np.ndarray, buckets: int = 30) -> None:
+    """What ``tf.summary.histogram`` writes of the finite values. That one takes 280 bytes of memory for each, 14 GB for
+    the largest weight of the paper's decoder."""
+    counts, edges = np.histogram(values[np.isfinite(values)], buckets)
+    rows = np.stack([edges[:-1], edges[1:], counts], axis=1)
+    tf.summary.write(tag, rows, metadata=histogram_metadata.create_summary_metadata(None, None))
