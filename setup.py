@@ -37,6 +37,8 @@ REQUIRES = [
     "setuptools<81",
 ]
 
+FOLDERS = ("pipeline", "trainer", "components", "schemas", "serving")
+
 # The ledger of corrections lies in SQLite unless it is given the URL of a PostgreSQL server.
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 
@@ -59,19 +61,15 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
-    packages=find_packages(
-        include=[
-            f"{name}{rest}"
-            for name in ("pipeline", "trainer", "components", "schemas", "serving")
-            for rest in ("", ".*")
-        ]
-    ),
+    # The top-level folders are imported as topiclens.trainer and so on: a user's own `trainer` is another package.
+    packages=["topiclens", *(f"topiclens.{name}" for name in find_packages(include=[f"{top}*" for top in FOLDERS]))],
+    package_dir={"topiclens": "topiclens", **{f"topiclens.{top}": top for top in FOLDERS}},
     include_package_data=True,
     package_data={
         "": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"],
-        "serving.review": ["templates/*.html", "static/*"],
+        "topiclens.serving.review": ["templates/*.html", "static/*"],
     },
     install_requires=REQUIRES,
     extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, *TEST]},
-    entry_points={"console_scripts": ["topiclens = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["topiclens = topiclens.pipeline.cli.main:main"]},
 )

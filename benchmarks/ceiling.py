@@ -3,7 +3,8 @@
     python -m benchmarks.ceiling --root runs/lstm-i
 
 A ridge regression from a video's mean frame features to its topics, fitted on the training videos; and for each topic
-the one feature that tells it best there. Both are measured on validation as `components.neurons.figures` measures
+the one feature that tells it best there. Both are measured on validation as `topiclens.components.neurons.figures`
+measures
 neurons: the mean AUC over the topics that occur. What a neuron that detects its topic could reach lies between.
 """
 
@@ -12,9 +13,9 @@ import os
 
 import numpy as np
 
-from components.neurons.figures import roc_auc
-from pipeline import lineage
-from schemas import records
+from topiclens.components.neurons.figures import roc_auc
+from topiclens.pipeline import run_metadata
+from topiclens.schemas import records
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--ridge", type=float, default=1.0, help="for features of variance 1 (default: %(default)s)")
     arguments = parser.parse_args()
 
-    examples = lineage.newest(arguments.root).folder("Examples")
+    examples = run_metadata.newest(arguments.root).folder("Examples")
     (x, topics), (val_x, val_topics) = (means_of(examples, split) for split in ("train", "val"))
     occurring = topics.any(axis=0) & val_topics.any(axis=0)
     topics, val_topics = topics[:, occurring], val_topics[:, occurring]

@@ -16,11 +16,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from components.relevance.captioner import explain
-from components.relevance.plain import PlainCaptioner
-from trainer.captioner import Captioner
-from trainer.settings import CaptionerConfig
-from trainer.vocabulary import EOS
+from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import EOS
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ Rates are of one process; compare those of one run with each other.
 import argparse
 import time
 
-from components.features.backbones import registry
-from components.features.decoder import Clip, DecoderProcess
-from components.features.extract import BATCH_SIZE, FeatureExtractor
-from schemas.features import N_FRAMES
+from topiclens.components.features.backbones import registry
+from topiclens.components.features.decoder import Clip, DecoderProcess
+from topiclens.components.features.extract import BATCH_SIZE, FeatureExtractor
+from topiclens.schemas.features import N_FRAMES
 
 
 def main() -> None:

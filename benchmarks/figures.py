@@ -11,11 +11,11 @@ import time
 
 import numpy as np
 
-from components.neurons.figures import measure, roc_auc
-from components.neurons.links import link
-from components.neurons.pdm import tally
-from components.neurons.perceptron import Perceptron
-from components.topics.table import Topic
+from topiclens.components.neurons.figures import measure, roc_auc
+from topiclens.components.neurons.links import link
+from topiclens.components.neurons.pdm import tally
+from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.topics.table import Topic
 
 
 def auc_by_definition(scores: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -14,27 +14,27 @@ import os
 
 import numpy as np
 
-from components.refinement.gain import Said, TopicWords, expected_gain, missing_topics
-from components.topics.documents import content_words
-from components.topics.model import TopicModel
-from pipeline import lineage
-from trainer.vocabulary import tokenize
+from topiclens.components.refinement.acquisition import Said, TopicWords, acquisition_score, missing_topics
+from topiclens.components.topics.documents import content_words
+from topiclens.components.topics.model import TopicModel
+from topiclens.pipeline import run_metadata
+from topiclens.trainer.vocabulary import tokenize
 
 
 def main() -> None:
     """Prints CIDEr along the queue's order, and how many of the suggested topics people mention."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", required=True, help="of a run whose page was opened until all was captioned")
-    outcome = lineage.newest(parser.parse_args().root)
-    topics = TopicWords.of(TopicModel.load(outcome.folder("components.TopicModel")))
-    judged = {row["video_id"]: row for row in _rows(outcome.folder("components.CaptionMetrics"), "captions.jsonl")}
+    outcome = run_metadata.newest(parser.parse_args().root)
+    topics = TopicWords.of(TopicModel.load(outcome.folder("topiclens.TopicModel")))
+    judged = {row["video_id"]: row for row in _rows(outcome.folder("topiclens.CaptionMetrics"), "captions.jsonl")}
     gains, unsure, ciders, mentioned, by_chance = [], [], [], [], []
     for row in _rows(outcome.root, "review", "captions", "*", "*", "*.jsonl"):
         if judged[row["video_id"]]["caption"] != row["caption"]:
             continue  # of another version than the one that was judged
         said = Said(row["caption"], row["log_prob"], np.array(row["topic_scores"]))
         missing = missing_topics(said, topics)
-        gain = expected_gain(said, missing)
+        gain = acquisition_score(said, missing)
         gains.append(gain.value)
         unsure.append(gain.uncertainty)
         ciders.append(judged[row["video_id"]]["scores"]["CIDEr"])

@@ -12,12 +12,12 @@ import os
 
 import numpy as np
 
-from components.neurons.activations import encoder_of, load, mean_activations
-from components.neurons.links import link
-from components.neurons.pdm import tally
-from components.topics.model import TopicModel
-from pipeline import lineage
-from schemas import records
+from topiclens.components.neurons.activations import encoder_of, load, mean_activations
+from topiclens.components.neurons.links import link
+from topiclens.components.neurons.pdm import tally
+from topiclens.components.topics.model import TopicModel
+from topiclens.pipeline import run_metadata
+from topiclens.schemas import records
 
 VOTES = (1, 2, 3, 5)
 
@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20, help="how often the videos are drawn (default: %(default)s)")
     arguments = parser.parse_args()
 
-    outcome = lineage.newest(arguments.root)
-    model, topics = load(outcome.model), TopicModel.load(outcome.folder("components.TopicModel")).topics
+    outcome = run_metadata.newest(arguments.root)
+    model, topics = load(outcome.model), TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
     files = records.files_of(os.path.join(outcome.folder("Examples"), "Split-train"))
     seen = mean_activations(records.read(files), encoder_of(model.captioner))
 

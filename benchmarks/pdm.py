@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 
-from components.neurons.pdm import prediction_differences
-from components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import prediction_differences
+from topiclens.components.neurons.perceptron import Perceptron
 
 
 def by_definition(mean: np.ndarray, occurrences: np.ndarray, f: Perceptron) -> np.ndarray:

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.features import N_FRAMES
-from serving.captioner import LocalCaptioner
-from serving.captioning import Captioning
-from serving.client import CaptionClient
-from serving.local.server import LocalServer
-from serving.signatures import FEATURES_SIGNATURE, FRAMES_INPUT, WHAT_IF_SIGNATURE
+from topiclens.schemas.features import N_FRAMES
+from topiclens.serving.captioner import LocalCaptioner
+from topiclens.serving.captioning import Captioning
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.local.server import LocalServer
+from topiclens.serving.signatures import FEATURES_SIGNATURE, FRAMES_INPUT, WHAT_IF_SIGNATURE
 
 BATCHES = (1, 8)
 STRENGTH = 2.0  # of the topics that are enhanced
@@ -120,9 +120,9 @@ def _random_captioner(folder: Path) -> Path:
     """A base folder with a captioner of everyday sizes that has learned nothing."""
     import keras
 
-    from trainer.captioner import Captioner, CaptionerConfig
-    from trainer.export import export
-    from trainer.vocabulary import Vocabulary
+    from topiclens.trainer.captioner import Captioner, CaptionerConfig
+    from topiclens.trainer.export import export
+    from topiclens.trainer.vocabulary import Vocabulary
 
     keras.utils.set_random_seed(0)
     vocabulary = Vocabulary([f"word{i}" for i in range(2500)])

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.topics.documents import Corpus, content_words
-from components.topics.warplda import WarpLDA
+from topiclens.components.topics.documents import Corpus, content_words
+from topiclens.components.topics.warplda import WarpLDA
 
 
 def synthetic_documents(n_documents=2000, length=150, n_words=5000, n_topics=100) -> dict[str, list[str]]:

@@ -27,12 +27,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from trainer.captioner import Captioner
-from trainer.data import TrainingBatches
-from trainer.optimizers import build_optimizer
-from trainer.settings import CaptionerConfig, TrainingConfig
-from trainer.videos import Videos
-from trainer.vocabulary import BOS, EOS, Vocabulary, tokenize
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.optimizers import build_optimizer
+from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
+from topiclens.trainer.videos import Videos
+from topiclens.trainer.vocabulary import BOS, EOS, Vocabulary, tokenize
 
 N_FRAMES, FEATURE_DIM, BATCH_CAPTIONS = 28, 1024, 200
 MADE_UP_WORDS = 2539
@@ -197,9 +197,7 @@ def flickr8k(folder, n_videos):
             if (video := name.split("#")[0]) in written:
                 written[video].append(caption)
     vocabulary = Vocabulary.from_captions((c for own in written.values() for c in own), min_count=5)
-    captions = [
-        [framed(vocabulary.encode(c)[:30]) for c in written[str(i)] if tokenize(c)] for i in ids[:n_videos]
-    ]
+    captions = [[framed(vocabulary.encode(c)[:30]) for c in written[str(i)] if tokenize(c)] for i in ids[:n_videos]]
     return videos_of(features.astype("float32"), captions, np.random.default_rng(0)), len(vocabulary)
 
 

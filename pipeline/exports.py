@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from components.neurons.links import TopicLinks, links_of
-from components.videos.sampling import WITH_STEP, Sampling
-from pipeline import lineage
-from pipeline.configs import cache_folder
-from pipeline.values import SettingError
-from trainer.exported import read_meta, weights_path
+from topiclens.components.neurons.links import TopicLinks, links_of
+from topiclens.components.videos.sampling import WITH_STEP, Sampling
+from topiclens.pipeline import run_metadata
+from topiclens.pipeline.settings import cache_folder
+from topiclens.pipeline.values import SettingError
+from topiclens.trainer.exported import read_meta, weights_path
 
-LINKS = "components.NeuronLinks"
+LINKS = "topiclens.NeuronLinks"
 
 
 def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[str]]:
@@ -30,8 +30,8 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
     if directory is not None and (own := links_of(directory)) is not None:
         return own, []
     try:
-        outcome = lineage.newest(root)
-    except lineage.NothingThere:
+        outcome = run_metadata.newest(root)
+    except run_metadata.NothingThere:
         return None, [f"The neurons have no names here: there is no run at {root}. Name its root with --root."]
     if LINKS not in outcome.artifacts:
         return None, ["The neurons have no names here: the run learnt no topics (LSTM-B) or ended too soon."]
@@ -69,8 +69,8 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
     """
     import tensorflow as tf
 
-    from components.features.backbones import registry
-    from trainer.export import extraction
+    from topiclens.components.features.backbones import registry
+    from topiclens.trainer.export import extraction
 
     backbone = registry.of_features(meta["features"], cache_folder())
     if backbone is None:
@@ -82,6 +82,6 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
     return lambda jpegs: network(tf.constant([jpegs]))[0].numpy()
 
 
-def _same_weights(directory: str, outcome: lineage.Outcome) -> bool:
+def _same_weights(directory: str, outcome: run_metadata.Outcome) -> bool:
     mine, theirs = weights_path(directory), weights_path(outcome.model)
     return os.path.exists(theirs) and filecmp.cmp(mine, theirs, shallow=False)

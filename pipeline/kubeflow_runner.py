@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from tfx import v1 as tfx
 
-from pipeline import topic_register
-from pipeline.beam import LOCAL_BEAM
-from pipeline.configs import Settings
-from pipeline.pipeline import Places, create_pipeline
-from pipeline.repair.corrections import to_teach
+from topiclens.pipeline import topic_register
+from topiclens.pipeline.beam import LOCAL_BEAM
+from topiclens.pipeline.pipeline import Paths, create_pipeline
+from topiclens.pipeline.repair.corrections import to_teach
+from topiclens.pipeline.settings import Settings
 
 # Where serving/containers/pipeline.Dockerfile lays the package.
 SCHEMA_IN_IMAGE = "/topiclens/schemas/curated.pbtxt"
@@ -45,7 +45,7 @@ def compile_pipeline(
         ``output``.
     """
     previous = None if settings.topics.previous == topic_register.ANEW else settings.topics.previous
-    places = Places(
+    places = Paths(
         data=data, root=root, content=content, schema=schema, base_model=base_model, previous_topics=previous
     )
     pipeline = create_pipeline(

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from absl import logging as absl_logging
 from tfx import v1 as tfx
 
-from pipeline import topic_register
-from pipeline.beam import beam_arguments
-from pipeline.configs import Settings, cache_folder
-from pipeline.lineage import METADATA, Outcome, model_artifact, newest
-from pipeline.pipeline import create_pipeline
-from pipeline.places import Places
-from pipeline.repair.corrections import take_in, to_teach
+from topiclens.pipeline import topic_register
+from topiclens.pipeline.beam import beam_arguments
+from topiclens.pipeline.paths import Paths
+from topiclens.pipeline.pipeline import create_pipeline
+from topiclens.pipeline.repair.corrections import take_in, to_teach
+from topiclens.pipeline.run_metadata import METADATA, Outcome, model_artifact, newest
+from topiclens.pipeline.settings import Settings, cache_folder
 
 
 class RootInUse(RuntimeError):
@@ -45,7 +45,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
         content = fingerprint(data, without=root)
         decided = topic_register.governance_of(settings, root)
         asked = topic_register.asked(settings, content, decided)
-        places = Places(
+        places = Paths(
             data=os.path.abspath(data),
             root=os.path.abspath(root),
             content=content,
@@ -125,7 +125,7 @@ def _announced() -> Iterator[None]:
     """Prints one line a step, and the steps' own, in place of TFX's log."""
     announcer = _Announcer()
     verbosity = absl_logging.get_verbosity()  # absl keeps a level of its own beside its logger's
-    loggers = [logging.getLogger(name) for name in ("absl", "components", "trainer")]
+    loggers = [logging.getLogger(name) for name in ("absl", "topiclens.components", "topiclens.trainer")]
     before = [(logger.level, logger.propagate) for logger in loggers]
     records = logging.getLogger("apache_beam.io.tfrecordio")  # warns of a faster checksum that no wheel brings
     records_level = records.level

@@ -11,26 +11,26 @@ from tfx import v1 as tfx
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
-from components.captions.component import CaptionJudge
-from components.examples.component import ExamplesJoin
-from components.features.component import FeatureExtraction
-from components.neurons.component import NeuronJudge, NeuronNaming
-from components.pushing.component import Pusher
-from components.refinement.component import Refine
-from components.relevance.component import ExplanationReport
-from components.topics.component import TopicModelling, TopicNaming
-from components.topics.governance import Governance
-from components.validation.component import ExamplesCheck
-from components.videos.component import VideoIngest
-from components.vocabulary.component import Vocabulary
-from pipeline.configs import Settings
-from pipeline.places import NAME, Places
-from pipeline.steps import json_of
+from topiclens.components.captions.component import CaptionEvaluator
+from topiclens.components.examples.component import ExamplesJoin
+from topiclens.components.features.component import FeatureExtraction
+from topiclens.components.neurons.component import NeuronEvaluator, NeuronNaming
+from topiclens.components.pushing.component import Pusher
+from topiclens.components.refinement.component import Refine
+from topiclens.components.relevance.component import ExplanationReport
+from topiclens.components.topics.component import TopicModelling, TopicNaming
+from topiclens.components.topics.governance import Governance
+from topiclens.components.validation.component import ExamplesCheck
+from topiclens.components.videos.component import VideoIngest
+from topiclens.components.vocabulary.component import Vocabulary
+from topiclens.pipeline.paths import NAME, Paths
+from topiclens.pipeline.settings import Settings
+from topiclens.pipeline.steps import json_of
 
 
 def create_pipeline(
     settings: Settings,
-    places: Places,
+    places: Paths,
     *,
     governance: Governance | None = None,
     corrections: Sequence[Mapping] = (),
@@ -82,7 +82,7 @@ class _Dag:
         steps: so far.
     """
 
-    def __init__(self, settings: Settings, places: Places):
+    def __init__(self, settings: Settings, places: Paths):
         self._settings, self._places = settings, places
         self.steps: list[tfx.dsl.components.BaseNode] = []
 
@@ -148,7 +148,7 @@ class _Dag:
             base_model = self._add(importer).outputs["result"]
         places = {"work_dir": self._places.training, "cache_dir": self._places.cache}
         trainer = tfx.components.Trainer(
-            run_fn="trainer.run.run_fn",
+            run_fn="topiclens.components.training.run_fn.run_fn",
             examples=examples,
             transform_graph=vocabulary,
             schema=schema,
@@ -172,7 +172,7 @@ class _Dag:
 
     def judge_captions(self, model: Channel, examples: Channel, table: Channel) -> tuple[Channel, Channel]:
         """The metrics of its captions; and whether these suffice."""
-        judge = CaptionJudge(
+        judge = CaptionEvaluator(
             model=model,
             examples=examples,
             topic_model=table,
@@ -183,7 +183,7 @@ class _Dag:
 
     def judge_neurons(self, model: Channel, examples: Channel, links: Channel, blessing: Channel) -> Channel:
         """Whether its neurons suffice too."""
-        judge = NeuronJudge(
+        judge = NeuronEvaluator(
             model=model,
             examples=examples,
             links=links,

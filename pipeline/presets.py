@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipeline.configs import (
+from topiclens.pipeline.settings import (
     CaptionerSettings,
     DecodingSettings,
     FeatureSettings,
@@ -13,8 +13,8 @@ from pipeline.configs import (
     TrainingSettings,
     VocabularySettings,
 )
-from pipeline.values import SettingError
-from trainer.settings import TrainingConfig
+from topiclens.pipeline.values import SettingError
+from topiclens.trainer.settings import TrainingConfig
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.
 _REGULARISED = CaptionerSettings(frame_dropout=0.3, word_dropout=0.3, label_smoothing=0.1)

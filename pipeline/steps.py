@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from pipeline.configs import Settings
+from topiclens.pipeline.settings import Settings
 
 
 def json_of(settings: Settings, step: str, **more) -> str:

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Collection, Mapping
 
-from components import staging
-from pipeline.lineage import Outcome
-from schemas import records
+from topiclens.components.common import artifact_io
+from topiclens.pipeline.run_metadata import Outcome
+from topiclens.schemas import records
 
 
 def split_videos(outcome: Outcome, split: str) -> list[records.VideoRecord]:
@@ -20,7 +20,7 @@ def stored_videos(
     outcome: Outcome, wanted: Collection[str]
 ) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:
     """The rows and the records of some of a run's videos, by id; of an id that it has not, there is neither."""
-    lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
+    lines = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).split("\n")
     rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines)) if row["video_id"] in wanted}
     stored = {}
     for split in sorted({row["split"] for row in rows.values()}):

@@ -12,12 +12,12 @@ import json
 import os
 from pathlib import Path
 
-from components.topics import governance as governing
-from components.topics.governance import Governance, GovernanceError
-from components.topics.model import MODEL, TABLE, TopicModel, write_files
-from pipeline.configs import Settings
-from pipeline.lineage import METADATA, Outcome, newest
-from pipeline.steps import json_of
+from topiclens.components.topics import governance as governing
+from topiclens.components.topics.governance import Governance, GovernanceError
+from topiclens.components.topics.model import MODEL, TABLE, TopicModel, write_files
+from topiclens.pipeline.run_metadata import METADATA, Outcome, newest
+from topiclens.pipeline.settings import Settings
+from topiclens.pipeline.steps import json_of
 
 ANEW = "none"
 _LAST = "last.json"
@@ -62,7 +62,7 @@ def previous_of(settings: Settings, root: str, asked_for: str) -> str | None:
     if named == ANEW:
         return None
     if named is not None:
-        found = newest(named).folder("components.TopicModel") if _is_root(named) else named
+        found = newest(named).folder("topiclens.TopicModel") if _is_root(named) else named
         return _folder(root, _keep(root, found))
     last = _last(root)
     if last is None:
@@ -72,14 +72,14 @@ def previous_of(settings: Settings, root: str, asked_for: str) -> str | None:
 
 def remember(outcome: Outcome, asked_for: str, previous: str | None) -> None:
     """Makes the topics of a blessed run the last."""
-    kept = _keep(outcome.root, outcome.folder("components.TopicModel"))
+    kept = _keep(outcome.root, outcome.folder("topiclens.TopicModel"))
     _write_last(outcome.root, asked_for, kept, previous and os.path.basename(previous))
 
 
 def hold(outcome: Outcome) -> None:
     """Makes the topics of a run the last where none are yet, so that decisions about them find their ids again."""
     if _last(outcome.root) is None:
-        _write_last(outcome.root, None, _keep(outcome.root, outcome.folder("components.TopicModel")), None)
+        _write_last(outcome.root, None, _keep(outcome.root, outcome.folder("topiclens.TopicModel")), None)
 
 
 def _keep(root: str, folder: str) -> str:

@@ -1,7 +1,7 @@
 """Names of the features of one record, and the sizes that every step agrees on.
 
 A record is one video: its frame features, its captions and its topics, held in
-a ``tf.train.SequenceExample`` (see :mod:`schemas.records`).
+a ``tf.train.SequenceExample`` (see :mod:`topiclens.schemas.records`).
 """
 
 VIDEO_ID = "video_id"

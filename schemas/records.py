@@ -24,11 +24,11 @@ from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
-from schemas import features
+from topiclens.schemas import features
 
 
 class RecordError(ValueError):
-    """A record that is not what :mod:`schemas.records` promises."""
+    """A record that is not what :mod:`topiclens.schemas.records` promises."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class VideoRecord:
 
     Attributes:
         video_id: unique within the dataset.
-        split: one of ``schemas.features.SPLITS``.
+        split: one of ``topiclens.schemas.features.SPLITS``.
         frames: (t, feature_dim) float32, the CNN features of the real frames.
         captions: the human captions, as written.
         topics: (n_topics,) int64, 1 where the topic occurs in the captions.
@@ -68,18 +68,14 @@ def encode(record: VideoRecord) -> bytes:
         features.VIDEO_ID: _bytes(record.video_id),
         features.SPLIT: _bytes(record.split),
         features.CAPTIONS: _bytes(*record.captions),
-        features.TOPICS: tf.train.Feature(
-            int64_list=tf.train.Int64List(value=np.asarray(record.topics, np.int64))
-        ),
+        features.TOPICS: tf.train.Feature(int64_list=tf.train.Int64List(value=np.asarray(record.topics, np.int64))),
     }
     if record.label is not None:
         context[features.LABEL] = _bytes(record.label)
     steps = [tf.train.Feature(float_list=_packed(frame)) for frame in np.asarray(record.frames, "<f4")]
     example = tf.train.SequenceExample(
         context=tf.train.Features(feature=context),
-        feature_lists=tf.train.FeatureLists(
-            feature_list={features.FRAMES: tf.train.FeatureList(feature=steps)}
-        ),
+        feature_lists=tf.train.FeatureLists(feature_list={features.FRAMES: tf.train.FeatureList(feature=steps)}),
     )
     return example.SerializeToString(deterministic=True)
 
@@ -113,9 +109,7 @@ def decode(serialized: bytes) -> VideoRecord:
     steps = [_unpacked(step.float_list) for step in example.feature_lists.feature_list[features.FRAMES].feature]
     widths = sorted({len(step) for step in steps})
     if len(widths) > 1:
-        raise RecordError(
-            f"Video {video_id!r} has frames of different widths {widths}; expected one width."
-        )
+        raise RecordError(f"Video {video_id!r} has frames of different widths {widths}; expected one width.")
     return VideoRecord(
         video_id=video_id,
         split=_texts(features.SPLIT)[0],

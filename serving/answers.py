@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving import signatures
-from serving.errors import WrongSignature
+from topiclens.serving import signatures
+from topiclens.serving.errors import WrongSignature
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ def read_captions(signature: str, outputs: Mapping[str, np.ndarray], lengths: Se
     return [Caption(_text(text), float(log_prob)) for text, log_prob in zip(texts, log_probs)]
 
 
-def read_explained(
-    signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]
-) -> list[ExplainedCaption]:
+def read_explained(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[ExplainedCaption]:
     """The explained captions of a batch, without the padding of words and frames: see `read_captions`."""
     captions = read_captions(signature, outputs, lengths)
     names = (signatures.WORDS_OUTPUT, signatures.ATTENTION_OUTPUT, signatures.ACTIVATIONS_OUTPUT)
@@ -82,7 +80,11 @@ def read_explained(
         written = tuple(_text(word) for word in words[i] if word)
         explained.append(
             ExplainedCaption(
-                caption.text, caption.log_prob, written, attention[i, : len(written), :length], activations[i, :length],
+                caption.text,
+                caption.log_prob,
+                written,
+                attention[i, : len(written), :length],
+                activations[i, :length],
                 scores[i],
             )  # fmt: skip
         )

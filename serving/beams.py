@@ -20,10 +20,10 @@ def export_with_beam(model: str | Path, directory: str | Path, *, beam: int, bac
         ``directory``.
     Raises:
         FileNotFoundError: there is no model.
-        trainer.export.ExportError: it is no captioner, or the backbone is not its own.
+        topiclens.trainer.export.ExportError: it is no captioner, or the backbone is not its own.
     """
-    from serving.saved_model import resolve_version
-    from trainer.export import export_again
+    from topiclens.serving.saved_model import resolve_version
+    from topiclens.trainer.export import export_again
 
     export_again(resolve_version(model), directory, backbone=backbone, beam=beam)
     return Path(directory)

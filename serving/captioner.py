@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.captioning import Captioning
-from serving.errors import InvalidClip, ModelNotLoaded, WrongSignature, missing_signature, wrong_input
-from serving.saved_model import SavedModel, error_text, resolve_version
+from topiclens.serving.captioning import Captioning
+from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature, missing_signature, wrong_input
+from topiclens.serving.saved_model import SavedModel, error_text, resolve_version
 
 
 class LocalCaptioner(Captioning):

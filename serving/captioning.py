@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from schemas.features import N_FRAMES
-from serving import signatures
-from serving.answers import Caption, ExplainedCaption, WhatIf, read_captions, read_explained, read_what_if
-from serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
+from topiclens.schemas.features import N_FRAMES
+from topiclens.serving import signatures
+from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf, read_captions, read_explained, read_what_if
+from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
@@ -219,7 +219,7 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
     if isinstance(clip, (bytes, str)) or not all(isinstance(frame, bytes) for frame in clip):
         raise InvalidClip(
             f"Expected clip {index} as a sequence of JPEG bytes, got {type(clip).__name__}. Likely cause: one image, "
-            "or decoded pixels, where a list of encoded frames is wanted: see serving.frames.encode_frames."
+            "or decoded pixels, where a list of encoded frames is wanted: see topiclens.serving.frames.encode_frames."
         )
     frames = [frame for frame in clip if frame]
     if not frames:
@@ -228,7 +228,7 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
         if not frame.startswith(b"\xff\xd8\xff"):
             raise InvalidClip(
                 f"Expected JPEG bytes in clip {index}, got something else in frame {number} (it starts with "
-                f"{frame[:4]!r}). Encode the frames with serving.frames.encode_frames."
+                f"{frame[:4]!r}). Encode the frames with topiclens.serving.frames.encode_frames."
             )
     return frames
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from serving.captioning import MAX_MESSAGE_BYTES, Captioning
-from serving.errors import (
+from topiclens.serving.captioning import MAX_MESSAGE_BYTES, Captioning
+from topiclens.serving.errors import (
     DeadlineExceeded,
     InvalidClip,
     ModelNotLoaded,
@@ -26,8 +26,8 @@ from serving.errors import (
     missing_signature,
     wrong_input,
 )
-from serving.signatures import ModelMetadata, Signature, VersionStatus
-from serving.transports import ModelSpec, Transport, TransportError
+from topiclens.serving.signatures import ModelMetadata, Signature, VersionStatus
+from topiclens.serving.transports import ModelSpec, Transport, TransportError
 
 MODEL_NAME = "topiclens"
 # Seconds. The first request after a model is loaded also pays for its optimisation.
@@ -44,8 +44,8 @@ class CaptionClient(Captioning):
     Args:
         address: ``grpc://host:8500``, ``http://host:8501``, or ``host:port``, which is gRPC.
         model: the name it is served under.
-        version: asks for this version, a number, or for the one of a label, such as "stable" (`serving.model_config`);
-            None asks for the newest.
+        version: asks for this version, a number, or for the one of a label, such as "stable"
+            (`topiclens.serving.model_config`); None asks for the newest.
         timeout: seconds for one request, tries and waits included.
         retries: further tries where nobody answers or the server is too busy (UNAVAILABLE).
         max_message_bytes: the most bytes of frames in one message.
@@ -208,9 +208,9 @@ def connect(address: str, *, max_message_bytes: int) -> Transport:
         )
     target = f"{form[2]}:{form[3]}"
     if form[1] == "http":
-        from serving.transports.rest_transport import RestTransport
+        from topiclens.serving.transports.rest_transport import RestTransport
 
         return RestTransport(target, max_message_bytes=max_message_bytes)
-    from serving.transports.grpc_transport import GrpcTransport
+    from topiclens.serving.transports.grpc_transport import GrpcTransport
 
     return GrpcTransport(target, max_message_bytes=max_message_bytes)

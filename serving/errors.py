@@ -6,7 +6,7 @@ TensorFlow Serving would give for it (``UNAVAILABLE``, ``NOT_FOUND``, ...).
 
 from collections.abc import Iterable
 
-from serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGNATURE, WHAT_IF_SIGNATURE
+from topiclens.serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGNATURE, WHAT_IF_SIGNATURE
 
 
 class ServingError(RuntimeError):

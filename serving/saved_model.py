@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serving import model_config
-from serving.signatures import Signature, parse_signatures
+from topiclens.serving import model_config
+from topiclens.serving.signatures import Signature, parse_signatures
 
 # What one message may say of a TensorFlow error; the rest is Python stacks of the exporting program.
 _MAX_ERROR_CHARACTERS = 1000
@@ -101,7 +101,7 @@ def resolve_version(directory: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: neither is there.
-        serving.model_config.ConfigError: `models.config` cannot be read.
+        topiclens.serving.model_config.ConfigError: `models.config` cannot be read.
     """
     directory = Path(directory)
     if (directory / "saved_model.pb").is_file():

@@ -1,8 +1,9 @@
 """What happens around the steps of a training: the order of the data, its speed, divergence, the checkpoint.
 
-Validation is in `trainer.validation`, TensorBoard in `trainer.tensorboard`, the line of progress in `trainer.progress`.
-At the end of an epoch they run in the order in which `trainer.training` lists them, each adding to `logs` what the
-next ones read; the checkpoint is last, so that whatever it says is done has been done.
+Validation is in `topiclens.trainer.validation`, TensorBoard in `topiclens.trainer.tensorboard`, the line of progress in
+`topiclens.trainer.progress`.
+At the end of an epoch they run in the order in which `topiclens.trainer.training` lists them, each adding to `logs`
+what the next ones read; the checkpoint is last, so that whatever it says is done has been done.
 """
 
 import math
@@ -11,9 +12,9 @@ import time
 import keras
 from keras import ops
 
-from trainer.checkpoints import Checkpoints, Progress
-from trainer.data import TrainingBatches
-from trainer.settings import TrainingConfig
+from topiclens.trainer.checkpoints import Checkpoints, Progress
+from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.settings import TrainingConfig
 
 # Features of real networks lie within tens; beyond this, sigmoids are flat and squares overflow soon.
 _LARGE_FEATURE = 1e4

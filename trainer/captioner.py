@@ -5,11 +5,11 @@ import dataclasses
 import keras
 from keras import ops
 
-from trainer.decoder import CaptionDecoder
-from trainer.encoder import VideoEncoder
-from trainer.losses import TopicPerceptron, interpretive_loss
-from trainer.settings import CaptionerConfig
-from trainer.vocabulary import PAD
+from topiclens.trainer.decoder import CaptionDecoder
+from topiclens.trainer.encoder import VideoEncoder
+from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import PAD
 
 
 class Captioner(keras.Model):

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.files import write_aside
+from topiclens.trainer.files import write_aside
 
 LAST, BEST = "last.npz", "best.npz"
 _FINGERPRINT = "fingerprint.json"

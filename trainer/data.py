@@ -1,13 +1,14 @@
 """Training batches: whole videos, every caption of a batch sorted by length.
 
-A batch holds all captions of a few videos, so that the encoder runs once a video (see `trainer.captioner`):
+A batch holds all captions of a few videos, so that the encoder runs once a video (see `topiclens.trainer.captioner`):
 
     frames       (V, T, F) float32   frame features, all-zero rows where a clip is shorter than T
     words        (N, L) int32        BOS w1 .. wk EOS, then PAD; the longest caption first
     video_index  (N,) int32          the row of `frames` that a caption describes
     topics       (V, K) float32      the video's topics, 0 or 1
 
-V and N vary; T and L do not, because the decoder is unrolled over L (see `trainer.recurrence`): L holds the longest
+V and N vary; T and L do not, because the decoder is unrolled over L (see `topiclens.trainer.recurrence`): L holds the
+longest
 caption of the split, rounded up to a multiple of 4. A step that no caption of a batch reaches costs next to nothing.
 """
 
@@ -17,8 +18,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from trainer.videos import Videos
-from trainer.vocabulary import PAD
+from topiclens.trainer.videos import Videos
+from topiclens.trainer.vocabulary import PAD
 
 LENGTH_MULTIPLE = 4
 _PREFETCHED_BATCHES = 4

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from trainer.attention import TemporalAttention, padding_bias
-from trainer.losses import log_prob_of
-from trainer.recurrence import Packing, attend_and_recur, each_once
-from trainer.vocabulary import PAD
+from topiclens.trainer.attention import TemporalAttention, padding_bias
+from topiclens.trainer.losses import log_prob_of
+from topiclens.trainer.recurrence import Packing, attend_and_recur, each_once
+from topiclens.trainer.vocabulary import PAD
 
 
 class CaptionDecoder(keras.layers.Layer):

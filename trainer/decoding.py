@@ -7,7 +7,7 @@ Both score a caption by its whole log-probability, the end-of-sentence word incl
 import numpy as np
 from keras import ops
 
-from trainer.vocabulary import BOS, EOS, PAD, UNK
+from topiclens.trainer.vocabulary import BOS, EOS, PAD, UNK
 
 _NEVER = float("-inf")
 

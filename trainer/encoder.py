@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from trainer.lstm import lstm_over_time
+from topiclens.trainer.lstm import lstm_over_time
 
 
 def frame_mask(frames):

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from trainer.captioner import Captioner
-from trainer.decoding import beam_search
-from trainer.explaining import explained_beam_search
-from trainer.vocabulary import BOS, EOS, PAD, Vocabulary
-from trainer.what_if import what_if
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.decoding import beam_search
+from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.vocabulary import BOS, EOS, PAD, Vocabulary
+from topiclens.trainer.what_if import what_if
 
 
 def captioning(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):

@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from trainer import decoding
-from trainer.vocabulary import BOS, PAD
+from topiclens.trainer import decoding
+from topiclens.trainer.vocabulary import BOS, PAD
 
 
 def explained_beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):

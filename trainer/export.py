@@ -22,9 +22,9 @@ import tensorflow as tf
 from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
-from trainer.captioner import Captioner
-from trainer.endpoints import captioning, explaining, extraction, supposing
-from trainer.exported import (
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.endpoints import captioning, explaining, extraction, supposing
+from topiclens.trainer.exported import (
     ENHANCEMENT_FILE,
     EXTRA,
     FORMAT,
@@ -35,8 +35,8 @@ from trainer.exported import (
     read_meta,
     weights_path,
 )
-from trainer.settings import CaptionerConfig
-from trainer.vocabulary import SPECIAL_WORDS, Vocabulary
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
 # In TensorFlow's own registry, yet nothing a server without this Python process can run.
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -61,9 +61,9 @@ def export(
         serving_default: `frames` (b, t, dim) float32 -> `caption` (b,) string, `log_prob` (b,) float32.
         explain: `frames` -> `caption`, `log_prob`, `words` (b, max_words) string, "" after the last one, `attention`
             (b, max_words, t), `activations` (b, t, neurons) and, unless the model never learnt f (LSTM-B),
-            `topic_scores` (b, n_topics); see `trainer.explaining`.
+            `topic_scores` (b, n_topics); see `topiclens.trainer.explaining`.
         what_if: `frames` and `topic_deltas` (b, n_topics) float32, strengths, 0 leaving a topic as it is -> `caption`,
-            `log_prob` and `topic_scores` of the changed video; see `trainer.what_if`.
+            `log_prob` and `topic_scores` of the changed video; see `topiclens.trainer.what_if`.
         caption_frames, explain_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is
             shorter, in place of `frames` -> the same outputs.
 
@@ -71,10 +71,11 @@ def export(
         directory: must not hold anything yet; its parent is created.
         features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024,
             "sampling": "equal"}.
-        backbone: a `components.features` backbone of the same dim; without it no signature takes JPEG.
+        backbone: a `topiclens.components.features` backbone of the same dim; without it no signature takes JPEG.
         enhancement: (n_topics, neurons) float32, what strength 1 of each topic adds to the neurons at every real frame
-            (section 4), as `components.neurons.enhancement` makes it of the links; without it there is no `what_if`.
-        beam, max_words, length_penalty: see `trainer.decoding.beam_search`.
+            (section 4), as `topiclens.components.neurons.enhancement` makes it of the links; without it there is no
+            `what_if`.
+        beam, max_words, length_penalty: see `topiclens.trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
     Raises:
         ExportError: the parts do not fit each other, the place is taken, or an op is not one of TensorFlow's own.
@@ -204,9 +205,7 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
     suppose = None
     if enhancement is not None:
         suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)
-        archive.add_endpoint(
-            "what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, deltas]
-        )
+        archive.add_endpoint("what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, deltas])
     if backbone is not None:
         archive.track(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")

@@ -23,8 +23,8 @@ def read_meta(directory: str | os.PathLike) -> dict:
     path = os.path.join(os.fspath(directory), EXTRA, JSON_FILE)
     if not os.path.exists(path):
         raise ExportError(
-            f"{os.fspath(directory)} holds no {EXTRA}/{JSON_FILE}; expected a folder that trainer.export.export wrote, "
-            "such as a pushed version of the model."
+            f"{os.fspath(directory)} holds no {EXTRA}/{JSON_FILE}; expected a folder that `topiclens run` "
+            "exported, such as a pushed version of the model."
         )
     with open(path, encoding="utf-8") as file:
         meta = json.load(file)

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from trainer.checkpoints import Progress
-from trainer.optimizers import averaged_weights
-from trainer.settings import TrainingConfig
-from trainer.videos import Videos
+from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.optimizers import averaged_weights
+from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.videos import Videos
 
 # (videos, neurons) mean activations, (videos, topics) 0 or 1, the TopicPerceptron -> (neurons,) int, topics or -1.
 NameNeurons = Callable[[np.ndarray, np.ndarray, keras.layers.Layer], np.ndarray]

@@ -5,7 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
-from trainer.settings import TrainingConfig
+from topiclens.trainer.settings import TrainingConfig
 
 _UNDECAYED = ["bias"]
 
@@ -31,7 +31,7 @@ def build_optimizer(settings: TrainingConfig, steps_per_epoch: int) -> keras.opt
 def _adam() -> type[keras.optimizers.Adam]:
     if keras.backend.backend() != "tensorflow":
         return keras.optimizers.Adam
-    from trainer.fused_adam import FusedAdam
+    from topiclens.trainer.fused_adam import FusedAdam
 
     return FusedAdam
 

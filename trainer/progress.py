@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import keras
 
-from trainer.callbacks import FollowEpochs
-from trainer.checkpoints import Progress
-from trainer.settings import TrainingConfig
+from topiclens.trainer.callbacks import FollowEpochs
+from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.settings import TrainingConfig
 
 
 class ProgressLines(keras.callbacks.Callback):

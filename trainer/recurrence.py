@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from trainer.lstm import Gates, lstm_step, lstm_step_gradient, transposed
+from topiclens.trainer.lstm import Gates, lstm_step, lstm_step_gradient, transposed
 
 # oneDNN makes a kernel for every shape that it meets, at about the price of the product itself, and keeps a limited
 # number of them. Rounding a step's rows up leaves so few shapes that each kernel is made once.

@@ -48,7 +48,7 @@ class CaptionerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of `trainer.training.train`.
+    """Settings of `topiclens.trainer.training.train`.
 
     Args:
         optimizer: `adam` or `adadelta` (rho 0.95, epsilon 1e-6).

@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras import ops
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 
-from trainer.settings import TrainingConfig
-from trainer.validation import Validation
+from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.validation import Validation
 
 _ASIDE = "unfinished"
 _SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")

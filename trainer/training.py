@@ -7,22 +7,22 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from trainer import checkpoints as checkpointing
-from trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveProgress, StopOnDivergence
-from trainer.captioner import Captioner
-from trainer.checkpoints import Checkpoints, Progress
-from trainer.data import TrainingBatches
-from trainer.export import load_captioner
-from trainer.exported import weights_path
-from trainer.naming import FollowNames, NameNeurons
-from trainer.optimizers import build_optimizer
-from trainer.progress import ProgressLines
-from trainer.settings import CaptionerConfig, TrainingConfig
-from trainer.tensorboard import TensorBoardEpochs
-from trainer.validation import ScoreCaptions, Validation
-from trainer.videos import Videos, read_videos
-from trainer.vocabulary import Vocabulary
-from trainer.warm_start import warm_start
+from topiclens.trainer import checkpoints as checkpointing
+from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveProgress, StopOnDivergence
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.checkpoints import Checkpoints, Progress
+from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.export import load_captioner
+from topiclens.trainer.exported import weights_path
+from topiclens.trainer.naming import FollowNames, NameNeurons
+from topiclens.trainer.optimizers import build_optimizer
+from topiclens.trainer.progress import ProgressLines
+from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
+from topiclens.trainer.tensorboard import TensorBoardEpochs
+from topiclens.trainer.validation import ScoreCaptions, Validation
+from topiclens.trainer.videos import Videos, read_videos
+from topiclens.trainer.vocabulary import Vocabulary
+from topiclens.trainer.warm_start import warm_start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def train(
     result at once. The order of the data, the dropout and the optimiser's state are those of an uninterrupted run.
 
     Args:
-        train_files, val_files: patterns of gzip TFRecords (see `schemas.records`).
+        train_files, val_files: patterns of gzip TFRecords (see `topiclens.schemas.records`).
         vocabulary: of the training captions.
         model: what the captioner is made of.
         training: how it is trained.
@@ -80,7 +80,7 @@ def train(
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
         name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f
             learns nothing, is not asked for names.
-        init_from: a folder that `trainer.export.export` wrote; what fits is copied before training.
+        init_from: a folder that `topiclens.trainer.export.export` wrote; what fits is copied before training.
         same_topics: the topics there are the same ones, so that the topic perceptron is copied too.
         shuffle_topics: a control: every training video is told the topics of another one, drawn once. What then is left
             of the interpretive loss is its regularisation.

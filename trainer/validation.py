@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from trainer import decoding
-from trainer.checkpoints import Checkpoints, Progress
-from trainer.data import TrainingBatches
-from trainer.optimizers import averaged_weights
-from trainer.settings import TrainingConfig
-from trainer.videos import Videos
-from trainer.vocabulary import Vocabulary
+from topiclens.trainer import decoding
+from topiclens.trainer.checkpoints import Checkpoints, Progress
+from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.optimizers import averaged_weights
+from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.videos import Videos
+from topiclens.trainer.vocabulary import Vocabulary
 
 ScoreCaptions = Callable[[dict[str, list[str]], dict[str, str]], Mapping[str, float]]
 LOSS = "loss"

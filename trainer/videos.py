@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from schemas import records
-from trainer.vocabulary import BOS, EOS, Vocabulary
+from topiclens.schemas import records
+from topiclens.trainer.vocabulary import BOS, EOS, Vocabulary
 
 _GIB = 2**30
 
@@ -125,7 +125,7 @@ def read_videos(
     """Reads every record of a split.
 
     Args:
-        patterns: file patterns of gzip TFRecords (see `schemas.records`).
+        patterns: file patterns of gzip TFRecords (see `topiclens.schemas.records`).
         vocabulary: numbers the words; others become UNK.
         feature_dim, n_topics: the widths that the model expects.
         n_frames: T, the most frames a record may have.

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from trainer.vocabulary import Vocabulary
+from topiclens.trainer.vocabulary import Vocabulary
 
 
 def warm_start(

@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from trainer.decoding import search
-from trainer.encoder import with_neurons
+from topiclens.trainer.decoding import search
+from topiclens.trainer.encoder import with_neurons
 
 
 def what_if(model, frames, topic_deltas, enhancement, beam=5, max_words=20, length_penalty=0.0):

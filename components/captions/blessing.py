@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from components.blessing import Blessing, Reason, verdict_of
-from components.captions.judge import METRICS
+from topiclens.components.captions.evaluator import METRICS
+from topiclens.components.common.blessing import Blessing, Reason, verdict_of
 
 
 @dataclasses.dataclass(frozen=True)

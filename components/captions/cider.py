@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.captions.bleu import ORDERS, ngrams
+from topiclens.components.captions.bleu import ORDERS, ngrams
 
 SIGMA = 6.0  # words; width of the length penalty
 SCALE = 10.0  # of the reported score

@@ -9,19 +9,19 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from components import staging
-from components.artifacts import CaptionMetrics, TopicModel
-from components.blessing import mark, write_blessing
-from components.captions import blessing as blessings
-from components.captions import report
-from components.captions.examine import examine
-from components.topics.model import TopicModel as Topics
+from topiclens.components.captions import blessing as blessings
+from topiclens.components.captions import report
+from topiclens.components.captions.evaluate_examples import examine
+from topiclens.components.common import artifact_io
+from topiclens.components.common.artifacts import CaptionMetrics, TopicModel
+from topiclens.components.common.blessing import mark, write_blessing
+from topiclens.components.topics.model import TopicModel as Topics
 
 _dsl = tfx.dsl.components
 
 
 @_dsl.component
-def CaptionJudge(
+def CaptionEvaluator(
     model: _dsl.InputArtifact[Model],
     examples: _dsl.InputArtifact[Examples],
     topic_model: _dsl.InputArtifact[TopicModel],
@@ -39,9 +39,9 @@ def CaptionJudge(
     judged = [split for split in config["splits"] if split in artifact_utils.decode_split_names(examples.split_names)]
     thresholds = blessings.Thresholds(config["minimum"], config["max_drop"], config["allow_unmeasured"])
     with (
-        staging.readable(topic_model.uri) as topics,
-        staging.writable(metrics.uri) as metrics_folder,
-        staging.writable(blessing.uri) as blessing_folder,
+        artifact_io.readable(topic_model.uri) as topics,
+        artifact_io.writable(metrics.uri) as metrics_folder,
+        artifact_io.writable(blessing.uri) as blessing_folder,
     ):
         judgements = examine(
             path_utils.serving_model_path(model.uri),
@@ -50,11 +50,11 @@ def CaptionJudge(
         )
         report.write_report(metrics_folder, judgements, examples=config["examples"])
         baseline = os.path.join(baseline_dir, report.METRICS_FILE)
-        previous = json.loads(staging.read_text(baseline))["splits"] if tf.io.gfile.exists(baseline) else None
+        previous = json.loads(artifact_io.read_text(baseline))["splits"] if tf.io.gfile.exists(baseline) else None
         verdict = blessings.bless(
             report.read_figures(metrics_folder), thresholds, split=config["decisive_split"], previous=previous
         )
         write_blessing(blessing_folder, verdict)
     if verdict.blessed:
-        staging.write_text(baseline, staging.read_text(os.path.join(metrics.uri, report.METRICS_FILE)))
+        artifact_io.write_text(baseline, artifact_io.read_text(os.path.join(metrics.uri, report.METRICS_FILE)))
     mark(blessing, verdict)

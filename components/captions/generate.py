@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from schemas import records
-from schemas.records import VideoRecord
+from topiclens.schemas import records
+from topiclens.schemas.records import VideoRecord
 
 SIGNATURE = "serving_default"
 BATCH_SIZE = 64  # videos
@@ -39,7 +39,7 @@ def load(model_dir: str | os.PathLike) -> Answer:
     if signature is None or "frames" not in signature.structured_input_signature[1]:
         raise CaptioningError(
             f"The model in {model_dir} has no signature {SIGNATURE} that takes `frames` (it has "
-            f"{', '.join(model.signatures) or 'none'}); expected one that trainer.export wrote."
+            f"{', '.join(model.signatures) or 'none'}); expected one that topiclens.trainer.export wrote."
         )
 
     def answer(frames: np.ndarray) -> list[str]:

@@ -68,7 +68,14 @@ class Meteor:
         self._answer_seconds = answer_seconds
         self._errors = tempfile.TemporaryFile()  # not a pipe, which would block the program once full
         self._process = subprocess.Popen(
-            [command, "-Dfile.encoding=UTF-8", f"-Xmx{HEAP}", "-jar", jar.name, *"- - -stdio -l en -norm".split()],
+            [
+                command,
+                "-Dfile.encoding=UTF-8",
+                f"-Xmx{HEAP}",
+                "-jar",
+                jar.name,
+                *["-", "-", "-stdio", "-l", "en", "-norm"],
+            ],
             cwd=jar.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -6,8 +6,8 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from components.blessing import write_aside
-from components.captions.judge import METRICS, Judgement
+from topiclens.components.captions.evaluator import METRICS, Judgement
+from topiclens.components.common.blessing import write_aside
 
 METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "summary.md"
 EXAMPLES = 5  # best and worst captions shown of each split

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from schemas.records import VideoRecord
+from topiclens.schemas.records import VideoRecord
 
 
 def by_topic(topics: Mapping[str, Iterable[int]], names: Mapping[int, str] | None = None) -> dict[str, list[str]]:

@@ -10,12 +10,12 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
-from components import jsonl, staging
-from components.artifacts import Dataset, FrameFeatures, TopicModel
-from components.examples.transform import WriteRecords
-from components.features.transform import ReadFeatures
-from components.topics.model import TABLE
-from schemas.features import SPLITS
+from topiclens.components.common import artifact_io, jsonl
+from topiclens.components.common.artifacts import Dataset, FrameFeatures, TopicModel
+from topiclens.components.examples.transform import WriteRecords
+from topiclens.components.features.transform import ReadFeatures
+from topiclens.components.topics.model import TABLE
+from topiclens.schemas.features import SPLITS
 
 _dsl = tfx.dsl.components
 
@@ -35,8 +35,8 @@ def ExamplesJoin(
     sampled where topics kept the ids that they had before.
     """
     if not n_topics:
-        n_topics = len(json.loads(staging.read_text(os.path.join(topic_model.uri, TABLE)))["topics"])
-    summary = json.loads(staging.read_text(os.path.join(dataset.uri, "summary.json")))
+        n_topics = len(json.loads(artifact_io.read_text(os.path.join(topic_model.uri, TABLE)))["topics"])
+    summary = json.loads(artifact_io.read_text(os.path.join(dataset.uri, "summary.json")))
     videos = summary["videos_by_split"]
     with beam_pipeline as p:
         (

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import apache_beam as beam
 import numpy as np
 
-from schemas import records
+from topiclens.schemas import records
 
 RECORDS_PER_FILE = 1024
 

@@ -6,12 +6,12 @@ import os
 import apache_beam as beam
 from tfx import v1 as tfx
 
-from components.artifacts import Dataset, FrameFeatures
-from components.features import store
-from components.features.transform import ExtractFeatures
-from components.videos import ingest
-from components.videos.decoding import Limits
-from components.videos.sampling import Sampling
+from topiclens.components.common.artifacts import Dataset, FrameFeatures
+from topiclens.components.features import store
+from topiclens.components.features.transform import ExtractFeatures
+from topiclens.components.videos import ingest
+from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.sampling import Sampling
 
 _dsl = tfx.dsl.components
 

@@ -24,10 +24,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from components.videos.decoding import Limits, UnreadableVideo
-from components.videos.sampling import Sampling
+from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.sampling import Sampling
 
-READER = "components.videos.reader:sample_video"
+READER = "topiclens.components.videos.reader:sample_video"
 TIMEOUT_SECONDS = 1800.0
 _READY = b"ready\n"
 
@@ -57,7 +57,7 @@ class DecoderProcess:
         limits: what one clip may cost.
         timeout: seconds of the clock after which a clip is given up. Only for a decoder that hangs; what a clip may
             cost in processor time `limits` says.
-        reader: "module:function" that samples, with the arguments of `components.videos.reader.sample_video`.
+        reader: "module:function" that samples, with the arguments of `topiclens.components.videos.reader.sample_video`.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class DecoderProcess:
             root = str(pathlib.Path(__file__).parents[2])  # the child finds the packages where we were found
             paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "components.features.decoder", self._reader],
+                [sys.executable, "-m", "topiclens.components.features.decoder", self._reader],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},

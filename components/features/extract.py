@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.features.backbones.base import Backbone
-from components.videos.sampling import EQUAL, Sampling
+from topiclens.components.features.backbones.base import Backbone
+from topiclens.components.videos.sampling import EQUAL, Sampling
 
 BATCH_SIZE = 32
 # Changes whenever the same settings would give other numbers than before, so that no stored feature outlives its code.

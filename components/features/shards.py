@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.features import extract, store
-from components.features.backbones import registry
-from components.features.decoder import TIMEOUT_SECONDS, Clip, DecoderFailed, DecoderPool
-from components.features.extract import FeatureExtractor
-from components.videos.decoding import Limits, UnreadableVideo
-from components.videos.feature_files import FeatureError, read_features
-from components.videos.sampling import Sampling
+from topiclens.components.features import extract, store
+from topiclens.components.features.backbones import registry
+from topiclens.components.features.decoder import TIMEOUT_SECONDS, Clip, DecoderFailed, DecoderPool
+from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.feature_files import FeatureError, read_features
+from topiclens.components.videos.sampling import Sampling
 
 VIDEOS_PER_SHARD = 64
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components import staging
-from components.videos.ingest import TooManyRejected
-from schemas import records
+from topiclens.components.common import artifact_io
+from topiclens.components.videos.ingest import TooManyRejected
+from topiclens.schemas import records
 
 INDEX, REJECTED, SUMMARY = "index.jsonl", "rejected.jsonl", "summary.json"
 STEP = "features"
@@ -90,7 +90,7 @@ def read_features(folder: str) -> Iterator[Features]:
 
 def read_index(folder: str) -> list[dict]:
     """The shards of a dataset: {"shard", "file", "videos", "rejected" (counts)} each, in order."""
-    return [json.loads(line) for line in staging.read_text(os.path.join(folder, INDEX)).splitlines()]
+    return [json.loads(line) for line in artifact_io.read_text(os.path.join(folder, INDEX)).splitlines()]
 
 
 def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int | None) -> dict:
@@ -112,9 +112,9 @@ def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int
         "shards": len(ordered),
         "first_reasons": [f"{row['video_id']}: {row['reason']}" for row in rejected[:3]],
     }
-    staging.write_text(os.path.join(folder, INDEX), _json_lines(row for row, _ in ordered))
-    staging.write_text(os.path.join(folder, REJECTED), _json_lines(rejected))
-    staging.write_text(os.path.join(folder, SUMMARY), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    artifact_io.write_text(os.path.join(folder, INDEX), _json_lines(row for row, _ in ordered))
+    artifact_io.write_text(os.path.join(folder, REJECTED), _json_lines(rejected))
+    artifact_io.write_text(os.path.join(folder, SUMMARY), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     return summary
 
 
@@ -129,7 +129,7 @@ def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
     Raises:
         TooManyRejected: more than that were, or no video is left.
     """
-    summary = json.loads(staging.read_text(os.path.join(folder, SUMMARY)))
+    summary = json.loads(artifact_io.read_text(os.path.join(folder, SUMMARY)))
     videos, rejected = summary["videos"], summary["rejected_videos"]
     if videos and rejected <= max_rejected_fraction * (videos + rejected):
         return summary

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.features import shards, store
-from components.features.backbones import registry
-from components.features.decoder import DecoderPool
-from components.features.extract import FeatureExtractor
-from components.features.progress import Progress
+from topiclens.components.features import shards, store
+from topiclens.components.features.backbones import registry
+from topiclens.components.features.decoder import DecoderPool
+from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.features.progress import Progress
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.captions.generate import pad
-from components.neurons.perceptron import Perceptron
-from schemas.records import VideoRecord
-from trainer.vocabulary import Vocabulary
+from topiclens.components.captions.generate import pad
+from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.vocabulary import Vocabulary
 
 BATCH_SIZE = 64  # videos
 
@@ -29,7 +29,7 @@ class NeuronModel:
     """A captioner that learnt topics.
 
     Attributes:
-        captioner: a `trainer.captioner.Captioner`; vocabulary: its words.
+        captioner: a `topiclens.trainer.captioner.Captioner`; vocabulary: its words.
         encode: its encoder.
         f: the perceptron that reads topics off the mean activation.
     """
@@ -45,9 +45,9 @@ def load(model_dir: str | os.PathLike) -> NeuronModel:
 
     Raises:
         NeuronsError: the model never learnt f.
-        trainer.export.ExportError: there is no such model.
+        topiclens.trainer.export.ExportError: there is no such model.
     """
-    from trainer.export import load_captioner
+    from topiclens.trainer.export import load_captioner
 
     captioner, vocabulary, _ = load_captioner(model_dir)
     if not captioner.config.interpretive_weight:

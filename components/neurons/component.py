@@ -11,23 +11,23 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from components import staging
-from components.artifacts import NeuronFigures, NeuronLinks, TopicModel
-from components.blessing import Blessing, mark, read_blessing, write_blessing
-from components.features.backbones import registry
-from components.neurons import activations, judge
-from components.neurons.edits import EditedCaptioner
-from components.neurons.effects import measure_effects, sampled
-from components.neurons.enhancement import enhancement_of
-from components.neurons.figures import measure
-from components.neurons.links import LINKS_FILE, TopicLinks, link
-from components.neurons.pdm import Tally
-from components.neurons.tensorboard import write_neurons
-from components.neurons.transform import TallyNeurons
-from components.topics.model import TopicModel as Topics
-from schemas import records
-from trainer.export import export_again
-from trainer.exported import EXTRA, read_meta
+from topiclens.components.common import artifact_io
+from topiclens.components.common.artifacts import NeuronFigures, NeuronLinks, TopicModel
+from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
+from topiclens.components.features.backbones import registry
+from topiclens.components.neurons import activations, evaluator
+from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.effects import measure_effects, sampled
+from topiclens.components.neurons.enhancement import enhancement_of
+from topiclens.components.neurons.figures import measure
+from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.tensorboard import write_neurons
+from topiclens.components.neurons.transform import TallyNeurons
+from topiclens.components.topics.model import TopicModel as Topics
+from topiclens.schemas import records
+from topiclens.trainer.export import export_again
+from topiclens.trainer.exported import EXTRA, read_meta
 
 _dsl = tfx.dsl.components
 
@@ -59,13 +59,13 @@ def NeuronNaming(
             | TallyNeurons(path_utils.serving_model_path(model.uri))
             | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
-    with staging.readable(topic_model.uri) as folder:
+    with artifact_io.readable(topic_model.uri) as folder:
         counted = Tally.load(links.uri)
         named = link(counted, Topics.load(folder).topics)
     named.save(links.uri)
     with (
-        staging.readable(path_utils.serving_model_path(model.uri)) as parent,
-        staging.writable(path_utils.serving_model_path(named_model.uri)) as folder,
+        artifact_io.readable(path_utils.serving_model_path(model.uri)) as parent,
+        artifact_io.writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
         backbone = registry.of_features(read_meta(parent)["features"], config.get("cache_dir"))
         added = enhancement_of(named, counted, config["neurons"], config["relative"])
@@ -74,7 +74,7 @@ def NeuronNaming(
 
 
 @_dsl.component
-def NeuronJudge(
+def NeuronEvaluator(
     model: _dsl.InputArtifact[Model],
     examples: _dsl.InputArtifact[Examples],
     links: _dsl.InputArtifact[NeuronLinks],
@@ -92,7 +92,7 @@ def NeuronJudge(
     config = json.loads(config_json)
     split = config["split"]
     named = TopicLinks.load(links.uri)
-    with staging.readable(path_utils.serving_model_path(model.uri)) as folder:
+    with artifact_io.readable(path_utils.serving_model_path(model.uri)) as folder:
         neurons = activations.load(folder)
     files = records.files_of(artifact_utils.get_split_uri([examples], split))
     held_out = activations.mean_activations(records.read(files), neurons.encode)
@@ -111,18 +111,18 @@ def NeuronJudge(
 
     before, changed = None, None
     if tf.io.gfile.exists(os.path.join(baseline_dir, LINKS_FILE)):
-        before = json.loads(staging.read_text(os.path.join(baseline_dir, judge.FIGURES_FILE)))
-        changed = judge.changes(named, TopicLinks.load(baseline_dir))
-    judge.write_report(figures.uri, found, named, changed, effects)
+        before = json.loads(artifact_io.read_text(os.path.join(baseline_dir, evaluator.FIGURES_FILE)))
+        changed = evaluator.changes(named, TopicLinks.load(baseline_dir))
+    evaluator.write_report(figures.uri, found, named, changed, effects)
     write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
 
-    thresholds = judge.NeuronThresholds(config["min_detectors"], config["max_auc_drop"])
-    with staging.readable(caption_blessing.uri) as folder:
+    thresholds = evaluator.NeuronThresholds(config["min_detectors"], config["max_auc_drop"])
+    with artifact_io.readable(caption_blessing.uri) as folder:
         of_captions = read_blessing(folder)
-    verdict = Blessing(split, of_captions.reasons + judge.reasons(found, thresholds, split=split, previous=before))
-    with staging.writable(blessing.uri) as folder:
+    verdict = Blessing(split, of_captions.reasons + evaluator.reasons(found, thresholds, split=split, previous=before))
+    with artifact_io.writable(blessing.uri) as folder:
         write_blessing(folder, verdict)
     if verdict.blessed:
         named.save(baseline_dir)
-        staging.write_text(os.path.join(baseline_dir, judge.FIGURES_FILE), json.dumps(found.to_json()))
+        artifact_io.write_text(os.path.join(baseline_dir, evaluator.FIGURES_FILE), json.dumps(found.to_json()))
     mark(blessing, verdict)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from components.captions.generate import pad
-from components.neurons.enhancement import enhanced
-from schemas.records import VideoRecord
-from trainer.decoding import search
-from trainer.encoder import with_neurons
-from trainer.explaining import follow
-from trainer.vocabulary import PAD
+from topiclens.components.captions.generate import pad
+from topiclens.components.neurons.enhancement import enhanced
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.decoding import search
+from topiclens.trainer.encoder import with_neurons
+from topiclens.trainer.explaining import follow
+from topiclens.trainer.vocabulary import PAD
 
 ROWS = 128  # changed videos that pass the decoder together
 _NEVER = -1e9  # the log-probability of what does not count; finite, so that sums and slopes stay numbers
@@ -60,8 +60,9 @@ class EditedCaptioner:
     """What a captioner reads and writes under edits.
 
     Args:
-        captioner: a `trainer.captioner.Captioner` on TensorFlow, trained with topics or without.
-        max_words, beam, length_penalty: how it writes them, see `trainer.decoding.beam_search`; beam 1 is greedy.
+        captioner: a `topiclens.trainer.captioner.Captioner` on TensorFlow, trained with topics or without.
+        max_words, beam, length_penalty: how it writes them, see `topiclens.trainer.decoding.beam_search`; beam 1 is
+            greedy.
     """
 
     def __init__(self, captioner, max_words: int = 20, beam: int = 1, length_penalty: float = 0.0):

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from components.neurons.deletion import deletion_orders, mean_drops
-from components.neurons.edits import EditedCaptioner, Edits
-from components.neurons.enhancement import named_enhancement
-from components.neurons.links import TopicLinks
-from schemas.records import VideoRecord
-from trainer.vocabulary import EOS, Vocabulary
+from topiclens.components.neurons.deletion import deletion_orders, mean_drops
+from topiclens.components.neurons.edits import EditedCaptioner, Edits
+from topiclens.components.neurons.enhancement import named_enhancement
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.vocabulary import EOS, Vocabulary
 
 MAX_CAPTION_WORDS = 30  # a topic's word that comes later in a caption is not asked about
 VIDEOS = 100  # held-out videos that are asked about, unless more or fewer are wished for

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.neurons.links import TopicLinks
-from components.neurons.pdm import Tally
-from trainer.exported import read_enhancement
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.neurons.pdm import Tally
+from topiclens.trainer.exported import read_enhancement
 
 NAMED, CHOSEN, ALL = NEURONS = ("named", "chosen", "all")  # the neurons that a topic enhances, see `enhancement_of`
 

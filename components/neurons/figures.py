@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from components.neurons.deletion import deletion_orders, mean_drops
-from components.neurons.links import TopicLinks
-from components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.deletion import deletion_orders, mean_drops
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.neurons.perceptron import Perceptron
 
 
 def roc_auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:

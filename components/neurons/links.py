@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from components import staging
-from components.neurons.pdm import Tally, tally
-from components.neurons.perceptron import Perceptron
-from components.topics.table import Topic
-from trainer.exported import EXTRA
+from topiclens.components.common import artifact_io
+from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.topics.table import Topic
+from topiclens.trainer.exported import EXTRA
 
 LINKS_FILE = "links.json"
 _SHOWN = 5
@@ -126,12 +126,12 @@ class TopicLinks:
     def save(self, folder: str | os.PathLike) -> None:
         """Writes `links.json`."""
         text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
-        staging.write_text(os.path.join(folder, LINKS_FILE), text)
+        artifact_io.write_text(os.path.join(folder, LINKS_FILE), text)
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> TopicLinks:
         """Reads what `save` wrote."""
-        data = json.loads(staging.read_text(os.path.join(folder, LINKS_FILE)))
+        data = json.loads(artifact_io.read_text(os.path.join(folder, LINKS_FILE)))
         topics = [
             TopicLink(
                 **{**row, "words": tuple(row["words"]), "neurons": tuple(LinkedNeuron(**n) for n in row["neurons"])}
@@ -148,12 +148,12 @@ def links_of(export: str | os.PathLike) -> TopicLinks | None:
 
 
 def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.ndarray:
-    """The names alone, as a training follows them (`trainer.naming.NameNeurons`).
+    """The names alone, as a training follows them (`topiclens.trainer.naming.NameNeurons`).
 
     Args:
         mean: (videos, neurons), the mean activation of each neuron over a video's frames.
         topics: (videos, topics), not 0 where a topic occurs.
-        topic_perceptron: the `trainer.losses.TopicPerceptron` of the same captioner.
+        topic_perceptron: the `topiclens.trainer.losses.TopicPerceptron` of the same captioner.
     Returns:
         (neurons,) int, the topic that `link` names each neuron by; -1 where no topic chose it.
     """

@@ -23,7 +23,7 @@ class Perceptron:
 
     @classmethod
     def of(cls, topic_perceptron) -> Perceptron:
-        """The weights of a `trainer.losses.TopicPerceptron`."""
+        """The weights of a `topiclens.trainer.losses.TopicPerceptron`."""
         layers = (topic_perceptron.hidden, topic_perceptron.score)
         return cls(*(np.asarray(array, np.float32) for layer in layers for array in layer.get_weights()))
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.neurons.links import TopicLinks, most_frequent
-from components.neurons.pdm import Tally
+from topiclens.components.neurons.links import TopicLinks, most_frequent
+from topiclens.components.neurons.pdm import Tally
 
 _INK, _FAINT, _LINKED = "#2b3a42", "#b8c4c9", "#d1495b"
 _COLUMNS = 3  # topics side by side; more stand below

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.perceptron import Perceptron
 
 
 def fit_perceptron(
@@ -24,12 +24,12 @@ def fit_perceptron(
         mean: (videos, neurons), mean activations of training videos.
         topics: (videos, topics), 1 where a topic occurs, else 0.
         seed: of the initial weights, the dropout and the order of the videos.
-        units, dropout: of f, as in `trainer.losses.TopicPerceptron`.
+        units, dropout: of f, as in `topiclens.trainer.losses.TopicPerceptron`.
         epochs, batch_size, learning_rate: of Adam; the rate falls to 0 along a cosine.
     """
     import keras
 
-    from trainer.losses import TopicPerceptron, interpretive_loss
+    from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
 
     initial, dropped, order = (int(part) for part in np.random.SeedSequence(seed).generate_state(3))
     f = TopicPerceptron(topics.shape[1], units, dropout)

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from components.neurons.activations import encoder_of, mean_activations
-from components.neurons.edits import EditedCaptioner
-from components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
-from components.neurons.figures import NeuronFigures, measure
-from components.neurons.links import TopicLinks, link
-from components.neurons.pdm import Tally, tally
-from components.neurons.posthoc import fit_perceptron
-from components.topics.table import Topic
-from schemas.records import VideoRecord
-from trainer.vocabulary import Vocabulary
+from topiclens.components.neurons.activations import encoder_of, mean_activations
+from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
+from topiclens.components.neurons.figures import NeuronFigures, measure
+from topiclens.components.neurons.links import TopicLinks, link
+from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.neurons.posthoc import fit_perceptron
+from topiclens.components.topics.table import Topic
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.vocabulary import Vocabulary
 
 
 def study(
@@ -33,7 +33,7 @@ def study(
     The captioner's own f plays no part: an f is fitted to its frozen encoder. What is compared then is the neurons.
 
     Args:
-        captioner: a `trainer.captioner.Captioner`; vocabulary: its words.
+        captioner: a `topiclens.trainer.captioner.Captioner`; vocabulary: its words.
         train_videos: f is fitted and the links are found on these.
         held_out_videos: the figures are of these.
         topics: the topics' table, by id.

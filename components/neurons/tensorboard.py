@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from components.neurons import plots
-from components.neurons.activations import MeanActivations
-from components.neurons.links import TopicLinks, as_markdown, most_frequent
-from components.neurons.pdm import Tally
-from components.neurons.projector import write_embeddings
+from topiclens.components.neurons import plots
+from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.links import TopicLinks, as_markdown, most_frequent
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.projector import write_embeddings
 
 _TOPICS_SHOWN = 6
 _STEPS = "Mean activation in held-out videos; step 0: those without the topic, step 1: those with it."
@@ -49,9 +49,7 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
     write_embeddings(log_dir, links, held_out)
 
 
-def write_profiles(
-    log_dir: str | os.PathLike, tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks]
-) -> bytes:
+def write_profiles(log_dir: str | os.PathLike, tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks]) -> bytes:
     """Writes the profiles of several models, one above the other (Dong et al. 2017, Fig. 3), as a TensorBoard log.
 
     Args:

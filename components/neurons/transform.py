@@ -5,9 +5,9 @@ from __future__ import annotations
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.neurons import activations
-from components.neurons.pdm import Tally, tally
-from schemas import records
+from topiclens.components.neurons import activations
+from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.schemas import records
 
 
 class TallyNeurons(beam.PTransform):

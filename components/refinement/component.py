@@ -10,15 +10,15 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from components import jsonl, staging
-from components.artifacts import Dataset, NeuronLinks, TopicModel
-from components.blessing import Blessing, mark, read_blessing, write_blessing
-from components.neurons.links import TopicLinks
-from components.refinement.records import Correction
-from components.refinement.refining import Evidence, refine
-from components.refinement.settings import RefinementSettings
-from components.topics.model import TopicModel as Topics
-from schemas import records
+from topiclens.components.common import artifact_io, jsonl
+from topiclens.components.common.artifacts import Dataset, NeuronLinks, TopicModel
+from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.refinement.records import Correction
+from topiclens.components.refinement.refine import Evidence, refine
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.topics.model import TopicModel as Topics
+from topiclens.schemas import records
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def Refine(
     was said of a video whose content is another one now is not taught.
     """
     config = json.loads(config_json)
-    with staging.readable(model_blessing.uri) as folder:
+    with artifact_io.readable(model_blessing.uri) as folder:
         given = read_blessing(folder)
     corrections = [Correction.from_json(row) for row in config["corrections"]] if given.blessed else []
     corrections = _of_the_dataset(corrections, dataset.uri)
@@ -51,20 +51,20 @@ def Refine(
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
         files = records.files_of(artifact_utils.get_split_uri([examples], split))
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
-    with staging.readable(topic_model.uri) as folder:
+    with artifact_io.readable(topic_model.uri) as folder:
         topics = Topics.load(folder).topics
     corrected = [video for videos in splits.values() for video in videos]
     evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), corrected=corrected)
     with (
-        staging.readable(path_utils.serving_model_path(model.uri)) as parent,
-        staging.writable(refined_model.uri) as refined,
+        artifact_io.readable(path_utils.serving_model_path(model.uri)) as parent,
+        artifact_io.writable(refined_model.uri) as refined,
     ):
         verdict = refine(
             parent, path_utils.serving_model_path(refined), corrections, evidence, RefinementSettings.of(config),
             cache_dir=config["cache_dir"],
         )  # fmt: skip
     found = Blessing(given.split, given.reasons + verdict.blessing(given.split).reasons)
-    with staging.writable(blessing.uri) as folder:
+    with artifact_io.writable(blessing.uri) as folder:
         write_blessing(folder, found)
     mark(blessing, found)
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from components.captions.judge import References, score
-from components.refinement.bench import Bench, Candidate
-from schemas.records import VideoRecord
+from topiclens.components.captions.evaluator import References, score
+from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.schemas.records import VideoRecord
 
 METRICS = ("BLEU-4", "CIDEr")
 Refined = TypeVar("Refined")
@@ -23,8 +23,8 @@ class CaptionCost:
 
     Args:
         bench: of the parent.
-        videos: with the captions of people; see `components.refinement.nearness.near_and_others`. Those of training
-            leave validation to the gate alone.
+        videos: with the captions of people; see `topiclens.components.refinement.nearness.near_and_others`. Those of
+            training leave validation to the gate alone.
     """
 
     def __init__(self, bench: Bench, videos: Sequence[VideoRecord]):

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from schemas.records import frame_mask
+from topiclens.schemas.records import frame_mask
 
 # The gradient of a loss with respect to v, (videos, time, neurons), to that with respect to the weights.
 Backward = Callable[[np.ndarray], list[np.ndarray]]
 
 
 def encoded(weights: Sequence[np.ndarray], frames: np.ndarray) -> tuple[np.ndarray, Backward]:
-    """What `trainer.encoder.VideoEncoder` makes of frames, and how a gradient goes back through it.
+    """What `topiclens.trainer.encoder.VideoEncoder` makes of frames, and how a gradient goes back through it.
 
     Args:
         weights: of the encoder, in its order: kernel (feature_dim, 4 * units), recurrent kernel (units, 4 * units) and

@@ -8,9 +8,9 @@ from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection
 
-from components import json_rows
-from components.refinement import rules, store
-from components.refinement.records import Correction, LedgerError, Record, Serving, Version
+from topiclens.components.common import json_rows
+from topiclens.components.refinement import rules, store
+from topiclens.components.refinement.records import Correction, LedgerError, Record, Serving, Version
 
 MAX_LINE_BYTES = 4 * 2**20
 _SHOWN_FAULTS = 20

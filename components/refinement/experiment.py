@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from components.refinement.gate import Half, gained
-from components.refinement.halving import HalfTrial
-from components.refinement.inaccurate import Missing
+from topiclens.components.refinement.gate import Half, gained
+from topiclens.components.refinement.half_trials import HalfTrial
+from topiclens.components.refinement.missing_topics import Missing
 
 PAPER = "the paper: 17 of 20"
 

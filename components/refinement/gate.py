@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from components.blessing import Blessing, verdict_of
-from components.blessing import Reason as Threshold
-from components.refinement.records import Correction
-from trainer.exported import EXTRA
+from topiclens.components.common.blessing import Blessing, verdict_of
+from topiclens.components.common.blessing import Reason as Threshold
+from topiclens.components.refinement.records import Correction
+from topiclens.trainer.exported import EXTRA
 
 if TYPE_CHECKING:
-    from components.neurons.links import TopicLinks
+    from topiclens.components.neurons.links import TopicLinks
 
 VERDICT_FILE = "verdict.json"
 CORRECTED, HALF, LIVE, METRIC, NEURONS = "corrected", "held-out half", "live", "metric", "neurons"
@@ -213,7 +213,7 @@ def metrics_held(
 
     Args:
         before, after: figures of the parent's and the candidate's captions of validation, both as
-            `components.captions.report.split_figures` gives them.
+            `topiclens.components.captions.report.split_figures` gives them.
         max_drop, max_slice_drop: metric -> how far it may fall, over all and over the videos of one topic. Of the
             metrics that were to be measured, those that the figures hold.
         slice_videos: a topic with fewer videos is not judged by itself.

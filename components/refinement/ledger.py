@@ -21,10 +21,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from components.refinement import exchange, publication, records, rules, store
-from components.refinement.database import Database
-from components.refinement.records import CorrectedTopic, Correction, Event, LedgerError, Serving, State, Version
-from components.refinement.tables import METADATA
+from topiclens.components.refinement import exchange, publication, records, rules, store
+from topiclens.components.refinement.database import Database
+from topiclens.components.refinement.records import (
+    CorrectedTopic,
+    Correction,
+    Event,
+    LedgerError,
+    Serving,
+    State,
+    Version,
+)
+from topiclens.components.refinement.tables import METADATA
 
 
 @dataclass(frozen=True)

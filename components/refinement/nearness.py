@@ -14,10 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
-from components.captions.generate import pad
-from components.refinement.encoding import encoded
-from schemas.records import VideoRecord, frame_mask
-from trainer.captioner import Captioner
+from topiclens.components.captions.generate import pad
+from topiclens.components.refinement.encoding import encoded
+from topiclens.schemas.records import VideoRecord, frame_mask
+from topiclens.trainer.captioner import Captioner
 
 VIDEOS = 128  # of training, by which `Gates` measures; and as many others that show what a refinement costs
 RIDGE = 0.1  # of the mean eigenvalue; a tenth of it cost the captions of other videos more

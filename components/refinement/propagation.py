@@ -2,7 +2,7 @@
 
 A correction enhances the activations v of one video to v*. The parameters theta of the encoder are then moved so that
 it gives v* by itself, no further from where they were than needed (Dong et al. 2017, section 4, eq. 10), by one of the
-measures of `components.refinement.nearness`. The decoder and f stay as they are.
+measures of `topiclens.components.refinement.nearness`. The decoder and f stay as they are.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import keras
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from components.captions.generate import pad
-from components.neurons.enhancement import activation_added, enhanced
-from components.refinement.descent import OPTIMIZERS, Progress, minimised
-from components.refinement.encoding import encoded
-from components.refinement.nearness import Nearness, Weights
-from schemas.records import VideoRecord, frame_mask
-from trainer.captioner import Captioner
+from topiclens.components.captions.generate import pad
+from topiclens.components.neurons.enhancement import activation_added, enhanced
+from topiclens.components.refinement.descent import OPTIMIZERS, Progress, minimised
+from topiclens.components.refinement.encoding import encoded
+from topiclens.components.refinement.nearness import Nearness, Weights
+from topiclens.schemas.records import VideoRecord, frame_mask
+from topiclens.trainer.captioner import Captioner
 
 # Choices, not the paper's, which tells none. With 28 GoogLeNet features a video and `Weights`, mu = 1 takes in most
 # of what a single weak correction asks for and changes other videos less than 0.01; after 20 of 60 steps most is done.
@@ -83,12 +83,13 @@ def propagate(
 
     Args:
         parent: the captioner that is corrected; it is left as it is.
-        enhancement: (topics, neurons), what strength 1 of each topic adds to v; see `components.neurons.enhancement`.
+        enhancement: (topics, neurons), what strength 1 of each topic adds to v; see
+            `topiclens.components.neurons.enhancement`.
         corrections: all that is to be taught, each video once.
         nearness: measures ||theta' - theta||; the paper's by default.
         mu: what leaving the parent costs, see `Eq10` for its scale. The published experiment does not tell it: choose
             it by what the captions of held-out videos gain and lose.
-        optimizer: `l-bfgs` or `adam`; see `components.refinement.descent`.
+        optimizer: `l-bfgs` or `adam`; see `topiclens.components.refinement.descent`.
         steps: at most.
         learning_rate: of `adam`.
         progress: called after each step with its number and the loss.
@@ -212,7 +213,5 @@ def _check(parent: Captioner, enhancement: np.ndarray, corrections: Sequence[Cor
         if not frame_mask(video.frames).any():
             raise ValueError(f"Video {video.video_id!r} has no real frame; a correction of it teaches nothing.")
         if video.video_id in seen:
-            raise ValueError(
-                f"Video {video.video_id!r} is corrected twice; put all of its topics into one correction."
-            )
+            raise ValueError(f"Video {video.video_id!r} is corrected twice; put all of its topics into one correction.")
         seen.add(video.video_id)

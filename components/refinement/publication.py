@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from components.refinement import exchange, rules, store
-from components.refinement.records import Correction, Event, LedgerError, Serving, State, Version
+from topiclens.components.refinement import exchange, rules, store
+from topiclens.components.refinement.records import Correction, Event, LedgerError, Serving, State, Version
 
 
 def append(connection: Connection, correction: Correction, event: Event) -> Correction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from components.refinement.records import Correction, LedgerError, Record, Serving, State, Version
+from topiclens.components.refinement.records import Correction, LedgerError, Record, Serving, State, Version
 
 # What a person or a step may do to a correction. Back from IN_CANDIDATE to PREVIEWED goes what the gate left out.
 MOVES: Mapping[State, tuple[State, ...]] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from components.captions.judge import METRICS
-from components.refinement.descent import OPTIMIZERS
+from topiclens.components.captions.evaluator import METRICS
+from topiclens.components.refinement.descent import OPTIMIZERS
 
-# Those of `components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
+# Those of `topiclens.components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
 NEURONS = ("named", "chosen", "all")
-NEARNESS = ("gates", "weights")  # of `components.refinement.nearness`, likewise
+NEARNESS = ("gates", "weights")  # of `topiclens.components.refinement.nearness`, likewise
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class RefinementSettings:
         neurons: which of them a topic enhances: `named`, those that it names, as in the paper; `chosen`, every one that
             it chose in some training video (eq. 9); `all`.
         relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there,
-            as in the paper; see `components.neurons.enhancement`.
+            as in the paper; see `topiclens.components.neurons.enhancement`.
         strength_factor: a topic is taught with up to this times the smallest strength at which the corrected video and
             its parts say it; at the smallest itself, the least that is lost in learning loses it again.
         max_strength: the most that a topic is enhanced by; more wants activations beyond -1 and 1, which no LSTM has.
             A correction that needs more is set aside.
         nearness: how it is measured how far the encoder leaves its parent (eq. 10): `gates`, by what its gates are told
             on training videos, or `weights`, as in the paper, to which other values of `mu` belong; see
-            `components.refinement.nearness`.
+            `topiclens.components.refinement.nearness`.
         mu: what leaving the parent costs (eq. 10), one number or several to choose from: the smallest that `max_cost`
-            allows; see `components.refinement.propagation` for the scale. A list of one fixes it.
+            allows; see `topiclens.components.refinement.propagation` for the scale. A list of one fixes it.
         max_cost: the share of BLEU-4 and CIDEr, the mean of both, that the captions of training videos may lose while
-            mu is chosen; see `components.refinement.cost`.
+            mu is chosen; see `topiclens.components.refinement.cost`.
         optimizer: `l-bfgs` or `adam`.
         steps: of the optimiser, at most.
         learning_rate: of `adam`.
@@ -60,9 +60,7 @@ class RefinementSettings:
     steps: int = 60
     learning_rate: float = 1e-5
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
-    max_slice_drop: Mapping[str, float] = field(
-        default_factory=lambda: {"BLEU-4": 0.05, "METEOR": 0.03, "CIDEr": 0.15}
-    )
+    max_slice_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.05, "METEOR": 0.03, "CIDEr": 0.15})
     slice_videos: int = 30
     allow_unmeasured: bool = True
     max_renamed: float = 0.2

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
-from components.refinement.records import (
+from topiclens.components.refinement.records import (
     CorrectedTopic,
     Correction,
     Event,
@@ -19,7 +19,7 @@ from components.refinement.records import (
     time_of,
     time_text,
 )
-from components.refinement.tables import CORRECTIONS, EVENTS, SERVINGS, VERSION_CORRECTIONS, VERSIONS
+from topiclens.components.refinement.tables import CORRECTIONS, EVENTS, SERVINGS, VERSION_CORRECTIONS, VERSIONS
 
 _C, _E = CORRECTIONS.c, EVENTS.c
 _ID = re.compile("[0-9a-f]{32}")
@@ -130,9 +130,7 @@ def add_version(connection: Connection, version: Version) -> None:
     )
     for position, correction_id in enumerate(version.corrections):
         connection.execute(
-            insert(VERSION_CORRECTIONS).values(
-                version=version.version, position=position, correction_id=correction_id
-            )
+            insert(VERSION_CORRECTIONS).values(version=version.version, position=position, correction_id=correction_id)
         )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.relevance import rules
-from components.relevance.plain import ForwardPass, PlainCaptioner
+from topiclens.components.relevance import rules
+from topiclens.components.relevance.plain import ForwardPass, PlainCaptioner
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def explain(captioner, frames: np.ndarray, words: Sequence[int], *, epsilon: flo
     """The relevance of a clip for every word of a caption, whoever wrote it.
 
     Args:
-        captioner: a `trainer.captioner.Captioner`, or its `PlainCaptioner`, which is quicker for many clips.
+        captioner: a `topiclens.trainer.captioner.Captioner`, or its `PlainCaptioner`, which is quicker for many clips.
         frames: (time, feature_dim), one clip; rows of zeros are padding.
         words: numbers of the caption's words, without BOS; EOS is explained where it is given, PAD is dropped.
         epsilon: of the epsilon rule. What it swallows is in `WordRelevance.unexplained`.

@@ -9,14 +9,14 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
-from components import jsonl, staging
-from components.artifacts import CaptionMetrics, Dataset, Explanations, NeuronLinks
-from components.captions.report import CAPTIONS_FILE
-from components.neurons.links import TopicLinks
-from components.relevance.reading import ModelReader
-from components.relevance.report import choose, write_report
-from components.videos.decoding import Limits
-from schemas import records
+from topiclens.components.captions.report import CAPTIONS_FILE
+from topiclens.components.common import artifact_io, jsonl
+from topiclens.components.common.artifacts import CaptionMetrics, Dataset, Explanations, NeuronLinks
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.relevance.reading import ModelReader
+from topiclens.components.relevance.report import choose, write_report
+from topiclens.components.videos.decoding import Limits
+from topiclens.schemas import records
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -39,9 +39,7 @@ def ExplanationReport(
     config = json.loads(config_json)
     split = config["split"]
     rows = {
-        row["video_id"]: row
-        for row in jsonl.read(os.path.join(dataset.uri, "videos.jsonl"))
-        if row["split"] == split
+        row["video_id"]: row for row in jsonl.read(os.path.join(dataset.uri, "videos.jsonl")) if row["split"] == split
     }
     scores = {
         row["video_id"]: row["scores"].get("CIDEr", 0.0)
@@ -50,7 +48,7 @@ def ExplanationReport(
     }
     chosen = choose(scores or dict.fromkeys(rows, 0.0), config["videos"])  # a split may not be judged
     files = records.files_of(artifact_utils.get_split_uri([examples], split)) if chosen else []
-    with staging.readable(path_utils.serving_model_path(model.uri)) as folder:
+    with artifact_io.readable(path_utils.serving_model_path(model.uri)) as folder:
         reader = ModelReader(folder)
     index = write_report(
         explanations.uri,

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from components.features.backbones.googlenet import CaffePixels, LocalResponseNormalization
+from topiclens.components.features.backbones.googlenet import CaffePixels, LocalResponseNormalization
 
 Rule = Callable[[keras.Layer, list[tf.Tensor], tf.Tensor, tf.Tensor], list[tf.Tensor]]
 

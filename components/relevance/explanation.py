@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.neurons.links import TopicLink, TopicLinks
-from components.relevance.reading import Reading
+from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.relevance.reading import Reading
 
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
 RELEVANT_TOPICS = 3  # with timelines

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.relevance import rules
+from topiclens.components.relevance import rules
 
 
 class Step(NamedTuple):

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from components.relevance import charts
-from components.relevance.explanation import ExplainedWord, Explanation
-from components.topics.documents import stop_words
+from topiclens.components.relevance import charts
+from topiclens.components.relevance.explanation import ExplainedWord, Explanation
+from topiclens.components.topics.documents import stop_words
 
 TOPICS_SHOWN = 8
 REFERENCES_SHOWN = 3
@@ -99,7 +99,7 @@ def index(entries: Sequence[Entry], title: str = "Captions, explained") -> str:
 
 
 def _document(title: str, body: str, rules: str = "") -> str:
-    style = resources.files("components.relevance").joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("topiclens.components.relevance").joinpath("page.css").read_text(encoding="utf-8")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">
@@ -129,7 +129,7 @@ def _references(explanation: Explanation) -> str:
 def _notes(explanation: Explanation) -> str:
     if not explanation.notes:
         return ""
-    return f'<aside>{"".join(f"<p>{escape(note)}</p>" for note in explanation.notes)}</aside>'
+    return f"<aside>{''.join(f'<p>{escape(note)}</p>' for note in explanation.notes)}</aside>"
 
 
 def _film(explanation: Explanation, pictures: Sequence[bytes]) -> str:
@@ -140,9 +140,7 @@ def _film(explanation: Explanation, pictures: Sequence[bytes]) -> str:
             shown = f'<img alt="frame at {moment}" src="{_data_uri(pictures[place])}">'
         caption = "" if explanation.seconds is None else f"<figcaption>{moment}</figcaption>"
         relevance = '<i class="relevance"></i>' if explanation.has_relevance else ""
-        frames.append(
-            f'<figure class="f{place}">{shown}<i class="attention"></i>{relevance}{caption}</figure>'
-        )
+        frames.append(f'<figure class="f{place}">{shown}<i class="attention"></i>{relevance}{caption}</figure>')
     film = f'<div class="frames">{"".join(frames)}</div>{_film_legend(explanation)}'
     return f'<section class="film"><h2>The frames</h2>{film}</section>'
 
@@ -156,8 +154,7 @@ def _film_legend(explanation: Explanation) -> str:
 
 def _panels(explanation: Explanation) -> str:
     panels = [
-        f'<article class="panel w{place}"><h3>{escape(word.text)}</h3>{_words_story(explanation, word)}'
-        f"</article>"
+        f'<article class="panel w{place}"><h3>{escape(word.text)}</h3>{_words_story(explanation, word)}</article>'
         for place, word in enumerate(explanation.words)
     ]
     advice = "Choose a word of the caption to see where the model looked for it, and which neurons are behind it."
@@ -244,7 +241,7 @@ def _how_to_read(explanation: Explanation) -> str:
          "neuron, not a promise about this video.")
     )  # fmt: skip
     items = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in told)
-    return f'<footer><h2>How to read this</h2><dl>{items}</dl></footer>'
+    return f"<footer><h2>How to read this</h2><dl>{items}</dl></footer>"
 
 
 def _choice_rules(explanation: Explanation, choices: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, tree
 
-from components.features.backbones.base import Backbone
-from components.relevance.deep_taylor import RULES, Rule, of_pixels, passed, weighted
+from topiclens.components.features.backbones.base import Backbone
+from topiclens.components.relevance.deep_taylor import RULES, Rule, of_pixels, passed, weighted
 
 BATCH_SIZE = 4  # pictures; the outputs of all layers are held at once, about 50 MB a picture
 _BLACK, _WHITE = 0.0, 255.0
@@ -29,7 +29,7 @@ class PixelRelevance:
     """Takes relevance of features to pixels, for one backbone.
 
     Args:
-        backbone: as `components.features.backbones.registry.load` gives it.
+        backbone: as `topiclens.components.features.backbones.registry.load` gives it.
         batch_size: pictures at a time.
     Raises:
         UnsupportedBackbone: a layer between its pixels and its features has no rule here.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.relevance.lstm import Lstm, Step
-from trainer.vocabulary import BOS, PAD
+from topiclens.components.relevance.lstm import Lstm, Step
+from topiclens.trainer.vocabulary import BOS, PAD
 
 
 class Dense(NamedTuple):
@@ -79,7 +79,7 @@ class PlainCaptioner:
 
     @classmethod
     def of(cls, captioner) -> PlainCaptioner:
-        """The weights of a `trainer.captioner.Captioner`."""
+        """The weights of a `topiclens.trainer.captioner.Captioner`."""
         encoder, decoder = captioner.encoder, captioner.decoder
         embedding, state_projection, score = (
             np.asarray(layer.get_weights()[0], np.float64)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.relevance.captioner import explain
-from trainer.explaining import explained_beam_search
-from trainer.export import load_captioner
-from trainer.vocabulary import PAD
+from topiclens.components.relevance.captioner import explain
+from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.export import load_captioner
+from topiclens.trainer.vocabulary import PAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class ModelReader:
     Attributes:
         meta: the content of its captioner.json.
     Raises:
-        trainer.export.ExportError: there is no such model.
+        topiclens.trainer.export.ExportError: there is no such model.
         OtherFeatures: when called on features of another width than the model's.
     """
 
@@ -74,7 +74,8 @@ def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: 
     """Captions a clip and finds out why.
 
     Args:
-        captioner, vocabulary: as `trainer.export.load_captioner` gives them, with `decoding` of its third result.
+        captioner, vocabulary: as `topiclens.trainer.export.load_captioner` gives them, with `decoding` of its third
+            result.
         frames: (time, feature_dim), the clip's features.
         decoding: `beam`, `max_words` and `length_penalty`.
     """

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components import staging
-from components.neurons.links import TopicLinks
-from components.relevance.explanation import Explanation, explanation
-from components.relevance.film import film_of
-from components.relevance.page import Entry, index, page
-from components.relevance.picture import picture
-from components.relevance.reading import ModelReader
-from components.videos.decoding import Limits
-from components.videos.sampling import Sampling
-from schemas.records import VideoRecord
+from topiclens.components.common import artifact_io
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.relevance.explanation import Explanation, explanation
+from topiclens.components.relevance.frame_pictures import film_of
+from topiclens.components.relevance.page import Entry, index, page
+from topiclens.components.relevance.picture import picture
+from topiclens.components.relevance.reading import ModelReader
+from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.records import VideoRecord
 
 INDEX, ENTRIES = "index.html", "index.json"
 
@@ -47,9 +47,9 @@ class Report:
         """
         name = self._file_name(name)
         path = os.path.join(self._folder, name)
-        staging.write_bytes(f"{path}.png", picture(explained, pictures))
-        staging.write_text(f"{path}.json", explained.to_json() + "\n")
-        staging.write_text(f"{path}.html", page(explained, pictures))
+        artifact_io.write_bytes(f"{path}.png", picture(explained, pictures))
+        artifact_io.write_text(f"{path}.json", explained.to_json() + "\n")
+        artifact_io.write_text(f"{path}.html", page(explained, pictures))
         middle = pictures[len(pictures) // 2] if pictures else None
         self._entries.append(Entry(explained.video, f"{name}.html", explained.caption, middle, about))
         return f"{path}.html"
@@ -61,9 +61,11 @@ class Report:
     def write_index(self, title: str = "Captions, explained") -> str:
         """Writes `index.html`, and `index.json`, which tells the same to programs; gives the path of the first."""
         told = [{"video": entry.video, "page": entry.page, "said": entry.said} for entry in self._entries]
-        staging.write_text(os.path.join(self._folder, ENTRIES), json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+        artifact_io.write_text(
+            os.path.join(self._folder, ENTRIES), json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+        )
         path = os.path.join(self._folder, INDEX)
-        staging.write_text(path, index(self._entries, title))
+        artifact_io.write_text(path, index(self._entries, title))
         return path
 
     def _file_name(self, wanted: str) -> str:
@@ -79,7 +81,7 @@ class Report:
 
 def first_explained(folder: str) -> tuple[str, str] | None:
     """The caption and the path of the page that a report's index names first; None where it has no page."""
-    entries = json.loads(staging.read_text(os.path.join(folder, ENTRIES)))
+    entries = json.loads(artifact_io.read_text(os.path.join(folder, ENTRIES)))
     pages = ((entry["said"], os.path.join(folder, entry["page"])) for entry in entries if entry["page"])
     return next(pages, None)
 

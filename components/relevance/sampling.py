@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.relevance.border import BorderEffect, border_effect
-from components.relevance.captioner import explain
-from components.relevance.plain import PlainCaptioner
-from components.videos.sampling import POLICIES, WITH_STEP, Sampling
+from topiclens.components.relevance.border import BorderEffect, border_effect
+from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.components.videos.sampling import POLICIES, WITH_STEP, Sampling
 
 # (features (t, dim) by video id) -> word numbers by video id.
 Write = Callable[[Mapping[str, np.ndarray]], Mapping[str, Sequence[int]]]
@@ -86,7 +86,7 @@ def study_policies(
     """Samples each video anew in every way, lets the model caption it, and measures where the words look.
 
     Args:
-        captioner: a `trainer.captioner.Captioner`.
+        captioner: a `topiclens.trainer.captioner.Captioner`.
         videos: with the frames that all samplings take.
         samplings: to be compared.
         write: captions sampled videos.

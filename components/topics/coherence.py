@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
-from components.topics.documents import Corpus
+from topiclens.components.topics.documents import Corpus
 
 
 def npmi(corpus: Corpus, topics: Sequence[Sequence[str]]) -> list[float | None]:

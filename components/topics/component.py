@@ -6,13 +6,13 @@ import os
 import apache_beam as beam
 from tfx import v1 as tfx
 
-from components import staging
-from components.artifacts import Dataset, TopicModel
-from components.jsonl import ReadRows
-from components.topics.governance import Governance
-from components.topics.governed import write_renamed
-from components.topics.transform import ModelTopics
-from components.videos import ingest
+from topiclens.components.common import artifact_io
+from topiclens.components.common.artifacts import Dataset, TopicModel
+from topiclens.components.common.jsonl import ReadRows
+from topiclens.components.topics.apply_governance import write_renamed
+from topiclens.components.topics.governance import Governance
+from topiclens.components.topics.transform import ModelTopics
+from topiclens.components.videos import ingest
 
 _dsl = tfx.dsl.components
 
@@ -39,5 +39,5 @@ def TopicNaming(
     governance_json: _dsl.Parameter[str],
 ):
     """Gives topics the names that people chose. It is a step of its own so that a name never trains a model anew."""
-    with staging.readable(topic_model.uri) as source, staging.writable(named_topics.uri) as folder:
+    with artifact_io.readable(topic_model.uri) as source, artifact_io.writable(named_topics.uri) as folder:
         write_renamed(source, folder, Governance.from_json(json.loads(governance_json)))

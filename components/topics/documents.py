@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.vocabulary import tokenize
+from topiclens.trainer.vocabulary import tokenize
 
 
 @functools.cache

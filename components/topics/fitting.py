@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from components.topics import model as files
-from components.topics.documents import Corpus
-from components.topics.governance import Governance
-from components.topics.governed import describe, identify, seeds_of
-from components.topics.labels import OccurrenceRule, by_label
-from components.topics.matching import Matching
-from components.topics.model import TopicModel
-from components.topics.table import describe_topics
-from components.topics.warplda import Step, WarpLDA
+from topiclens.components.topics import model as files
+from topiclens.components.topics.apply_governance import describe, identify, seeds_of
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.governance import Governance
+from topiclens.components.topics.labels import OccurrenceRule, by_label
+from topiclens.components.topics.matching import Matching
+from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.table import describe_topics
+from topiclens.components.topics.warplda import Step, WarpLDA
 
 SAMPLES = 20
 ITERATIONS_BETWEEN_SAMPLES = 5  # neighbouring states of a chain are nearly the same

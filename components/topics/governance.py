@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components import json_rows
-from components.topics.model import write_files
+from topiclens.components.common import json_rows
+from topiclens.components.topics.model import write_files
 
 FILE = "governance.json"
 _SCHEMA = "governance.schema.json"
@@ -32,7 +32,7 @@ class SeedWords:
         name: the topic's.
         words: as captions use them.
         topic: the id of the topic that they are pinned to; None asks for a new one.
-        weight: see `components.topics.priors.Seed`.
+        weight: see `topiclens.components.topics.priors.Seed`.
     """
 
     name: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.compiling import compiled
-from components.topics.random_numbers import begin_stream, below, seed_of, uniform
+from topiclens.components.common.compiling import compiled
+from topiclens.components.topics.random_numbers import begin_stream, below, seed_of, uniform
 
 BURN_IN = 50
 SAMPLES = 50

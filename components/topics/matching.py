@@ -20,14 +20,14 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 
-from components.topics.table import Fate, Topic
+from topiclens.components.topics.table import Fate, Topic
 
 MOST_DIVERGENCE = 0.4  # bits; above it pairs found on Flickr8k are of one colour or one word, not of one theme
 LEAST_OVERLAP = 0.25  # of the top words: 4 of 10 and 10 are 4 / 16
 
 
 class TopicThen(Protocol):
-    """A topic as it was, such as a ledger's `components.refinement.records.CorrectedTopic`."""
+    """A topic as it was, such as a ledger's `topiclens.components.refinement.records.CorrectedTopic`."""
 
     id: int
     name: str
@@ -183,9 +183,7 @@ def match(
     unknown = np.flatnonzero(ids < 0)
     ids[unknown] = next_id + np.arange(unknown.size)
     lost = () if before is None else tuple(sorted(int(i) for i in set(before.ids.tolist()) - set(ids.tolist())))
-    return Matching(
-        ids, tuple(sorted(kept, key=lambda one: one.id)), tuple(int(i) for i in ids[unknown]), lost
-    )
+    return Matching(ids, tuple(sorted(kept, key=lambda one: one.id)), tuple(int(i) for i in ids[unknown]), lost)
 
 
 def divergences(before: Distributions, after: Distributions) -> np.ndarray:

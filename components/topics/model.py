@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.topics.documents import content_words, index_of, number_words
-from components.topics.labels import OccurrenceRule, by_label
-from components.topics.priors import WordPrior
-from components.topics.table import Topic
+from topiclens.components.topics.documents import content_words, index_of, number_words
+from topiclens.components.topics.labels import OccurrenceRule, by_label
+from topiclens.components.topics.priors import WordPrior
+from topiclens.components.topics.table import Topic
 
 MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
 MATCHING = "matching.json"
@@ -82,7 +82,7 @@ class TopicModel:
 
     def infer_words(self, document_id: str, words: Iterable[str]) -> np.ndarray:
         """As `infer`, of content words."""
-        from components.topics.inference import document_seed, fold_in  # numba takes a second to import
+        from topiclens.components.topics.inference import document_seed, fold_in  # numba takes a second to import
 
         tokens = number_words(words, index_of(self.words))
         sampled = fold_in(tokens, self._by_word, self.alpha, seed=document_seed(document_id, self.seed))
@@ -160,7 +160,7 @@ class TopicModel:
 
 def _are_places(ids: np.ndarray, n_topics: int) -> bool:
     """Whether these can be the ids of topics of a table with so many rows."""
-    return len(set(ids.tolist())) == len(ids) and ((0 <= ids) & (ids < n_topics)).all()
+    return len(set(ids.tolist())) == len(ids) and ((ids >= 0) & (ids < n_topics)).all()
 
 
 def word_probabilities(counts: np.ndarray, beta: float | np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.topics.inference import document_seed, fold_in
+from topiclens.components.topics.inference import document_seed, fold_in
 
 
 def held_out_perplexity(

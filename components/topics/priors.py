@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.topics.documents import Corpus, index_of
+from topiclens.components.topics.documents import Corpus, index_of
 
 ELSEWHERE = 0.01  # of beta: the prior alone then hardly ever places a seed word in a topic that has none of it
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from components.topics.coherence import npmi
-from components.topics.documents import Corpus
-from components.topics.naming import most_relevant, name_topics
+from topiclens.components.topics.coherence import npmi
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.naming import most_relevant, name_topics
 
 TOP_WORDS = 10  # as topics are usually shown, and as NPMI is usually computed
 

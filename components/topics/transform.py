@@ -7,14 +7,14 @@ import time
 
 import apache_beam as beam
 
-from components import staging
-from components.topics import fitting
-from components.topics.documents import content_words
-from components.topics.fitting import Fit
-from components.topics.governance import Governance
-from components.topics.model import MATCHING, TopicModel, write_files
-from components.topics.table import mean_npmi
-from components.topics.warplda import Step
+from topiclens.components.common import artifact_io
+from topiclens.components.topics import fitting
+from topiclens.components.topics.documents import content_words
+from topiclens.components.topics.fitting import Fit
+from topiclens.components.topics.governance import Governance
+from topiclens.components.topics.model import MATCHING, TopicModel, write_files
+from topiclens.components.topics.table import mean_npmi
+from topiclens.components.topics.warplda import Step
 
 _log = logging.getLogger(__name__)
 LOG_EVERY_SECONDS = 10.0
@@ -54,7 +54,8 @@ class ModelTopics(beam.PTransform):
             documents
             | "HeldOut" >> beam.FlatMapTuple(lambda split, name, words: [(name, words)] if split != "train" else [])
             | "Spread" >> beam.Reshuffle()
-            | "Infer" >> beam.ParDo(
+            | "Infer"
+            >> beam.ParDo(
                 _InferLabels(), beam.pvalue.AsSingleton(fitted | "Model" >> beam.Map(lambda fit: fit.model.to_files()))
             )
             | "Gather" >> beam.combiners.ToDict()
@@ -88,20 +89,22 @@ def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
     governance = Governance.from_json(settings.pop("governance", {}))
     previous = None
     if (folder := settings.pop("previous", None)) is not None:
-        with staging.readable(folder) as local:
+        with artifact_io.readable(folder) as local:
             previous = TopicModel.load(local)
     return fitting.fit(documents, governance=governance, previous=previous, report=say, **settings)
 
 
 def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
-    with staging.writable(output_dir) as folder:
+    with artifact_io.writable(output_dir) as folder:
         write_files(folder, fit.to_files(inferred))
     labels = {**fit.labels, **inferred}
     without = sorted(name for name, topics in labels.items() if not topics)
     if without:
         _log.warning(
             "topics: %d of %d videos have no known word in their captions, hence no topic: %s",
-            len(without), len(labels), ", ".join(without[:10]) + (", ..." if len(without) > 10 else ""),
+            len(without),
+            len(labels),
+            ", ".join(without[:10]) + (", ..." if len(without) > 10 else ""),
         )
     summary = {
         "fitted": len(fit.labels),
@@ -114,9 +117,10 @@ def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
     if fit.matching is not None:
         _log.info(
             "topics: %d are those of the earlier model, %d are new, %d are lost: %s",
-            len(fit.matching.kept), len(fit.matching.new), len(fit.matching.lost), MATCHING,
+            len(fit.matching.kept),
+            len(fit.matching.new),
+            len(fit.matching.lost),
+            MATCHING,
         )
-    _log.info(
-        "topics: %(fitted)d videos fitted, %(inferred)d inferred, %(topics_a_video).2f topics a video", summary
-    )
+    _log.info("topics: %(fitted)d videos fitted, %(inferred)d inferred, %(topics_a_video).2f topics a video", summary)
     return summary

@@ -58,9 +58,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from components.topics.documents import Corpus
-from components.topics.priors import Seed, WordPrior
-from components.topics.visits import log_rising, propose_in_all_rows, visit
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.priors import Seed, WordPrior
+from topiclens.components.topics.sampling_steps import log_rising, propose_in_all_rows, visit
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class WarpLDA:
         self._propose(self._documents)
 
     def iterate(self) -> float:
-        """Visits every word, then every document; returns log p(words, topics) a token, as it was in between."""
+        """Sessions every word, then every document; returns log p(words, topics) a token, as it was in between."""
         self._visit(self._words)
         log_likelihood = self.log_likelihood()
         self._visit(self._documents)
@@ -213,8 +213,14 @@ class WarpLDA:
         all_topics, all_words = self.n_topics * self.alpha, self._all_words
         total = sum(
             log_rising(
-                rows.members, rows.offsets, self.topics, rows.logs, rows.prior.base, rows.prior.home,
-                rows.prior.raised, self.n_topics,
+                rows.members,
+                rows.offsets,
+                self.topics,
+                rows.logs,
+                rows.prior.base,
+                rows.prior.home,
+                rows.prior.raised,
+                self.n_topics,
             )
             for rows in (self._words, self._documents)
         )
@@ -224,15 +230,32 @@ class WarpLDA:
 
     def _propose(self, rows: Rows) -> None:
         propose_in_all_rows(
-            rows.members, rows.offsets, self.topics, self._proposals, rows.prior.base, rows.prior.home,
-            rows.prior.raised, self.n_topics, self._seed, self._visits,
+            rows.members,
+            rows.offsets,
+            self.topics,
+            self._proposals,
+            rows.prior.base,
+            rows.prior.home,
+            rows.prior.raised,
+            self.n_topics,
+            self._seed,
+            self._visits,
         )
 
     def _visit(self, rows: Rows) -> None:
         self._visits += 1
         visit(
-            rows.members, rows.offsets, self.topics, self._proposals, self._counts, rows.prior.base, rows.prior.home,
-            rows.prior.raised, self._all_words, self._seed, self._visits,
+            rows.members,
+            rows.offsets,
+            self.topics,
+            self._proposals,
+            self._counts,
+            rows.prior.base,
+            rows.prior.home,
+            rows.prior.raised,
+            self._all_words,
+            self._seed,
+            self._visits,
         )
 
     def _count(self, row_of_token: np.ndarray, rows: int) -> np.ndarray:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from schemas.features import SPLITS
-from schemas.records import VideoRecord
-from trainer.vocabulary import tokenize
+from topiclens.schemas.features import SPLITS
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.vocabulary import tokenize
 
 NAMED_VIDEOS = 20
 

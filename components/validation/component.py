@@ -10,11 +10,11 @@ from tfx import v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
-from components import jsonl, staging
-from components.artifacts import ExamplesReport
-from components.validation.check import demand_sound
-from components.validation.transform import FindProblems
-from schemas.records import files_of
+from topiclens.components.common import artifact_io, jsonl
+from topiclens.components.common.artifacts import ExamplesReport
+from topiclens.components.validation.check import demand_sound
+from topiclens.components.validation.transform import FindProblems
+from topiclens.schemas.records import files_of
 
 _dsl = tfx.dsl.components
 
@@ -57,7 +57,7 @@ def ExamplesCheck(
         )
     problems = [(row["video_id"], row["problem"]) for row in jsonl.read(f"{found}.jsonl")]
     against_schema = anomalies_of(anomalies.uri)
-    staging.write_text(
+    artifact_io.write_text(
         os.path.join(report.uri, "report.json"),
         json.dumps({"anomalies": against_schema, "videos_with_problems": len({v for v, _ in problems})}, indent=2),
     )

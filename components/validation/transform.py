@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import apache_beam as beam
 
-from components.validation.check import problems_of
-from schemas import records
+from topiclens.components.validation.check import problems_of
+from topiclens.schemas import records
 
 
 class FindProblems(beam.PTransform):

@@ -7,12 +7,12 @@ import os
 import apache_beam as beam
 from tfx import v1 as tfx
 
-from components import staging
-from components.artifacts import Dataset
-from components.videos import ingest
-from components.videos.decoding import Limits
-from components.videos.importers import manifest_of
-from components.videos.transform import IngestVideos
+from topiclens.components.common import artifact_io
+from topiclens.components.common.artifacts import Dataset
+from topiclens.components.videos import ingest
+from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.importers import manifest_of
+from topiclens.components.videos.transform import IngestVideos
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def VideoIngest(
     limits = Limits(**config.pop("limits"))
     max_rejected_fraction = config.pop("max_rejected_fraction")
     options = {name: config.pop(name) for name in ("feature_dim", "held_out")}
-    with staging.writable(dataset.uri) as folder:
+    with artifact_io.writable(dataset.uri) as folder:
         manifest = manifest_of(data, os.path.join(folder, "manifest.jsonl"), **config)
         with beam_pipeline as p:
             _ = p | IngestVideos(str(manifest), data, folder, limits=limits, **options)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib import format as npy
 
-from components.videos.decoding import Limits
+from topiclens.components.videos.decoding import Limits
 
 _QUANTISED_MAX = 255.0  # q is uint8
 

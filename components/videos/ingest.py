@@ -12,11 +12,11 @@ import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
-from components.downloads import written_aside
-from components.videos import manifest
-from components.videos.decoding import Limits, UnreadableVideo
-from components.videos.feature_files import FeatureError, read_features, split_reference
-from components.videos.findings import (
+from topiclens.components.common.downloads import written_aside
+from topiclens.components.videos import manifest
+from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.feature_files import FeatureError, read_features, split_reference
+from topiclens.components.videos.findings import (
     Accepted,
     Finding,
     Rejected,
@@ -26,9 +26,9 @@ from components.videos.findings import (
     keep_splits_apart,
     keep_width,
 )
-from components.videos.reader import probe
-from schemas.features import SPLITS
-from trainer.vocabulary import tokenize
+from topiclens.components.videos.reader import probe
+from topiclens.schemas.features import SPLITS
+from topiclens.trainer.vocabulary import tokenize
 
 VIDEOS, TEXTS, REJECTED, SUMMARY = "videos.jsonl", "texts.jsonl", "rejected.jsonl", "summary.json"
 STEP = "ingest"

@@ -4,8 +4,8 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
-from components import json_rows
-from components.downloads import written_aside
+from topiclens.components.common import json_rows
+from topiclens.components.common.downloads import written_aside
 
 
 class ManifestError(ValueError):

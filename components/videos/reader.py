@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import av
 import numpy as np
 
-from components.videos.decoding import Decoding, Limits, UnreadableVideo
-from components.videos.sampling import Sampling, equally_spaced
-from schemas.features import N_FRAMES
+from topiclens.components.videos.decoding import Decoding, Limits, UnreadableVideo
+from topiclens.components.videos.sampling import Sampling, equally_spaced
+from topiclens.schemas.features import N_FRAMES
 
 HELD_BYTES = 256 * 2**20
 SHORT_SIDE = 512

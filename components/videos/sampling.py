@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.features import N_FRAMES
+from topiclens.schemas.features import N_FRAMES
 
 EQUAL, CENTRED, STEP, RANDOM_CLIP = "equal", "centred", "step", "random_clip"
 POLICIES = (EQUAL, CENTRED, STEP, RANDOM_CLIP)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 
 import apache_beam as beam
 
-from components import staging
-from components.videos import findings, ingest, manifest
-from components.videos.decoding import Limits
+from topiclens.components.common import artifact_io
+from topiclens.components.videos import findings, ingest, manifest
+from topiclens.components.videos.decoding import Limits
 
 
 class IngestVideos(beam.PTransform):
@@ -89,7 +89,7 @@ class IngestVideos(beam.PTransform):
     def _write(self, found: Iterable[findings.Finding]) -> dict:
         files = ingest.dataset_files(found)
         for name, text in files.items():
-            staging.write_text(os.path.join(self._output_dir, name), text)
+            artifact_io.write_text(os.path.join(self._output_dir, name), text)
         return json.loads(files[ingest.SUMMARY])
 
 

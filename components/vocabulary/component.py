@@ -6,11 +6,11 @@ import apache_beam as beam
 from tfx import v1 as tfx
 from tfx.types.standard_artifacts import TransformGraph
 
-from components import staging
-from components.artifacts import Dataset
-from components.jsonl import ReadRows
-from components.vocabulary.transform import CountWords
-from trainer.vocabulary import Vocabulary as Words
+from topiclens.components.common import artifact_io
+from topiclens.components.common.artifacts import Dataset
+from topiclens.components.common.jsonl import ReadRows
+from topiclens.components.vocabulary.transform import CountWords
+from topiclens.trainer.vocabulary import Vocabulary as Words
 
 _dsl = tfx.dsl.components
 
@@ -34,5 +34,5 @@ def Vocabulary(
             | ReadRows(os.path.join(dataset.uri, "videos.jsonl"))
             | CountWords()
             | beam.combiners.ToDict()
-            | beam.Map(lambda counts: staging.write_text(path, Words.from_counts(counts, min_count).to_text()))
+            | beam.Map(lambda counts: artifact_io.write_text(path, Words.from_counts(counts, min_count).to_text()))
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import apache_beam as beam
 
-from trainer.vocabulary import tokenize
+from topiclens.trainer.vocabulary import tokenize
 
 
 class CountWords(beam.PTransform):

@@ -18,11 +18,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import Correction, LedgerError, State
-from pipeline.repair import versions
-from pipeline.repair.candidates import Shelf
-from pipeline.repair.exclusion import PASSING, RootBusy, alone
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import Correction, LedgerError, State
+from topiclens.pipeline.repair import versions
+from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, alone
 
 LEDGER_FILE = "corrections.db"
 

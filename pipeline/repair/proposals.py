@@ -1,7 +1,7 @@
 """What a person says a caption misses, and what the caption is with it.
 
 Nothing here loads a model: whoever looks at videos is an `Eye`, by default the served model in this process
-(`pipeline.repair.served`).
+(`topiclens.pipeline.repair.served`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic, Correction
-from components.videos.decoding import Limits
-from pipeline.repair import versions
-from pipeline.repair.corrections import attended
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import CorrectedTopic, Correction
+from topiclens.components.videos.decoding import Limits
+from topiclens.pipeline.repair import versions
+from topiclens.pipeline.repair.corrections import attended
 
 if TYPE_CHECKING:
-    from components.neurons.links import TopicLink
-    from components.refinement.dose import DoseResponse
+    from topiclens.components.neurons.links import TopicLink
+    from topiclens.components.refinement.strength_sweep import StrengthSweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Eye(Protocol):
         """A video of the dataset by its id, or a file."""
         ...
 
-    def doses(self, video: Seen, topic: int) -> DoseResponse:
+    def doses(self, video: Seen, topic: int) -> StrengthSweep:
         """What the model says of a video at each strength of a topic."""
         ...
 
@@ -70,7 +70,7 @@ class Proposal:
     """
 
     correction: Correction
-    response: DoseResponse
+    response: StrengthSweep
 
 
 def propose(
@@ -120,7 +120,7 @@ def propose_all(
 
 
 def _written(
-    ledger: Ledger, seen: Seen, missed: TopicLink, response: DoseResponse, author: str, version: str
+    ledger: Ledger, seen: Seen, missed: TopicLink, response: StrengthSweep, author: str, version: str
 ) -> Proposal:
     correction = ledger.propose(
         author=author,
@@ -135,7 +135,7 @@ def _written(
 
 
 def _eye(root: str, ledger: Ledger, limits: Limits) -> Eye:
-    from pipeline.repair.served import ServedModel
+    from topiclens.pipeline.repair.served import ServedModel
 
     served = ledger.served()
     if served is None:

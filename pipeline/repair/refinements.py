@@ -1,6 +1,6 @@
 """Corrections are taught to the served model, what comes of it is published, and anything is taken back.
 
-Nothing here loads a model: whoever teaches and judges is a `Teacher`, by default `pipeline.repair.teaching`.
+Nothing here loads a model: whoever teaches and judges is a `Teacher`, by default `topiclens.pipeline.repair.teach`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import Correction, LedgerError, State, Version
-from pipeline.repair import versions
-from pipeline.repair.candidates import Candidate, Shelf
-from pipeline.repair.corrections import attended, correction_like, held
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import Correction, LedgerError, State, Version
+from topiclens.pipeline.repair import versions
+from topiclens.pipeline.repair.corrections import attended, correction_like, held
+from topiclens.pipeline.repair.model_store import Candidate, Shelf
 
 if TYPE_CHECKING:
-    from components.refinement.gate import Verdict
+    from topiclens.components.refinement.gate import Verdict
 
 # root, parent's export, export to write, corrections to teach, live ones to keep, settings, progress -> Verdict
 Teacher = Callable[[str, str, str, Sequence[Correction], Sequence[Correction], Any, Any], "Verdict"]
@@ -59,7 +59,8 @@ def refine(
     Args:
         by: who asks for it.
         only: ids of the corrections to teach; None takes all that wait.
-        progress: what the gate and the teaching tell of their course, see `components.refinement.refining.refine`.
+        progress: what the gate and the teaching tell of their course, see
+            `topiclens.components.refinement.refine.refine`.
         teacher: what teaches and judges.
     Returns:
         the candidate, blessed or not.
@@ -180,7 +181,7 @@ def _teach(
 ) -> Candidate:
     """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it does not carry."""
     if teacher is None:
-        from pipeline.repair.teaching import teach as teacher
+        from topiclens.pipeline.repair.teach import teach as teacher
     version = shelf.free_number(recorded.version for recorded in ledger.versions())
     for other in shelf.read():
         other.discard(shelf)
@@ -209,9 +210,7 @@ def _without(
 ) -> Rollback:
     """Builds the served version without a live correction, from the last ancestor that lacks it, and serves that."""
     line = ledger.rebuild(ledger.served().version)
-    place = next(
-        number for number, step in enumerate(line) if correction.id in {item.id for item in step.corrections}
-    )
+    place = next(number for number, step in enumerate(line) if correction.id in {item.id for item in step.corrections})
     there = [number for number in range(place) if shelf.version(line[number].version.version).is_dir()]
     if not there:
         raise versions.VersionError(

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from components.features.backbones import registry
-from components.neurons.edits import EditedCaptioner
-from components.neurons.enhancement import enhancement_in
-from components.neurons.links import TopicLink, TopicLinks, UnknownTopic
-from components.refinement.dose import DoseResponse, dose_response
-from components.videos.decoding import Limits
-from components.videos.reader import sample_video
-from components.videos.sampling import Sampling
-from pipeline import lineage
-from pipeline.exports import frame_features, names_of, sampling_of
-from pipeline.repair.candidates import Shelf
-from pipeline.repair.proposals import Seen
-from pipeline.stored import stored_videos
-from schemas.records import VideoRecord
-from serving.frames import encode_frames
-from trainer.export import load_captioner
+from topiclens.components.features.backbones import registry
+from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.enhancement import enhancement_in
+from topiclens.components.neurons.links import TopicLink, TopicLinks, UnknownTopic
+from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
+from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.reader import sample_video
+from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline import run_metadata
+from topiclens.pipeline.exports import frame_features, names_of, sampling_of
+from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.pipeline.repair.proposals import Seen
+from topiclens.pipeline.stored import stored_videos
+from topiclens.schemas.records import VideoRecord
+from topiclens.serving.frames import encode_frames
+from topiclens.trainer.export import load_captioner
 
 FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset
 
@@ -36,7 +36,7 @@ class UnknownVideo(ValueError):
 
 
 class ServedModel:
-    """One version of a run's model; a `pipeline.repair.proposals.Eye`.
+    """One version of a run's model; a `topiclens.pipeline.repair.proposals.Eye`.
 
     Args:
         root: of the run.
@@ -59,7 +59,8 @@ class ServedModel:
         """A topic by its id or its name.
 
         Raises:
-            components.neurons.links.UnknownTopic: there is none, or more than one; topics that come near are named.
+            topiclens.components.neurons.links.UnknownTopic: there is none, or more than one; topics that come near are
+                named.
         """
         name = str(wanted)
         if not name.isdecimal():
@@ -76,10 +77,10 @@ class ServedModel:
 
         Raises:
             UnknownVideo: it is neither.
-            components.videos.decoding.UnreadableVideo: the file cannot be decoded, or costs more than it may.
-            pipeline.values.SettingError: it is a file, and the model reads features that its dataset brought.
+            topiclens.components.videos.decoding.UnreadableVideo: the file cannot be decoded, or costs more than it may.
+            topiclens.pipeline.values.SettingError: it is a file, and the model reads features that its dataset brought.
         """
-        rows, stored = stored_videos(lineage.newest(self._root), {wanted})
+        rows, stored = stored_videos(run_metadata.newest(self._root), {wanted})
         if wanted in stored:
             return Seen(wanted, rows[wanted]["content"], stored[wanted].frames)
         if not os.path.isfile(wanted):
@@ -89,11 +90,11 @@ class ServedModel:
             )
         return self._file(wanted)
 
-    def doses(self, video: Seen, topic: int) -> DoseResponse:
+    def doses(self, video: Seen, topic: int) -> StrengthSweep:
         """What the model says of a video at each strength of a topic."""
         nothing = np.zeros(len(self.links.topics), np.int64)
         record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
-        return dose_response(self._model, self._vocabulary, self.links, self._enhancement, record, topic)
+        return sweep_strengths(self._model, self._vocabulary, self.links, self._enhancement, record, topic)
 
     def _file(self, path: str) -> Seen:
         with open(path, "rb") as file:
@@ -108,11 +109,11 @@ def version_links(root: str, folder: str) -> TopicLinks:
     """The links of a version: those that it brings, or those of the run that trained it.
 
     Raises:
-        lineage.NothingThere: its neurons have no names.
+        run_metadata.NothingThere: its neurons have no names.
     """
     links, notes = names_of(root, folder)
     if links is None:
-        raise lineage.NothingThere(
+        raise run_metadata.NothingThere(
             f"The version in {folder} cannot be corrected: {' '.join(notes)} A correction needs neurons that carry its "
             "topic. Train with model.interpretive_weight above 0 (LSTM-I)."
         )

@@ -13,14 +13,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import LedgerError, State, Version
-from pipeline.files import replace_text
-from pipeline.places import NAME
-from pipeline.repair.candidates import Candidate, Shelf
-from serving import model_config
-from serving.saved_model import versions_under
-from trainer.exported import EXTRA
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import LedgerError, State, Version
+from topiclens.pipeline.files import replace_text
+from topiclens.pipeline.paths import NAME
+from topiclens.pipeline.repair.model_store import Candidate, Shelf
+from topiclens.serving import model_config
+from topiclens.serving.saved_model import versions_under
+from topiclens.trainer.exported import EXTRA
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
@@ -143,7 +143,7 @@ def parent(ledger: Ledger) -> str:
 
 def recover(shelf: Shelf, ledger: Ledger) -> None:
     """Makes the ledger, the candidates and the served folder agree again, whoever was killed when; and takes in what
-    training pushed. The root must be held (`pipeline.repair.exclusion.alone`). Twice is as good as once.
+    training pushed. The root must be held (`topiclens.pipeline.repair.root_lock.alone`). Twice is as good as once.
     """
     shelf.sweep()
     recorded = {version.version for version in ledger.versions()}

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from components import staging
-from pipeline.lineage import NothingThere, Outcome
-from schemas import features, records
-from trainer.videos import FrameStore
+from topiclens.components.common import artifact_io
+from topiclens.pipeline.run_metadata import NothingThere, Outcome
+from topiclens.schemas import features, records
+from topiclens.trainer.videos import FrameStore
 
 # Bytes of features that are kept in memory; more goes to a scratch file.
 MEMORY_BYTES = 2**29
@@ -23,7 +23,7 @@ class Clips:
 
     Args:
         rows: of the run's dataset, by id.
-        parsed: their records as `schemas.records.parse` gives them, in any order.
+        parsed: their records as `topiclens.schemas.records.parse` gives them, in any order.
     Attributes:
         ids: in order.
         key: names the content; equal for equal clips however their records were split into files.
@@ -51,7 +51,7 @@ class Clips:
         Raises:
             NothingThere: there is no clip in any of them.
         """
-        lines = staging.read_text(os.path.join(outcome.folder("components.Dataset"), "videos.jsonl")).split("\n")
+        lines = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).split("\n")
         rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines))}
         there = [split for split in splits if os.path.isdir(split_folder(outcome, split))]
         if not there:

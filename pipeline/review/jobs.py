@@ -1,10 +1,10 @@
 """Refinements in processes of their own, which outlive the page and are found again by it.
 
-    FOLDER/000007/job.json         what was asked, by whom and when
-    FOLDER/000007/lock             held, through the kernel, by the process that works on it, however that ends
-    FOLDER/000007/progress.jsonl   what it has done so far
-    FOLDER/000007/outcome.json     what came of it; absent where it broke off
-    FOLDER/000007/errors.txt       what it complained of
+FOLDER/000007/job.json         what was asked, by whom and when
+FOLDER/000007/lock             held, through the kernel, by the process that works on it, however that ends
+FOLDER/000007/progress.jsonl   what it has done so far
+FOLDER/000007/outcome.json     what came of it; absent where it broke off
+FOLDER/000007/errors.txt       what it complained of
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from components.refinement.records import now, time_of, time_text
-from pipeline.files import replace_text
+from topiclens.components.refinement.records import now, time_of, time_text
+from topiclens.pipeline.files import replace_text
 
 _JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
-WORKER = "pipeline.review.worker"
+WORKER = "topiclens.pipeline.review.worker"
 
 
 @dataclass(frozen=True)

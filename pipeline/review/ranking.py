@@ -6,13 +6,20 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from components.captions.judge import References
-from components.captions.tokenizer import tokenize
-from components.refinement.gain import Gain, MissingTopic, Said, TopicWords, expected_gain, missing_topics
-from pipeline.review.clips import Clips
-from pipeline.review.said import Sayings
-from pipeline.review.similar import Similar
-from serving.review.desk import DeskError
+from topiclens.components.captions.evaluator import References
+from topiclens.components.captions.tokenizer import tokenize
+from topiclens.components.refinement.acquisition import (
+    AcquisitionScore,
+    MissingTopic,
+    Said,
+    TopicWords,
+    acquisition_score,
+    missing_topics,
+)
+from topiclens.pipeline.review.clips import Clips
+from topiclens.pipeline.review.prediction_cache import PredictionCache
+from topiclens.pipeline.review.similar import Similar
+from topiclens.serving.review.backend import ReviewError
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +29,7 @@ class Judged:
     video_id: str
     said: Said
     missing: tuple[MissingTopic, ...]
-    gain: Gain
+    gain: AcquisitionScore
 
 
 class Judge:
@@ -57,7 +64,7 @@ class Judge:
             near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
         missing = missing_topics(said, self._topics, references, near)
         cider = self._references.cider.score_one(video_id, tokenize(said.caption)) if references else None
-        return Judged(video_id, said, missing, expected_gain(said, missing, cider))
+        return Judged(video_id, said, missing, acquisition_score(said, missing, cider))
 
 
 class Ranking:
@@ -66,12 +73,12 @@ class Ranking:
     Args:
         judge: of one clip.
         sayings: of a version.
-        explain: asks a version about clips' features; see `Sayings.complete`.
+        explain: asks a version about clips' features; see `PredictionCache.complete`.
         tell: is told how many clips are judged, whenever that is another tenth, and at the end.
     """
 
     def __init__(
-        self, judge: Judge, sayings: Callable[[str], Sayings], explain: Callable, tell: Callable[[int], None]
+        self, judge: Judge, sayings: Callable[[str], PredictionCache], explain: Callable, tell: Callable[[int], None]
     ):
         self._judge, self._sayings, self._explain, self._tell = judge, sayings, explain, tell
         self._lock = threading.Lock()
@@ -105,7 +112,7 @@ class Ranking:
         """Judges one clip at once, whatever the thread is at."""
         return self.get(video_id) or self._judge(video_id, said)
 
-    def _work(self, sayings: Sayings, judged: dict[str, Judged], total: int) -> None:
+    def _work(self, sayings: PredictionCache, judged: dict[str, Judged], total: int) -> None:
         told = 0
         try:
             for _ in sayings.complete(self._explain):
@@ -114,12 +121,12 @@ class Ranking:
                 if len(judged) == total or len(judged) - told >= total / 10:
                     told = len(judged)
                     self._tell(told)
-        except DeskError:  # the server is gone: the next look at the queue goes on from here
+        except ReviewError:  # the server is gone: the next look at the queue goes on from here
             return
         if self._judge.prepare():
             self._put(judged, list(judged), sayings)
 
-    def _put(self, judged: dict[str, Judged], names: Sequence[str], sayings: Sayings) -> bool:
+    def _put(self, judged: dict[str, Judged], names: Sequence[str], sayings: PredictionCache) -> bool:
         """Judges some of the clips, and says whether that is still wanted: another version may have taken its place."""
         fresh = {name: self._judge(name, sayings.said[name]) for name in names}
         with self._lock:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from serving.answers import ExplainedCaption, WhatIf
-from serving.client import CaptionClient
-from serving.errors import ServerUnavailable, ServingError
-from serving.review.desk import DeskError, Unavailable
+from topiclens.serving.answers import ExplainedCaption, WhatIf
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.errors import ServerUnavailable, ServingError
+from topiclens.serving.review.backend import ReviewError, Unavailable
 
 # Seconds: for one request; to tell a version; until a server that was named must have a model that answers.
 _TIMEOUT, _TELLING, _LOADING = 60.0, 5.0, 15.0
@@ -105,5 +105,5 @@ def _told() -> Iterator[None]:
         raise Unavailable("The model server does not answer. Whoever started the page can start it again.") from error
     except ServingError as error:
         if error.code == "INVALID_ARGUMENT":
-            raise DeskError(str(error)) from error
+            raise ReviewError(str(error)) from error
         raise Unavailable(str(error)) from error

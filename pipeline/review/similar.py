@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import staging
-from schemas import features
+from topiclens.components.common import artifact_io
+from topiclens.schemas import features
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Similar:
 
     @classmethod
     def of(cls, videos: Iterable[Mapping[str, np.ndarray]]) -> Similar:
-        """Of records as `schemas.records.parse` gives them."""
+        """Of records as `topiclens.schemas.records.parse` gives them."""
         ids, means, topics = zip(
             *(
                 (video[features.VIDEO_ID].decode(), video[features.FRAMES].mean(axis=0), video[features.TOPICS])
@@ -57,7 +57,7 @@ class Similar:
         """Writes an `.npz`, aside first."""
         buffer = io.BytesIO()
         np.savez(buffer, ids=self.ids, centre=self.centre, directions=self.directions, topics=self.topics)
-        staging.write_bytes(os.fspath(path), buffer.getvalue())
+        artifact_io.write_bytes(os.fspath(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Similar:

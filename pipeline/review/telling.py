@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Callable, Sequence
 
-from components.refinement import records
-from components.refinement.gate import Verdict as Judgement
-from components.refinement.ledger import Ledger
-from pipeline.repair.versions import carried, parent
-from pipeline.review.jobs import Course, Order
-from serving.review.changes import (
+from topiclens.components.refinement import records
+from topiclens.components.refinement.gate import Verdict as Judgement
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.pipeline.repair.versions import carried, parent
+from topiclens.pipeline.review.jobs import Course, Order
+from topiclens.serving.review.changes import (
     Change,
     Correction,
     HistoryEntry,
@@ -39,7 +39,7 @@ def correction(recorded: records.Correction, note: str = "", lacking: bool = Fal
 
     Args:
         note: a sentence on its preview.
-        lacking: see `serving.review.changes.Correction`.
+        lacking: see `topiclens.serving.review.changes.Correction`.
     """
     return Correction(
         id=recorded.id,

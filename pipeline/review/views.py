@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.neurons.links import TopicLinks
-from components.refinement.gain import MissingTopic
-from serving.answers import ExplainedCaption
-from serving.review.clips import CaptionWord, NeuronTimeline, Topic, TopicScore, TopicTimeline
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.refinement.acquisition import MissingTopic
+from topiclens.serving.answers import ExplainedCaption
+from topiclens.serving.review.clips import CaptionWord, NeuronTimeline, Topic, TopicScore, TopicTimeline
 
 TIMELINES = 3  # of the topics that the model sees most
 NEURONS_OF_A_TIMELINE = 3

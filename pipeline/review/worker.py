@@ -6,12 +6,12 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from pipeline.cli import explained
-from pipeline.configs import Settings
-from pipeline.repair import refinements
-from pipeline.repair.candidates import Candidate
-from pipeline.repair.refinements import Rollback
-from pipeline.review.jobs import Report
+from topiclens.pipeline.cli.main import explained
+from topiclens.pipeline.repair import refinements
+from topiclens.pipeline.repair.model_store import Candidate
+from topiclens.pipeline.repair.refinements import Rollback
+from topiclens.pipeline.review.jobs import Report
+from topiclens.pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -23,9 +23,7 @@ def work(report: Report) -> None:
     try:
         if order.takes_out:
             (correction,) = order.corrections
-            done = refinements.rollback(
-                order.root, correction, order.by, settings=settings, progress=report.progress
-            )
+            done = refinements.rollback(order.root, correction, order.by, settings=settings, progress=report.progress)
             report.done({"kept": _is_kept(done), **_told(done.candidate)})
         else:
             candidate = refinements.refine(

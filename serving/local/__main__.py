@@ -1,6 +1,6 @@
-"""``python -m serving.local BASE``: the stand-in for TensorFlow Serving as a command."""
+"""``python -m topiclens.serving.local BASE``: the stand-in for TensorFlow Serving as a command."""
 
-from serving.local.server import main
+from topiclens.serving.local.server import main
 
 if __name__ == "__main__":
     main()

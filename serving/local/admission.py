@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from serving.local.status import StatusError
+from topiclens.serving.local.status import StatusError
 
 
 class Admission:

@@ -16,8 +16,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.local.predict import Predictor
-from serving.local.status import StatusError, invalid_argument
+from topiclens.serving.local.predict import Predictor
+from topiclens.serving.local.status import StatusError, invalid_argument
 
 _METADATA_FIELD = "signature_def"
 # Threads beyond the requests held, so that a status question and a refusal never wait for captions.

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from serving.local.status import StatusError, invalid_argument
-from serving.signatures import Signature, TensorSpec
+from topiclens.serving.local.status import StatusError, invalid_argument
+from topiclens.serving.signatures import Signature, TensorSpec
 
 _INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "uint32", "uint64")
 _MAX_RANK = 32  # NumPy's

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving import model_config
-from serving.local.status import StatusError, code_of, invalid_argument, not_found
-from serving.saved_model import SavedModel, error_text, versions_under
-from serving.signatures import VersionStatus
+from topiclens.serving import model_config
+from topiclens.serving.local.status import StatusError, code_of, invalid_argument, not_found
+from topiclens.serving.saved_model import SavedModel, error_text, versions_under
+from topiclens.serving.signatures import VersionStatus
 
 _log = logging.getLogger(__name__)
 

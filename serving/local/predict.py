@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import grpc
 import numpy as np
 
-from serving.local.admission import Admission
-from serving.local.models import ModelVersions
-from serving.local.status import StatusError, code_of, invalid_argument
-from serving.saved_model import SavedModel, error_text
-from serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
+from topiclens.serving.local.admission import Admission
+from topiclens.serving.local.models import ModelVersions
+from topiclens.serving.local.status import StatusError, code_of, invalid_argument
+from topiclens.serving.saved_model import SavedModel, error_text
+from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import grpc
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from serving.local.grpc_service import model_metadata, model_status
-from serving.local.json_tensors import parse_body, read_inputs, write_outputs
-from serving.local.predict import Predictor
-from serving.local.status import StatusError, invalid_argument
-from serving.signatures import FEATURES_SIGNATURE, Signature
+from topiclens.serving.local.grpc_service import model_metadata, model_status
+from topiclens.serving.local.json_tensors import parse_body, read_inputs, write_outputs
+from topiclens.serving.local.predict import Predictor
+from topiclens.serving.local.status import StatusError, invalid_argument
+from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature
 
 _log = logging.getLogger(__name__)
 

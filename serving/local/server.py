@@ -14,10 +14,10 @@ import signal
 import threading
 from pathlib import Path
 
-from serving.client import MODEL_NAME
-from serving.local.admission import Admission
-from serving.local.models import ModelVersions
-from serving.local.predict import Predictor
+from topiclens.serving.client import MODEL_NAME
+from topiclens.serving.local.admission import Admission
+from topiclens.serving.local.models import ModelVersions
+from topiclens.serving.local.predict import Predictor
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +87,8 @@ class LocalServer:
             OSError: a port is taken.
         """
         # These two import TensorFlow.
-        from serving.local.grpc_service import build_server
-        from serving.local.rest import RestServer
+        from topiclens.serving.local.grpc_service import build_server
+        from topiclens.serving.local.rest import RestServer
 
         self._versions.start()
         try:
@@ -153,11 +153,12 @@ def serve(base: str | Path, **options) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command: ``python -m serving.local BASE``."""
+    """The command: ``python -m topiclens.serving.local BASE``."""
     parser = argparse.ArgumentParser(
-        prog="python -m serving.local",
+        prog="python -m topiclens.serving.local",
         description="A stand-in for TensorFlow Serving on this machine. For the real one see serving/compose.yaml.",
-        epilog="Example: python -m serving.local runs/sample/serving/topiclens --grpc-port 8500 --rest-port 8501",
+        epilog="Example: python -m topiclens.serving.local runs/sample/serving/topiclens --grpc-port 8500 --rest-port "
+        "8501",
     )
     parser.add_argument("base", type=Path, help="the folder of numbered versions: BASE/<version>/saved_model.pb")
     parser.add_argument("--name", default=MODEL_NAME, help="the model's name (%(default)s)")

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.review import uploads
-from serving.review.asking import MOST_TOPICS, STRONGEST, Id, Publisher, Reader, Search, TheDesk, Writer
-from serving.review.changes import Correction, HistoryEntry, Job, State, Version
-from serving.review.clips import Clip, NewCaption, Queue, Topic, TopicScore, WhatIf
-from serving.review.desk import NotFound
-from serving.review.words import Phrase, compared
+from topiclens.serving.review import uploads
+from topiclens.serving.review.backend import NotFound
+from topiclens.serving.review.changes import Correction, HistoryEntry, Job, State, Version
+from topiclens.serving.review.clips import Clip, NewCaption, Queue, Topic, TopicScore, WhatIf
+from topiclens.serving.review.dependencies import MOST_TOPICS, STRONGEST, Id, Publisher, Reader, Search, TheDesk, Writer
+from topiclens.serving.review.text import Phrase, compared
 
 TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]

@@ -10,22 +10,23 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from serving.review import api, forms, pages, rendering
-from serving.review.access import Access
-from serving.review.desk import Desk, DeskError, NotFound, Refused, Unavailable
-from serving.review.guard import Guard
-from serving.review.limits import Limits
-from serving.review.visits import Visits
+from topiclens.serving.review import api, forms, pages, rendering
+from topiclens.serving.review.access import Access
+from topiclens.serving.review.backend import NotFound, Refused, ReviewBackend, ReviewError, Unavailable
+from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.request_limits import Guard
+from topiclens.serving.review.sessions import Sessions
 
 _STATUSES = {NotFound: 404, Refused: 409, Unavailable: 503}
 
 
-def create_app(desk: Desk, access: Access, *, limits: Limits = Limits()) -> FastAPI:
+def create_app(desk: ReviewBackend, access: Access, *, limits: Limits = Limits()) -> FastAPI:
     """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes.
 
     Args:
         desk: answers for a run.
-        access: who may come in; see also `serving.review.server.serve`, which checks that it suits the address.
+        access: who may come in; see also `topiclens.serving.review.server.serve`, which checks that it suits the
+            address.
         limits: what one request may cost.
     """
     app = FastAPI(
@@ -37,13 +38,13 @@ def create_app(desk: Desk, access: Access, *, limits: Limits = Limits()) -> Fast
         redoc_url=None,
     )
     app.state.desk, app.state.access, app.state.limits = desk, access, limits
-    app.state.visits, app.state.templates = Visits(), rendering.environment()
+    app.state.visits, app.state.templates = Sessions(), rendering.environment()
     app.state.uploads = asyncio.Semaphore(limits.uploads_at_once)
     app.include_router(api.ROUTER)
     app.include_router(pages.ROUTER)
     app.include_router(forms.ROUTER)
     app.mount("/static", StaticFiles(directory=rendering.FOLDER / "static"))
-    app.add_exception_handler(DeskError, _desk_refuses)
+    app.add_exception_handler(ReviewError, _desk_refuses)
     app.add_exception_handler(RequestValidationError, _cannot_be_read)
     app.add_exception_handler(HTTPException, _http_refuses)
 
@@ -55,7 +56,7 @@ def create_app(desk: Desk, access: Access, *, limits: Limits = Limits()) -> Fast
     return app
 
 
-async def _desk_refuses(request: Request, error: DeskError) -> Response:
+async def _desk_refuses(request: Request, error: ReviewError) -> Response:
     return rendering.refused(request, _STATUSES.get(type(error), 422), str(error))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.review.changes import Correction
+from topiclens.serving.review.changes import Correction
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,9 @@ class Clip:
         version: the version of the model that wrote the caption.
         words: of the caption, in order.
         frames: how many the model sees.
-        pictures: whether `Desk.frame` has them; datasets that bring features alone have none.
+        pictures: whether `ReviewBackend.frame` has them; datasets that bring features alone have none.
         seconds: (frames,) when each is shown; empty where only features are known.
-        playable: whether `Desk.video` has a file.
+        playable: whether `ReviewBackend.video` has a file.
         references: what people wrote about it; none for new clips.
         reasons: as of `QueueItem`.
         scores: of all topics, the highest first; empty where the model never learnt any (LSTM-B).

@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 
-SHORT_SIDE = 360  # pixels; as `serving.frames`: more would be thrown away by every backbone
+SHORT_SIDE = 360  # pixels; as `topiclens.serving.frames`: more would be thrown away by every backbone
 QUALITY = 95
 
 
@@ -103,7 +103,7 @@ def _upright(frame):
     """The frame as an image, shrunk where it is large and turned as the clip asks to be shown."""
     scale = min(1.0, SHORT_SIDE / min(frame.width, frame.height))
     image = frame.to_image(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)))
-    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as in `components.videos.reader`
+    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as in `topiclens.components.videos.reader`
     return image.rotate(90 * (quarter_turns % 4), expand=True)
 
 

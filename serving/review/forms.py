@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from serving.review import uploads
-from serving.review.asking import Form, Reader, TheDesk, TheLimits, require_publisher, text, topics_in
-from serving.review.guard import Refusal
-from serving.review.rendering import elsewhere, keep_visit, page
+from topiclens.serving.review import uploads
+from topiclens.serving.review.dependencies import Form, Reader, TheDesk, TheLimits, require_publisher, text, topics_in
+from topiclens.serving.review.rendering import elsewhere, keep_visit, page
+from topiclens.serving.review.request_limits import Refusal
 
 ROUTER = APIRouter(include_in_schema=False)
 

@@ -7,12 +7,12 @@ import json
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 
-from serving.review.api import Offset
-from serving.review.asking import STRONGEST, Id, Reader, Search, TheDesk, TheLimits, strengths_in
-from serving.review.changes import Job, JobState, State
-from serving.review.clips import Clip, Topic, TopicScore
-from serving.review.desk import Desk, NotFound
-from serving.review.rendering import page, remaining
+from topiclens.serving.review.api import Offset
+from topiclens.serving.review.backend import NotFound, ReviewBackend
+from topiclens.serving.review.changes import Job, JobState, State
+from topiclens.serving.review.clips import Clip, Topic, TopicScore
+from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheDesk, TheLimits, strengths_in
+from topiclens.serving.review.rendering import page, remaining
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
@@ -110,7 +110,7 @@ def refinement(request: Request, desk: TheDesk, _: Reader, id: Id | None = None)
     return page(request, "_job.html", **job_shown(desk, desk.job(id) if id else desk.latest_job()))
 
 
-def job_shown(desk: Desk, job: Job | None) -> dict:
+def job_shown(desk: ReviewBackend, job: Job | None) -> dict:
     """A job, its corrections by id, and those of a refused batch that nobody blames."""
     known = {c.id: c for c in desk.corrections()} if job is not None else {}
     return {

@@ -10,10 +10,10 @@ import jinja2
 from fastapi import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from serving.review import words
-from serving.review.asking import CSRF_FIELD
-from serving.review.changes import Job, JobState, State
-from serving.review.visits import COOKIE
+from topiclens.serving.review import text
+from topiclens.serving.review.changes import Job, JobState, State
+from topiclens.serving.review.dependencies import CSRF_FIELD
+from topiclens.serving.review.sessions import COOKIE
 
 FOLDER = Path(__file__).parent
 
@@ -32,10 +32,10 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(moment=words.moment, count=words.count, size=words.size)
+    templates.filters.update(moment=text.moment, count=text.count, size=text.size)
     templates.globals.update(
-        address=address, compared=words.compared, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
-        states=words.STATES, job_states=words.JOB_STATES,
+        address=address, compared=text.compared, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
+        states=text.STATES, job_states=text.JOB_STATES,
     )  # fmt: skip
     return templates
 
@@ -49,7 +49,7 @@ def page(request: Request, template: str, status: int = 200, **shown: Any) -> HT
         signs_in=bool(state.access.tokens),
         csrf=state.visits.token(visit),
         run=state.desk.name,
-        done=words.DONE.get(request.query_params.get("done", ""), ""),
+        done=text.DONE.get(request.query_params.get("done", ""), ""),
         **shown,
     )
     response = HTMLResponse(html, status)

@@ -10,10 +10,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from serving.review.access import Access
-from serving.review.app import create_app
-from serving.review.desk import Desk
-from serving.review.limits import Limits
+from topiclens.serving.review.access import Access
+from topiclens.serving.review.app import create_app
+from topiclens.serving.review.backend import ReviewBackend
+from topiclens.serving.review.limits import Limits
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8600
 _IDLE_SECONDS = 10
@@ -21,7 +21,7 @@ _GRACE_SECONDS = 5
 
 
 def serve(
-    desk: Desk,
+    desk: ReviewBackend,
     access: Access,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,

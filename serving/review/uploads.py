@@ -15,10 +15,10 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from serving.review.clips import NewCaption
-from serving.review.desk import Desk, DeskError, Refused
-from serving.review.guard import Refusal
-from serving.review.limits import Limits
+from topiclens.serving.review.backend import Refused, ReviewBackend, ReviewError
+from topiclens.serving.review.clips import NewCaption
+from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.request_limits import Refusal
 
 CLIP_FIELD = "clip"
 _DECODER = Path(__file__).with_name("decoder.py")
@@ -42,7 +42,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-class UnreadableClip(DeskError):
+class UnreadableClip(ReviewError):
     """A clip that cannot be used; the sentence says why."""
 
 
@@ -76,7 +76,7 @@ async def caption(request: Request, clip: bytes) -> NewCaption:
         return await run_in_threadpool(_caption, state.desk, clip, state.limits)
 
 
-def _caption(desk: Desk, clip: bytes, limits: Limits) -> NewCaption:
+def _caption(desk: ReviewBackend, clip: bytes, limits: Limits) -> NewCaption:
     if not desk.accepts_clips():
         raise Refused("The served model takes features alone: it has no network that looks at pictures.")
     return desk.caption_new(wanted_frames(clip, desk.frames_of_new_clip, limits))

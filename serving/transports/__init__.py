@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from serving.signatures import ModelMetadata, VersionStatus
+from topiclens.serving.signatures import ModelMetadata, VersionStatus
 
 
 class TransportError(Exception):

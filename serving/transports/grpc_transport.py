@@ -18,8 +18,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.signatures import ModelMetadata, VersionStatus, parse_signatures
-from serving.transports import ModelSpec, TransportError
+from topiclens.serving.signatures import ModelMetadata, VersionStatus, parse_signatures
+from topiclens.serving.transports import ModelSpec, TransportError
 
 # What a message carries beside its frames: names, shapes, field tags.
 _ENVELOPE_BYTES = 2**20

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from serving.signatures import ModelMetadata, VersionStatus, parse_signatures
-from serving.transports import ModelSpec, TransportError
+from topiclens.serving.signatures import ModelMetadata, VersionStatus, parse_signatures
+from topiclens.serving.transports import ModelSpec, TransportError
 
 # TensorFlow Serving maps its status to HTTP (model_servers/http_server.cc); this is the way back.
 _CODES = {

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from trainer.exported import read_enhancement
+from topiclens.trainer.exported import read_enhancement
 
 SECONDS_A_STEP = 400
 PEOPLE = ("a man is riding a bike", "a man rides a bicycle on a road", "someone is riding a bike")
@@ -121,7 +121,8 @@ def dataset(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def cluster(dataset, tmp_path_factory) -> Cluster:
-    from pipeline import configs, kubeflow_runner
+    from topiclens.pipeline import kubeflow_runner
+    from topiclens.pipeline import settings as configs
 
     folder = tmp_path_factory.mktemp("cluster")
     compiled = kubeflow_runner.compile_pipeline(
@@ -137,8 +138,8 @@ def cluster(dataset, tmp_path_factory) -> Cluster:
 
 def test_every_step_of_the_dag_is_in_the_specification_with_the_image(cluster):
     assert {"VideoIngest", "FeatureExtraction", "TopicModelling", "Vocabulary", "ExamplesJoin", "StatisticsGen",
-            "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionJudge", "NeuronNaming",
-            "NeuronJudge", "Refine", "ExplanationReport", "Pusher"} == set(
+            "ImportSchemaGen", "ExampleValidator", "ExamplesCheck", "Trainer", "CaptionEvaluator", "NeuronNaming",
+            "NeuronEvaluator", "Refine", "ExplanationReport", "Pusher"} == set(
         cluster.tasks
     )  # fmt: skip
     images = {executor["container"]["image"] for executor in cluster.executors.values()}
@@ -152,7 +153,7 @@ def test_the_whole_dag_runs_through_the_containers_entry_point_to_a_pushed_model
     version = pathlib.Path(pushed["metadata"]["pushed_destination"])
     assert version.name.isdigit() and (version / "saved_model.pb").is_file()
     assert not any((version.parent / ".incoming").iterdir())
-    reasons = pathlib.Path(cluster.made["NeuronJudge"]["blessing"]["uri"], "reasons.txt").read_text()
+    reasons = pathlib.Path(cluster.made["NeuronEvaluator"]["blessing"]["uri"], "reasons.txt").read_text()
     assert read_enhancement(version).any(), "what is pushed answers what_if"
     assert reasons.startswith("BLESSED") and "CIDEr" in reasons and "detecting neuron" in reasons
 
@@ -161,7 +162,7 @@ def test_the_report_of_explanations_tells_features_without_pictures(cluster):
     folder = pathlib.Path(cluster.run("ExplanationReport")["explanations"]["uri"])
     entries = json.loads((folder / "index.json").read_text())
     assert len(entries) == 6, "the dataset has fewer validation videos than explanations.videos"
-    judged = pathlib.Path(cluster.made["CaptionJudge"]["metrics"]["uri"], "captions.jsonl").read_text().splitlines()
+    judged = pathlib.Path(cluster.made["CaptionEvaluator"]["metrics"]["uri"], "captions.jsonl").read_text().splitlines()
     captions = {row["video_id"]: row["caption"] for row in map(json.loads, judged)}
     assert {entry["video"]: entry["said"] for entry in entries} == captions
     assert "brought features" in (folder / entries[0]["page"]).read_text()

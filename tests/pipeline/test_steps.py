@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from components.videos.sampling import Sampling
-from pipeline import configs, presets
-from pipeline.steps import STEPS, json_of
-from pipeline.values import SettingError
+from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline import presets
+from topiclens.pipeline import settings as configs
+from topiclens.pipeline.steps import STEPS, json_of
+from topiclens.pipeline.values import SettingError
 
 
 @pytest.mark.parametrize("name", sorted(presets.PRESETS))

@@ -4,12 +4,12 @@ import pathlib
 
 import pytest
 
-from components.topics import fitting
-from components.topics.governance import Governance, GovernanceError
-from pipeline import topic_register
-from pipeline.configs import Settings
-from pipeline.lineage import Outcome
 from tests.components.topics.conftest import planted_documents
+from topiclens.components.topics import fitting
+from topiclens.components.topics.governance import Governance, GovernanceError
+from topiclens.pipeline import topic_register
+from topiclens.pipeline.run_metadata import Outcome
+from topiclens.pipeline.settings import Settings
 
 SETTINGS = Settings()
 
@@ -29,7 +29,7 @@ def _run(root, settings, model, content="data", governance=Governance(), blessed
     asked = topic_register.asked(settings, content, governance)
     previous = topic_register.previous_of(settings, str(root), asked)
     if blessed:
-        topic_register.remember(Outcome(str(root), {"components.TopicModel": model}, True), asked, previous)
+        topic_register.remember(Outcome(str(root), {"topiclens.TopicModel": model}, True), asked, previous)
     return previous
 
 
@@ -82,9 +82,9 @@ def test_another_model_may_be_named_and_none_too(tmp_path, models):
 
 
 def test_topics_that_were_decided_upon_are_held_where_no_run_left_its_own(tmp_path, models):
-    outcome = Outcome(str(tmp_path), {"components.TopicModel": models[0]}, False)
+    outcome = Outcome(str(tmp_path), {"topiclens.TopicModel": models[0]}, False)
     topic_register.hold(outcome)
-    topic_register.hold(Outcome(str(tmp_path), {"components.TopicModel": models[1]}, False))
+    topic_register.hold(Outcome(str(tmp_path), {"topiclens.TopicModel": models[1]}, False))
     assert _bytes(_run(tmp_path, SETTINGS, models[1])) == _bytes(models[0])
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from schemas import features, records
-from schemas.records import VideoRecord
+from topiclens.schemas import features, records
+from topiclens.schemas.records import VideoRecord
 
 
 def a_record(**changes) -> VideoRecord:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.local.server import LocalServer
 from tests.serving import toy_model
+from topiclens.serving.local.server import LocalServer
 
 
 @pytest.fixture(scope="session")

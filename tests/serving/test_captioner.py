@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving.captioner import LocalCaptioner
-from serving.client import CaptionClient
-from serving.errors import InvalidClip, ModelNotLoaded, WrongSignature
-from serving.frames import encode_frames
 from tests.serving.toy_model import DIM
+from topiclens.serving.captioner import LocalCaptioner
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature
+from topiclens.serving.frames import encode_frames
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,9 @@ def test_wrong_requests_are_refused_as_by_the_client(captioner):
 
 def test_the_way_to_a_caption_imports_neither_tfx_nor_beam_nor_keras():
     code = (
-        "import sys, serving.captioner, serving.client, serving.frames; light = 'tensorflow' not in sys.modules; "
-        "import serving.transports.rest_transport; "
+        "import sys, topiclens.serving.captioner, topiclens.serving.client, topiclens.serving.frames; "
+        "light = 'tensorflow' not in sys.modules; "
+        "import topiclens.serving.transports.rest_transport; "
         "print(light, 'tensorflow' in sys.modules, {'tfx', 'apache_beam', 'keras'} & set(sys.modules))"
     )
     run = subprocess.run(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from serving.captioning import Captioning
-from serving.errors import InvalidClip, RequestTooLarge
+from topiclens.serving.captioning import Captioning
+from topiclens.serving.errors import InvalidClip, RequestTooLarge
 
 
 class Recorder(Captioning):

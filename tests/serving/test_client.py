@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from serving.client import CaptionClient
-from serving.errors import InvalidClip, ModelNotLoaded, RequestTooLarge, WrongSignature
-from serving.frames import encode_frames
-from serving.signatures import TensorSpec
 from tests.serving.toy_model import DIM
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.errors import InvalidClip, ModelNotLoaded, RequestTooLarge, WrongSignature
+from topiclens.serving.frames import encode_frames
+from topiclens.serving.signatures import TensorSpec
 
 
 @pytest.fixture(params=["first address", "second address"])
@@ -137,7 +137,7 @@ def test_a_signature_that_is_missing_is_named_beside_those_that_exist(client):
 
 
 def test_a_model_that_is_no_captioner_is_found_out(client, monkeypatch):
-    monkeypatch.setattr("serving.signatures.FEATURES_SIGNATURE", "total")
+    monkeypatch.setattr("topiclens.serving.signatures.FEATURES_SIGNATURE", "total")
     with pytest.raises(WrongSignature, match="Expected caption and log_prob"):
         client.caption_features(clips(2))
 

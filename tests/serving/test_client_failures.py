@@ -8,9 +8,9 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from serving.client import CaptionClient, connect
-from serving.errors import DeadlineExceeded, RequestTooLarge, ServerUnavailable
 from tests.serving.toy_model import DIM
+from topiclens.serving.client import CaptionClient, connect
+from topiclens.serving.errors import DeadlineExceeded, RequestTooLarge, ServerUnavailable
 
 CLIP = np.ones((2, DIM), np.float32)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serving.client import MODEL_NAME
-from serving.local.server import GRPC_PORT, REST_PORT
+from topiclens.serving.client import MODEL_NAME
+from topiclens.serving.local.server import GRPC_PORT, REST_PORT
 
 SERVING = Path(__file__).parents[2] / "serving"
 

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from serving.beams import export_with_beam
-from serving.captioner import LocalCaptioner
-from serving.client import CaptionClient
-from serving.errors import WrongSignature
-from trainer.captioner import Captioner, CaptionerConfig
-from trainer.decoding import beam_search
-from trainer.explaining import explained_beam_search
-from trainer.export import export
-from trainer.vocabulary import Vocabulary
+from topiclens.serving.beams import export_with_beam
+from topiclens.serving.captioner import LocalCaptioner
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.errors import WrongSignature
+from topiclens.trainer.captioner import Captioner, CaptionerConfig
+from topiclens.trainer.decoding import beam_search
+from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.export import export
+from topiclens.trainer.vocabulary import Vocabulary
 
 DIM = 6
 

@@ -11,11 +11,11 @@ import grpc
 import numpy as np
 import pytest
 
-from serving.client import CaptionClient
-from serving.local.admission import Admission
-from serving.local.server import LocalServer
-from serving.local.status import StatusError
 from tests.serving.toy_model import DIM
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.local.admission import Admission
+from topiclens.serving.local.server import LocalServer
+from topiclens.serving.local.status import StatusError
 
 CLIP = np.ones((2, DIM), np.float32)
 
@@ -91,7 +91,7 @@ def test_it_can_be_stopped_and_started_again_on_its_ports(base):
 def test_as_a_command_it_serves_says_what_it_is_and_ends_on_a_signal(base):
     base.publish(1)
     process = subprocess.Popen(
-        [sys.executable, "-m", "serving.local", str(base.path), "--grpc-port", "0", "--rest-port", "0"],
+        [sys.executable, "-m", "topiclens.serving.local", str(base.path), "--grpc-port", "0", "--rest-port", "0"],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -5,12 +5,12 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving import model_config
-from serving.client import CaptionClient
-from serving.errors import ServingError
-from serving.model_config import VersionPolicy
-from serving.saved_model import resolve_version
 from tests.serving.toy_model import DIM
+from topiclens.serving import model_config
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.errors import ServingError
+from topiclens.serving.model_config import VersionPolicy
+from topiclens.serving.saved_model import resolve_version
 
 CLIP = np.ones((2, DIM), np.float32)
 

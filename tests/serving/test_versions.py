@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from serving.client import CaptionClient
-from serving.local.models import ModelVersions
-from serving.local.status import StatusError
 from tests.serving.toy_model import DIM
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.local.models import ModelVersions
+from topiclens.serving.local.status import StatusError
 
 CLIP = np.ones((2, DIM), np.float32)
 

@@ -1,20 +1,22 @@
 """What-if as a client asks it: of a real export over both APIs and in process, and of recorded batches."""
 
+import functools
+
 import numpy as np
 import pytest
 from keras import ops
 
-from components.neurons.enhancement import activation_added, enhanced, named_enhancement
-from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from serving.captioner import LocalCaptioner
-from serving.captioning import Captioning
-from serving.client import CaptionClient
-from serving.errors import InvalidStrength, WrongSignature
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from trainer.decoding import search
-from trainer.encoder import with_neurons
-from trainer.export import export
-from trainer.vocabulary import Vocabulary
+from topiclens.components.neurons.enhancement import activation_added, enhanced, named_enhancement
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.serving.captioner import LocalCaptioner
+from topiclens.serving.captioning import Captioning
+from topiclens.serving.client import CaptionClient
+from topiclens.serving.errors import InvalidStrength, WrongSignature
+from topiclens.trainer.decoding import search
+from topiclens.trainer.encoder import with_neurons
+from topiclens.trainer.export import export
+from topiclens.trainer.vocabulary import Vocabulary
 
 WORDS = ("a", "dog", "cat", "runs", "sits")
 DIM, TOPICS, NEURONS = TINY["feature_dim"], TINY["n_topics"], 2 * TINY["encoder_units"]
@@ -101,7 +103,7 @@ def test_a_model_whose_neurons_have_no_names_says_what_to_do(toy_versions, serve
         CaptionClient(server.rest_address) as rest,
     ):
         for captioner in (local, grpc, rest):
-            for ask in (lambda: captioner.what_if([np.ones((2, 4))], np.zeros((1, 3))), captioner.n_topics):
+            for ask in (functools.partial(captioner.what_if, [np.ones((2, 4))], np.zeros((1, 3))), captioner.n_topics):
                 with pytest.raises(WrongSignature, match=r"'what_if'.*LSTM-B.*'topiclens run'"):
                     ask()
 

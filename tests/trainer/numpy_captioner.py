@@ -7,9 +7,9 @@ import itertools
 
 import numpy as np
 
-from trainer.captioner import Captioner
-from trainer.settings import CaptionerConfig
-from trainer.vocabulary import BOS, EOS
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import BOS, EOS
 
 TINY = dict(
     vocabulary_size=9, feature_dim=5, n_topics=4, encoder_units=3, attention_units=4, decoder_units=6,

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 
 from tests.trainer.numpy_captioner import NumpyCaptioner, clip_of, tiny_batch, tiny_captioner
-from trainer.decoding import beam_search
+from topiclens.trainer.decoding import beam_search
 
 
 def main():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.attention import TemporalAttention
+from topiclens.trainer.attention import TemporalAttention
 
 BATCH, QUERIES, TIME, STATE, MEMORY = 2, 3, 5, 4, 6
 

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from trainer.callbacks import FollowEpochs, LowerOnPlateau, StopOnDivergence, TrainingDiverged
-from trainer.checkpoints import Progress
-from trainer.optimizers import averaged_weights, build_optimizer
-from trainer.progress import duration
-from trainer.settings import TrainingConfig
-from trainer.validation import Validation
-from trainer.videos import FrameStore, Videos
-from trainer.vocabulary import BOS, EOS, Vocabulary
+from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, StopOnDivergence, TrainingDiverged
+from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.optimizers import averaged_weights, build_optimizer
+from topiclens.trainer.progress import duration
+from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.validation import Validation
+from topiclens.trainer.videos import FrameStore, Videos
+from topiclens.trainer.vocabulary import BOS, EOS, Vocabulary
 
 
 def pretender(settings=TrainingConfig(), losses=()):
@@ -119,7 +119,7 @@ def test_speed_counts_neither_the_first_batch_nor_what_follows_the_last(monkeypa
             return 4
 
     clock = [0.0]
-    monkeypatch.setattr("trainer.callbacks.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("topiclens.trainer.callbacks.time.perf_counter", lambda: clock[0])
     batches = Batches()
     speed = FollowEpochs(batches)
     speed.set_model(pretender())

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.numpy_captioner import TINY, NumpyCaptioner, clip_of, tiny_batch, tiny_captioner
-from trainer.captioner import Captioner
-from trainer.settings import CaptionerConfig
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.settings import CaptionerConfig
 
 
 def expected_losses(model, batch):

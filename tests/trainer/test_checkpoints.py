@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from trainer.checkpoints import CheckpointMismatch, Checkpoints, Progress, claim, fingerprint_of
+from topiclens.trainer.checkpoints import CheckpointMismatch, Checkpoints, Progress, claim, fingerprint_of
 
 
 def model(units=3):

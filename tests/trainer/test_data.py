@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from schemas import records
-from schemas.records import VideoRecord
-from trainer.data import TrainingBatches
-from trainer.videos import DataError, read_videos
-from trainer.vocabulary import BOS, EOS, PAD, Vocabulary
+from topiclens.schemas import records
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.videos import DataError, read_videos
+from topiclens.trainer.vocabulary import BOS, EOS, PAD, Vocabulary
 
 DIM, TOPICS, FRAMES = 6, 3, 5
 WORDS = [f"w{i}" for i in range(20)]

@@ -6,8 +6,8 @@ import tensorflow as tf
 from keras import ops
 
 from tests.trainer.numpy_captioner import tiny_batch, tiny_captioner
-from trainer import recurrence
-from trainer.decoder import CaptionDecoder
+from topiclens.trainer import recurrence
+from topiclens.trainer.decoder import CaptionDecoder
 
 
 def encoded(model, batch):

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.numpy_captioner import NumpyCaptioner, clip_of, tiny_batch, tiny_captioner
-from trainer.decoding import beam_search, greedy
-from trainer.vocabulary import BOS, EOS, PAD, UNK
+from topiclens.trainer.decoding import beam_search, greedy
+from topiclens.trainer.vocabulary import BOS, EOS, PAD, UNK
 
 SEEDS = range(4)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.encoder import VideoEncoder, frame_mask, masked_mean, with_neurons
+from topiclens.trainer.encoder import VideoEncoder, frame_mask, masked_mean, with_neurons
 
 
 @pytest.fixture

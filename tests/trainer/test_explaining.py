@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from components.relevance.captioner import explain
 from tests.trainer.numpy_captioner import tiny_captioner
-from trainer.decoding import beam_search
-from trainer.explaining import attention_of, explained_beam_search
-from trainer.vocabulary import PAD
+from topiclens.components.relevance.captioner import explain
+from topiclens.trainer.decoding import beam_search
+from topiclens.trainer.explaining import attention_of, explained_beam_search
+from topiclens.trainer.vocabulary import PAD
 
 BEAM, MAX_WORDS = 3, 7
 

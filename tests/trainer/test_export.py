@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.features.backbones.base import Backbone
 from tests.trainer import toy_clips
-from trainer import decoding
-from trainer.captioner import Captioner
-from trainer.export import ExportError, assert_core_ops, export, export_again, extraction, load_captioner
-from trainer.exported import read_enhancement
-from trainer.what_if import what_if
+from topiclens.components.features.backbones.base import Backbone
+from topiclens.trainer import decoding
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.export import ExportError, assert_core_ops, export, export_again, extraction, load_captioner
+from topiclens.trainer.exported import read_enhancement
+from topiclens.trainer.what_if import what_if
 
 FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
 BEAM, MAX_WORDS = 3, 5
@@ -236,7 +236,7 @@ def test_parts_that_do_not_fit_are_refused(captioner, backbone, tmp_path):
 
 
 def test_a_folder_that_is_no_export_is_an_error_that_says_what_was_expected(exported, tmp_path):
-    with pytest.raises(ExportError, match="expected a folder that trainer.export.export wrote"):
+    with pytest.raises(ExportError, match="expected a folder that topiclens.trainer.export.export wrote"):
         load_captioner(tmp_path)
     (tmp_path / "assets.extra").mkdir()
     meta = json.loads((exported / "assets.extra" / "captioner.json").read_text())

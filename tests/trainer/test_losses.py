@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.losses import TopicPerceptron, interpretive_loss, log_prob_of
+from topiclens.trainer.losses import TopicPerceptron, interpretive_loss, log_prob_of
 
 
 @pytest.mark.parametrize("smoothing", (0.0, 0.1))

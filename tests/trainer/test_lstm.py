@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.lstm import lstm_over_time, lstm_step
+from topiclens.trainer.lstm import lstm_over_time, lstm_step
 
 TIME, BATCH, UNITS = 5, 3, 4
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.trainer import toy_clips
-from trainer.checkpoints import Progress
-from trainer.naming import FollowNames, figures
-from trainer.settings import TrainingConfig
-from trainer.videos import read_videos
+from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.naming import FollowNames, figures
+from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.videos import read_videos
 
 
 def test_the_figures_of_a_case_computed_by_hand():
@@ -75,8 +75,8 @@ def test_each_epoch_is_compared_with_the_one_before_across_a_kill(videos):
 
 
 def test_the_sample_is_bounded_and_the_same_in_every_epoch(videos, monkeypatch):
-    monkeypatch.setattr("trainer.naming._SAMPLED", 7)
-    monkeypatch.setattr("trainer.naming._BATCH", 3)
+    monkeypatch.setattr("topiclens.trainer.naming._SAMPLED", 7)
+    monkeypatch.setattr("topiclens.trainer.naming._BATCH", 3)
     _, given = follow(videos, [[0], [0]], Progress())
     (mean, topics, perceptron), (again, *_), *_ = given
     np.testing.assert_array_equal(mean, again)

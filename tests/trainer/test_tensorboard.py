@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from trainer.tensorboard import write_histogram
+from topiclens.trainer.tensorboard import write_histogram
 
 
 def written(folder, write) -> np.ndarray:

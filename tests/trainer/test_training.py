@@ -9,9 +9,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.trainer import toy_clips
-from trainer.checkpoints import CheckpointMismatch
-from trainer.settings import TrainingConfig
-from trainer.training import train
+from topiclens.trainer.checkpoints import CheckpointMismatch
+from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.training import train
 
 
 def weights(result):
@@ -56,7 +56,7 @@ def test_the_captions_learn_to_fit_the_videos(whole):
 
 def test_the_result_has_the_weights_of_the_best_epoch(whole):
     _, result, _ = whole
-    from trainer.validation import CaptionWriter
+    from topiclens.trainer.validation import CaptionWriter
 
     write = CaptionWriter(result.captioner, toy_clips.vocabulary(), max_words=3)
     clips = toy_clips.clips(9, "val", seed=9)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, UNK, Vocabulary, tokenize
+from topiclens.trainer.vocabulary import BOS, EOS, PAD, SPECIAL_WORDS, UNK, Vocabulary, tokenize
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.trainer import toy_clips
-from trainer.captioner import Captioner
-from trainer.vocabulary import Vocabulary
-from trainer.warm_start import warm_start
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.vocabulary import Vocabulary
+from topiclens.trainer.warm_start import warm_start
 
 
 def weights(captioner):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tests.trainer.numpy_captioner import NumpyCaptioner, clip_of, tiny_batch, tiny_captioner
-from trainer.decoding import beam_search
-from trainer.vocabulary import PAD
-from trainer.what_if import what_if
+from topiclens.trainer.decoding import beam_search
+from topiclens.trainer.vocabulary import PAD
+from topiclens.trainer.what_if import what_if
 
 TOPICS, NEURONS = 4, 6
 

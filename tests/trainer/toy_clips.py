@@ -9,10 +9,10 @@ import sys
 
 import numpy as np
 
-from schemas import records
-from schemas.records import VideoRecord
-from trainer.settings import CaptionerConfig, TrainingConfig
-from trainer.vocabulary import Vocabulary
+from topiclens.schemas import records
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
+from topiclens.trainer.vocabulary import Vocabulary
 
 COLOURS = ("red", "green", "blue")
 ACTIONS = ("runs", "sits", "jumps")
@@ -90,7 +90,7 @@ def name_neurons(mean, topics, topic_perceptron) -> np.ndarray:
 
 def train(folder, *, model=model(), say=lambda line: None, work="work", **changes):
     """Trains in `folder`/`work`; `changes` are settings of training."""
-    from trainer.training import train
+    from topiclens.trainer.training import train
 
     return train(
         **write(folder),

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from components import downloads
-from components.features.backbones import base, torch_checkpoint
+from topiclens.components.common import downloads
+from topiclens.components.features.backbones import base, torch_checkpoint
 
 NAME = "efficientnet_lite0"
 IMAGE_SIZE = 224

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from components.features.backbones import base
+from topiclens.components.features.backbones import base
 
 NAME = "googlenet"
 IMAGE_SIZE = 224

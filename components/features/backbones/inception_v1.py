@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from components.features.backbones import base
+from topiclens.components.features.backbones import base
 
 NAME = "inception_v1"
 IMAGE_SIZE = 224

@@ -4,7 +4,7 @@ import os
 
 import keras
 
-from components.features.backbones import base
+from topiclens.components.features.backbones import base
 
 NAME = "inception_v3"
 IMAGE_SIZE = 299

@@ -5,7 +5,7 @@ import importlib
 import os
 from collections.abc import Mapping
 
-from components import downloads
+from topiclens.components.common import downloads
 
 # Width of a feature vector, in floats; here as well as in each network's file, so that asking costs no TensorFlow.
 DIMS = {"efficientnet_lite0": 1280, "googlenet": 1024, "inception_v1": 1024, "inception_v3": 2048}
@@ -32,7 +32,7 @@ def load(
         WeightsError: weights that are missing or do not fit; the message says what to do.
         DownloadError: the embedded weights are neither cached nor to be had.
     """
-    module = importlib.import_module(f"components.features.backbones.{_known(name)}")
+    module = importlib.import_module(f"topiclens.components.features.backbones.{_known(name)}")
     return module.load(weights, downloads.DEFAULT_CACHE if cache_dir is None else cache_dir)
 
 

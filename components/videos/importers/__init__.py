@@ -8,8 +8,8 @@ helps the topics and the vocabulary: its row has neither `path` nor `features`.
 import pathlib
 from collections.abc import Iterator
 
-from components.videos import manifest
-from components.videos.importers import flickr8k, msrvtt, msvd
+from topiclens.components.videos import manifest
+from topiclens.components.videos.importers import flickr8k, msrvtt, msvd
 
 MANIFEST = "manifest.jsonl"
 LAYOUTS = (msvd, msrvtt, flickr8k)

@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from components.videos.manifest import ManifestError
+from topiclens.components.videos.manifest import ManifestError
 
 CLIP_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".gif")
 

@@ -4,8 +4,8 @@ import pathlib
 from collections import defaultdict
 from collections.abc import Iterator
 
-from components.videos.importers import files
-from components.videos.manifest import ManifestError
+from topiclens.components.videos.importers import files
+from topiclens.components.videos.manifest import ManifestError
 
 NAME = "flickr8k"
 TOKENS = "Flickr8k.token.txt"

@@ -3,8 +3,8 @@
 import pathlib
 from collections.abc import Iterator
 
-from components.videos.importers import files
-from components.videos.manifest import ManifestError
+from topiclens.components.videos.importers import files
+from topiclens.components.videos.manifest import ManifestError
 
 NAME = "msvd"
 CAPTIONS = "captions_msvd.json"

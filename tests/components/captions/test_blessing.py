@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.captions.blessing import Thresholds, bless
+from topiclens.components.captions.blessing import Thresholds, bless
 
 
 def figures(references="same", not_measured=None, **metrics):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.captions import generate, slices
-from schemas import records
-from schemas.records import VideoRecord
+from topiclens.components.captions import generate, slices
+from topiclens.schemas import records
+from topiclens.schemas.records import VideoRecord
 
 DIM = 4
 

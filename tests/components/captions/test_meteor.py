@@ -6,9 +6,9 @@ import time
 import pytest
 from pycocoevalcap.meteor.meteor import Meteor as CocoMeteor
 
-from components.captions import meteor
-from components.captions.judge import judge
-from components.captions.meteor import Meteor, MeteorUnavailable
+from topiclens.components.captions import meteor
+from topiclens.components.captions.evaluator import judge
+from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
 
 REFERENCES = {"clip": ["a dog runs"], "other": ["two cats sleep"]}
 CAPTIONS = {"clip": "a dog is running", "other": ""}

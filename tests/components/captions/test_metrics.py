@@ -10,9 +10,9 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-from components.captions.bleu import bleu, statistics
-from components.captions.cider import CiderScorer
-from components.captions.rouge import common_subsequence_length, rouge_l
+from topiclens.components.captions.bleu import bleu, statistics
+from topiclens.components.captions.cider import CiderScorer
+from topiclens.components.captions.rouge import common_subsequence_length, rouge_l
 
 SEEDS = range(4)
 TOLERANCE = 1e-9
@@ -88,9 +88,7 @@ def test_the_longest_common_subsequence_equals_a_search_through_all_subsequences
 
     for _ in range(50):
         left, right = ([rng.choice("abc") for _ in range(rng.randint(0, 7))] for _ in range(2))
-        masks = (
-            [word for bit, word in enumerate(left) if mask >> bit & 1] for mask in range(2 ** len(left))
-        )
+        masks = ([word for bit, word in enumerate(left) if mask >> bit & 1] for mask in range(2 ** len(left)))
         expected = max(len(chosen) for chosen in masks if is_subsequence(chosen, right))
         assert common_subsequence_length(left, right) == expected
 

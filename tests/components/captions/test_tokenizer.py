@@ -10,7 +10,7 @@ import subprocess
 import pycocoevalcap
 import pytest
 
-from components.captions.tokenizer import PUNCTUATION, tokenize
+from topiclens.components.captions.tokenizer import PUNCTUATION, tokenize
 
 GOLDEN = pathlib.Path(__file__).with_name("golden_tokens.jsonl")  # [our own sentence, the Java tokenizer's answer]
 JAR = pathlib.Path(pycocoevalcap.__path__[0]) / "tokenizer" / "stanford-corenlp-3.4.1.jar"

@@ -6,8 +6,8 @@ import apache_beam as beam
 import numpy as np
 import pytest
 
-from components.examples import transform
-from schemas import records
+from topiclens.components.examples import transform
+from topiclens.schemas import records
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 

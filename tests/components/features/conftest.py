@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.features.backbones.base import Backbone
+from topiclens.components.features.backbones.base import Backbone
 
 SIDE = 16
 HUB_SIDE, HUB_DIM = 224, 1024

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.features.backbones import base, efficientnet_lite0, googlenet, registry
-from components.features.backbones.base import WeightsError
+from topiclens.components.features.backbones import base, efficientnet_lite0, googlenet, registry
+from topiclens.components.features.backbones.base import WeightsError
 
 
 def _smooth(height: int, width: int) -> np.ndarray:
@@ -85,7 +85,9 @@ def caffe_arrays():
     random = np.random.default_rng(0)
     names = ["conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3", "loss3/classifier"]
     for module in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"):
-        names += [f"inception_{module}/{part}" for part in "1x1 3x3_reduce 3x3 5x5_reduce 5x5 pool_proj".split()]
+        names += [
+            f"inception_{module}/{part}" for part in ["1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj"]
+        ]
     network = googlenet.build()
     arrays = {}
     for name in names:
@@ -216,7 +218,7 @@ def test_the_identity_follows_the_weights_content_not_their_place(tmp_path):
 
 
 def test_the_table_of_widths_is_what_the_networks_have():
-    from components.features.backbones import inception_v1, inception_v3
+    from topiclens.components.features.backbones import inception_v1, inception_v3
 
     modules = (efficientnet_lite0, googlenet, inception_v1, inception_v3)
-    assert registry.DIMS == {module.NAME: module.DIM for module in modules}
+    assert {module.NAME: module.DIM for module in modules} == registry.DIMS

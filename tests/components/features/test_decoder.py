@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from components.features.decoder import Clip, DecoderFailed, DecoderPool, DecoderProcess
-from components.videos.decoding import Limits, UnreadableVideo
-from components.videos.reader import sample_video
-from components.videos.sampling import Sampling
+from topiclens.components.features.decoder import Clip, DecoderFailed, DecoderPool, DecoderProcess
+from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.reader import sample_video
+from topiclens.components.videos.sampling import Sampling
 
 UNRULY = "tests.components.features.unruly_reader:sample_video"
 

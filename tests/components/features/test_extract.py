@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.features.extract import FeatureExtractor, fingerprint
-from components.videos.sampling import Sampling
+from topiclens.components.features.extract import FeatureExtractor, fingerprint
+from topiclens.components.videos.sampling import Sampling
 
 
 def _plain(colour, height, width, count=1):

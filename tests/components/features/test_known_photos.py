@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components import downloads
-from components.features.backbones import inception_v3, registry
-from components.features.backbones.base import WeightsError
-from components.features.decoder import Clip, DecoderPool
-from components.features.extract import FeatureExtractor
-from components.videos.sampling import Sampling
+from topiclens.components.common import downloads
+from topiclens.components.features.backbones import inception_v3, registry
+from topiclens.components.features.backbones.base import WeightsError
+from topiclens.components.features.decoder import Clip, DecoderPool
+from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.videos.sampling import Sampling
 
 pytestmark = pytest.mark.data
 

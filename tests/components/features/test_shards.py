@@ -4,12 +4,12 @@ import json
 import numpy as np
 import pytest
 
-from components.features import shards, store
-from components.features.decoder import DecoderFailed
-from components.features.extract import FeatureExtractor
-from components.videos.decoding import UnreadableVideo
-from components.videos.feature_files import FeatureError
-from components.videos.sampling import POLICIES, Sampling
+from topiclens.components.features import shards, store
+from topiclens.components.features.decoder import DecoderFailed
+from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.videos.decoding import UnreadableVideo
+from topiclens.components.videos.feature_files import FeatureError
+from topiclens.components.videos.sampling import POLICIES, Sampling
 
 
 class Decoders:

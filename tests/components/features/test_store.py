@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from components.features import store
-from components.videos.ingest import TooManyRejected
+from topiclens.components.features import store
+from topiclens.components.videos.ingest import TooManyRejected
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 
-from components.features.backbones import torch_checkpoint
-from components.features.backbones.torch_checkpoint import CheckpointError, read_tensors
+from topiclens.components.features.backbones import torch_checkpoint
+from topiclens.components.features.backbones.torch_checkpoint import CheckpointError, read_tensors
 
 ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 HEAD = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True, "protocol_version": 1001})

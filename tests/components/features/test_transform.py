@@ -15,10 +15,10 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
-from components.features import store
-from components.features.transform import ExtractFeatures, ReadFeatures
-from components.videos.reader import sample_frames
-from components.videos.sampling import Sampling
+from topiclens.components.features import store
+from topiclens.components.features.transform import ExtractFeatures, ReadFeatures
+from topiclens.components.videos.reader import sample_frames
+from topiclens.components.videos.sampling import Sampling
 
 N_FRAMES = 6
 
@@ -26,8 +26,8 @@ KILLED_RUN = """
 import json, sys
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from components.features.transform import ExtractFeatures
-from components.videos.sampling import Sampling
+from topiclens.components.features.transform import ExtractFeatures
+from topiclens.components.videos.sampling import Sampling
 videos, output, store, settings, sampling = sys.argv[1:]
 with beam.Pipeline(FnApiRunner()) as p:
     p | ExtractFeatures(videos, output, store, sampling=Sampling.of(json.loads(sampling)), **json.loads(settings))

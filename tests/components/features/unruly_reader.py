@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
-from components.videos.decoding import UnreadableVideo
-from components.videos.reader import SampledFrames
+from topiclens.components.videos.decoding import UnreadableVideo
+from topiclens.components.videos.reader import SampledFrames
 
 
 def sample_video(path, sampling, video_id, *, start, end, limits):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from schemas.records import VideoRecord
-from trainer.captioner import Captioner
-from trainer.export import export
-from trainer.settings import CaptionerConfig
-from trainer.vocabulary import Vocabulary
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.export import export
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import Vocabulary
 
 WORDS = ("a", "man", "dog", "runs")
 DIM, TOPICS = 6, 5

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from tests.components.neurons.conftest import WORDS, small_captioner
-from trainer.vocabulary import Vocabulary
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.trainer.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(WORDS)  # eight numbers: four special words, then a, man, dog, runs
 DOG, MAN, NEURONS = 2, 5, 8

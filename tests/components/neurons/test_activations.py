@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.neurons import activations
-from components.neurons.activations import NeuronsError
 from tests.components.neurons.conftest import exported, small_captioner
+from topiclens.components.neurons import activations
+from topiclens.components.neurons.activations import NeuronsError
 
 
 @pytest.mark.parametrize("batch_size", (1, 4, 64))

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from components.captions.generate import pad
-from components.neurons import edits
-from components.neurons.edits import EditedCaptioner, Edits
 from tests.components.neurons.conftest import small_captioner
-from trainer.decoding import beam_search, greedy
-from trainer.vocabulary import BOS, EOS
+from topiclens.components.captions.generate import pad
+from topiclens.components.neurons import edits
+from topiclens.components.neurons.edits import EditedCaptioner, Edits
+from topiclens.trainer.decoding import beam_search, greedy
+from topiclens.trainer.vocabulary import BOS, EOS
 
 NEURONS = 8
 WORDS = np.array([[5, 7, 4, EOS], [6, EOS, 0, 0], [4, 5, EOS, 0], [7, 7, 7, 6]], np.int32)

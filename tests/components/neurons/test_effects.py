@@ -5,14 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.neurons.edits import EditedCaptioner
-from components.neurons.effects import CaptionEffects, deletion, insertion, measure_effects, questions, sampled
-from components.neurons.study import study
-from components.topics.table import Topic
-from schemas.records import VideoRecord
 from tests.components.neurons.conftest import WORDS, small_captioner
 from tests.components.neurons.planted import DOG, DOGS_WEIGHT, MAN, NEURONS, VOCABULARY, links, planted_captioner
 from tests.components.neurons.test_figures import random_f
+from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.effects import (
+    CaptionEffects,
+    deletion,
+    insertion,
+    measure_effects,
+    questions,
+    sampled,
+)
+from topiclens.components.neurons.study import study
+from topiclens.components.topics.table import Topic
+from topiclens.schemas.records import VideoRecord
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +58,7 @@ def test_deletion_of_a_planted_neuron_by_hand(planted):
 
 
 def test_at_most_so_many_neurons_go(planted):
-    found = deletion(
-        planted, VOCABULARY, clips([1, 0, 0]), links(dog=(7, DOG)), rng=np.random.default_rng(0), steps=1
-    )
+    found = deletion(planted, VOCABULARY, clips([1, 0, 0]), links(dog=(7, DOG)), rng=np.random.default_rng(0), steps=1)
     assert found["word_deletion"] == pytest.approx(0, abs=1e-6)
 
 
@@ -76,9 +81,7 @@ def test_insertion_of_a_planted_topic_by_hand(planted):
 
 
 def test_a_weak_insertion_moves_probabilities_without_a_word(planted):
-    found = insertion(
-        planted, VOCABULARY, clips([1, 0, 0]), links(), rng=np.random.default_rng(0), strength=0.05
-    )
+    found = insertion(planted, VOCABULARY, clips([1, 0, 0]), links(), rng=np.random.default_rng(0), strength=0.05)
     assert found["insertion_on_topic"] == 0 and found["insertion_gain"] > 0
 
 
@@ -116,7 +119,7 @@ def test_the_sample_of_videos_does_not_hang_on_their_order():
 
 def test_a_captioner_that_never_learnt_topics_is_studied_too(videos, monkeypatch):
     f = random_f(np.random.default_rng(0), NEURONS, topics=5)  # any f names neurons; another test fits one
-    monkeypatch.setattr("components.neurons.study.fit_perceptron", lambda mean, topics, seed: f)
+    monkeypatch.setattr("topiclens.components.neurons.study.fit_perceptron", lambda mean, topics, seed: f)
     topics = [Topic(i, f"topic {i}", (word,), None, 0.4) for i, word in enumerate((*WORDS, "waves"))]
     captioner = small_captioner(interpretive_weight=0.0)
     named = [dataclasses.replace(video, captions=("a man runs", "a dog runs")) for video in videos]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import (
+from tests.components.neurons.test_figures import random_f
+from topiclens.components.neurons.enhancement import (
     NEURONS,
     activation_added,
     enhanced,
@@ -11,12 +12,11 @@ from components.neurons.enhancement import (
     enhancement_of,
     named_enhancement,
 )
-from components.neurons.links import link
-from components.neurons.pdm import tally
-from components.refinement import settings
-from components.topics.table import Topic
-from tests.components.neurons.test_figures import random_f
-from trainer.exported import ENHANCEMENT_FILE, EXTRA
+from topiclens.components.neurons.links import link
+from topiclens.components.neurons.pdm import tally
+from topiclens.components.refinement import settings
+from topiclens.components.topics.table import Topic
+from topiclens.trainer.exported import ENHANCEMENT_FILE, EXTRA
 
 
 def test_a_topics_neurons_get_their_mean_activation_over_the_training_videos_with_it():

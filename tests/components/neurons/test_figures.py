@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.neurons import figures
-from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from components.neurons.perceptron import Perceptron
+from topiclens.components.neurons import figures
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.components.neurons.perceptron import Perceptron
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order():

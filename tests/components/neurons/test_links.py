@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from components.neurons.links import TopicLinks, as_markdown, format_table, link, most_frequent, name_neurons
-from components.neurons.pdm import Tally, tally
-from components.neurons.perceptron import Perceptron
-from components.topics.table import Topic
 from tests.components.neurons.conftest import small_captioner
+from topiclens.components.neurons.links import TopicLinks, as_markdown, format_table, link, most_frequent, name_neurons
+from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.topics.table import Topic
 
 TOPICS = [Topic(i, name, (name, "word"), 0.1, 0.5) for i, name in enumerate(("road", "man", "dance"))]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.neurons.pdm import Tally, prediction_differences, tally
-from components.neurons.perceptron import Perceptron
-from trainer.losses import TopicPerceptron
+from topiclens.components.neurons.pdm import Tally, prediction_differences, tally
+from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.trainer.losses import TopicPerceptron
 
 
 def random_case(seed=0, videos=30, neurons=11, units=17, n_topics=6):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.neurons import plots
-from components.neurons.links import link
-from components.neurons.pdm import Tally
-from components.topics.table import Topic
+from topiclens.components.neurons import plots
+from topiclens.components.neurons.links import link
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.topics.table import Topic
 
 TOPICS = [Topic(i, name, (name,), 0.1, 0.5) for i, name in enumerate(("road", "man", "dance"))]
 

@@ -5,11 +5,11 @@ import pytest
 from google.protobuf import text_format
 from tensorboard.plugins import projector
 
-from components.neurons.activations import MeanActivations
-from components.neurons.links import link
-from components.neurons.pdm import Tally
-from components.neurons.projector import principal_components, write_embeddings
-from components.topics.table import Topic
+from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.links import link
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.projector import principal_components, write_embeddings
+from topiclens.components.topics.table import Topic
 
 TOPICS = [Topic(i, f"topic{i}", ("word",), None, 0.4) for i in range(12)]
 
@@ -62,7 +62,7 @@ def test_principal_components_are_the_eigenvectors_of_the_covariance():
 
 
 def test_videos_beyond_the_bound_are_left_out(videos, tmp_path, monkeypatch):
-    monkeypatch.setattr("components.neurons.projector._MOST_VIDEOS", 3)
+    monkeypatch.setattr("topiclens.components.neurons.projector._MOST_VIDEOS", 3)
     write_embeddings(str(tmp_path), links_of(range(12)), videos)
     assert len((tmp_path / "videos.tsv").read_text().splitlines()) == 4
     assert np.loadtxt(tmp_path / "features.tsv").shape[0] == np.loadtxt(tmp_path / "neurons.tsv").shape[0] == 3

@@ -4,11 +4,11 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from components.neurons import activations, plots
-from components.neurons.links import TopicLinks, link, most_frequent
-from components.neurons.pdm import Tally, tally
-from components.neurons.tensorboard import write_neurons, write_profiles
-from components.topics.table import Topic
+from topiclens.components.neurons import activations, plots
+from topiclens.components.neurons.links import TopicLinks, link, most_frequent
+from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.neurons.tensorboard import write_neurons, write_profiles
+from topiclens.components.topics.table import Topic
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_profiles_of_several_models_are_one_picture_of_the_first_ones_topics(wri
         drawn.update(models=list(tallies), topics=topics)
         return plots.association(Tally.empty(1, 1), TopicLinks((), 1))
 
-    monkeypatch.setattr("components.neurons.tensorboard.plots.profiles", profiles)
+    monkeypatch.setattr("topiclens.components.neurons.tensorboard.plots.profiles", profiles)
     png = write_profiles(tmp_path / "two", {"I": None, "B": None}, {"B": None, "I": links})
     assert drawn == {"models": ["I", "B"], "topics": [topic.id for topic in most_frequent(links, 6)]}
     assert png.startswith(b"\x89PNG")

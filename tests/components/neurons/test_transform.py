@@ -6,10 +6,10 @@ import pytest
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that
 
-from components.neurons import activations
-from components.neurons.pdm import tally
-from components.neurons.transform import TallyNeurons
-from schemas import records
+from topiclens.components.neurons import activations
+from topiclens.components.neurons.pdm import tally
+from topiclens.components.neurons.transform import TallyNeurons
+from topiclens.schemas import records
 
 
 @pytest.mark.parametrize("batch_size", (2, 64))

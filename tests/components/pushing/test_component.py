@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from components.pushing.component import AtomicPushExecutor
+from topiclens.components.pushing.component import AtomicPushExecutor
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import CorrectedTopic
 
 USER, PASSWORD = "reviewer", "p@ss:word/1"
 START_SECONDS = 60

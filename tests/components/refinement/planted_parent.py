@@ -6,13 +6,13 @@ import pathlib
 
 import numpy as np
 
-from components.refinement.records import CorrectedTopic, Correction, now
-from components.refinement.refining import Evidence
-from components.refinement.settings import RefinementSettings
-from components.topics.table import Topic
-from schemas.records import VideoRecord
 from tests.components.neurons.planted import MAN, VOCABULARY, links, planted_captioner
-from trainer.export import export
+from topiclens.components.refinement.records import CorrectedTopic, Correction, now
+from topiclens.components.refinement.refine import Evidence
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.topics.table import Topic
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.export import export
 
 TOPICS = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
 SETTINGS = RefinementSettings(

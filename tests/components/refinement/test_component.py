@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
-from components import artifacts, jsonl
-from components.blessing import Blessing, Reason, read_blessing, write_blessing
-from components.refinement.component import Refine
-from components.topics.labels import OccurrenceRule
-from components.topics.model import TopicModel
-from schemas import records
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
-from trainer.exported import read_meta
+from topiclens.components.common import artifacts, jsonl
+from topiclens.components.common.blessing import Blessing, Reason, read_blessing, write_blessing
+from topiclens.components.refinement.component import Refine
+from topiclens.components.topics.labels import OccurrenceRule
+from topiclens.components.topics.model import TopicModel
+from topiclens.schemas import records
+from topiclens.trainer.exported import read_meta
 
 CONFIG = {**SETTINGS.told(), "cache_dir": None}
 

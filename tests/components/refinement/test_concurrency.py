@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from components.refinement import store
-from components.refinement.database import Database
-from components.refinement.ledger import Ledger
-from components.refinement.records import LedgerError
+from topiclens.components.refinement import store
+from topiclens.components.refinement.database import Database
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import LedgerError
 
 WRITERS = 3
 PROPOSALS = 10
@@ -19,8 +19,8 @@ PROPOSALS = 10
 PREFIX = """
 import json, sys
 sys.modules["rfc3987_syntax"] = None  # where it is installed, jsonschema loads it for two seconds, and nobody needs it
-from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic, LedgerError
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import CorrectedTopic, LedgerError
 url, me, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 def propose():
     return ledger.propose(author=me, video_id="v", content="5f" * 32, topic=CorrectedTopic(4, "dance", ("dance",)),

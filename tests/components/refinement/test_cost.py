@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.refinement.bench import Candidate
-from components.refinement.cost import CaptionCost, furthest
-from schemas.records import VideoRecord
+from topiclens.components.refinement.candidate_captioner import Candidate
+from topiclens.components.refinement.cost import CaptionCost, furthest
+from topiclens.schemas.records import VideoRecord
 
 BETTER, SAME, WORSE = "a dog runs on the grass", "a dog runs on grass there", "a cat"
 VIDEOS = [

@@ -5,10 +5,10 @@ import sys
 import pytest
 import sqlalchemy
 
-from components.refinement.database import Database
-from components.refinement.ledger import Ledger
-from components.refinement.records import LedgerError
-from components.refinement.tables import METADATA
+from topiclens.components.refinement.database import Database
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import LedgerError
+from topiclens.components.refinement.tables import METADATA
 
 
 def test_the_database_itself_refuses_to_change_or_delete_rows(ledger, url, making):
@@ -44,7 +44,7 @@ def test_a_reader_sees_one_moment_while_others_write(postgres, making):
 
 
 def test_a_writer_that_is_kept_waiting_for_too_long_says_so(ledger, url, making, monkeypatch):
-    monkeypatch.setattr("components.refinement.database.WAIT_SECONDS", 1)
+    monkeypatch.setattr("topiclens.components.refinement.database.WAIT_SECONDS", 1)
     impatient = Ledger.open(url)
     with Database(url).writing(), pytest.raises(LedgerError, match="lock.*no other writer holds it for over 1 s"):
         impatient.propose(**making.proposal)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.refinement.encoding import encoded
+from topiclens.components.refinement.encoding import encoded
 
 DIM, UNITS = 6, 4
 

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from components import json_rows
-from components.refinement.exchange import MAX_LINE_BYTES
-from components.refinement.ledger import Ledger
-from components.refinement.records import LedgerError
+from topiclens.components.common import json_rows
+from topiclens.components.refinement.exchange import MAX_LINE_BYTES
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import LedgerError
 
 
 @pytest.fixture

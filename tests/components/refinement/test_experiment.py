@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from components.refinement.experiment import Experiment, Result, Together
-from components.refinement.gate import Half
-from components.refinement.halving import HalfTrial
-from components.refinement.inaccurate import Missing
+from topiclens.components.refinement.experiment import Experiment, Result, Together
+from topiclens.components.refinement.gate import Half
+from topiclens.components.refinement.half_trials import HalfTrial
+from topiclens.components.refinement.missing_topics import Missing
 
 MISSED, GAINED = Half(("a dog", "a dog"), (0.1, 0.1), (0.2, 0.1)), Half(("a dog", "a man"), (0.1, 0.5), (0.2, 0.6))
 METRICS = {"BLEU-4": 0.4, "CIDEr": 1.0}

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from components.refinement import gate
-from components.refinement.gate import Half, Reason, Verdict
-from components.refinement.records import CorrectedTopic, Correction, now
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.components.refinement import gate
+from topiclens.components.refinement.gate import Half, Reason, Verdict
+from topiclens.components.refinement.records import CorrectedTopic, Correction, now
 
 WORDS = ("dancing", "dance", "girl")
 CORRECTION = Correction(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic, LedgerError, State
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import CorrectedTopic, LedgerError, State
 
 
 def states(ledger, *ids) -> list[str]:
@@ -178,7 +178,7 @@ def test_a_version_that_cannot_be_is_refused_and_nothing_of_it_kept(ledger, maki
 @pytest.mark.parametrize(
     "changes,message",
     [
-        ({"author": ""}, "`author` is \"\"; expected text that is not empty"),
+        ({"author": ""}, '`author` is ""; expected text that is not empty'),
         ({"author": "   "}, "`author` is .*expected A name"),
         ({"author": "Ann\n"}, "`author` is .*in one line"),
         ({"author": None}, "`author` is null; expected text"),

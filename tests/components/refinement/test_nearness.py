@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import named_enhancement
-from components.refinement import nearness
-from components.refinement.nearness import RIDGE, Gates, InverseRoot, near_and_others, nearness_of, second_moments
-from components.refinement.propagation import CorrectedVideo, propagate
-from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
 from tests.components.neurons.planted import links
+from topiclens.components.neurons.enhancement import named_enhancement
+from topiclens.components.refinement import nearness
+from topiclens.components.refinement.nearness import (
+    RIDGE,
+    Gates,
+    InverseRoot,
+    near_and_others,
+    nearness_of,
+    second_moments,
+)
+from topiclens.components.refinement.propagation import CorrectedVideo, propagate
+from topiclens.schemas.records import VideoRecord
 
 UNITS, DIM = 4, 6
 

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.neurons.enhancement import named_enhancement
-from components.refinement.nearness import nearness_of
-from components.refinement.propagation import CorrectedVideo, Eq10, propagate
-from components.refinement.settings import NEARNESS
-from schemas.records import VideoRecord
 from tests.components.neurons.conftest import small_captioner
 from tests.components.neurons.planted import MAN, links
+from topiclens.components.neurons.enhancement import named_enhancement
+from topiclens.components.refinement.nearness import nearness_of
+from topiclens.components.refinement.propagation import CorrectedVideo, Eq10, propagate
+from topiclens.components.refinement.settings import NEARNESS
+from topiclens.schemas.records import VideoRecord
 
 NEURONS = 8
 ENHANCEMENT = named_enhancement(links())

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.refinement.settings import RefinementSettings
+from topiclens.components.refinement.settings import RefinementSettings
 
 
 def test_settings_come_back_from_json_without_the_place_of_the_ledger():

@@ -7,7 +7,7 @@ Nothing is shared with the code under test but the captioner's weights.
 import numpy as np
 import tensorflow as tf
 
-from trainer.vocabulary import BOS
+from topiclens.trainer.vocabulary import BOS
 
 hold = tf.stop_gradient
 

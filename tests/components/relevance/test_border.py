@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.relevance.border import border_effect, border_index
+from topiclens.components.relevance.border import border_effect, border_index
 
 
 def test_even_relevance_has_index_one_whatever_its_sign():

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.relevance.captioner import explain
-from components.relevance.plain import PlainCaptioner
 from tests.components.relevance.linearised import linearised_relevance
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from trainer.captioner import Captioner
-from trainer.settings import CaptionerConfig
-from trainer.vocabulary import BOS, EOS
+from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import BOS, EOS
 
 CAPTION = [5, 3, 8, 3, EOS]
 

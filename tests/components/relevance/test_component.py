@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
-from components import artifacts, jsonl
-from components.relevance.component import ExplanationReport
-from schemas import records
 from tests.components.relevance.test_explanation import make_links
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from trainer.export import export
-from trainer.vocabulary import Vocabulary
+from topiclens.components.common import artifacts, jsonl
+from topiclens.components.relevance.component import ExplanationReport
+from topiclens.schemas import records
+from topiclens.trainer.export import export
+from topiclens.trainer.vocabulary import Vocabulary
 
 SPLITS = {"train": 2, "val": 5, "test": 3}
 LIMITS = {"max_decode_seconds": 60.0}

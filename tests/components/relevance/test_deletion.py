@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from components.relevance.captioner import explain
-from components.relevance.deletion import deletion_curve, deletion_curves, mean_drop
-from components.relevance.plain import PlainCaptioner
-from trainer.captioner import Captioner
-from trainer.settings import CaptionerConfig
+from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.deletion import deletion_curve, deletion_curves, mean_drop
+from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.settings import CaptionerConfig
 
 WORD = 5
 

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from components.relevance.captioner import explain
-from components.relevance.explanation import explanation
-from components.relevance.reading import Reading, read
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.explanation import explanation
+from topiclens.components.relevance.reading import Reading, read
 
 WORDS = ("<pad>", "<bos>", "<eos>", "<unk>", "a", "dog", "runs", "on", "grass")
 DECODING = {"beam": 3, "max_words": 6, "length_penalty": 0.0}

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from components.relevance import charts
-from components.relevance.explanation import explanation
-from components.relevance.film import BROUGHT_FEATURES
-from components.relevance.page import Entry, index, page
-from components.relevance.picture import picture
-from components.relevance.reading import Reading
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.components.relevance import charts
+from topiclens.components.relevance.explanation import explanation
+from topiclens.components.relevance.frame_pictures import BROUGHT_FEATURES
+from topiclens.components.relevance.page import Entry, index, page
+from topiclens.components.relevance.picture import picture
+from topiclens.components.relevance.reading import Reading
 
 TIME, NEURONS, TOPICS = 5, 8, 4
 WORDS = ("a", "dog", "runs")

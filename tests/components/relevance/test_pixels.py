@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from components.features.backbones import efficientnet_lite0, googlenet, inception_v3
-from components.features.backbones.base import Backbone
-from components.relevance.captioner import explain
-from components.relevance.pixels import PixelRelevance, UnsupportedBackbone
 from tests.trainer.numpy_captioner import tiny_captioner
+from topiclens.components.features.backbones import efficientnet_lite0, googlenet, inception_v3
+from topiclens.components.features.backbones.base import Backbone
+from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.pixels import PixelRelevance, UnsupportedBackbone
 
 SIZE = 8
 

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from components.relevance.reading import ModelReader, OtherFeatures
-from components.relevance.report import Report, choose, first_explained, write_report
-from schemas.records import VideoRecord
 from tests.components.relevance.test_explanation import make_links
 from tests.components.relevance.test_page import Parsed, explained, jpegs
 from tests.components.videos.conftest import write_clip
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from trainer.export import export
-from trainer.vocabulary import Vocabulary
+from topiclens.components.relevance.reading import ModelReader, OtherFeatures
+from topiclens.components.relevance.report import Report, choose, first_explained, write_report
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.export import export
+from topiclens.trainer.vocabulary import Vocabulary
 
 DIM = TINY["feature_dim"]
 

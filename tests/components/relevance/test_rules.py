@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.relevance import rules
-from components.relevance.lstm import Lstm
+from topiclens.components.relevance import rules
+from topiclens.components.relevance.lstm import Lstm
 
 EPSILON = 0.05  # large enough to be seen
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from components.relevance.border import BorderEffect
-from components.relevance.sampling import (
+from tests.trainer.numpy_captioner import TINY, tiny_captioner
+from topiclens.components.relevance.border import BorderEffect
+from topiclens.components.relevance.sampling import (
     ClipFeatures,
     PolicyEffect,
     candidates,
@@ -12,9 +13,8 @@ from components.relevance.sampling import (
     recommend,
     study_policies,
 )
-from components.videos.sampling import POLICIES, Sampling
-from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from trainer.vocabulary import EOS
+from topiclens.components.videos.sampling import POLICIES, Sampling
+from topiclens.trainer.vocabulary import EOS
 
 OWN = Sampling(n_frames=5)
 TOTAL = 40

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.topics.documents import Corpus
+from topiclens.components.topics.documents import Corpus
 
 N_TOPICS = 4
 WORDS_A_TOPIC = 6

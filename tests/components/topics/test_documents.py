@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.topics.documents import Corpus, content_words, index_of, number_words, stop_words
+from topiclens.components.topics.documents import Corpus, content_words, index_of, number_words, stop_words
 
 
 def test_stop_words_punctuation_numbers_and_single_letters_say_nothing():

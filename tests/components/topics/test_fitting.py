@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.topics import fitting
+from topiclens.components.topics import fitting
 
 
 def _fit(documents, **settings):

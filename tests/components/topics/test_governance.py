@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from components.topics import governance
-from components.topics.governance import Governance, GovernanceError, Remembered, SeedWords
+from topiclens.components.topics import governance
+from topiclens.components.topics.governance import Governance, GovernanceError, Remembered, SeedWords
 
 ALL = Governance(
     rename={7: "surfing", 3: "dogs"},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from components.topics.inference import document_seed, fold_in
+from topiclens.components.topics.inference import document_seed, fold_in
 
 PHI = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.topics.labels import OccurrenceRule, matched_f1
+from topiclens.components.topics.labels import OccurrenceRule, matched_f1
 
 
 @pytest.mark.parametrize(

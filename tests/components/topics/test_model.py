@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from components.topics import fitting
-from components.topics.model import MODEL, TABLE, TopicModel
+from topiclens.components.topics import fitting
+from topiclens.components.topics.model import MODEL, TABLE, TopicModel
 
 
 @pytest.fixture(scope="module")

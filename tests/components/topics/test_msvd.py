@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from components.topics import fitting
-from components.topics.documents import Corpus, content_words, index_of, number_words
-from components.topics.labels import matched_f1
-from components.topics.model import word_probabilities
-from components.topics.perplexity import held_out_perplexity
-from components.topics.warplda import WarpLDA
 from tests.components.topics.test_perplexity import gibbs_word_probabilities
+from topiclens.components.topics import fitting
+from topiclens.components.topics.documents import Corpus, content_words, index_of, number_words
+from topiclens.components.topics.labels import matched_f1
+from topiclens.components.topics.model import word_probabilities
+from topiclens.components.topics.perplexity import held_out_perplexity
+from topiclens.components.topics.warplda import WarpLDA
 
 pytestmark = pytest.mark.data
 
@@ -79,9 +79,7 @@ def test_held_out_captions_are_predicted_as_well_as_by_collapsed_gibbs_sampling(
         sampler.run(1000)
         phi = word_probabilities(sampler.word_topic_counts(), beta)
         ours.append(held_out_perplexity(phi, alpha, held_out))
-        phi = gibbs_word_probabilities(
-            corpus, n_topics=n_topics, alpha=alpha, beta=beta, iterations=1000, seed=seed
-        )
+        phi = gibbs_word_probabilities(corpus, n_topics=n_topics, alpha=alpha, beta=beta, iterations=1000, seed=seed)
         theirs.append(held_out_perplexity(phi, alpha, held_out))
     print(f"WarpLDA {np.round(ours, 2)}, collapsed Gibbs {np.round(theirs, 2)}")
     assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.02)

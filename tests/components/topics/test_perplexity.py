@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
-from components.topics.model import word_probabilities
-from components.topics.perplexity import held_out_perplexity
-from components.topics.warplda import WarpLDA
 from tests.components.topics.conftest import N_TOPICS, planted_documents
+from topiclens.components.topics.model import word_probabilities
+from topiclens.components.topics.perplexity import held_out_perplexity
+from topiclens.components.topics.warplda import WarpLDA
 
 
 def gibbs_word_probabilities(corpus, *, n_topics, alpha, beta, iterations, seed):
@@ -63,5 +63,3 @@ def test_predicts_held_out_documents_as_well_as_collapsed_gibbs_sampling(documen
         held_out_perplexity(theirs, alpha, held_out), rel=0.02
     )
     assert held_out_perplexity(ours, alpha, held_out) < len(corpus.words) / 2
-
-

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from components.topics import fitting
-from components.topics.documents import Corpus
-from components.topics.governance import Governance, GovernanceError, SeedWords
-from components.topics.inference import document_seed, fold_in
-from components.topics.priors import ELSEWHERE, Seed, WordPrior
-from components.topics.warplda import WarpLDA
 from tests.components.topics.conftest import mixed_documents
 from tests.components.topics.test_warplda import gibbs
+from topiclens.components.topics import fitting
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.governance import Governance, GovernanceError, SeedWords
+from topiclens.components.topics.inference import document_seed, fold_in
+from topiclens.components.topics.priors import ELSEWHERE, Seed, WordPrior
+from topiclens.components.topics.warplda import WarpLDA
 
 TINY = {"a": ["x", "x", "y", "y", "x"], "b": ["y", "z", "z", "z"], "c": ["x", "z", "y"]}
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from components.topics import random_numbers
-from components.topics.random_numbers import begin_stream, below, seed_of, uniform
+from topiclens.components.topics import random_numbers
+from topiclens.components.topics.random_numbers import begin_stream, below, seed_of, uniform
 
 
 def test_outputs_are_those_of_splitmix64():

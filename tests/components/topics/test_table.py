@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.topics.documents import Corpus
-from components.topics.naming import most_relevant, name_topics
-from components.topics.table import Topic, describe_topics, format_table, mean_npmi
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.naming import most_relevant, name_topics
+from topiclens.components.topics.table import Topic, describe_topics, format_table, mean_npmi
 
 
 def test_forms_of_one_word_make_one_part_of_a_name():

@@ -6,8 +6,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from components.topics.model import TopicModel
-from components.topics.transform import ModelTopics
+from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.transform import ModelTopics
 
 SETTINGS = {"n_topics": 4, "iterations": 40, "seed": 5}
 

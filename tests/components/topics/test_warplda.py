@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from components.topics.documents import Corpus
-from components.topics.model import word_probabilities
-from components.topics.warplda import WarpLDA
 from tests.components.topics.conftest import N_TOPICS, WORDS_A_TOPIC, mixed_documents
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.model import word_probabilities
+from topiclens.components.topics.warplda import WarpLDA
 
 
 def _state(sampler):
@@ -66,9 +66,7 @@ def test_a_visit_draws_a_token_from_its_conditional_given_all_others(proposing, 
     n_topics, alpha, beta, runs = 3, 0.4, 0.3, 4000
     outcomes = np.zeros((topics.size, n_topics))
     for seed in range(runs):
-        sampler = WarpLDA(
-            corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=30, seed=seed, topics=topics
-        )
+        sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=30, seed=seed, topics=topics)
         sampler._propose(getattr(sampler, proposing))
         sampler._visit(getattr(sampler, accepting))
         outcomes[np.arange(topics.size), sampler.topics] += 1

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.validation import check
-from schemas.records import VideoRecord
+from topiclens.components.validation import check
+from topiclens.schemas.records import VideoRecord
 
 SIZES = {"feature_dim": 4, "n_topics": 3, "max_frames": 28}
 SOUND = VideoRecord("v", "train", np.ones((2, 4), np.float32), ("a dog",), np.array([0, 1, 0]))

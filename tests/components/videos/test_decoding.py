@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from components.videos.decoding import Decoding, Limits, UnreadableVideo
-from components.videos.reader import sample_frames
+from topiclens.components.videos.decoding import Decoding, Limits, UnreadableVideo
+from topiclens.components.videos.reader import sample_frames
 
 
 def numbers(clips, path) -> list[int]:
@@ -146,7 +146,7 @@ def test_a_clip_is_given_up_once_most_of_it_is_damaged(damaged, clips, tmp_path)
     path = clips.write(tmp_path / "clip.avi", 30, "mjpeg", "yuvj420p")
     data = bytearray(path.read_bytes())
     at = data.index(b"movi")
-    for number in range(damaged):
+    for _ in range(damaged):
         at = data.index(b"00dc", at) + 8
         size = int.from_bytes(data[at - 4 : at], "little")
         data[at : at + size] = bytes(size)

@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from components.videos.decoding import Limits
-from components.videos.feature_files import FeatureError, read_features, split_reference
+from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.feature_files import FeatureError, read_features, split_reference
 
 FRAMES = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from components.videos.findings import (
+from topiclens.components.videos.findings import (
     Accepted,
     Rejected,
     common_width,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from components.videos import importers, manifest
+from topiclens.components.videos import importers, manifest
 
 
 @pytest.fixture

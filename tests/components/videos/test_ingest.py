@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from components.videos import ingest
-from components.videos.decoding import Limits
-from components.videos.findings import Accepted
-from components.videos.reader import sample_frames
+from topiclens.components.videos import ingest
+from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.findings import Accepted
+from topiclens.components.videos.reader import sample_frames
 
 
 def row(video_id: str, path: str | None, captions=("a dog runs",), split: str = "train", **more) -> dict:
@@ -226,7 +226,7 @@ def test_beam_writes_the_same_bytes(dataset, tmp_path, held_out):
     from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
     from apache_beam.testing.util import assert_that, equal_to
 
-    from components.videos.transform import IngestVideos
+    from topiclens.components.videos.transform import IngestVideos
 
     expected = tmp_path / "plain"
     summary = ingest.ingest(dataset / "manifest.jsonl", dataset, expected, held_out=held_out, limits=LIMITS)

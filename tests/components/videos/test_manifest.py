@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.videos import manifest
+from topiclens.components.videos import manifest
 
 ROW = {"video_id": "a", "path": "a.mp4", "captions": ["a dog runs"], "split": "train"}
 
@@ -80,7 +80,7 @@ def test_lines_are_numbered_as_an_editor_does(tmp_path):
 
 
 def test_rows_survive_a_round_trip(tmp_path):
-    rows = [ROW, ROW | {"video_id": "ü\u2028b", "captions": ["a \"dog\"\nruns"]}]
+    rows = [ROW, ROW | {"video_id": "ü\u2028b", "captions": ['a "dog"\nruns']}]
     assert manifest.write(tmp_path / "manifest.jsonl", rows) == 2
     assert list(manifest.read(tmp_path / "manifest.jsonl")) == rows
 

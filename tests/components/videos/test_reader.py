@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from components.videos import reader
-from components.videos.decoding import UnreadableVideo
-from components.videos.reader import probe, sample_frames, sample_video
-from components.videos.sampling import POLICIES, Sampling, equally_spaced
+from topiclens.components.videos import reader
+from topiclens.components.videos.decoding import UnreadableVideo
+from topiclens.components.videos.reader import probe, sample_frames, sample_video
+from topiclens.components.videos.sampling import POLICIES, Sampling, equally_spaced
 
 UNEVEN = np.cumsum([30, 10, 200, 5, 40] * 12).tolist()  # milliseconds
 

@@ -4,8 +4,8 @@ import collections
 
 import pytest
 
-from components.videos import importers, ingest, manifest
-from components.videos.reader import sample_frames
+from topiclens.components.videos import importers, ingest, manifest
+from topiclens.components.videos.reader import sample_frames
 
 pytestmark = pytest.mark.data
 

@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from components.videos.sampling import POLICIES, Sampling, SamplingError, centred, equally_spaced, every, random_clip
+from topiclens.components.videos.sampling import (
+    POLICIES,
+    Sampling,
+    SamplingError,
+    centred,
+    equally_spaced,
+    every,
+    random_clip,
+)
 
 SIZES = [(total, n) for total in (0, 1, 2, 5, 27, 28, 29, 55, 56, 57, 100, 1001) for n in (1, 2, 3, 28)]
 

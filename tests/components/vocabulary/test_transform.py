@@ -3,7 +3,7 @@
 import apache_beam as beam
 from apache_beam.testing.util import assert_that, equal_to
 
-from components.vocabulary.transform import CountWords
+from topiclens.components.vocabulary.transform import CountWords
 
 
 def test_words_of_training_captions_are_counted_and_no_others():

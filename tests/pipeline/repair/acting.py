@@ -1,9 +1,9 @@
 """What people do on a root, with the stand-ins of `bench` in place of the model."""
 
-from pipeline.repair import proposals, refinements
-from pipeline.repair.candidates import Shelf
-from serving import model_config
 from tests.pipeline.repair import bench
+from topiclens.pipeline.repair import proposals, refinements
+from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.serving import model_config
 
 
 def propose(root, video="v1") -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.repair.candidates import Shelf
-from pipeline.repair.proposals import Seen
+from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.pipeline.repair.proposals import Seen
 
 TAUGHT = "taught.json"
 
@@ -109,13 +109,13 @@ def teach(root, parent: str, output: str, batch, live, settings=None, progress=N
     ids = [correction.id for correction in batch if correction.video_id != "mute"]
     culprits = tuple(correction.id for correction in batch if correction.video_id == "bad")
     _write(Path(output), [*taught_to(Path(parent)), *ids])
-    captions = {correction_id: "a girl dancing" for correction_id in ids}
+    captions = dict.fromkeys(ids, "a girl dancing")
     return Verdict(not culprits, tuple(ids), culprits, captions)
 
 
 def disagreements(root, ledger) -> list[str]:
     """What ledger, served folder, pinned version and candidates do not agree on; nothing after a recovery."""
-    from serving import model_config
+    from topiclens.serving import model_config
 
     shelf, found = Shelf(str(root)), list(ledger.disagreements())
     served = ledger.served()

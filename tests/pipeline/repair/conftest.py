@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.repair import corrections
 from tests.pipeline.repair import bench
+from topiclens.pipeline.repair import corrections
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ import time
 import traceback
 from pathlib import Path
 
-from components.refinement.records import State
-from pipeline.repair import corrections, proposals, refinements, versions
-from pipeline.repair.candidates import Shelf
 from tests.pipeline.repair import bench
+from topiclens.components.refinement.records import State
+from topiclens.pipeline.repair import corrections, proposals, refinements, versions
+from topiclens.pipeline.repair.model_store import Shelf
 
 CALLS, SECONDS = 200_000, 0.2  # of its own: a child is killed before so many calls or, every other one, so much time
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from components.refinement.records import LedgerError, State
-from pipeline.repair import proposals, refinements
 from tests.pipeline.repair import bench
 from tests.pipeline.repair.acting import propose, refine, states
+from topiclens.components.refinement.records import LedgerError, State
+from topiclens.pipeline.repair import proposals, refinements
 
 
 def test_a_proposal_is_previewed_with_the_caption_of_its_dose(root):

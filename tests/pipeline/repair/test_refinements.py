@@ -1,13 +1,12 @@
 """Corrections on a root, with stand-ins for the model: what goes live, what waits, and what is taken back."""
 
-
 import pytest
 
-from components.refinement.records import LedgerError, State
-from pipeline.repair import corrections, refinements, versions
-from pipeline.repair.candidates import Shelf
 from tests.pipeline.repair import bench
 from tests.pipeline.repair.acting import pinned, propose, refine, rollback, states, teach
+from topiclens.components.refinement.records import LedgerError, State
+from topiclens.pipeline.repair import corrections, refinements, versions
+from topiclens.pipeline.repair.model_store import Shelf
 
 
 def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):

@@ -6,16 +6,16 @@ import hashlib
 import numpy as np
 import pytest
 
-from components.videos.decoding import Limits, UnreadableVideo
-from pipeline import lineage
-from pipeline.repair import served
-from pipeline.repair.served import ServedModel, UnknownVideo, kept_file
-from pipeline.repair.teaching import _corrected
-from pipeline.values import SettingError
 from tests.components.refinement.planted_parent import VAL, correction
 from tests.components.videos.conftest import write_clip
 from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
-from trainer.exported import read_meta
+from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.pipeline import run_metadata
+from topiclens.pipeline.repair import served
+from topiclens.pipeline.repair.served import ServedModel, UnknownVideo, kept_file
+from topiclens.pipeline.repair.teach import _corrected
+from topiclens.pipeline.values import SettingError
+from topiclens.trainer.exported import read_meta
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refineme
         assert seen.content == hashlib.file_digest(file, "sha256").hexdigest()
     assert seen.video_id == f"{seen.content[:8]}-mine.mp4" and seen.frames.shape == (FRAMES, 6)
     said = dataclasses.replace(correction(seen.video_id), content=seen.content)
-    (video,) = _corrected(lineage.newest(root), features, [said], 3)
+    (video,) = _corrected(run_metadata.newest(root), features, [said], 3)
     assert video.video_id == seen.video_id and np.array_equal(video.frames, seen.frames)
 
 
@@ -76,11 +76,11 @@ def test_features_that_a_model_reads_otherwise_are_not_taken_for_its_own(root, f
     seen = ServedModel(root, VERSION).video(film)
     assert kept_file(root, seen.content, features | change) is None
     said = dataclasses.replace(correction(seen.video_id), content=seen.content)
-    assert _corrected(lineage.newest(root), features | change, [said], 3) == []
+    assert _corrected(run_metadata.newest(root), features | change, [said], 3) == []
 
 
 def test_a_video_whose_content_has_changed_is_not_taken_for_the_one_that_was_corrected(root, features):
-    outcome = lineage.newest(root)
+    outcome = run_metadata.newest(root)
     same = dataclasses.replace(correction("val0"), content=f"{0:064x}")
     assert [video.video_id for video in _corrected(outcome, features, [same], 3)] == ["val0"]
     assert _corrected(outcome, features, [dataclasses.replace(same, content="0" * 63 + "f")], 3) == []

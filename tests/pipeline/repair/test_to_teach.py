@@ -2,10 +2,10 @@
 
 import pytest
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic, Correction
-from components.refinement.settings import RefinementSettings
-from pipeline.repair.corrections import LEDGER_FILE, to_teach
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import CorrectedTopic, Correction
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.pipeline.repair.corrections import LEDGER_FILE, to_teach
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from pipeline.repair import corrections, refinements, versions
-from pipeline.repair.candidates import Shelf
 from tests.pipeline.repair import bench
 from tests.pipeline.repair.acting import pinned, propose, refine, rollback, states, teach
+from topiclens.pipeline.repair import corrections, refinements, versions
+from topiclens.pipeline.repair.model_store import Shelf
 
 
 def test_what_training_pushed_is_recorded_and_pinned_when_somebody_first_asks(root, ledger):

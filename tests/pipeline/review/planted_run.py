@@ -12,14 +12,14 @@ import numpy as np
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from components.neurons.enhancement import named_enhancement
-from components.topics.labels import OccurrenceRule
-from components.topics.model import TopicModel
-from pipeline.lineage import EXPORTED, METADATA
-from schemas import records
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import TOPICS, TRAIN, VAL, export_parent
 from tests.components.videos.conftest import write_clip
+from topiclens.components.neurons.enhancement import named_enhancement
+from topiclens.components.topics.labels import OccurrenceRule
+from topiclens.components.topics.model import TopicModel
+from topiclens.pipeline.run_metadata import EXPORTED, METADATA
+from topiclens.schemas import records
 
 FRAMES = 4
 VERSION = "1"
@@ -37,10 +37,10 @@ def make_root(root: Path, films: int = 1) -> Path:
     clips = [*VAL, *TRAIN]
     artifacts = root / "artifacts"
     folders = {
-        "components.Dataset": _dataset(artifacts / "dataset", clips, root / "films", films),
+        "topiclens.Dataset": _dataset(artifacts / "dataset", clips, root / "films", films),
         "Examples": _examples(artifacts / "examples", clips),
-        "components.TopicModel": _topics(artifacts / "topics"),
-        "components.NeuronLinks": _links(artifacts / "links"),
+        "topiclens.TopicModel": _topics(artifacts / "topics"),
+        "topiclens.NeuronLinks": _links(artifacts / "links"),
         "Model": _model(artifacts / "model"),
         "ModelBlessing": artifacts / "blessing",
     }

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from components.refinement.records import now
-from pipeline.review import jobs
-from pipeline.review.jobs import Jobs, Order
+from topiclens.components.refinement.records import now
+from topiclens.pipeline.review import jobs
+from topiclens.pipeline.review.jobs import Jobs, Order
 
 SECONDS = 60
 

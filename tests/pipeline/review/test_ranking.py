@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from components.refinement.gain import Gain, Said
-from pipeline.review.ranking import Judged, Ranking
-from serving.review.desk import Unavailable
+from topiclens.components.refinement.acquisition import AcquisitionScore, Said
+from topiclens.pipeline.review.ranking import Judged, Ranking
+from topiclens.serving.review.backend import Unavailable
 
 GAINS = {"a": 0.2, "b": 0.9, "c": 0.9, "d": 0.5}
 
@@ -20,10 +20,10 @@ class Judge:
 
     def __call__(self, video_id, said):
         value = GAINS[video_id]
-        return Judged(video_id, said, (), Gain(value, value, 0.0, None, ()))
+        return Judged(video_id, said, (), AcquisitionScore(value, value, 0.0, None, ()))
 
 
-class Sayings:
+class PredictionCache:
     """Tells a clip at a time, once `go` is set; `broken` after the first."""
 
     def __init__(self, version, go=None, broken=False):
@@ -52,7 +52,7 @@ def told():
 
 
 def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
-    ranking = Ranking(Judge(), Sayings, None, told.append)
+    ranking = Ranking(Judge(), PredictionCache, None, told.append)
     ranking.follow("1", len(GAINS))
     assert settled(ranking) == ["b", "c", "d", "a"]
     assert ranking.get("d").said.caption == "d by 1"
@@ -62,7 +62,7 @@ def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
 
 def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
     go = threading.Event()
-    waiting = SimpleNamespace(one=Sayings("1", go), two=Sayings("2"))
+    waiting = SimpleNamespace(one=PredictionCache("1", go), two=PredictionCache("2"))
     ranking = Ranking(Judge(), lambda version: waiting.one if version == "1" else waiting.two, None, told.append)
     ranking.follow("1", len(GAINS))
     ranking.follow("2", len(GAINS))
@@ -72,7 +72,7 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
 
 
 def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
-    there = iter([Sayings("1", broken=True), Sayings("1")])
+    there = iter([PredictionCache("1", broken=True), PredictionCache("1")])
     ranking = Ranking(Judge(), lambda version: next(there), None, told.append)
     ranking.follow("1", len(GAINS))
     assert settled(ranking, 1) == ["a"]
@@ -83,6 +83,6 @@ def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
 
 
 def test_a_clip_is_judged_at_once_where_the_thread_is_not_there_yet(told):
-    ranking = Ranking(Judge(), Sayings, None, told.append)
+    ranking = Ranking(Judge(), PredictionCache, None, told.append)
     assert ranking.judge("d", Said("now", -1.0)).said.caption == "now"
     assert ranking.get("d") is None

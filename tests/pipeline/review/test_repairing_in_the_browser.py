@@ -29,7 +29,19 @@ def page(root):
     """The command, running: its process, and the address that it prints."""
     changes = [part for change in SETTINGS for part in ("--set", change)]
     with subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli", "review", "--root", root, "--port", "0", "--name", "Ann", *changes],
+        [
+            sys.executable,
+            "-m",
+            "topiclens.pipeline.cli.main",
+            "review",
+            "--root",
+            root,
+            "--port",
+            "0",
+            "--name",
+            "Ann",
+            *changes,
+        ],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.review.served import Served
-from serving.answers import ExplainedCaption, WhatIf
-from serving.review.desk import Unavailable
+from topiclens.pipeline.review.served import Served
+from topiclens.serving.answers import ExplainedCaption, WhatIf
+from topiclens.serving.review.backend import Unavailable
 
 CLIP = np.ones((2, 4), np.float32)
 
@@ -31,7 +31,9 @@ class Client:
 @pytest.fixture
 def served(monkeypatch):
     def served(**client) -> Served:
-        monkeypatch.setattr("pipeline.review.served.CaptionClient", lambda *address, **options: Client(**client))
+        monkeypatch.setattr(
+            "topiclens.pipeline.review.served.CaptionClient", lambda *address, **options: Client(**client)
+        )
         return Served("grpc://127.0.0.1:1", 3)
 
     return served

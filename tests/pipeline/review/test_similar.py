@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.review.similar import Similar
-from schemas import features
+from topiclens.pipeline.review.similar import Similar
+from topiclens.schemas import features
 
 
 def videos(seed=0):

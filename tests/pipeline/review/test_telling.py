@@ -2,11 +2,11 @@
 
 import pytest
 
-from components.refinement.ledger import Ledger
-from components.refinement.records import CorrectedTopic, State, now
-from pipeline.review import telling
-from pipeline.review.jobs import Course, Order
-from serving.review.changes import JobState
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import CorrectedTopic, State, now
+from topiclens.pipeline.review import telling
+from topiclens.pipeline.review.jobs import Course, Order
+from topiclens.serving.review.changes import JobState
 
 VERDICT = {
     "blessed": True, "reasons": [{"check": "corrected", "met": True, "words": "It says man.", "correction": "a"}],
@@ -82,7 +82,7 @@ def test_what_could_not_be_taught_and_what_to_do_are_among_the_reasons():
 def test_progress_only_grows_and_never_ends_before_the_end():
     courses = [(), (("Reading", 0.0),), (("Reading", 1.0),), (("Reading", 1.0), ("Learning", 0.5))]
     shares = [job(running=True, steps=steps).share for steps in courses]
-    assert shares == sorted(shares) and 0 <= shares[0] and shares[-1] < 1
+    assert shares == sorted(shares) and shares[0] >= 0 and shares[-1] < 1
     assert job(running=True, steps=courses[-1]).lines == ("Reading", "Learning (50%)")
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from pipeline.review.jobs import Report
+from topiclens.pipeline.review.jobs import Report
 
 if __name__ == "__main__":
     report = Report(sys.argv[1])

@@ -6,10 +6,10 @@ import secrets
 import pytest
 from starlette.testclient import TestClient
 
-from serving.review.access import Access
-from serving.review.app import create_app
-from serving.review.limits import Limits
 from tests.serving.review.memory_desk import MemoryDesk
+from topiclens.serving.review.access import Access
+from topiclens.serving.review.app import create_app
+from topiclens.serving.review.limits import Limits
 
 CAPTIONS = {
     "stage": "a woman is standing on a stage",

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
-from serving.review.changes import (
+from topiclens.serving.review.backend import NotFound, Refused
+from topiclens.serving.review.changes import (
     Change,
     Correction,
     HistoryEntry,
@@ -19,7 +20,7 @@ from serving.review.changes import (
     Verdict,
     Version,
 )
-from serving.review.clips import (
+from topiclens.serving.review.clips import (
     CaptionWord,
     Clip,
     NeuronTimeline,
@@ -32,7 +33,6 @@ from serving.review.clips import (
     TopicTimeline,
     WhatIf,
 )
-from serving.review.desk import NotFound, Refused
 
 FRAMES = 8
 TOPICS = (
@@ -48,7 +48,7 @@ _BEGAN = datetime(2026, 5, 3, 9, 0, tzinfo=UTC)
 
 
 class MemoryDesk:
-    """Implements `serving.review.desk.Desk`; `finish` plays the refinement to its end.
+    """Implements `topiclens.serving.review.backend.ReviewBackend`; `finish` plays the refinement to its end.
 
     Args:
         captions: video id -> caption.

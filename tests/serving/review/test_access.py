@@ -3,8 +3,8 @@
 import pytest
 from starlette.datastructures import Headers
 
-from serving.review.access import Access, AccessError, Person, Role
 from tests.serving.review.conftest import opened, send
+from topiclens.serving.review.access import Access, AccessError, Person, Role
 
 TOKEN = "0123456789abcdef01234567"
 

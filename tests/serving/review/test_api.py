@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.review.desk import DeskError, Unavailable
+from topiclens.serving.review.backend import ReviewError, Unavailable
 
 
 def test_what_if_answers_with_the_phrases_that_came_in(browser):
@@ -81,7 +81,9 @@ def test_broken_bodies_are_refused(browser, raw):
     assert answer.status_code in (400, 422) and answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("error", "status"), [(Unavailable("The model is away."), 503), (DeskError("Say less."), 422)])
+@pytest.mark.parametrize(
+    ("error", "status"), [(Unavailable("The model is away."), 503), (ReviewError("Say less."), 422)]
+)
 def test_the_desk_s_troubles_have_a_status(browser, desk, monkeypatch, error, status):
     def fail(*_):
         raise error

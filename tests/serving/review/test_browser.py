@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from serving.review.access import Access
-from serving.review.app import create_app
-from serving.review.changes import JobState, State
-from serving.review.clips import VideoFile
-from serving.review.server import server_of
 from tests.serving.review.browser import Browser
 from tests.serving.review.conftest import CAPTIONS
 from tests.serving.review.memory_desk import MemoryDesk
+from topiclens.serving.review.access import Access
+from topiclens.serving.review.app import create_app
+from topiclens.serving.review.changes import JobState, State
+from topiclens.serving.review.clips import VideoFile
+from topiclens.serving.review.server import server_of
 
 PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new", "/nix")
 
@@ -117,7 +117,7 @@ def test_one_caption_is_asked_for_after_many_moves(wide, served, desk):
 
 
 def test_a_model_that_does_not_answer_is_told_where_the_caption_stands(wide, served, desk, monkeypatch):
-    from serving.review.desk import Unavailable
+    from topiclens.serving.review.backend import Unavailable
 
     def away(*_):
         raise Unavailable("The served model does not answer.")

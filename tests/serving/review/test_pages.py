@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from serving.review import words
-from serving.review.changes import JobState, State
-from serving.review.clips import Topic
 from tests.serving.review.conftest import opened, send
 from tests.serving.review.memory_desk import TOPICS, MemoryDesk
+from topiclens.serving.review import text
+from topiclens.serving.review.changes import JobState, State
+from topiclens.serving.review.clips import Topic
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover='x' {{7*7}} &amp; ../../etc"""
 
@@ -65,12 +65,12 @@ def test_a_topic_that_the_desk_does_not_offer_is_no_choice_though_the_model_sees
 
 
 def test_what_is_new_in_a_caption_is_marked_phrase_by_phrase():
-    phrases = words.compared("a man is in a room", "a man plays the guitar in a big room")
+    phrases = text.compared("a man is in a room", "a man plays the guitar in a big room")
     assert [(phrase.text, phrase.new) for phrase in phrases] == [
         ("a man", False), ("plays the guitar", True), ("in a", False), ("big", True), ("room", False),
     ]  # fmt: skip
-    assert words.compared("a man", "a man") == [words.Phrase("a man", False)]
-    assert words.compared("a man", "") == []
+    assert text.compared("a man", "a man") == [text.Phrase("a man", False)]
+    assert text.compared("a man", "") == []
 
 
 def test_features_alone_are_said_and_frames_numbered():

@@ -11,8 +11,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from serving.review import server
-from serving.review.limits import Limits
+from topiclens.serving.review import server
+from topiclens.serving.review.limits import Limits
 
 IDLE, PATIENCE = 0.3, 10  # seconds
 MOST = 3  # connections

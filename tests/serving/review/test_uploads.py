@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.videos.reader import sample_frames
-from serving.review.limits import Limits
-from serving.review.uploads import UnreadableClip, container_of, wanted_frames
 from tests.components.videos.conftest import number_shown, write_clip, write_sound, write_turned
 from tests.serving.review.conftest import opened
+from topiclens.components.videos.reader import sample_frames
+from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.uploads import UnreadableClip, container_of, wanted_frames
 
 
 def clip_of(count: int, size: tuple[int, int] = (64, 48), container: str = "mp4", codec: str = "mpeg4") -> bytes:
@@ -110,7 +110,7 @@ def test_costs_are_bounded():
 
 
 def test_a_clip_that_takes_too_long_is_stopped(monkeypatch, tmp_path):
-    from serving.review import uploads
+    from topiclens.serving.review import uploads
 
     stuck = tmp_path / "decoder.py"
     stuck.write_text("import time\ntime.sleep(600)\n")
@@ -124,7 +124,7 @@ def test_a_clip_that_takes_too_long_is_stopped(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("answer", ["nonsense", '{"frames": "x"}', '{"sizes": []}', "[]", '{"frames": 3}'])
 def test_a_decoder_that_a_clip_has_won_is_not_believed(monkeypatch, tmp_path, answer):
-    from serving.review import uploads
+    from topiclens.serving.review import uploads
 
     won = tmp_path / "decoder.py"
     won.write_text(f"print({answer!r})\nprint('{{\"sizes\": [99999999999]}}')\n")

@@ -1,0 +1,251 @@
+"""Judging captions against human references with the field's metrics, as coco-caption computes them.
+
+>>> score({"clip": ["A dog runs.", "The dog's running!"]}, {"clip": "a dog runs"}, metrics=("ROUGE-L",))
+{'ROUGE-L': 1.0}
+"""
+
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from topiclens.components.captions import bleu
+from topiclens.components.captions.cider import CiderScorer
+from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
+from topiclens.components.captions.rouge import rouge_l
+from topiclens.components.captions.tokenizer import tokenize
+
+METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
+FAST_METRICS = ("BLEU-4", "CIDEr")  # cheap enough for every epoch
+SMALL_SLICE = 30  # videos; the figures of fewer are marked, since one caption moves them visibly
+
+
+class CaptionsError(ValueError):
+    """Captions and references that do not fit each other, or are no text."""
+
+
+class References:
+    """The human captions of a set of videos, tokenised and counted once for any number of judgements.
+
+    Args:
+        captions: the human captions by video id, as written; at least one each.
+    """
+
+    def __init__(self, captions: Mapping[str, Sequence[str]]):
+        if not captions:
+            raise CaptionsError("There are no references to judge captions by. Is the split empty?")
+        for video_id, texts in captions.items():
+            if isinstance(texts, str):
+                raise CaptionsError(f"The references of video {video_id!r} are a string; expected a list of them.")
+            if not texts:
+                raise CaptionsError(f"Video {video_id!r} has no reference caption; a caption of it cannot be judged.")
+        self.captions = {video_id: list(texts) for video_id, texts in captions.items()}
+        self.sentences = {
+            video_id: [_tokens(video_id, text) for text in texts] for video_id, texts in self.captions.items()
+        }
+
+    @functools.cached_property
+    def cider(self) -> CiderScorer:
+        return CiderScorer(self.sentences)
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """The metrics of some of the videos; `small` where they are too few to trust the figures."""
+
+    videos: int
+    small: bool
+    metrics: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What the metrics say of the captions of one split.
+
+    Attributes:
+        metrics: the corpus' figures, in the order of METRICS.
+        not_measured: metric -> why, in words.
+        by_video: video id -> its own figures.
+        slices: name -> the figures of those videos, largest slice first. CIDEr keeps the whole split's word weights.
+        captions, references: what was judged, as written.
+    """
+
+    metrics: dict[str, float]
+    not_measured: dict[str, str]
+    by_video: dict[str, dict[str, float]]
+    slices: dict[str, Slice]
+    captions: dict[str, str]
+    references: dict[str, list[str]]
+
+
+def judge(
+    references: Mapping[str, Sequence[str]] | References,
+    captions: Mapping[str, str],
+    metrics: Iterable[str] = METRICS,
+    *,
+    slices: Mapping[str, Iterable[str]] | None = None,
+    small_slice: int = SMALL_SLICE,
+    start_meteor: Callable[[], Meteor] = Meteor,
+) -> Judgement:
+    """Measures captions of a set of videos, and of slices of it.
+
+    Args:
+        references: human captions by video id.
+        captions: one caption for every video that has references. An empty one counts as zero.
+        metrics: which of METRICS to measure.
+        slices: name -> video ids, such as the videos of a topic. Ids that are not judged here are left out.
+        small_slice: a slice of fewer videos is marked as small.
+        start_meteor: starts METEOR's program; where it raises MeteorUnavailable, METEOR is not measured.
+    Raises:
+        CaptionsError: a caption without references or the other way round, or one that is no string.
+    """
+    known = _known(metrics)
+    wanted = [metric for metric in METRICS if metric in known]
+    references = references if isinstance(references, References) else References(references)
+    sentences = _tokenized(references, captions)
+    members = {name: [video_id for video_id in ids if video_id in sentences] for name, ids in (slices or {}).items()}
+    members = {name: ids for name, ids in members.items() if ids}
+
+    corpus, not_measured = {}, {}
+    by_video = {video_id: {} for video_id in sentences}
+    by_slice = {name: {} for name in members}
+    with contextlib.ExitStack() as programs:
+        for family in _families(wanted):
+            try:
+                figures = family(references, sentences, lambda: programs.enter_context(start_meteor()))
+                measured = [figures.of(list(sentences)), *(figures.of(ids) for ids in members.values())]
+            except MeteorUnavailable as reason:
+                not_measured["METEOR"] = str(reason)
+                continue
+            for target, values in zip((corpus, *by_slice.values()), measured, strict=True):
+                target.update(values)
+            for video_id, values in figures.by_video.items():
+                by_video[video_id].update(values)
+
+    def chosen(values: Mapping[str, float]) -> dict[str, float]:
+        return {metric: float(values[metric]) for metric in wanted if metric in values}
+
+    return Judgement(
+        metrics=chosen(corpus),
+        not_measured=not_measured,
+        by_video={video_id: chosen(values) for video_id, values in by_video.items()},
+        slices={
+            name: Slice(len(members[name]), len(members[name]) < small_slice, chosen(by_slice[name]))
+            for name in sorted(members, key=lambda name: (-len(members[name]), name))
+        },
+        captions=dict(captions),
+        references=references.captions,
+    )
+
+
+def score(
+    references: Mapping[str, Sequence[str]] | References, captions: Mapping[str, str], metrics: Iterable[str] = METRICS
+) -> dict[str, float]:
+    """The corpus' figures by metric; a metric that cannot be measured is left out (`judge` says why)."""
+    return judge(references, captions, metrics).metrics
+
+
+def cider(references: Mapping[str, Sequence[str]] | References, captions: Mapping[str, str]) -> float:
+    """CIDEr of the corpus. Pass `References` to score again and again at the cost of the captions alone."""
+    return score(references, captions, ("CIDEr",))["CIDEr"]
+
+
+class EpochScores:
+    """A `score_captions` for the trainer: (references, captions) -> figures, the references prepared once."""
+
+    def __init__(self, metrics: Iterable[str] = FAST_METRICS):
+        self._metrics = tuple(metrics)
+        self._given, self._prepared = None, None
+
+    def __call__(self, references: Mapping[str, Sequence[str]], captions: Mapping[str, str]) -> dict[str, float]:
+        if references != self._given:
+            self._given, self._prepared = references, References(references)
+        return score(self._prepared, captions, self._metrics)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Figures:
+    """A family of metrics: each video's own figures, and how to get those of any set of videos."""
+
+    by_video: dict[str, dict[str, float]]
+    of: Callable[[Sequence[str]], dict[str, float]]
+
+
+Sentences = dict[str, str]
+
+
+def _bleu(references: References, captions: Sentences, _) -> _Figures:
+    counted = {
+        video_id: bleu.statistics(references.sentences[video_id], caption) for video_id, caption in captions.items()
+    }
+    return _Figures(
+        by_video={video_id: bleu.bleu([statistics]) for video_id, statistics in counted.items()},
+        of=lambda ids: bleu.bleu([counted[video_id] for video_id in ids]),
+    )
+
+
+def _meteor(references: References, captions: Sentences, start: Callable[[], Meteor]) -> _Figures:
+    program = start()
+    counted = {
+        video_id: program.statistics(references.sentences[video_id], caption) for video_id, caption in captions.items()
+    }
+    each, _ = program.scores(list(counted.values()))
+    return _Figures(
+        by_video={video_id: {"METEOR": value} for video_id, value in zip(counted, each, strict=True)},
+        of=lambda ids: {"METEOR": program.scores([counted[video_id] for video_id in ids])[1]},
+    )
+
+
+def _rouge(references: References, captions: Sentences, _) -> _Figures:
+    return _means(
+        "ROUGE-L",
+        {video_id: rouge_l(references.sentences[video_id], caption) for video_id, caption in captions.items()},
+    )
+
+
+def _cider(references: References, captions: Sentences, _) -> _Figures:
+    return _means("CIDEr", references.cider.score(captions))
+
+
+def _means(metric: str, scores: Mapping[str, float]) -> _Figures:
+    return _Figures(
+        by_video={video_id: {metric: value} for video_id, value in scores.items()},
+        of=lambda ids: {metric: math.fsum(scores[video_id] for video_id in ids) / len(ids)},
+    )
+
+
+_FAMILIES = {"BLEU": _bleu, "METEOR": _meteor, "ROUGE": _rouge, "CIDEr": _cider}
+
+
+def _families(metrics: Iterable[str]) -> list[Callable[..., _Figures]]:
+    return [_FAMILIES[name] for name in dict.fromkeys(metric.split("-")[0] for metric in metrics)]
+
+
+def _known(metrics: Iterable[str]) -> set[str]:
+    metrics = {metrics} if isinstance(metrics, str) else set(metrics)
+    if unknown := sorted(metrics - set(METRICS)):
+        raise ValueError(f"There is no metric {', '.join(unknown)}; those known are {', '.join(METRICS)}.")
+    return metrics
+
+
+def _tokenized(references: References, captions: Mapping[str, str]) -> Sentences:
+    """The captions' tokens in the order of the references; every video has both, or it is an error."""
+    judged, said = references.captions.keys(), captions.keys()
+    for videos, fault, cause in (
+        (sorted(said - judged), "a caption but no references", "another split or dataset"),
+        (sorted(judged - said), "references but no caption", "a run that was cut short"),
+    ):
+        if videos:
+            named = ", ".join(map(repr, videos[:5])) + (", ..." if len(videos) > 5 else "")
+            raise CaptionsError(f"{len(videos)} videos have {fault} ({named}). Are the captions those of {cause}?")
+    return {video_id: _tokens(video_id, captions[video_id]) for video_id in references.captions}
+
+
+def _tokens(video_id: str, caption: str) -> str:
+    if not isinstance(caption, str):
+        raise CaptionsError(
+            f"A caption of video {video_id!r} is {caption!r}, a {type(caption).__name__}; expected a string "
+            "(bytes from a server are to be decoded first)."
+        )
+    return tokenize(caption)

@@ -1,0 +1,111 @@
+"""Rows of JSON that follow one of our schemas, and what is wrong with those that do not, in words.
+
+jsonschema takes two seconds to load where rfc3987-syntax is installed, so that it is loaded where a row is checked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.resources
+import json
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jsonschema
+
+_SHOWN_CHARACTERS = 80
+_KINDS = {
+    "string": "text",
+    "array": "a list",
+    "number": "a number",
+    "integer": "a whole number",
+    "object": "an object",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+@functools.cache
+def validator(schema: str, definition: str | None = None) -> jsonschema.Draft202012Validator:
+    """The validator of ``schemas/<schema>``, or of one of its `$defs`."""
+    import jsonschema
+
+    content = json.loads(importlib.resources.files("topiclens.schemas").joinpath(schema).read_text(encoding="utf-8"))
+    if definition is not None:
+        content = {"$ref": f"#/$defs/{definition}", "$defs": content["$defs"]}
+    formats = jsonschema.FormatChecker(formats=())
+    formats.checks("date-time", raises=ValueError)(_is_moment)
+    return jsonschema.Draft202012Validator(content, format_checker=formats)
+
+
+def decode(line: bytes):
+    """Reads one line of JSON.
+
+    Raises:
+        ValueError: it is not UTF-8, not JSON, or holds a number or a text that is none; the message is a clause.
+    """
+    try:
+        row = json.loads(line.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
+        json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is JSON, but no text
+    except UnicodeError as error:
+        raise ValueError(f"not UTF-8 text ({error.reason}). Save the file as UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error}). The file holds one JSON object a line.") from None
+    return row
+
+
+def fault(row, checker: jsonschema.Draft202012Validator) -> str | None:
+    """What is wrong with a row, naming the field, what came and what was expected; None where nothing is."""
+    from jsonschema.exceptions import best_match
+
+    found = best_match(checker.iter_errors(row))
+    return None if found is None else _explain(found)
+
+
+def shown(value) -> str:
+    """A value as JSON, not too long for a message."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+def _is_moment(text) -> bool:
+    """Whether a text that looks like a moment is one; ValueError for the 31st of June."""
+    return not isinstance(text, str) or bool(datetime.datetime.fromisoformat(text))
+
+
+def _no_constant(name: str):
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_constant(text)
+
+
+def _explain(found: jsonschema.ValidationError) -> str:
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".`{part}`" for part in found.absolute_path)
+    field = field.removeprefix(".")
+    if found.validator in ("required", "additionalProperties"):
+        known = ", ".join(f"`{name}`" for name in found.schema["properties"])
+        where, whose = (f"{field}: ", "Its") if field else ("", "A row's")
+        return f"{where}{found.message}. {whose} fields are {known}."
+    if not field and found.validator == "type":
+        return f"expected a JSON object, got {shown(found.instance)}."
+    limit = found.validator_value
+    described = found.schema.get("description", found.message)
+    expected = {
+        "const": lambda: shown(limit),
+        "enum": lambda: "one of " + ", ".join(map(repr, limit)),
+        "type": lambda: " or ".join(_KINDS[kind] for kind in ([limit] if isinstance(limit, str) else limit)),
+        "minimum": lambda: f"at least {limit}",
+        "maximum": lambda: f"at most {limit}",
+        "exclusiveMinimum": lambda: f"more than {limit}",
+        "minLength": lambda: "text that is not empty",
+        "maxLength": lambda: f"at most {limit} characters",
+        "minItems": lambda: f"at least {limit} of them",
+        "maxItems": lambda: f"at most {limit} of them",
+        "maxProperties": lambda: f"at most {limit} of them",
+    }.get(found.validator, lambda: described)()
+    return f"{field} is {shown(found.instance)}; expected {expected.rstrip('.')}."

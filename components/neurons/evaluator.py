@@ -1,0 +1,145 @@
+"""Whether a model's neurons are good enough to publish, and which of them changed their meaning."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from topiclens.components.common import artifact_io
+from topiclens.components.common.blessing import Reason, verdict_of
+from topiclens.components.neurons.effects import CaptionEffects
+from topiclens.components.neurons.figures import NeuronFigures
+from topiclens.components.neurons.links import TopicLinks
+
+FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class NeuronThresholds:
+    """What a model's neurons must reach.
+
+    Attributes:
+        min_detectors: topics that have a detector, see `figures.NeuronFigures`.
+        max_auc_drop: how far the mean AUC may fall below the last blessed model's; None for any distance.
+    """
+
+    min_detectors: int = 0
+    max_auc_drop: float | None = None
+
+
+def reasons(
+    figures: NeuronFigures, thresholds: NeuronThresholds, *, split: str, previous: Mapping | None = None
+) -> tuple[Reason, ...]:
+    """Holds a model's figures against the thresholds.
+
+    Args:
+        previous: the figures of the last blessed model, as JSON; None where there is none.
+    """
+    enough = figures.detectors >= thresholds.min_detectors
+    words = (
+        f"{figures.detectors} of {figures.topics} topics have a detecting neuron on {split}; at least "
+        f"{thresholds.min_detectors} are asked: {verdict_of(enough)}."
+    )
+    found = [Reason("min_detectors", enough, words)]
+    if thresholds.max_auc_drop is not None:
+        found.append(_drop(figures.auc, thresholds.max_auc_drop, split, previous))
+    return tuple(found)
+
+
+def _drop(auc: float | None, allowed: float, split: str, previous: Mapping | None) -> Reason:
+    if auc is None:
+        return Reason("max_auc_drop", True, f"No topic is to be detected on {split}; AUC was not measured.")
+    if previous is None or previous["auc"] is None:
+        return Reason(
+            "max_auc_drop", True, "No blessed model's neurons were measured before; AUC has nothing to fall below."
+        )
+    before = previous["auc"]
+    passed = before - auc <= allowed
+    words = (
+        f"The neurons' AUC on {split} is {auc:.4f}, {'down' if auc < before else 'up'} {abs(auc - before):.4f} from "
+        f"the last blessed model's {before:.4f}; a fall of {allowed:g} is allowed: {verdict_of(passed)}."
+    )
+    return Reason("max_auc_drop", passed, words)
+
+
+@dataclass(frozen=True)
+class ChangedMeaning:
+    """A neuron whose topic is not what it was; None is no topic."""
+
+    neuron: int
+    before: str | None
+    after: str | None
+
+
+def changes(links: TopicLinks, previous: TopicLinks) -> list[ChangedMeaning]:
+    """The neurons that changed meaning since the previous model.
+
+    Topics are compared by name and words, not by number: a new topic model numbers them anew.
+    """
+    before, after = _meanings(previous), _meanings(links)
+    neurons = range(max(links.n_neurons, previous.n_neurons))
+    named = [(neuron, before.get(neuron), after.get(neuron)) for neuron in neurons]
+    return [
+        ChangedMeaning(neuron, old and old[0], new and new[0])
+        for neuron, old, new in named
+        if (old and old[1]) != (new and new[1])
+    ]
+
+
+def _meanings(links: TopicLinks) -> dict[int, tuple[str, tuple[str, ...]]]:
+    topics = {topic.id: topic for topic in links.topics}
+    return {neuron: (topics[topic].name, topics[topic].words[:3]) for neuron, topic in links.topic_of().items()}
+
+
+def write_report(
+    folder: str | os.PathLike,
+    figures: NeuronFigures,
+    links: TopicLinks,
+    changed: list[ChangedMeaning] | None,
+    effects: CaptionEffects | None = None,
+) -> None:
+    """Writes `figures.json` and `summary.md`.
+
+    Args:
+        changed: since the previous model; None where there was none.
+        effects: on captions; None where they were not measured.
+    """
+    values = figures.to_json() | (effects.to_json() if effects else {})
+    artifact_io.write_text(os.path.join(folder, FIGURES_FILE), json.dumps(values, indent=1))
+    artifact_io.write_text(os.path.join(folder, SUMMARY_FILE), summary(figures, links, changed, effects))
+
+
+def summary(
+    figures: NeuronFigures,
+    links: TopicLinks,
+    changed: list[ChangedMeaning] | None,
+    effects: CaptionEffects | None = None,
+) -> str:
+    """The figures, the best and worst detected topics and what changed, as Markdown."""
+    names = {topic.id: topic.name for topic in links.topics}
+    lines = ["# Neurons", "", "| figure | value |", "|---|---|"]
+    for name, value in (figures.to_json() | (effects.to_json() if effects else {})).items():
+        if name != "by_topic":
+            lines.append(
+                f"| {name} | {'–' if value is None else f'{value:.3f}' if isinstance(value, float) else value} |"
+            )
+    rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -row.auc)
+    for title, shown in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| topic | videos | neurons | AUC | average precision |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {names[row.id]} | {row.videos} | {row.neurons} | {row.auc:.3f} | {row.average_precision:.3f} |"
+            for row in shown
+        ]
+    if changed is not None:
+        lines += ["", "## Since the last blessed model", "", f"{len(changed)} neurons changed meaning."]
+        lines += [f"- {one.neuron}: {one.before or 'no topic'} → {one.after or 'no topic'}" for one in changed]
+    return "\n".join(lines) + "\n"

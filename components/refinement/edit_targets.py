@@ -1,0 +1,152 @@
+"""From what people said to what is taught: which topic, in which video, how strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from topiclens.components.refinement.candidate_captioner import Bench
+from topiclens.components.refinement.gate import gained, label
+from topiclens.components.refinement.propagation import CorrectedVideo
+from topiclens.components.refinement.records import Correction
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.refinement.strength_sweep import StrengthSweep, strengths_up_to, sweep_strengths
+from topiclens.components.topics.matching import resolve
+from topiclens.components.topics.table import Topic
+from topiclens.schemas.records import VideoRecord
+
+
+@dataclass(frozen=True, eq=False)
+class EditTarget:
+    """A correction that can be taught.
+
+    Attributes:
+        video: the corrected one.
+        topic: its id in the topic model of the parent, where topics may have been found anew since, or merged.
+        strength: of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept.
+    """
+
+    correction: Correction
+    video: VideoRecord
+    topic: int
+    strength: float
+
+
+class NotTeachable(ValueError):
+    """A correction that cannot be taught to this parent, with the reason."""
+
+
+def lesson(
+    bench: Bench, correction: Correction, video: VideoRecord, topics: Sequence[Topic], settings: RefinementSettings
+) -> EditTarget:
+    """How strongly a correction's topic is to be enhanced; see `taught_strength`.
+
+    Raises:
+        NotTeachable: the correction's topic is gone or banned, or no strength up to the bound brings its words in.
+    """
+    known = resolve(correction.topic, topics)
+    if known.topic is None:
+        raise NotTeachable(
+            f"Correction {label(correction)} is set aside: {known.reason}. Its words were "
+            f"{', '.join(correction.topic.words)}. Correct the video again, by a topic that there is."
+        )
+    topic = known.topic.id
+
+    def says(caption: str) -> bool:
+        return bool(gained(topics[topic].words, correction.caption_before, caption))
+
+    found, strength = taught_strength(bench, video, topic, says, settings)
+    if strength is not None:
+        return EditTarget(correction, video, topic, strength)
+    stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
+    limit = f" {stronger}" if bench.enhancement[topic].any() else ""
+    raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
+
+
+def taught_strength(
+    bench: Bench, video: VideoRecord, topic: int, says: Callable[[str], bool], settings: RefinementSettings
+) -> tuple[StrengthSweep, float | None]:
+    """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
+
+    At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
+    yet, and learning takes in a part of what is asked for. So the parts of the video are asked too, and more is taught.
+    Beyond a bound the activations would have to leave -1 .. 1.
+
+    Args:
+        says: whether a caption has the topic.
+    Returns:
+        The response of the video itself; and the strength, None where none up to the bound brings the topic in.
+    """
+    strengths = strengths_up_to(settings.max_strength)
+    asked = (bench.model, bench.vocabulary, bench.links, bench.enhancement)
+    responses = [sweep_strengths(*asked, one, topic, strengths) for one in (video, *parts(video))]
+    said = np.array([[says(dose.caption) for dose in response.doses] for response in responses])
+    return responses[0], steady(said, strengths, settings.strength_factor)
+
+
+def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:
+    """`factor` times the strength from which on a video says its topic, and as many of its parts as at any.
+
+    Where that begins more than once, the longest run of strengths counts. It is not left by the factor: too much of an
+    enhancement drives the words of the topic out again.
+
+    Args:
+        said: (1 + parts, strengths), whether the video, and whether each part, says the topic at a strength.
+        strengths: ascending from 0, at which it is said without any.
+    Returns:
+        0 where the video says it by itself; None where it does not at any strength.
+    """
+    if not said[0].any():
+        return None
+    if said[0, 0]:
+        return 0.0
+    count = said[0] * said.sum(axis=0)
+    edges = np.diff(np.pad(count == count.max(), 1).astype(int))
+    first, last = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0) - 1
+    longest = np.argmax(last - first)
+    return float(min(factor * strengths[first[longest]], strengths[last[longest]]))
+
+
+def corrected_videos(lessons: Sequence[EditTarget]) -> list[CorrectedVideo]:
+    """Each video once, with all that was said of it; of a topic that was said twice the stronger."""
+    videos: dict[str, tuple[VideoRecord, dict[int, float]]] = {}
+    for taught in lessons:
+        _, topics = videos.setdefault(taught.video.video_id, (taught.video, {}))
+        topics[taught.topic] = max(taught.strength, topics.get(taught.topic, 0.0))
+    return [CorrectedVideo(video, topics) for video, topics in videos.values()]
+
+
+def halves(video: VideoRecord) -> tuple[VideoRecord, VideoRecord] | None:
+    """The first and the second half of a video's frames; None where there is one frame."""
+    middle = len(video.frames) // 2
+    if not middle:
+        return None
+    parts = {"first half": video.frames[:middle], "second half": video.frames[middle:]}
+    first, second = (
+        replace(video, video_id=f"{video.video_id}, {name}", frames=frames) for name, frames in parts.items()
+    )
+    return first, second
+
+
+def parts(video: VideoRecord) -> list[VideoRecord]:
+    """What is left of a video without some of its frames: every second one of them, two thirds of them in a row."""
+    n = len(video.frames)
+    third = n // 3
+    left = {
+        "odd frames": video.frames[::2],
+        "even frames": video.frames[1::2],
+        "first two thirds": video.frames[: n - third],
+        "last two thirds": video.frames[third:],
+    }
+    return [
+        replace(video, video_id=f"{video.video_id}, {name}", frames=frames)
+        for name, frames in left.items()
+        if 0 < len(frames) < n
+    ]
+
+
+def of_first_halves(lessons: Sequence[EditTarget]) -> list[EditTarget]:
+    """The same lessons, taught on the first halves alone."""
+    return [replace(taught, video=parts[0]) for taught in lessons if (parts := halves(taught.video))]

@@ -1,0 +1,233 @@
+"""A batch of lessons, taught to a parent and held against the gate."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from topiclens.components.captions import slices
+from topiclens.components.captions.evaluator import METRICS, References, judge
+from topiclens.components.captions.report import split_figures
+from topiclens.components.neurons.enhancement import enhancement_of
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.refinement import gate
+from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.components.refinement.cost import CaptionCost, furthest
+from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, of_first_halves
+from topiclens.components.refinement.gate import Reason
+from topiclens.components.refinement.nearness import Nearness, near_and_others, nearness_of
+from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.topics.table import Topic
+from topiclens.schemas.records import VideoRecord
+
+# Told what is being done, in words, and how much of it is, from 0 to 1.
+Progress = Callable[[str, float], None]
+_CAPTIONS = "captions"
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A candidate, and what the gate says of it.
+
+    Attributes:
+        mu: of eq. 10, as it was chosen.
+        reasons: of the gate's checks, up to the first that is not met.
+        captions: correction id -> the caption of its video.
+        metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
+        links, enhancement: of the candidate's neurons; None where it was not come to.
+    """
+
+    candidate: Candidate
+    mu: float
+    reasons: tuple[Reason, ...]
+    captions: Mapping[str, str]
+    metrics: Mapping[str, tuple[float, float]]
+    links: TopicLinks | None
+    enhancement: np.ndarray | None
+
+    @property
+    def passed(self) -> bool:
+        return all(reason.met for reason in self.reasons)
+
+
+class GateEvaluator:
+    """Tries batches of lessons: the evidence against which all of one parent's candidates are held.
+
+    Args:
+        bench: of the parent.
+        train, val: videos with their captions and topics; the links of the bench are those of `train`.
+        topics: the topic table.
+        live: earlier corrections that are to hold, with their videos and the ids of their topics, as lessons.
+        memory: of the parent and `val`.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        train: Sequence[VideoRecord],
+        val: Sequence[VideoRecord],
+        topics: Sequence[Topic],
+        live: Sequence[EditTarget],
+        settings: RefinementSettings,
+        memory: ParentCache,
+        progress: Progress,
+    ):
+        self.bench, self._train, self._val, self._topics = bench, train, val, topics
+        self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
+        self._references = References({video.video_id: video.captions for video in val})
+        self._near, self._others = near_and_others(train, settings.seed)
+        bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
+
+    def passes(self, lessons: Sequence[EditTarget]) -> bool:
+        """Whether a batch is blessed; one that was tried before is not tried again."""
+        taught = [
+            [one.correction.id, one.correction.video_id, one.correction.caption_before, self._words(one), one.strength]
+            for one in lessons
+        ]
+        live = sorted(one.correction.id for one in self._live)
+        key = "batch", taught, live, self._settings.told()
+        known = self._memory.recall(*key)
+        if known is None:
+            known = {"passed": self.try_batch(lessons).passed}
+            self._memory.remember(known, *key)
+        return known["passed"]
+
+    def try_batch(self, lessons: Sequence[EditTarget]) -> Trial:
+        """Teaches a batch, as far as it may go, and holds the outcome against the gate, the cheap checks first."""
+        candidate, mu = furthest(
+            self._settings.mu,
+            lambda mu: self.taught(lessons, mu),
+            lambda refined: all(reason.met for reason in self._corrected(lessons, refined)),
+            self._cost,
+            self._settings.max_cost,
+        )
+        found: dict = {"metrics": {}, "links": None, "enhancement": None}
+        reasons = gate.judged(
+            [
+                self._corrected(lessons, candidate),
+                self._halves(lessons, mu),
+                self._lives(candidate),
+                self._metrics(candidate, found, [metric for metric in self._judged if metric != "METEOR"]),
+                self._metrics(candidate, found, [metric for metric in self._judged if metric == "METEOR"]),
+                self._neurons(candidate, found),
+            ]
+        )
+        captions = self._captions_of(lessons, candidate)
+        return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"], found["enhancement"])
+
+    def taught(self, lessons: Sequence[EditTarget], mu: float) -> Candidate:
+        """The parent with an encoder that learnt the lessons; itself where none asks for anything."""
+        corrections = [one for one in corrected_videos(lessons) if any(one.topics.values())]
+        if not corrections:
+            return self.bench.untouched
+        settings = self._settings
+        what = f"Teaching {len(lessons)} correction{'s' if len(lessons) > 1 else ''} with mu {mu:g}"
+
+        def told(step: int, loss: float) -> None:
+            self._progress(what, step / settings.steps)
+
+        _, candidate = self.bench.taught(corrections, mu, settings, self._nearness, told)
+        return candidate
+
+    @functools.cached_property
+    def _nearness(self) -> Nearness:
+        return nearness_of(self._settings.nearness, self.bench.parent, self._near)
+
+    @functools.cached_property
+    def _cost(self) -> CaptionCost:
+        return CaptionCost(self.bench, self._others)
+
+    def _corrected(self, lessons: Sequence[EditTarget], candidate: Candidate) -> Iterator[Reason]:
+        captions = self._captions_of(lessons, candidate)
+        for taught in lessons:
+            correction = taught.correction
+            yield gate.corrected(correction, self._words(taught), captions[correction.id])
+
+    def _halves(self, lessons: Sequence[EditTarget], mu: float) -> Iterator[Reason]:
+        candidate = self.taught(of_first_halves(lessons), mu)
+        for taught in lessons:
+            parts = halves(taught.video)
+            half = None if parts is None else self._half(taught, parts[1], candidate)
+            yield gate.held_out_half(taught.correction, self._words(taught), half)
+
+    def _half(self, taught: EditTarget, second: VideoRecord, candidate: Candidate) -> gate.Half:
+        both, words = (self.bench.untouched, candidate), self._words(taught)
+        captions = tuple(self.bench.captions(one, [second])[second.video_id] for one in both)
+        return gate.Half(
+            captions,
+            tuple(self.bench.topic_score(one, second, taught.topic) for one in both),
+            tuple(self.bench.expected(one, second, captions[0], words) for one in both),
+        )
+
+    def _lives(self, candidate: Candidate) -> Iterator[Reason]:
+        before, after = (self._captions_of(self._live, one) for one in (self.bench.untouched, candidate))
+        for live in self._live:
+            correction = live.correction
+            yield gate.still_live(correction, self._words(live), before[correction.id], after[correction.id])
+
+    @property
+    def _judged(self) -> list[str]:
+        return [m for m in METRICS if m in self._settings.max_drop or m in self._settings.max_slice_drop]
+
+    def _metrics(self, candidate: Candidate, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
+        if not metrics:
+            return
+        before, after = self.figures(self.bench.untouched, metrics), self.figures(candidate, metrics)
+        found["metrics"] |= {metric: (before["metrics"][metric], value) for metric, value in after["metrics"].items()}
+        settings = self._settings
+        yield from gate.metrics_held(
+            before,
+            after,
+            {metric: drop for metric, drop in settings.max_drop.items() if metric in metrics},
+            {metric: drop for metric, drop in settings.max_slice_drop.items() if metric in metrics},
+            slice_videos=settings.slice_videos,
+            allow_unmeasured=settings.allow_unmeasured,
+        )
+
+    def figures(self, candidate: Candidate, metrics: Sequence[str]) -> dict:
+        """Of a candidate's captions of validation, as `captions.report.split_figures` gives them."""
+        names = {topic.id: topic.name for topic in self._topics}
+        key = "figures", list(metrics), self._settings.slice_videos, names
+        if candidate is self.bench.untouched and (known := self._memory.recall(*key)):
+            return known
+        self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
+        found = split_figures(
+            judge(
+                self._references,
+                self._captions(candidate, self._val, "Writing the captions of validation"),
+                metrics,
+                slices=slices.of_records(self._val, names),
+                small_slice=self._settings.slice_videos,
+            )
+        )
+        if candidate is self.bench.untouched:
+            self._memory.remember(found, *key)
+        return found
+
+    def _neurons(self, candidate: Candidate, found: dict) -> Iterator[Reason]:
+        self._progress("Naming the neurons anew", 0.0)
+        counted, found["links"] = self.bench.named_anew(candidate, self._train, self._topics)
+        found["enhancement"] = enhancement_of(found["links"], counted, self._settings.neurons, self._settings.relative)
+        settings = self._settings
+        yield gate.neurons_keep_meaning(self.bench.links, found["links"], settings.max_renamed, settings.min_votes)
+
+    def _words(self, taught: EditTarget) -> tuple[str, ...]:
+        return self._topics[taught.topic].words
+
+    def _captions_of(self, lessons: Sequence[EditTarget], candidate: Candidate) -> dict[str, str]:
+        """Correction id -> the caption of its video."""
+        videos = {taught.video.video_id: taught.video for taught in lessons}
+        captions = self.bench.captions(candidate, list(videos.values()))
+        return {taught.correction.id: captions[taught.video.video_id] for taught in lessons}
+
+    def _captions(self, candidate: Candidate, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
+        written = self.bench.captions(candidate, videos, lambda share: self._progress(what, share))
+        if candidate is self.bench.untouched:
+            known = {video.video_id for video in self._val}
+            said = {video_id: caption for video_id, caption in candidate.captions.items() if video_id in known}
+            self._memory.remember(said, _CAPTIONS)
+        return written

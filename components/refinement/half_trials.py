@@ -1,0 +1,185 @@
+"""One half of a video's frames corrects a model, the other half tests it (Dong et al. 2017, section 4).
+
+What is chosen on the way, the strength and mu, is chosen by the half that corrects and by training videos. The other
+half is shown to the parent and to the refined model, and to nobody else.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.components.refinement.cost import CaptionCost, furthest
+from topiclens.components.refinement.edit_targets import taught_strength
+from topiclens.components.refinement.gate import Half, gained
+from topiclens.components.refinement.missing_topics import Missing
+from topiclens.components.refinement.nearness import near_and_others, nearness_of
+from topiclens.components.refinement.propagation import CorrectedVideo, Propagation
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.schemas.records import VideoRecord
+
+
+@dataclass(frozen=True)
+class HalfTrial:
+    """What came of correcting with one half and testing with the other.
+
+    Attributes:
+        direction: `first → second` or `second → first`: the half that corrects, the half that tests.
+        dose: in words, which strength brings the topic into the half that corrects, or why none does.
+        strength: that was taught; None where no strength up to the bound brings the topic in.
+        mu: of eq. 10, as the half that corrects chose it.
+        taught, tested: the two halves, before and after; None where nothing could be taught.
+        asked, left, least: ||v* - v||^2 before and after the propagation, and what no LSTM gets below.
+        moved: ||theta' - theta||.
+        seconds: that it took, the metrics not counted.
+    """
+
+    direction: str
+    dose: str
+    strength: float | None = None
+    mu: float | None = None
+    taught: Half | None = None
+    tested: Half | None = None
+    asked: float = 0.0
+    left: float = 0.0
+    least: float = 0.0
+    moved: float = 0.0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping) -> HalfTrial:
+        pairs = {
+            name: None if row[name] is None else Half(**{key: tuple(pair) for key, pair in row[name].items()})
+            for name in ("taught", "tested")
+        }
+        return cls(**{**row, **pairs})
+
+
+class HalfTrials:
+    """Refines one parent, by one video after the other.
+
+    Args:
+        bench: of the parent; its enhancement says which neurons a topic enhances.
+        settings: of the refinement.
+        train: training videos, by which it is measured how near the refined encoder stays, and what it costs.
+    """
+
+    def __init__(self, bench: Bench, settings: RefinementSettings, train: Sequence[VideoRecord]):
+        self.bench, self._settings = bench, settings
+        near, others = near_and_others(train, settings.seed)
+        self._nearness = nearness_of(settings.nearness, bench.parent, near)
+        self._cost = CaptionCost(bench, others)
+
+    def correct(
+        self, item: Missing, corrects: VideoRecord, tests: VideoRecord, direction: str
+    ) -> tuple[HalfTrial, Candidate | None]:
+        """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
+
+        The strength is that of `lessons.taught_strength`, asked of the half that corrects, and mu that of
+        `cost.furthest`, by what that half says and what the captions of training videos lose.
+
+        Returns:
+            The trial, and the refined model; None where no strength up to `max_strength` brings the topic in.
+        """
+        began, bench, settings = time.monotonic(), self.bench, self._settings
+        bench.captions(bench.untouched, [corrects])  # puts the parent's encoder on the bench
+
+        def says(caption: str) -> bool:
+            return bool(gained(item.words, "", caption))
+
+        response, strength = taught_strength(bench, corrects, item.topic, says, settings)
+        if strength is None:
+            return HalfTrial(direction, response.verdict, seconds=time.monotonic() - began), None
+        (refined, candidate), mu = self.furthest([(item, corrects, strength)])
+        begun = HalfTrial(direction, response.verdict, strength, mu)
+        return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
+
+    def control(
+        self, item: Missing, trial: HalfTrial, corrects: VideoRecord, tests: VideoRecord
+    ) -> tuple[str, HalfTrial]:
+        """The same refinement by another topic: does it bring the right topic's words in too?
+
+        It is drawn among the topics that have a neuron, do not occur in the video and share no word with the right
+        one; by the seed and the video's id alone. Strength and mu are those of the trial.
+
+        Returns:
+            The other topic's name, and the trial; its halves are asked about the right topic.
+        Raises:
+            ValueError: there is no such topic.
+        """
+        began = time.monotonic()
+        drawable = [
+            topic
+            for topic in self.bench.links.topics
+            if self.bench.enhancement[topic.id].any()
+            and not corrects.topics[topic.id]
+            and set(topic.words).isdisjoint(item.words)
+        ]
+        if not drawable:
+            raise ValueError(f"No other topic than those of video {item.video_id!r} has a neuron to control with.")
+        rng = np.random.default_rng([self._settings.seed, zlib.crc32(item.video_id.encode())])
+        other = drawable[rng.integers(len(drawable))]
+        refined, candidate = self.taught([CorrectedVideo(corrects, {other.id: trial.strength})], trial.mu)
+        dose = f"The strength at which topic {item.topic} ({item.name}) was taught."
+        begun = HalfTrial(trial.direction, dose, trial.strength, trial.mu)
+        return other.name, self._finished(begun, item, corrects, tests, refined, candidate, began)
+
+    def furthest(
+        self, lessons: Sequence[tuple[Missing, VideoRecord, float]]
+    ) -> tuple[tuple[Propagation, Candidate], float]:
+        """The parent, refined by halves, each with what it misses and a strength; and mu. See `cost.furthest`."""
+        videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in lessons]
+
+        def is_said(refined: tuple[Propagation, Candidate]) -> bool:
+            captions = self.bench.captions(refined[1], [half for _, half, _ in lessons])
+            return all(gained(item.words, "", captions[half.video_id]) for item, half, _ in lessons)
+
+        return furthest(
+            self._settings.mu,
+            lambda mu: self.taught(videos, mu),
+            is_said,
+            lambda refined: self._cost(refined[1]),
+            self._settings.max_cost,
+        )
+
+    def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
+        """The parent, refined by what is to be learnt."""
+        return self.bench.taught(lessons, mu, self._settings, self._nearness)
+
+    def before_and_after(self, candidate: Candidate, half: VideoRecord, item: Missing) -> Half:
+        """What the parent and a refined model say and expect of a half."""
+        bench, models = self.bench, (self.bench.untouched, candidate)
+        before, after = (bench.captions(model, [half])[half.video_id] for model in models)
+        scores = tuple(bench.topic_score(model, half, item.topic) for model in models)
+        expected = tuple(bench.expected(model, half, before, item.words) for model in models)
+        return Half((before, after), scores, expected)
+
+    def _finished(
+        self,
+        begun: HalfTrial,
+        item: Missing,
+        corrects: VideoRecord,
+        tests: VideoRecord,
+        refined: Propagation,
+        candidate: Candidate,
+        began: float,
+    ) -> HalfTrial:
+        """A trial with what its refinement did to both halves."""
+        return replace(
+            begun,
+            taught=self.before_and_after(candidate, corrects, item),
+            tested=self.before_and_after(candidate, tests, item),
+            asked=float(refined.before[0]),
+            left=float(refined.after[0]),
+            least=float(refined.least[0]),
+            moved=refined.moved,
+            seconds=time.monotonic() - began,
+        )

@@ -1,0 +1,144 @@
+"""The dose and the response of a correction: what a captioner says as a topic is enhanced more and more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from topiclens.components.neurons.edits import EditedCaptioner, Edits
+from topiclens.components.neurons.enhancement import activation_added
+from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.vocabulary import Vocabulary
+
+STEP = 0.25  # from one strength to the next
+BOUND = 8.0  # the largest strength that is tried; 1 is the paper's
+
+
+@dataclass(frozen=True)
+class Dose:
+    """A strength of the enhancement, and what the captioner says at it.
+
+    Attributes:
+        strength: the factor of the mean activations that are added; 0 leaves the video as it is.
+        caption: the one written.
+        score: of the topic, f(mean v*); None where the captioner never learnt f (LSTM-B).
+        entered: the topic's words in the caption that do not stand in the one at strength 0, in its order.
+    """
+
+    strength: float
+    caption: str
+    score: float | None
+    entered: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StrengthSweep:
+    """What enhancing one topic in one video does, from nothing to a bound.
+
+    Attributes:
+        video_id: the video; topic, name: the topic's id and name.
+        doses: by strength, the first being 0.
+        verdict: a sentence on whether the topic can be brought in, and why not if it cannot.
+    """
+
+    video_id: str
+    topic: int
+    name: str
+    doses: tuple[Dose, ...]
+    verdict: str
+
+    @property
+    def smallest(self) -> Dose | None:
+        """The weakest dose at which a word of the topic enters the caption; None if none does."""
+        return next((dose for dose in self.doses if dose.entered), None)
+
+    def to_json(self) -> dict:
+        return {**asdict(self), "smallest": None if self.smallest is None else self.smallest.strength}
+
+
+def strengths_up_to(bound: float = BOUND, step: float = STEP) -> np.ndarray:
+    """0, step, 2 step and so on, to the bound: (strengths,)."""
+    if not (bound >= 0 and step > 0):
+        raise ValueError(
+            f"Strengths from 0 to {bound} in steps of {step}: expected a bound of 0 or more and a step above 0."
+        )
+    return step * np.arange(int(bound / step + 1e-6) + 1)
+
+
+def sweep_strengths(
+    model: EditedCaptioner,
+    vocabulary: Vocabulary,
+    links: TopicLinks,
+    enhancement: np.ndarray,
+    video: VideoRecord,
+    topic: int,
+    strengths: Sequence[float] | None = None,
+) -> StrengthSweep:
+    """Enhances a topic in a video (Dong et al. 2017, section 4) with every strength at once.
+
+    Args:
+        model: the captioner with its own decoding; it can be asked about many videos.
+        vocabulary: its words.
+        links: of its neurons: the topics' names and words.
+        enhancement: (topics, neurons), what strength 1 of each topic adds; see
+            `topiclens.components.neurons.enhancement`.
+        topic: the id of the one that the caption misses.
+        strengths: to be tried; 0 is tried always. By default `strengths_up_to()`.
+    Raises:
+        ValueError: there is no such topic, or the links are of another model.
+    """
+    links.check_fit(model.n_neurons)
+    added = activation_added(enhancement, {topic: 1.0})
+    tried = np.union1d(0.0, strengths_up_to() if strengths is None else strengths)
+    edits = Edits.of(
+        [video],
+        np.zeros(len(tried), int),
+        model.n_neurons,
+        added=tried[:, None].astype(np.float32) * added,
+    )
+    captions = [vocabulary.decode(words.tolist()) for words in model.write(edits)]
+    learnt = model.captioner.config.interpretive_weight > 0
+    scores = model.topic_scores(edits)[:, topic].tolist() if learnt else [None] * len(tried)
+
+    return response_of(video.video_id, links.topics[topic], tried.tolist(), captions, scores, vocabulary)
+
+
+def response_of(
+    video_id: str,
+    link: TopicLink,
+    strengths: Sequence[float],
+    captions: Sequence[str],
+    scores: Sequence[float | None],
+    vocabulary: Vocabulary,
+) -> StrengthSweep:
+    """Reads a response off what a captioner says at each strength, whoever asked it.
+
+    Args:
+        link: the topic.
+        strengths: ascending, the first being 0.
+        captions, scores: at each of them.
+        vocabulary: of the captioner.
+    """
+    said, doses = set(captions[0].split()), []
+    for strength, caption, score in zip(strengths, captions, scores, strict=True):
+        entered = tuple(word for word in dict.fromkeys(caption.split()) if word in link.words and word not in said)
+        doses.append(Dose(strength, caption, score, entered))
+    return StrengthSweep(video_id, link.id, link.name, tuple(doses), _verdict(link, doses, vocabulary))
+
+
+def _verdict(link: TopicLink, doses: Sequence[Dose], vocabulary: Vocabulary) -> str:
+    """In words: what brings the topic in, or what keeps it out."""
+    topic = f"topic {link.id} ({link.name})"
+    for dose in doses:
+        if dose.entered:
+            return f"Strength {dose.strength:g} is the smallest at which {topic} comes in: {', '.join(dose.entered)}."
+    if not link.neurons:
+        return f"No neuron carries {topic}, so that there is nothing to enhance."
+    if not any(word in vocabulary for word in link.words):
+        return f"The captioner knows none of the words of {topic}: {', '.join(link.words) or 'it has none'}."
+    said = [word for word in doses[0].caption.split() if word in link.words]
+    already = f" It already says {', '.join(dict.fromkeys(said))}." if said else ""
+    return f"No further word of {topic} enters the caption up to strength {doses[-1].strength:g}.{already}"

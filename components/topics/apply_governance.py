@@ -1,0 +1,271 @@
+"""From sampled topics to the topics of the vector s: which id each has, and which count as another one or not at all.
+
+Ids are places in s, and stay. A topic that is merged away, banned or lost keeps its id and occurs in no video: s has a
+0 there for ever. So s grows by the topics that are new when topics are found anew, and everything that is told by id
+(labels, links, corrections, the rows of f) means what it meant.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.governance import Governance, GovernanceError
+from topiclens.components.topics.matching import Distributions, How, Match, Matching, match, resolve
+from topiclens.components.topics.model import TopicModel, word_probabilities, write_files
+from topiclens.components.topics.priors import Seed, WordPrior
+from topiclens.components.topics.table import Fate, Topic, describe_topics
+
+_log = logging.getLogger(__name__)
+NOT_ANY = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """Who the sampled topics are.
+
+    Attributes:
+        matching: with the earlier model; None where there is none.
+        ids: (sampled,) int64, the id of each sampled topic.
+        fates: id -> why it cannot occur, and the id that it counts as.
+        n_topics: N_t, the length of s.
+        names: names that are known already, by id.
+        seeds: pinned words, by id.
+        lost: the topics that were not found again, as they were.
+    """
+
+    matching: Matching | None
+    ids: np.ndarray
+    fates: Mapping[int, tuple[Fate, int | None]]
+    n_topics: int
+    names: Mapping[int, str]
+    seeds: Mapping[int, tuple[str, ...]]
+    lost: tuple[Topic, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each sampled topic is itself, as without governance and earlier model."""
+        return not self.fates and np.array_equal(self.ids, np.arange(self.n_topics))
+
+    @property
+    def label_of(self) -> np.ndarray:
+        """(sampled,) int64: the id that each counts as; NOT_ANY where it is banned."""
+        counts_as = {known: NOT_ANY if into is None else into for known, (_, into) in self.fates.items()}
+        return np.array([counts_as.get(known, known) for known in self.ids.tolist()], np.int64)
+
+
+def seeds_of(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
+    """The seeds as the sampler takes them: the first sampled topics, in the order of the file.
+
+    Raises:
+        GovernanceError: there are more of them than topics.
+    """
+    if len(governance.seeds) > n_topics:
+        raise GovernanceError(
+            f"There are {len(governance.seeds)} seeds and {n_topics} topics. Raise topics.n_topics, or pin fewer."
+        )
+    return tuple(Seed(place, seed.words, seed.weight) for place, seed in enumerate(governance.seeds))
+
+
+def identify(
+    corpus: Corpus, phi: np.ndarray, counts: np.ndarray, governance: Governance, previous: TopicModel | None
+) -> Identity:
+    """Tells who the sampled topics are.
+
+    Args:
+        corpus: what was fitted.
+        phi: (sampled, words) the words' probabilities in each topic.
+        counts: (sampled, words) how often each word has each topic.
+        governance: what people decided.
+        previous: the model whose ids are kept, or None.
+    """
+    earlier = () if previous is None else previous.topics
+    matching = None
+    ids = np.arange(len(counts), dtype=np.int64)
+    if previous is not None:
+        before = Distributions(previous.ids, previous.words, previous.counts)
+        after = Distributions(ids, corpus.words, counts)
+        matching = match(after, before, next_id=len(earlier), pinned=_pinned_ids(governance, earlier))
+        ids = matching.ids
+    n_topics = max(len(earlier), int(ids.max()) + 1)
+    found = describe_topics(corpus, phi, counts, ())
+    by_id: list[Topic] = [replace(topic, fate=Fate.LOST) for topic in earlier]
+    by_id += [Topic(number, "", (), None, 0.0) for number in range(len(earlier), n_topics)]
+    for place, number in enumerate(ids.tolist()):
+        by_id[number] = replace(found[place], id=number)
+    for reason in moved(governance, by_id):
+        _log.warning("topics: decided upon: %s", reason)
+    seeds = {int(ids[place]): seed for place, seed in enumerate(governance.seeds)}
+    names = {topic.id: topic.found_name or topic.name for topic in earlier if topic.words}
+    names |= {number: seed.name for number, seed in seeds.items()}
+    return Identity(
+        matching=matching,
+        ids=ids,
+        fates=fates_of(governance, by_id),
+        n_topics=n_topics,
+        names=_different(names, first=seeds),
+        seeds={number: seed.words for number, seed in seeds.items()},
+        lost=tuple(topic for topic in by_id if topic.fate is Fate.LOST),
+    )
+
+
+def fates_of(governance: Governance, topics: Sequence[Topic]) -> dict[int, tuple[Fate, int | None]]:
+    """Which topics are merged away and banned: id -> why it cannot occur, and the id that it counts as.
+
+    A decision follows the words of its topic; one about a topic that is gone decides nothing.
+
+    Args:
+        topics: all of a model, by id.
+    """
+    fates: dict[int, tuple[Fate, int | None]] = {}
+    decided: set[int | None] = {None}  # by their words, topics of two decisions may be one now: the first has it
+    for group in governance.merge:
+        now = [known for known in dict.fromkeys(_now(member, governance, topics) for member in group)
+               if known not in decided]  # fmt: skip
+        fates |= dict.fromkeys(now[1:], (Fate.MERGED, now[0]))
+        decided.update(now)
+    for banned in governance.ban:
+        known = _now(banned, governance, topics)
+        if known not in decided:
+            fates[known] = Fate.BANNED, None
+    return fates
+
+
+def describe(
+    corpus: Corpus, identity: Identity, counts: np.ndarray, samples: int, prior: WordPrior, labels: Iterable
+) -> tuple[Topic, ...]:
+    """The table of all topics, by id: those that live by the words of all that count as them, the others by their own.
+
+    Args:
+        corpus: what was fitted.
+        counts: (sampled, words) how often each word has each topic, over all samples.
+        samples: how many.
+        prior: of the sampled topics' words.
+        labels: the topics that occur in each training video.
+    """
+    own, pseudo = np.zeros((2, identity.n_topics, len(corpus.words)))
+    own[identity.ids], pseudo[identity.ids] = counts, prior.dense(len(counts))
+    pseudo[np.setdiff1d(np.arange(identity.n_topics), identity.ids)] = 1.0  # of a gap nothing is known
+    whole, believed = own.copy(), pseudo.copy()
+    for known, (_, into) in identity.fates.items():
+        if into is not None:
+            whole[into] += own[known]
+            believed[into] += pseudo[known]
+    names = identity.names
+    table = describe_topics(corpus, word_probabilities(whole / samples, believed), whole, labels, names)
+    alone = describe_topics(corpus, word_probabilities(own / samples, pseudo), own, (), names)
+    lost = {topic.id: topic for topic in identity.lost}
+    targets = {into for _, into in identity.fates.values() if into is not None}
+    rows = []
+    for topic in table:
+        fate, into = identity.fates.get(topic.id, (None, None))
+        words, found_words = topic.words, alone[topic.id].words if topic.id in targets else ()
+        if topic.id in lost:
+            fate, words = Fate.LOST, lost[topic.id].found_words or lost[topic.id].words
+        rows.append(
+            replace(topic, words=words, fate=fate, into=into, found_words=found_words,
+                    seeds=identity.seeds.get(topic.id, ()))
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def renamed(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...]:
+    """The table with the names that people gave; nothing but names is another.
+
+    A topic that was found under a name that another is given is told from it by its id.
+    """
+    named = {}
+    for number, name in governance.rename.items():
+        if (known := _now(number, governance, topics)) is not None:
+            named[known] = name
+    taken = {name.casefold() for name in named.values()}
+    rows = []
+    for topic in topics:
+        found = topic.found_name or topic.name
+        name = named.get(topic.id) or (f"{found} ({topic.id})" if found.casefold() in taken else found)
+        rows.append(replace(topic, name=name, found_name=None if name == found else found))
+    return tuple(rows)
+
+
+def as_decided(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+    """The topics as they will be: names, and which of them cannot occur; shares and words are of the run."""
+    found = [topic if topic.fate not in (Fate.MERGED, Fate.BANNED) else replace(topic, fate=None, into=None)
+             for topic in topics]  # fmt: skip
+    fates = fates_of(decided, found)
+    with_fates = [
+        replace(topic, fate=fates[topic.id][0], into=fates[topic.id][1]) if topic.id in fates else topic
+        for topic in found
+    ]
+    return renamed(with_fates, decided)
+
+
+def without_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+    """The topics as a run found them, but for those that were banned since: people are asked about these no more.
+
+    Other decisions change what a topic is called or counts as, which the model of this run does not know yet.
+    """
+    then = as_decided(topics, decided)
+    return tuple(
+        replace(topic, fate=Fate.BANNED) if topic.fate is None and then[topic.id].fate is Fate.BANNED else topic
+        for topic in topics
+    )
+
+
+def write_renamed(source: str | os.PathLike, folder: str | os.PathLike, governance: Governance) -> None:
+    """Copies the topics' folder, with the names that people gave in its table."""
+    model = TopicModel.load(source)
+    files = {path.name: path.read_bytes() for path in Path(source).iterdir() if path.is_file()}
+    write_files(folder, files | replace(model, topics=renamed(model.topics, governance)).to_files())
+
+
+def moved(governance: Governance, topics: Sequence[Topic]) -> Iterator[str]:
+    """What became of topics that were decided upon and are not there under their ids: found by their words, or gone."""
+    for number in sorted({*governance.rename, *itertools.chain(*governance.merge), *governance.ban}):
+        outcome = _outcome(number, governance, topics)
+        if outcome.how in (How.BY_WORDS, How.GONE):
+            yield outcome.reason
+
+
+def _now(number: int, governance: Governance, topics: Sequence[Topic]) -> int | None:
+    """The id that a topic of a decision has in these topics; None if it is gone."""
+    topic = _outcome(number, governance, topics).topic
+    return None if topic is None else topic.id
+
+
+def _outcome(number: int, governance: Governance, topics: Sequence[Topic]) -> Match:
+    """What a topic of a decision is in these topics, by its words where they are known; decisions are passed over."""
+    own = [topic if topic.fate is Fate.LOST else replace(topic, fate=None, into=None) for topic in topics]
+    if number in governance.topics:
+        return resolve(governance.topics[number], own)
+    if number < len(own) and own[number].fate is None and own[number].words:
+        return Match(How.SAME, own[number], 1.0, f"topic {number} ({own[number].name}) is taken at its id")
+    return Match(How.GONE, None, 0.0, f"topic {number} is not found")
+
+
+def _pinned_ids(governance: Governance, earlier: Sequence[Topic]) -> dict[int, int]:
+    """Place of a seed -> the id of the earlier topic that it is: what it made before, or what it is pinned to."""
+    made = {topic.found_name or topic.name: topic.id for topic in earlier if topic.seeds}
+    pinned: dict[int, int] = {}
+    for place, seed in enumerate(governance.seeds):
+        known = made.get(seed.name)
+        if known is None and seed.topic is not None:
+            known = _now(seed.topic, governance, earlier)
+        if known is not None and known not in pinned.values():
+            pinned[place] = known
+    return pinned
+
+
+def _different(names: Mapping[int, str], first: Iterable[int]) -> dict[int, str]:
+    """The names, with the id added to one that another has; those of `first` stay as they are."""
+    chosen = {number: names[number] for number in first}
+    for number, name in names.items():
+        if number not in chosen:
+            chosen[number] = f"{name} ({number})" if name in chosen.values() else name
+    return chosen

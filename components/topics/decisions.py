@@ -1,0 +1,170 @@
+"""The decisions that a person makes about topics, one at a time; each gives new decisions and leaves the old alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from topiclens.components.topics.governance import Governance, GovernanceError, Remembered, SeedWords
+from topiclens.components.topics.matching import LEAST_OVERLAP, likeness
+from topiclens.components.topics.table import Fate, Topic
+
+_SHOWN = 5
+
+
+def find_topic(text: str, topics: Sequence[Topic]) -> Topic:
+    """The topic that a person means, by its id, its name or the name it was found under.
+
+    Raises:
+        GovernanceError: none is meant; the message has the names that come near.
+    """
+    if text.isascii() and text.isdigit() and int(text) < len(topics):
+        return topics[int(text)]
+    wanted = text.strip().casefold()
+    by_name = {topic.found_name.casefold(): topic for topic in topics if topic.found_name}
+    by_name |= {topic.name.casefold(): topic for topic in topics}
+    if wanted in by_name:
+        return by_name[wanted]
+    near = {by_name[name].id: by_name[name] for name in _near(wanted, by_name)}
+    words = {wanted, *_near(wanted, {word for topic in topics for word in topic.words})}
+    near |= {topic.id: topic for topic in topics if words & {*topic.words, *topic.name.casefold().split(", ")}}
+    if near:
+        shown = list(near.values())[:_SHOWN]
+        hint = "Did you mean " + " or ".join(f"{topic.name!r} ({topic.id})" for topic in shown) + "?"
+    else:
+        hint = f"Topics have ids from 0 to {len(topics) - 1}; 'topiclens topics' shows them with their names."
+    raise GovernanceError(f"There is no topic {text!r}. {hint}")
+
+
+def rename(governance: Governance, topic: Topic, name: str, topics: Sequence[Topic]) -> Governance:
+    """The topic has another name.
+
+    Raises:
+        GovernanceError: another topic has that name, or the topic cannot occur.
+    """
+    _check_lives(topic)
+    name = name.strip()
+    holder = next((other for other in topics if other.name.casefold() == name.casefold()), None)
+    if holder is not None and holder.id != topic.id:
+        raise GovernanceError(
+            f"The topic {holder.id} is called {holder.name!r} already. Give the one or the other another name, or say "
+            f"that they are one: --merge {holder.id} {topic.id}."
+        )
+    return _remembering(replace(governance, rename={**governance.rename, topic.id: name}), [topic])
+
+
+def merge(governance: Governance, topics: Sequence[Topic]) -> Governance:
+    """The topics are one: each counts as the first. A group that one of them is in already joins as a whole.
+
+    Raises:
+        GovernanceError: fewer than two topics, or one of them cannot occur.
+    """
+    ids = list(dict.fromkeys(topic.id for topic in topics))
+    if len(ids) < 2:
+        raise GovernanceError("Name at least two topics to merge: --merge A B.")
+    for topic in topics:
+        if topic.fate is not Fate.MERGED:
+            _check_lives(topic)
+    joined = [group for group in governance.merge if set(group) & set(ids)]
+    first = next((group for group in joined if ids[0] in group), (ids[0],))
+    whole = tuple(dict.fromkeys([*first, *ids, *(number for group in joined for number in group)]))
+    kept = tuple(group for group in governance.merge if group not in joined)
+    return _remembering(replace(governance, merge=(*kept, whole)), topics)
+
+
+def ban(governance: Governance, topic: Topic) -> Governance:
+    """The topic occurs in no video."""
+    _check_lives(topic)
+    _check_words(topic)
+    return _remembering(replace(governance, ban=tuple(dict.fromkeys([*governance.ban, topic.id]))), [topic])
+
+
+def pin(
+    governance: Governance, name: str, words: Sequence[str], topics: Sequence[Topic], vocabulary: Collection[str]
+) -> Governance:
+    """Words are looked for as the topic of that name, which is a new one where no topic has the name.
+
+    Args:
+        vocabulary: the words that the captions use often enough; no other can be pinned.
+    Raises:
+        GovernanceError: the captions do not use a word.
+    """
+    words = tuple(dict.fromkeys(word.strip().casefold() for word in words))
+    for word in words:
+        if word not in vocabulary:
+            near = _near(word, vocabulary)
+            hint = f"Did you mean {' or '.join(near)}?" if near else "Pin words in the form in which captions use them."
+            raise GovernanceError(f"The captions do not use the word {word!r} often enough to pin it. {hint}")
+    try:
+        topic = find_topic(name, topics)
+    except GovernanceError:
+        topic = None
+    if topic is not None and topic.fate is not Fate.LOST:
+        _check_lives(topic)
+        seed = SeedWords(topic.found_name or topic.name, words, topic.id)
+    else:
+        topic, seed = None, SeedWords(name.strip(), words)
+    kept = tuple(other for other in governance.seeds if other.name.casefold() != seed.name.casefold())
+    return _remembering(replace(governance, seeds=(*kept, seed)), [topic] if topic else [])
+
+
+def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governance:
+    """Nothing is decided about a topic, or a seed of that name, any more; what it was about then is forgotten.
+
+    Raises:
+        GovernanceError: nothing was.
+    """
+    kept_seeds = tuple(seed for seed in governance.seeds if seed.name.casefold() != text.strip().casefold())
+    try:
+        number = find_topic(text, topics).id
+    except GovernanceError:
+        if len(kept_seeds) == len(governance.seeds):
+            raise
+        number = None
+    groups = (tuple(member for member in group if member != number) for group in governance.merge)
+    undone = Governance(
+        rename={other: name for other, name in governance.rename.items() if other != number},
+        merge=tuple(group for group in groups if len(group) > 1),
+        ban=tuple(other for other in governance.ban if other != number),
+        seeds=tuple(seed for seed in kept_seeds if seed.topic is None or seed.topic != number),
+    )
+    if undone == replace(governance, topics={}):
+        raise GovernanceError(f"Nothing was decided about the topic {text!r}, so there is nothing to undo.")
+    return governance.with_memory(undone)
+
+
+def _remembering(governance: Governance, topics: Sequence[Topic]) -> Governance:
+    """Writes down what topics are about, the first time that something is decided about them."""
+    for topic in topics:
+        _check_words(topic)
+        _check_memory(topic, governance.topics.get(topic.id))
+    now = {
+        topic.id: Remembered(topic.id, topic.found_name or topic.name, topic.found_words or topic.words)
+        for topic in topics
+    }
+    return replace(governance, topics={**now, **governance.topics})
+
+
+def _check_lives(topic: Topic) -> None:
+    if topic.fate is not None:
+        where = f" into {topic.into}: decide about that one, or" if topic.fate is Fate.MERGED else ":"
+        undo = "no video has it" if topic.fate is Fate.LOST else f"take that back first with --undo {topic.id}"
+        raise GovernanceError(f"The topic {topic.id} ({topic.name}) is {topic.fate}{where} {undo}.")
+
+
+def _check_words(topic: Topic) -> None:
+    if not topic.words:
+        raise GovernanceError(f"The topic {topic.id} ({topic.name}) has no words: there is nothing to decide about it.")
+
+
+def _check_memory(topic: Topic, then: Remembered | None) -> None:
+    if then is not None and likeness(then, topic) < LEAST_OVERLAP:
+        raise GovernanceError(
+            f"Something was decided about topic {topic.id} when it was {then.name!r}, which it is no more: now it is "
+            f"{topic.name!r}. Take that back first with --undo {topic.id}."
+        )
+
+
+def _near(text: str, names: Collection[str]) -> list[str]:
+    return difflib.get_close_matches(text, names, n=3, cutoff=0.7)

@@ -1,0 +1,150 @@
+"""Training as a step of the pipeline: what TFX's Trainer calls. Here the trainer meets the components it is given."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from topiclens.schemas import records
+from topiclens.trainer.export import export
+from topiclens.trainer.exported import EXTRA
+from topiclens.trainer.files import copy_tree, is_remote
+from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
+from topiclens.trainer.training import TrainingResult, train
+from topiclens.trainer.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from tfx.components import FnArgs
+
+VOCABULARY_FILE = "vocabulary.txt"
+_SECTIONS = ("model", "training", "features", "decoding", "work_dir")
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains, and exports the best epoch.
+
+    Args:
+        fn_args: `train_files` and `eval_files`; `transform_graph_path`, a folder with vocabulary.txt; `base_model`, an
+            exported model to start from, or None; `serving_model_dir` and `model_run_dir`, where the SavedModel and the
+            TensorBoard logs go; and `custom_config`, whose `config_json` is a JSON object of
+
+            model       fields of CaptionerConfig but for vocabulary_size and feature_dim, which follow; so does
+                        n_topics where it is null, from the records
+            training    fields of TrainingConfig
+            features    backbone (its name or null), weights, dim; how clips are sampled: n_frames, sampling, step, seed
+            decoding    beam, max_words, length_penalty
+            work_dir    a folder that stays the same from run to run; checkpoints are in it
+            cache_dir   optional, where downloaded weights of backbones are kept
+    """
+    config = _configuration(fn_args.custom_config)
+    features, decoding = config["features"], config["decoding"]
+    vocabulary = _read_vocabulary(os.path.join(fn_args.transform_graph_path, VOCABULARY_FILE))
+    with tempfile.TemporaryDirectory() as scratch:
+        result = train(
+            fn_args.train_files,
+            fn_args.eval_files,
+            vocabulary=vocabulary,
+            model=CaptionerConfig(
+                vocabulary_size=len(vocabulary),
+                feature_dim=features["dim"],
+                **{**config["model"], "n_topics": config["model"].get("n_topics") or _topics_of(fn_args.train_files)},
+            ),
+            training=TrainingConfig(**config["training"]),
+            work_dir=config["work_dir"],
+            folder_per_run=True,
+            score_captions=_scorer(),
+            name_neurons=_namer(),
+            init_from=_exported(fn_args.base_model, scratch),
+        )
+        copy_tree(result.log_dir, fn_args.model_run_dir)
+        remote = is_remote(fn_args.serving_model_dir)
+        directory = os.path.join(scratch, "export") if remote else fn_args.serving_model_dir
+        export(
+            result.captioner,
+            vocabulary,
+            directory,
+            features=features,
+            backbone=_backbone(features, config.get("cache_dir")),
+            extra={"training": _summary(result, config["training"])},
+            **decoding,
+        )
+        if remote:
+            copy_tree(directory, fn_args.serving_model_dir)
+
+
+def _configuration(custom_config: dict | None) -> dict:
+    if not custom_config or "config_json" not in custom_config:
+        raise ValueError(
+            f"The Trainer's custom_config is {custom_config!r}; expected a dict with the key 'config_json', a JSON "
+            f"object with {', '.join(_SECTIONS)}."
+        )
+    config = json.loads(custom_config["config_json"])
+    missing = [name for name in _SECTIONS if name not in config]
+    if missing:
+        raise ValueError(f"The Trainer's config_json lacks {', '.join(missing)}; it has {', '.join(config)}.")
+    return config
+
+
+def _topics_of(patterns: Sequence[str]) -> int:
+    """The length of the topic vector, which topics that kept their ids make longer than what was sampled."""
+    files = [file for pattern in patterns for file in records.files_of(pattern)]
+    return next(len(record.topics) for record in records.read(files))
+
+
+def _read_vocabulary(path: str) -> Vocabulary:
+    with tf.io.gfile.GFile(path) as file:
+        return Vocabulary.from_text(file.read(), source=path)
+
+
+def _scorer():
+    from topiclens.components.captions.evaluator import EpochScores
+
+    return EpochScores()
+
+
+def _namer():
+    from topiclens.components.neurons.links import name_neurons
+
+    return name_neurons
+
+
+def _backbone(features: dict, cache_dir: str | None):
+    """The network that made the features, so that the exported model takes pictures too; None without one."""
+    from topiclens.components.features.backbones.registry import of_features
+
+    return of_features(features, cache_dir)
+
+
+def _exported(base_model: str | None, scratch: str) -> str | None:
+    """The folder of an export as a local path.
+
+    TFX names the SavedModel's folder within a Model artifact; a version that was pushed is that folder itself.
+    """
+    if not base_model:
+        return None
+    found = next((path for path in (base_model, os.path.dirname(base_model)) if _has_extra(path)), None)
+    if found is None:
+        raise ValueError(f"{base_model} holds no {EXTRA}; expected a model that this pipeline exported.")
+    if not is_remote(found):
+        return found
+    local = os.path.join(scratch, "base_model")
+    copy_tree(os.path.join(found, EXTRA), os.path.join(local, EXTRA))
+    return local
+
+
+def _has_extra(path: str) -> bool:
+    return tf.io.gfile.isdir(os.path.join(path, EXTRA))
+
+
+def _summary(result: TrainingResult, training: dict) -> dict:
+    return {
+        "settings": training,
+        "best_epoch": result.best_epoch,
+        "figures": result.history[result.best_epoch - 1],
+        "finished": result.finished,
+    }

@@ -1,0 +1,174 @@
+"""Do the words look at the first and last frames only because of how frames were sampled? Asked of a run's model."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from topiclens.components.relevance.sampling import (
+    ClipFeatures,
+    PolicyEffect,
+    candidates,
+    frames_of_any,
+    recommend,
+    study_policies,
+)
+from topiclens.components.videos.sampling import WITH_STEP, Sampling
+from topiclens.pipeline.exports import sampling_of
+from topiclens.pipeline.run_metadata import Outcome
+from topiclens.pipeline.settings import cache_folder
+
+
+class TooFewFrames(ValueError):
+    """Videos that leave a sampling policy nothing to choose."""
+
+
+def measure_borders(
+    outcome: Outcome,
+    *,
+    model: str | None = None,
+    n_frames: int | None = None,
+    steps: Sequence[int],
+    videos: int,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Prints the border index and the captions' CIDEr under every sampling policy, and which one to sample by.
+
+    The frames are taken of the validation videos themselves, so that a step here is the setting `features.step`.
+
+    Args:
+        outcome: of a run.
+        model: an exported model; None is the run's own.
+        n_frames: frames that a policy takes; None as many as the model was trained on.
+        steps: of the policies with a fixed step.
+        videos: validation videos used, at most; the first by id.
+        seed: of the random clips and the intervals.
+        say: takes the lines.
+    Raises:
+        TooFewFrames: no validation video has more frames than a policy takes.
+        SamplingError: a number of frames or a step below 1.
+    """
+    from topiclens.components.captions.evaluator import EpochScores
+    from topiclens.components.common import jsonl
+    from topiclens.trainer.export import load_captioner
+    from topiclens.trainer.validation import CaptionWriter
+    from topiclens.trainer.vocabulary import EOS
+
+    directory = model or outcome.model
+    own = sampling_of(directory, n_frames=n_frames)
+    samplings = candidates(own, steps, seed)
+    captioner, vocabulary, meta = load_captioner(directory)
+    rows = [
+        row
+        for row in jsonl.read(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl"))
+        if row["split"] == "val"
+    ]
+    rows.sort(key=lambda row: row["video_id"])
+    chosen = list(itertools.islice(_features(rows, samplings, meta["features"]), videos))
+    if not chosen:
+        raise TooFewFrames(
+            f"No validation video that can be read has more than {own.n_frames} frames, so every policy would take the "
+            "same ones. Ask for fewer by --frames."
+        )
+    captions_of = {row["video_id"]: row["captions"] for row in rows}
+    references = {video.video_id: captions_of[video.video_id] for video in chosen}
+    judge = EpochScores(("CIDEr",))
+    writer = CaptionWriter(captioner, vocabulary, max_words=meta["decoding"]["max_words"])
+
+    def write(sampled: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
+        batch = np.zeros((len(sampled), own.n_frames, captioner.config.feature_dim), np.float32)
+        for row, frames in zip(batch, sampled.values()):
+            row[: len(frames)] = frames
+        captions = writer([(list(sampled), batch)])
+        return {video_id: [*vocabulary.encode(caption), EOS] for video_id, caption in captions.items()}
+
+    def cider(captions: Mapping[str, Sequence[int]]) -> float:
+        texts = {video_id: vocabulary.decode(words) for video_id, words in captions.items()}
+        return judge(references, texts)["CIDEr"]
+
+    say(f"{len(chosen)} validation videos, {own.n_frames} frames a policy; an index of 1 is no border effect\n")
+    say(f"{'policy':20} {'border index':>12} {'95 % interval':>15} {'CIDEr':>7}")
+    found = []
+    for one in study_policies(captioner, chosen, samplings, write=write, metric=cider, seed=seed):
+        found.append(one)
+        interval = f"{one.effect.low:.3f}–{one.effect.high:.3f}"
+        say(f"{one.sampling.name:20} {one.effect.index:12.3f} {interval:>15} {one.metric:7.3f}")
+    say(f"\n{advice(found[0], recommend(found), sampling_of(directory))}")
+
+
+def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:
+    """What to do about the border effect, in words: the options and settings that give the better sampling.
+
+    Args:
+        now: the policy that the model was trained with.
+        best: the recommended one.
+        trained: how the model's training clips were sampled.
+    """
+    if best.sampling == now.sampling:
+        return f"Keep '{now.sampling.name}': no policy has clearly less of a border effect at the same CIDEr."
+    chosen = {"sampling": best.sampling.policy}
+    if best.sampling.policy in WITH_STEP:
+        chosen["step"] = best.sampling.step
+    if best.sampling.n_frames != trained.n_frames:
+        chosen["n_frames"] = best.sampling.n_frames
+    options = " ".join(f"--{name.removeprefix('n_')} {value}" for name, value in chosen.items())
+    settings = " ".join(f"--set features.{name}={value}" for name, value in chosen.items())
+    return (
+        f"Sample by '{best.sampling.name}': the border index goes from {now.effect.index:.3f} to "
+        f"{best.effect.index:.3f}, CIDEr from {now.metric:.3f} to {best.metric:.3f}.\n"
+        f"Without training again: topiclens caption VIDEO {options}\n"
+        f"As a setting of new runs: {settings}"
+    )
+
+
+def _features(rows: Iterable[Mapping], samplings: Sequence[Sampling], features: Mapping) -> Iterator[ClipFeatures]:
+    """Features at the frames that any policy takes, of the rows that leave the policies a choice.
+
+    A clip is decoded once, and passes the model's own network once, whatever the number of policies. What cannot be
+    read was set aside by the run, and is passed over here.
+
+    Args:
+        rows: of a dataset.
+        samplings: all of them; they take equally many frames.
+        features: how the model's features were made, as its export tells.
+    """
+    from topiclens.components.videos.decoding import UnreadableVideo
+    from topiclens.components.videos.feature_files import FeatureError, read_features
+
+    @functools.cache
+    def network():
+        from topiclens.components.features.backbones import registry
+        from topiclens.components.features.extract import FeatureExtractor
+
+        return FeatureExtractor(registry.load(features["backbone"], features.get("weights"), cache_folder()))
+
+    for row in rows:
+        try:
+            if "path" in row:
+                video = _filmed(row, samplings, network())
+            else:
+                whole = read_features(row["features"])
+                video = ClipFeatures(row["video_id"], len(whole), np.arange(len(whole)), whole)
+        except (UnreadableVideo, FeatureError, OSError):
+            continue
+        if video.total > samplings[0].n_frames:
+            yield video
+
+
+def _filmed(row: Mapping, samplings: Sequence[Sampling], network) -> ClipFeatures:
+    from topiclens.components.videos.reader import sample_frames
+
+    video_id = row["video_id"]
+    sampled = sample_frames(
+        row["path"],
+        choose=lambda total: frames_of_any(samplings, total, video_id),
+        start=row.get("start"),
+        end=row.get("end"),
+    )
+    ((_, features),) = network([(video_id, sampled.frames)])
+    return ClipFeatures(video_id, sampled.total, np.array(sampled.indices), features)

@@ -1,0 +1,88 @@
+"""Captions of video files, by a server or by a model in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from topiclens.components.videos.decoding import UnreadableVideo
+from topiclens.components.videos.reader import sample_video
+from topiclens.pipeline.cli.commands.supposing import Supposition, strengths
+from topiclens.pipeline.exports import sampling_of
+from topiclens.pipeline.settings import cache_folder
+from topiclens.pipeline.values import SettingError
+from topiclens.serving.answers import Caption
+from topiclens.serving.captioning import Captioning
+from topiclens.serving.frames import encode_frames
+from topiclens.serving.saved_model import resolve_version
+from topiclens.trainer.exported import read_meta
+
+
+def caption_files(
+    videos: Sequence[str],
+    model: str,
+    server: str | None = None,
+    beam: int | None = None,
+    suppositions: Sequence[Supposition] = (),
+    root: str | None = None,
+    **sampling,
+) -> Iterator[tuple[str, Caption | None, str | None]]:
+    """Captions videos one by one; a video that cannot be read does not stop the others.
+
+    Args:
+        videos: paths of video files.
+        model: an exported model, or a folder of versions.
+        server: the address of a model server, asked in place of ``model``.
+        beam: another beam width than the exported one; only with ``model``.
+        suppositions: topics that the videos are supposed to show: the captions are what would be said if they did.
+        root: the run whose topics they name where a server is asked, which cannot tell.
+        sampling: the `changes` of `sampling_of`.
+    Yields:
+        (video, caption, None), or (video, None, what is wrong with it).
+    """
+    directory = None if server else resolve_version(model)
+    chosen = sampling_of(directory, **sampling)
+    names = directory or (root and os.path.join(root, "serving", "topiclens"))
+    with _captioner(directory, server, beam) as captioner:
+        deltas = strengths(suppositions, captioner.n_topics(), names) if suppositions else None
+        for video in videos:
+            try:
+                frames = sample_video(video, chosen).frames
+            except (UnreadableVideo, OSError) as error:
+                yield video, None, str(error)
+                continue
+            clips = [encode_frames(frames)]
+            if deltas is None:
+                yield video, captioner.caption_videos(clips)[0], None
+            else:
+                (changed,) = captioner.what_if_videos(clips, deltas[None])
+                yield video, Caption(changed.caption, changed.log_prob), None
+
+
+@contextlib.contextmanager
+def _captioner(model: str | os.PathLike | None, server: str | None, beam: int | None) -> Iterator[Captioning]:
+    if server:
+        if beam:
+            raise SettingError("--beam goes with --model: a server's beam was fixed when its model was exported.")
+        from topiclens.serving.client import CaptionClient
+
+        with CaptionClient(server) as client:
+            yield client
+        return
+    from topiclens.serving.captioner import LocalCaptioner
+
+    with contextlib.ExitStack() as stack:
+        if beam:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="topiclens-"))
+            model = _with_beam(model, os.path.join(folder, "model"), beam)
+        yield stack.enter_context(LocalCaptioner(model))
+
+
+def _with_beam(model: str | os.PathLike, directory: str, beam: int) -> str:
+    from topiclens.components.features.backbones import registry
+    from topiclens.serving.beams import export_with_beam
+
+    backbone = registry.of_features(read_meta(model)["features"], cache_folder())
+    return str(export_with_beam(model, directory, beam=beam, backbone=backbone))

@@ -1,0 +1,278 @@
+"""Is it more than regularisation? LSTM-I beside LSTM-B and beside LSTM-I with shuffled topics, over several seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+from topiclens.pipeline.run_metadata import Outcome
+from topiclens.pipeline.settings import Settings
+
+FIGURES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "detectors": "topics with a detector",
+    "selectivity": "selectivity",
+    "gini": "Gini",
+    "purity": "purity",
+    "deletion": "deletion AOPC",
+    "deletion_random": "of random neurons",
+    "deletion_gradient": "of gradient x input",
+    "word_deletion": "deletion AOPC, log p of words",
+    "word_deletion_random": "log p, of random neurons",
+    "word_deletion_gradient": "log p, of gradient x input",
+    "insertion_on_topic": "insertion, captions that gain the topic's words",
+    "insertion_off_topic": "that gain another topic's",
+    "insertion_gain": "rise of log expected words",
+    "BLEU-4": "BLEU-4",
+    "METEOR": "METEOR",
+    "CIDEr": "CIDEr",
+}
+_TABLE, _JSON, _PROFILES = "comparison.md", "comparison.json", "profiles.png"
+_REDUCED_CAPTIONS, _REDUCED_EPOCHS = 60_000, (5, 12)  # of a training at the reduced size
+_STUDIED = "tally.npz", "links.json", "result.json"  # what a finished training leaves; written in this order
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A way of training the same captioner."""
+
+    name: str
+    interpretive_weight: float
+    shuffle_topics: bool = False
+
+    @property
+    def folder(self) -> str:
+        return f"{'shuffled' if self.shuffle_topics else 'topics'}-{self.interpretive_weight:g}"
+
+
+def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
+    """LSTM-B, LSTM-I and its control with one weight of the interpretive loss, then LSTM-I with the others."""
+    return [
+        Variant("LSTM-B", 0.0),
+        Variant("LSTM-I", weight),
+        Variant("LSTM-I, shuffled topics", weight, shuffle_topics=True),
+        *(Variant(f"LSTM-I, lambda {other:g}", other) for other in others if other not in (0, weight)),
+    ]
+
+
+def training_videos(outcome: Outcome) -> int:
+    """How many videos a run trains on."""
+    from topiclens.components.common import artifact_io
+    from topiclens.components.videos.ingest import SUMMARY
+
+    summary = json.loads(artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), SUMMARY)))
+    return summary["videos_by_split"].get("train", 0)
+
+
+def reduced(settings: Settings, videos: int) -> Settings:
+    """The same captioner at a size of minutes: a smaller decoder and short epochs; the encoder and N_t stay.
+
+    Some 60,000 captions are read: in 5 epochs two of each of Flickr8k's 6,000 photos, in 12 epochs more of each of
+    fewer videos. So short a training has nothing to fear from learning captions by heart, and does without what guards
+    against it. The rate falls to nothing, so the last epoch is the best, and no epoch writes captions to be compared.
+
+    Args:
+        videos: of training.
+    """
+    fewest, most = _REDUCED_EPOCHS
+    captions = max(2, round(_REDUCED_CAPTIONS / (most * max(videos, 1))))
+    epochs = max(fewest, round(_REDUCED_CAPTIONS / (captions * max(videos, 1))))
+    small = dict(decoder_units=128, attention_units=128, embedding_units=128)
+    unguarded = dict(frame_dropout=0.0, word_dropout=0.0, label_smoothing=0.0)
+    return dataclasses.replace(
+        settings,
+        model=dataclasses.replace(settings.model, **small, **unguarded),
+        training=dataclasses.replace(
+            settings.training, epochs=epochs, max_captions_per_video=captions, batch_captions=80, learning_rate=2e-3,
+            schedule="cosine", monitor="loss", histogram_every=0,
+        ),
+    )  # fmt: skip
+
+
+def compare(
+    outcome: Outcome,
+    settings: Settings,
+    *,
+    other_weights: Sequence[float] = (),
+    seeds: int,
+    folder: str,
+    say: Callable[[str], None] = print,
+) -> str:
+    """Trains and studies every variant with every seed, and writes the table.
+
+    What is done is kept, a file for each training, and not done again; a killed training goes on from its last epoch.
+
+    Args:
+        outcome: of a run, whose records, words and topics are used.
+        settings: of the model and of training; `run.seed` is the first seed.
+        other_weights: more lambdas of LSTM-I, beside that of the settings.
+        seeds: trainings of each variant.
+        folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first
+            seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
+        say: takes the lines of progress.
+    Returns:
+        The table, Markdown.
+    Raises:
+        topiclens.trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other
+            records.
+    """
+    from topiclens.trainer.checkpoints import claim
+
+    claim(folder, _facts(outcome, settings))
+    chosen = variants(settings.model.interpretive_weight, other_weights)
+    jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
+    results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
+    began, trained = time.monotonic(), 0
+    for done, (variant, seed) in enumerate(jobs):
+        place = os.path.join(folder, variant.folder, f"seed-{seed}")
+        if not all(os.path.exists(os.path.join(place, name)) for name in _STUDIED):
+            say(
+                f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}"
+                + _left(began, trained, len(jobs) - done)
+            )
+            _train_and_study(outcome, settings, variant, seed, place)
+            trained += 1
+        with open(os.path.join(place, "result.json"), encoding="utf-8") as file:
+            results[variant.name].append(json.load(file))
+    table = as_markdown(results)
+    _write(os.path.join(folder, _JSON), json.dumps(results, indent=1))
+    _write(os.path.join(folder, _TABLE), table)
+    pair = reversed(chosen[:2])  # LSTM-I above LSTM-B
+    _draw_profiles({one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}, folder)
+    return table
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean and half the width of its 95 % interval (Student's t); NaN for a single value."""
+    from scipy.stats import t
+
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return float(values.mean()), float("nan")
+    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(half)
+
+
+def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
+    """A row for each figure, a column for each variant: the mean over the seeds and its 95 % interval."""
+    names = list(results)
+    lines = ["| figure | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for key, label in FIGURES.items():
+        cells = []
+        for name in names:
+            values = [result[key] for result in results[name] if result.get(key) is not None]
+            mean, half = interval(values) if values else (float("nan"), float("nan"))
+            cells.append(
+                "not measured" if np.isnan(mean) else f"{mean:.4f}" + ("" if np.isnan(half) else f" ± {half:.4f}")
+            )
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    lines.append("| seeds | " + " | ".join(str(len(results[name])) for name in names) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
+    """What all trainings of a comparison share; the weights of the interpretive loss and the seeds are their own."""
+    own = {"interpretive_weight", "seed"}
+    shared = {
+        "model": dataclasses.asdict(settings.model),
+        "training": settings.training_config().fixed(),
+        "captions": {"beam": settings.decoding.beam, "max_words": settings.decoding.max_words},
+        "neurons": {"effect_videos": settings.neurons.effect_videos},
+        "data": {"records": os.path.relpath(outcome.folder("Examples"), outcome.root)},
+    }
+    return {part: {name: value for name, value in facts.items() if name not in own} for part, facts in shared.items()}
+
+
+def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
+    """In a process of its own: graphs and kept frames, a gigabyte of them with Flickr8k, go with it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        process.submit(_trained_and_studied, outcome, settings, variant, seed, place).result()
+
+
+def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
+    from topiclens.components.captions.evaluator import EpochScores, judge
+    from topiclens.components.captions.generate import pad
+    from topiclens.components.neurons.links import name_neurons
+    from topiclens.components.neurons.study import study
+    from topiclens.components.topics.model import TopicModel
+    from topiclens.components.training.run_fn import VOCABULARY_FILE
+    from topiclens.schemas import records
+    from topiclens.trainer.settings import CaptionerConfig
+    from topiclens.trainer.training import train
+    from topiclens.trainer.validation import CaptionWriter
+    from topiclens.trainer.vocabulary import Vocabulary
+
+    settings = dataclasses.replace(
+        settings,
+        model=dataclasses.replace(settings.model, interpretive_weight=variant.interpretive_weight),
+        run=dataclasses.replace(settings.run, seed=seed),
+    )
+    files = {
+        split: records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
+        for split in ("train", "val")
+    }
+    vocabulary = Vocabulary.load(os.path.join(outcome.folder("TransformGraph"), VOCABULARY_FILE))
+    topics = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
+    result = train(
+        files["train"],
+        files["val"],
+        vocabulary=vocabulary,
+        model=CaptionerConfig(
+            len(vocabulary), settings.feature_dim, n_topics=len(topics), **dataclasses.asdict(settings.model)
+        ),
+        training=settings.training_config(),
+        work_dir=place,
+        score_captions=None if settings.training.monitor == "loss" else EpochScores(),
+        name_neurons=name_neurons,
+        shuffle_topics=variant.shuffle_topics,
+    )
+    held_out = list(records.read(files["val"]))
+    tally, links, figures, effects = study(
+        result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
+        effect_videos=settings.neurons.effect_videos,
+    )  # fmt: skip
+    write = CaptionWriter(
+        result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words
+    )
+    batches = [
+        held_out[i : i + settings.training.val_batch] for i in range(0, len(held_out), settings.training.val_batch)
+    ]
+    captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
+    judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
+    tally.save(place)
+    links.save(place)
+    measured = figures.to_json() | effects.to_json() | judged.metrics
+    _write(os.path.join(place, "result.json"), json.dumps(measured, indent=1))
+
+
+def _draw_profiles(places: Mapping[str, str], folder: str) -> None:
+    """Fig. 3 of what was studied in `places`, by the model's name, the first on top and choosing the topics."""
+    from topiclens.components.common import artifact_io
+    from topiclens.components.neurons.links import TopicLinks
+    from topiclens.components.neurons.pdm import Tally
+    from topiclens.components.neurons.tensorboard import write_profiles
+
+    tallies = {name: Tally.load(place) for name, place in places.items()}
+    links = {name: TopicLinks.load(place) for name, place in places.items()}
+    picture = write_profiles(os.path.join(folder, "logs", "neurons"), tallies, links)
+    artifact_io.write_bytes(os.path.join(folder, _PROFILES), picture)
+
+
+def _left(began: float, trained: int, remaining: int) -> str:
+    if not trained:
+        return ""
+    return f", about {(time.monotonic() - began) / trained * remaining / 60:.0f} min left"
+
+
+def _write(path: str, text: str) -> None:
+    from topiclens.components.common import artifact_io
+
+    artifact_io.write_text(path, text)

@@ -1,0 +1,301 @@
+"""The paper's experiment on corrections, on a run's model: `topiclens experiment corrections`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from topiclens.components.common import artifact_io
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.pipeline.run_metadata import Outcome
+
+if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
+    from topiclens.components.refinement.experiment import Result, Together
+    from topiclens.components.refinement.missing_topics import Missing
+    from topiclens.schemas.records import VideoRecord
+
+METRICS = ("BLEU-4", "METEOR", "CIDEr")
+JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
+_DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
+    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "max_cost", "optimizer", "steps",
+    "learning_rate", "seed",
+)  # fmt: skip
+_METHOD = 5  # counts the ways in which the same settings were followed: what was kept of another is not taken
+_TABLE, _JSON = "corrections.md", "corrections.json"
+
+
+class NothingToCorrect(ValueError):
+    """A split on which the experiment has nothing to work with."""
+
+
+def correct_halves(
+    outcome: Outcome,
+    settings: RefinementSettings,
+    *,
+    items: int = 20,
+    split: str = "val",
+    min_share: float | None = None,
+    alternating: bool = False,
+    full: bool = False,
+    folder: str,
+    say: Callable[[str], None] = print,
+) -> str:
+    """Corrects with one half of a video's frames and tests with the other, video after video.
+
+    Each video is taught to the same parent, as in the paper; then all of them at once. What is done is kept, a file for
+    each video, in a folder of its own for each model, links and settings, and not done again. But for the seconds that
+    things took, the same call gives the same results.
+
+    Args:
+        outcome: of a run.
+        settings: of the refinement.
+        items: videos that are to be corrected, found by the rule of `topiclens.components.refinement.missing_topics`.
+        split: of the videos; one that training did not see.
+        min_share: of a video's human captions that must say the topic; None for the rule's own.
+        alternating: halves a video by turns, every second frame against those between, and not in the middle.
+        full: judges the captions of all videos of the split after each refinement, not of `JUDGED` of them.
+        folder: gets `corrections.md` and `corrections.json`, and the folders of what is done.
+        say: takes the lines of progress.
+    Returns:
+        The table, Markdown.
+    Raises:
+        NothingToCorrect: the rule finds no video.
+        topiclens.pipeline.run_metadata.NothingThere: the run did not come so far.
+    """
+    from topiclens.components.neurons.enhancement import enhancement_of
+    from topiclens.components.neurons.links import TopicLinks
+    from topiclens.components.neurons.pdm import Tally
+    from topiclens.components.refinement.candidate_captioner import Bench
+    from topiclens.components.refinement.experiment import Experiment
+    from topiclens.components.refinement.half_trials import HalfTrials
+    from topiclens.components.refinement.missing_topics import MIN_SHARE, find_missing
+    from topiclens.components.refinement.nearness import VIDEOS
+    from topiclens.schemas import records
+
+    named = outcome.folder("topiclens.NeuronLinks")
+    links = TopicLinks.load(named)
+    enhancement = enhancement_of(links, Tally.load(named), settings.neurons, settings.relative)
+    bench = Bench(outcome.model, links, enhancement)
+    examples = outcome.folder("Examples")
+    videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
+    train = list(itertools.islice(records.read(records.files_of(os.path.join(examples, "Split-train"))), 2 * VIDEOS))
+    min_share = MIN_SHARE if min_share is None else min_share
+    told = {"split": split, "alternating": alternating, "min_share": min_share}
+    told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
+    told |= {f"decoding.{name}": value for name, value in bench.meta["decoding"].items()}
+    kept = _Kept(os.path.join(folder, _fingerprint(outcome, told)))
+    halved = _halves(videos, alternating)
+
+    parents = kept.of("captions", lambda: _captions_of_halves(bench, halved, say))
+    for video_id, captions in parents.items():
+        bench.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
+    found = find_missing(videos, parents, links, enhancement, bench.vocabulary, min_share=min_share)
+    for stage, count in found.counts:
+        say(f"{count:7d}  {stage}")
+    if not found.items:
+        raise NothingToCorrect(
+            f"No video of {split} has an inaccurate caption by the rule, whose stages left "
+            f"{[count for _, count in found.counts]} of them. Ask for a smaller share of human captions that "
+            "say the topic (--said-by), or for another split."
+        )
+    with _Judge(videos, len(videos) if full else JUDGED, settings.seed) as judge:
+        before = kept.of(f"metrics-{judge.name}", lambda: judge(bench, bench.untouched))
+        say(f"Before: {_said(before)}, of {judge}.")
+        trials = HalfTrials(bench, settings, train)
+        results = _in_turn(trials, found.items, halved, items, kept, judge, say)
+        together = _at_once(trials, results, halved, kept, judge, say)
+    experiment = Experiment(
+        parts=_parts(outcome, split, alternating),
+        alike=float(np.mean([_words_in_common(*captions) for captions in parents.values()])),
+        counts=found.counts,
+        results=results,
+        together=together,
+        metrics=before,
+        videos=str(judge),
+        settings=told,
+    )
+    artifact_io.write_text(os.path.join(folder, _JSON), json.dumps(experiment.to_json(), ensure_ascii=False, indent=1))
+    artifact_io.write_text(os.path.join(folder, _TABLE), experiment.to_markdown())
+    return experiment.to_markdown()
+
+
+def _in_turn(trials, found, halved, items, kept, judge, say) -> list[Result]:
+    """Results of videos in the rule's order until so many could be enhanced, or there are no more."""
+    from topiclens.components.refinement.experiment import Result
+
+    results, began, fresh = [], time.monotonic(), 0
+    for rank, item in enumerate(found):
+        done = sum(result.enhanced for result in results)
+        if done == items:
+            break
+        name = f"{rank:04d}-{judge.name}"
+        fresh += not kept.has(name)
+        result = Result.from_json(kept.of(name, lambda item=item: _corrected(trials, item, halved, judge).to_json()))
+        results.append(result)
+        if not result.enhanced:
+            say(f"{item.video_id}: {result.forth.dose} Passed over.")
+            continue
+        left = (time.monotonic() - began) / fresh * (items - done - 1) / 60 if fresh else 0.0
+        say(
+            f"{done + 1} of {items}: {item.video_id}, {item.name}: “{result.forth.tested.captions[0]}” → "
+            f"“{result.forth.tested.captions[1]}”, {_said(result.metrics)}"
+            + (f"; about {left:.0f} min left" if fresh and done + 1 < items else "")
+        )
+    return results
+
+
+def _corrected(trials, item: Missing, halved, judge) -> Result:
+    """One video: there and back, the control, and the metrics."""
+    from topiclens.components.refinement.experiment import Result
+
+    first, second = halved[item.video_id]
+    forth, candidate = trials.correct(item, first, second, "first → second")
+    if candidate is None:
+        return Result(item, forth)
+    back, _ = trials.correct(item, second, first, "second → first")
+    other, controlled = trials.control(item, forth, first, second)
+    return Result(item, forth, back, other, controlled, judge(trials.bench, candidate))
+
+
+def _at_once(trials, results, halved, kept, judge, say) -> Together | None:
+    """All that could be enhanced in one batch; None where none could."""
+    from topiclens.components.refinement.experiment import Together
+
+    done = [result for result in results if result.enhanced]
+    if not done:
+        return None
+    row = kept.of(f"together-{len(done)}-{judge.name}", lambda: _together(trials, done, halved, judge).to_json())
+    say(f"All {len(done)} at once: {_said(row['metrics'])}")
+    return Together.from_json(row)
+
+
+def _together(trials, results: Sequence[Result], halved, judge) -> Together:
+    """The first halves of all of them in one batch."""
+    from topiclens.components.refinement.experiment import Together
+
+    began = time.monotonic()
+    lessons = [(result.item, halved[result.item.video_id][0], result.forth.strength) for result in results]
+    (_, candidate), mu = trials.furthest(lessons)
+    tested = {
+        item.video_id: trials.before_and_after(candidate, halved[item.video_id][1], item)
+        for item in (result.item for result in results)
+    }
+    seconds = time.monotonic() - began
+    return Together(tested, judge(trials.bench, candidate), mu, seconds)
+
+
+class _Kept:
+    """Results that outlive a killed run: a JSON file each."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+
+    def has(self, name: str) -> bool:
+        return os.path.exists(self._path(name))
+
+    def of(self, name: str, compute: Callable[[], Mapping]) -> dict:
+        """What was kept under a name, computed first where nothing was."""
+        if not self.has(name):
+            artifact_io.write_text(self._path(name), json.dumps(compute(), ensure_ascii=False, indent=1))
+        return json.loads(artifact_io.read_text(self._path(name)))
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, f"{name}.json")
+
+
+class _Judge(contextlib.ExitStack):
+    """Metrics of the captions that a candidate writes of some of the videos, always the same ones.
+
+    Args:
+        videos: all of them; count: how many are judged, drawn by the seed.
+    """
+
+    def __init__(self, videos: Sequence, count: int, seed: int):
+        super().__init__()
+        from topiclens.components.captions.evaluator import References
+        from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
+        from topiclens.components.neurons.effects import sampled
+
+        chosen = sampled((video.video_id for video in videos), count, seed)
+        self._videos = [video for video in videos if video.video_id in chosen]
+        self._references = References({video.video_id: video.captions for video in self._videos})
+        self._all = len(videos)
+        self.name = f"{len(self._videos)}-videos"
+        try:
+            meteor = self.enter_context(Meteor())  # starting it takes longer than judging
+            self._start = lambda: contextlib.nullcontext(meteor)
+        except MeteorUnavailable:
+            self._start = Meteor
+
+    def __str__(self) -> str:
+        some = "" if len(self._videos) == self._all else f" of {self._all}, drawn by the seed"
+        return f"the captions of {len(self._videos)}{some} videos"
+
+    def __call__(self, bench, candidate) -> dict[str, float]:
+        from topiclens.components.captions.evaluator import judge
+
+        captions = bench.captions(candidate, self._videos)
+        return judge(self._references, captions, METRICS, start_meteor=self._start).metrics
+
+
+def _halves(videos: Sequence[VideoRecord], alternating: bool) -> dict[str, tuple[VideoRecord, VideoRecord]]:
+    """Video id -> its halves, of the videos that have two."""
+    from topiclens.components.refinement.edit_targets import halves
+
+    def ordered(video: VideoRecord) -> VideoRecord:
+        # Of an odd number of frames the second half has one more, and so have the frames 0, 2, 4 ...
+        return replace(video, frames=np.concatenate([video.frames[1::2], video.frames[::2]])) if alternating else video
+
+    return {video.video_id: parts for video in videos if (parts := halves(ordered(video))) is not None}
+
+
+def _captions_of_halves(bench, halved, say, batch: int = 100) -> dict[str, tuple[str, str]]:
+    """Video id -> the parent's captions of both halves."""
+    began, captions, pairs = time.monotonic(), {}, list(halved.items())
+    for start in range(0, len(pairs), batch):
+        some = pairs[start : start + batch]
+        written = bench.captions(bench.untouched, [half for _, parts in some for half in parts])
+        captions.update((video_id, tuple(written[half.video_id] for half in parts)) for video_id, parts in some)
+        left = (time.monotonic() - began) / len(captions) * (len(pairs) - len(captions))
+        say(f"Captions of both halves: {len(captions)} of {len(pairs)} videos, about {left:.0f} s left")
+    return captions
+
+
+def _words_in_common(one: str, other: str) -> float:
+    """Jaccard's index of the words of two captions."""
+    one, other = set(one.split()), set(other.split())
+    return len(one & other) / max(len(one | other), 1)
+
+
+def _fingerprint(outcome: Outcome, told: Mapping) -> str:
+    """Of all that the results follow from: the method, the model's weights, the links, the videos and the settings."""
+    from topiclens.components.neurons.links import LINKS_FILE
+    from topiclens.trainer.exported import weights_path
+
+    digest = hashlib.sha256(json.dumps([_METHOD, told, outcome.folder("Examples")], sort_keys=True).encode())
+    for path in (weights_path(outcome.model), os.path.join(outcome.folder("topiclens.NeuronLinks"), LINKS_FILE)):
+        digest.update(artifact_io.read_bytes(path))
+    return digest.hexdigest()[:12]
+
+
+def _parts(outcome: Outcome, split: str, alternating: bool) -> str:
+    """What is halved, and how; only photos come as bundles of features, a region a row."""
+    rows = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).splitlines()
+    first = next((row for row in map(json.loads, rows) if row["split"] == split), {})
+    how = "by turns" if alternating else "in the middle"
+    if ".npz#" in first.get("features", ""):
+        return f"the regions of each photo, halved {how}: they are no moments of a video"
+    return f"the frames of each video, halved {how}"
+
+
+def _said(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -1,0 +1,119 @@
+"""`topiclens topics`: the topics of a run as people have them, and what people decide about them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from topiclens.components.topics import decisions as deciding
+from topiclens.components.topics import governance
+from topiclens.components.topics.apply_governance import as_decided, moved
+from topiclens.components.topics.governance import Governance
+from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.table import Fate, Topic, format_table
+from topiclens.pipeline.run_metadata import newest
+from topiclens.pipeline.topic_register import governance_file, hold
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What one command decides.
+
+    Attributes:
+        undo: topics, or names of seeds, about which nothing is to be decided any more.
+        rename: topic and name, each.
+        merge: topics, each time those that are one.
+        ban: topics.
+        seed: a name and its words, each.
+    """
+
+    undo: Sequence[str] = ()
+    rename: Sequence[Sequence[str]] = ()
+    merge: Sequence[Sequence[str]] = ()
+    ban: Sequence[str] = ()
+    seed: Sequence[Sequence[str]] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+def show(root: str, file: str | None = None) -> str:
+    """The table of a run's topics with the names that people gave, and what the next run will change.
+
+    Args:
+        file: of the decisions, where it is not the root's own.
+    """
+    model = TopicModel.load(newest(root).folder("topiclens.TopicModel"))
+    path = governance_file(root, file)
+    decided = governance.load(path)
+    lines = [format_table(as_decided(model.topics, decided))]
+    lines += [f"Decided upon: {reason}." for reason in moved(decided, model.topics)]
+    if ahead := _ahead(model.topics, decided):
+        lines.append(f"\nDecided in {path}:\n{ahead}")
+    return "\n".join(lines)
+
+
+def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
+    """Writes decisions down, all or none of them, and says what the next run makes of them.
+
+    Raises:
+        GovernanceError: there is no such topic, or the decisions contradict others.
+    """
+    outcome = newest(root)
+    model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
+    path = governance_file(root, file)
+    with governance.edited(path) as held:
+        for decision in _in_order(decisions, model):
+            held[0] = decision(held[0], as_decided(model.topics, held[0]))
+        if governance.checked(held[0]).sampling:
+            hold(outcome)
+    ahead = _ahead(model.topics, held[0]) or "The next run has nothing to change: the topics are as they were decided."
+    return f"Written to {path}.\n{ahead}"
+
+
+def _in_order(decisions: Decisions, model: TopicModel) -> Iterator:
+    """Each decision as a function from governance and topics to governance; undoing comes first."""
+    find = deciding.find_topic
+    for text in decisions.undo:
+        yield lambda decided, topics, text=text: deciding.undo(decided, text, topics)
+    for old, new in decisions.rename:
+        yield lambda decided, topics, old=old, new=new: deciding.rename(decided, find(old, topics), new, topics)
+    for group in decisions.merge:
+        yield lambda decided, topics, group=group: deciding.merge(decided, [find(text, topics) for text in group])
+    for text in decisions.ban:
+        yield lambda decided, topics, text=text: deciding.ban(decided, find(text, topics))
+    for name, *words in decisions.seed:
+        yield lambda decided, topics, name=name, words=words: deciding.pin(decided, name, words, topics, model.words)
+
+
+def _ahead(topics: Sequence[Topic], decided: Governance) -> str:
+    """What the next run will change, in words; empty where the run's topics are as they were decided."""
+    now, then = {topic.id: topic for topic in topics}, as_decided(topics, decided)
+    lines, found_anew = [], False
+    for topic in then:
+        before = now[topic.id]
+        if topic.name != before.name:
+            lines.append(f"  topic {topic.id} ({before.name}) will be called {topic.name!r}")
+        if (topic.fate, topic.into) != (before.fate, before.into):
+            found_anew = True
+            what = {Fate.MERGED: f"will count as topic {topic.into}", Fate.BANNED: "will occur in no video"}.get(
+                topic.fate, "will occur again"
+            )
+            lines.append(f"  topic {topic.id} ({before.name}, {before.share_of_videos:.1%} of videos) {what}")
+    made = {(topic.found_name or topic.name, topic.seeds) for topic in topics if topic.seeds}
+    asked = {(seed.name, seed.words) for seed in decided.seeds}
+    for name, words in sorted(asked - made):
+        lines.append(f"  {', '.join(words)} will be pinned to the topic {name!r}")
+    for name, words in sorted(made - asked):
+        lines.append(f"  {', '.join(words)} will be pinned to {name!r} no more")
+    if not lines:
+        return ""
+    if asked != made:
+        end = ("The next run samples topics anew, keeps the ids of those that it finds again, and trains on what it "
+               "found.")  # fmt: skip
+    elif found_anew:
+        end = "The next run labels videos anew, all other topics staying what they are, and trains on the labels."
+    else:
+        end = "The next run trains nothing: it judges captions, names neurons and explains by the new names."
+    return "\n".join([*lines, end])

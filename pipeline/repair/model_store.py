@@ -1,0 +1,128 @@
+"""Refined models that are not served yet, and the folders of those that are.
+
+ROOT/corrections.db                    the ledger
+ROOT/serving/models.config             which version is served, for model servers
+ROOT/serving/topiclens/<version>/      versions, as training or a refinement left them
+ROOT/serving/candidates/<version>/     a refined model on its way there
+    model/                             its export
+    candidate.json                     what the ledger will be told; written last, so that a folder with it is whole
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from topiclens.pipeline.files import replace_text
+from topiclens.pipeline.paths import NAME
+from topiclens.serving.model_config import FILE as CONFIG_FILE
+from topiclens.serving.saved_model import versions_under
+
+_RECORD = "candidate.json"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folders of a run's versions."""
+
+    root: str
+
+    @property
+    def versions(self) -> Path:
+        return Path(self.root, "serving", NAME)
+
+    @property
+    def candidates(self) -> Path:
+        return Path(self.root, "serving", "candidates")
+
+    @property
+    def config(self) -> Path:
+        return Path(self.root, "serving", CONFIG_FILE)
+
+    def version(self, version: str) -> Path:
+        """Where a version's export is, or would be."""
+        return self.versions / version
+
+    def numbers(self) -> list[int]:
+        """Every version that is there, candidates too, in order."""
+        return sorted({*versions_under(self.versions), *versions_under(self.candidates)})
+
+    def free_number(self, known: Iterable[str]) -> str:
+        """A name for a new version: larger than any that is there or known, and otherwise the time, as TFX pushes."""
+        taken = [*self.numbers(), *(int(version) for version in known if version.isdecimal())]
+        return str(max([int(time.time()), *(number + 1 for number in taken)]))
+
+    def read(self) -> list[Candidate]:
+        """The candidates that are whole, oldest first."""
+        return [
+            Candidate.load(folder)
+            for _, folder in sorted(versions_under(self.candidates).items())
+            if (folder / _RECORD).exists()
+        ]
+
+    def sweep(self) -> None:
+        """Removes candidates that were never finished."""
+        if not self.candidates.is_dir():
+            return
+        for folder in self.candidates.iterdir():
+            if folder.is_dir() and not (folder / _RECORD).exists():
+                shutil.rmtree(folder)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A refined model, and what the ledger is told when it is published.
+
+    Attributes:
+        version, parent: its name to be, and the version that was refined.
+        corrections: the ids of those that it adds to its parent's, in order.
+        revoked: the ids of the live corrections that cease to be live with it.
+        by: who asked for it.
+        verdict: what the gate said, as `topiclens.components.refinement.gate.Verdict.to_json` gives it.
+        told: the same in words.
+        settings: what the refinement was told.
+    """
+
+    version: str
+    parent: str
+    corrections: tuple[str, ...]
+    revoked: tuple[str, ...]
+    by: str
+    verdict: Mapping
+    told: str
+    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+
+    @property
+    def blessed(self) -> bool:
+        return self.verdict["blessed"]
+
+    @property
+    def captions(self) -> Mapping[str, str]:
+        """Correction id -> the caption of its video by the candidate."""
+        return self.verdict["captions"]
+
+    def folder(self, shelf: Shelf) -> Path:
+        return shelf.candidates / self.version
+
+    def model(self, shelf: Shelf) -> Path:
+        """Its export, while it is not published."""
+        return self.folder(shelf) / "model"
+
+    def save(self, shelf: Shelf) -> None:
+        """Says that the candidate is whole."""
+        replace_text(self.folder(shelf) / _RECORD, json.dumps(asdict(self), ensure_ascii=False, indent=1))
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> Candidate:
+        row = json.loads(Path(folder, _RECORD).read_text(encoding="utf-8"))
+        return cls(**{**row, "corrections": tuple(row["corrections"]), "revoked": tuple(row["revoked"])})
+
+    def discard(self, shelf: Shelf) -> None:
+        """Removes it; its record goes last, so that nobody takes what is left for whole."""
+        shutil.rmtree(self.model(shelf), ignore_errors=True)
+        shutil.rmtree(self.folder(shelf))

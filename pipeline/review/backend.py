@@ -1,0 +1,215 @@
+"""The desk behind the review page, on a run's root: what people see, and what becomes of what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.records import LedgerError, now
+from topiclens.components.refinement.records import State as Recorded
+from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.pipeline.repair import proposals, refinements, versions
+from topiclens.pipeline.repair.corrections import open_ledger
+from topiclens.pipeline.repair.model_store import Shelf as VersionFolders
+from topiclens.pipeline.repair.proposals import Eye
+from topiclens.pipeline.repair.root_lock import RootBusy
+from topiclens.pipeline.repair.versions import VersionError
+from topiclens.pipeline.review import telling
+from topiclens.pipeline.review.jobs import Jobs, Order
+from topiclens.pipeline.review.served_captioner import ServedEye
+from topiclens.pipeline.review.viewer import Viewing
+from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
+from topiclens.serving.review.changes import Correction, HistoryEntry, Job, JobState, State, Version
+from topiclens.trainer.exported import read_meta
+from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
+
+_WAITING = (Recorded.PREVIEWED, Recorded.IN_CANDIDATE)
+# Seconds: a server looks for versions every one to five, and loads one in a few.
+FOLLOWING = 20.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What changes of a root are made with.
+
+    Attributes:
+        root: its folder.
+        jobs: its refinements.
+        changes: of settings, `section.name=value` each, for whoever refines.
+        settings: of refinement, with those changes.
+    """
+
+    root: str
+    jobs: Jobs
+    changes: tuple[str, ...]
+    settings: RefinementSettings
+
+
+class RunReviewBackend(Viewing):
+    """A `topiclens.serving.review.backend.ReviewBackend` on a run's root.
+
+    Args:
+        bench: what changes are made with.
+        viewing: see `Viewing`.
+    """
+
+    def __init__(self, bench: Bench, *viewing):
+        super().__init__(*viewing)
+        self._bench = bench
+        self._folders = VersionFolders(bench.root)
+        self._ledger = open_ledger(bench.root, bench.settings)
+        self._starting = threading.Lock()
+
+    # Corrections
+
+    def corrections(self, state: State | None = None) -> Sequence[Correction]:
+        with self._kept() as ledger:
+            recorded = ledger.corrections(None if state is None else Recorded(state.value))
+            lacking = versions.lacking(ledger)
+        return [telling.correction(one, lacking=one.id in lacking) for one in reversed(recorded)]
+
+    def propose(self, video_id: str, topics: Sequence[int], author: str) -> Sequence[Correction]:
+        self._check(video_id)
+        for topic in map(self._topic, topics):
+            if topic.id in self._shelf.closed:
+                raise Refused(
+                    f"No clip can miss the topic “{topic.name}”: it is {self._shelf.closed[topic.id]}. Choose another."
+                )
+        with self._kept():
+            proposed = proposals.propose_all(
+                self._bench.root, video_id, topics, author, settings=self._bench.settings, eye=self._eye()
+            )
+        return [telling.correction(one.correction, one.response.verdict) for one in proposed]
+
+    def _eye(self) -> Eye:
+        version = self._served.version()
+        links: TopicLinks | None = self._shelf.links(version)
+        if links is None:
+            raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
+        words = read_meta(self._folders.version(version))["vocabulary"]
+        vocabulary = Vocabulary(words[len(SPECIAL_WORDS) :])
+        return ServedEye(self._served, version, self._shelf.clips, links, vocabulary)
+
+    def withdraw(self, correction_id: str, by: str) -> Correction:
+        with self._kept() as ledger:
+            recorded = self._recorded(ledger, correction_id)
+            if recorded.state is Recorded.LIVE:
+                raise Refused("The correction is in the model that is served: roll it back there.")
+            if recorded.state is Recorded.IN_CANDIDATE:
+                refinements.rollback(self._bench.root, correction_id, by, settings=self._bench.settings)
+                return telling.correction(ledger.correction(correction_id))
+            return telling.correction(ledger.transition(correction_id, Recorded.REVOKED, by=by))
+
+    # Refinements
+
+    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> Job:
+        with self._kept() as ledger:
+            lacking = versions.lacking(ledger)
+            ready = [one for one in ledger.corrections() if one.id in lacking or one.state in _WAITING]
+            if corrections is not None:
+                wanted = {self._recorded(ledger, correction_id).id for correction_id in corrections}
+                ready = [one for one in ready if one.id in wanted]
+                if len(ready) < len(wanted):
+                    raise Refused("Some of these corrections cannot be taught: only what was previewed can.")
+            if not ready:
+                raise Refused("There is nothing to teach. Say of a clip what its caption misses first.")
+            parent = versions.parent(ledger)
+        count = f"{len(ready)} correction{'' if len(ready) == 1 else 's'}"
+        return self._start(f"{count} to version {parent}", by, [one.id for one in ready])
+
+    def rollback_correction(self, correction_id: str, by: str) -> Job:
+        with self._kept() as ledger:
+            recorded = self._recorded(ledger, correction_id)
+        if recorded.state is not Recorded.LIVE:
+            raise Refused(f"The correction is {recorded.state.value}: only a live one can be rolled back.")
+        title = f"the model without “{recorded.topic.name}” of {recorded.video_id}"
+        return self._start(title, by, [recorded.id], takes_out=True)
+
+    def _start(self, title: str, by: str, corrections: Sequence[str], takes_out: bool = False) -> Job:
+        bench = self._bench
+        with self._starting:
+            running = bench.jobs.running()
+            if running is not None:
+                other = bench.jobs.order(running)
+                raise Refused(f"{other.by} has a refinement running: {other.title}. One runs at a time.")
+            order = Order(bench.root, title, by, now(), tuple(corrections), takes_out, bench.changes)
+            started = bench.jobs.start(order)
+        return self.job(started)
+
+    def job(self, job_id: str) -> Job:
+        jobs = self._bench.jobs
+        try:
+            order, course = jobs.order(job_id), jobs.course(job_id)
+        except KeyError:
+            raise NotFound("There is no such refinement.") from None
+        with self._kept() as ledger:
+            served_ever = {serving.version for serving in ledger.servings()}
+        waiting = {candidate.version for candidate in self._folders.read()}
+        told = telling.job(job_id, order, course)
+        if told.state is not JobState.BLESSED:
+            return told
+        if told.candidate is None or told.candidate in served_ever:
+            return telling.moved(told, JobState.PUBLISHED)
+        return told if told.candidate in waiting else telling.moved(told, JobState.SUPERSEDED)
+
+    def latest_job(self) -> Job | None:
+        ids = self._bench.jobs.ids()
+        return self.job(ids[-1]) if ids else None
+
+    # Versions
+
+    def publish(self, by: str, version: str | None = None) -> Version:
+        with self._kept():
+            published = refinements.publish(self._bench.root, by, version=version, settings=self._bench.settings)
+        self._await(published.version)
+        return self._version(published.version)
+
+    def rollback_version(self, version: str, by: str) -> Version:
+        if version not in {one.version for one in self.versions()}:
+            raise NotFound(f"There is no version {version}.")
+        with self._kept():
+            refinements.rollback(self._bench.root, version, by, settings=self._bench.settings)
+        self._await(version)
+        return self._version(version)
+
+    def versions(self) -> Sequence[Version]:
+        with self._kept() as ledger:
+            return telling.versions(ledger, lambda name: self._folders.version(name).is_dir())
+
+    def history(self, limit: int, offset: int = 0) -> Sequence[HistoryEntry]:
+        with self._kept() as ledger:
+            return telling.history(ledger)[offset : offset + limit]
+
+    def _await(self, version: str) -> None:
+        """Waits a while until the server has followed, so that what a person sees next is of the new version."""
+        end = time.monotonic() + FOLLOWING
+        while time.monotonic() < end:
+            with contextlib.suppress(Unavailable):  # between the old version and the new one, none may answer
+                if self._served.version() == version:
+                    return
+            time.sleep(0.1)
+
+    def _version(self, name: str) -> Version:
+        return next(version for version in self.versions() if version.version == name)
+
+    @staticmethod
+    def _recorded(ledger: Ledger, correction_id: str):
+        try:
+            return ledger.correction(correction_id)
+        except LedgerError:
+            raise NotFound("There is no such correction.") from None
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[Ledger]:
+        """The ledger; what it or the root refuses is told to the person, without the paths of this machine."""
+        try:
+            yield self._ledger
+        except ReviewError:
+            raise
+        except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:
+            raise Refused(telling.without_paths(str(error), self._bench.root)) from error

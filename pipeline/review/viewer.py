@@ -1,0 +1,226 @@
+"""The half of the desk that looks: the queue, clips with their evidence, and what the served model would say."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.refinement.acquisition import MissingTopic, Said
+from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline.review.clips import Clips
+from topiclens.pipeline.review.pictures import Films
+from topiclens.pipeline.review.ranking import Judged, Ranking
+from topiclens.pipeline.review.served import Served
+from topiclens.pipeline.review.views import scores_of, suggested, timelines_of, words_of
+from topiclens.serving.answers import ExplainedCaption
+from topiclens.serving.review.backend import NotFound, ReviewError, Unavailable
+from topiclens.serving.review.changes import Correction, State
+from topiclens.serving.review.clips import Clip, NewCaption, Queue, QueueItem, Suggestion, Topic, VideoFile, WhatIf
+from topiclens.serving.signatures import EXPLAIN_FRAMES_SIGNATURE
+
+# The strengths at which a suggested topic is tried, smallest first; 1 is the paper's.
+STRENGTHS = (0.5, 1.0, 2.0, 4.0)
+TRIED = 2  # suggestions of a clip
+MAX_STRENGTH = 8.0
+_KEPT = 128  # explained clips
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What the desk looks things up in.
+
+    Attributes:
+        clips, films: of the run.
+        sampling: how clips are sampled for its model.
+        links: the neurons of topics in a version; None where it has none (LSTM-B).
+        topics: of a version, by id.
+        closed: id -> why nobody is asked about a topic, in a word or two, such as "banned".
+    """
+
+    clips: Clips
+    films: Films
+    sampling: Sampling
+    links: Callable[[str], TopicLinks | None]
+    topics: Callable[[str], Sequence[Topic]]
+    closed: Mapping[int, str] = field(default_factory=dict)
+
+
+class Viewing(abc.ABC):
+    """What can be seen of a run.
+
+    Args:
+        name: of the run, for the page's head.
+        shelf: clips, films, topics.
+        served: the model that answers.
+        ranking: of the clips.
+    """
+
+    def __init__(self, name: str, shelf: Shelf, served: Served, ranking: Ranking):
+        self.name = name
+        self._shelf, self._served, self._ranking = shelf, served, ranking
+        self._explained = functools.lru_cache(_KEPT)(self._explain)
+        self._tried = functools.lru_cache(_KEPT)(self._try)
+
+    def queue(self, limit: int, offset: int = 0, search: str = "") -> Queue:
+        """Clips that are still to be corrected first; then those that are; last those that nobody has captioned yet."""
+        self._follow(self._served.version())
+        items = [item for item in self._items() if _matches(search, item.caption, item.video_id)]
+        return Queue(tuple(items[offset : offset + limit]), len(items))
+
+    def clip(self, video_id: str) -> Clip:
+        self._check(video_id)
+        version = self._served.version()
+        self._follow(version)
+        answer, judged = self._explained(version, video_id), self._judged(version, video_id)
+        topics, film = self._shelf.topics(version), self._shelf.films.film(video_id)
+        suggestions = suggested(judged.missing, topics)
+        return Clip(
+            video_id=video_id,
+            caption=answer.text,
+            version=version,
+            words=words_of(answer),
+            frames=len(answer.activations),
+            pictures=bool(film.pictures),
+            seconds=tuple(film.seconds or ()),
+            playable=self._shelf.films.file(video_id) is not None,
+            references=self._shelf.clips.references(video_id),
+            reasons=judged.gain.reasons,
+            scores=scores_of(answer.topic_scores, topics),
+            timelines=timelines_of(answer, self._shelf.links(version), suggestions),
+            suggestions=self._suggestions(version, video_id, suggestions),
+            corrections=tuple(one for one in self.corrections() if one.video_id == video_id),
+            next_id=self._next(video_id),
+        )
+
+    def frame(self, video_id: str, index: int) -> bytes | None:
+        self._check(video_id)
+        film = self._shelf.films.film(video_id)
+        count = self._shelf.clips.length(video_id)
+        if not 0 <= index < count:
+            raise NotFound(f"The clip has {count} frames; there is no frame {index}.")
+        return film.pictures[index] if film.pictures else None
+
+    def video(self, video_id: str) -> VideoFile | None:
+        self._check(video_id)
+        return self._shelf.films.file(video_id)
+
+    def topics(self, search: str = "") -> Sequence[Topic]:
+        topics = [topic for topic in self._shelf.topics(self._served.version()) if topic.id not in self._shelf.closed]
+        wanted = search.lower().split()
+        if not wanted:
+            return sorted(topics, key=lambda topic: topic.name)
+        found = [(_likeness(topic, wanted), topic) for topic in topics]
+        return [topic for likeness, topic in sorted(found, key=lambda pair: (-pair[0], pair[1].name)) if likeness]
+
+    def what_if(self, video_id: str, strengths: Mapping[int, float]) -> WhatIf:
+        self._check(video_id)
+        topics = self._shelf.topics(self._served.version())
+        for topic, strength in strengths.items():
+            self._topic(topic)
+            if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
+                raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}; {strength} is none.")
+        answer, milliseconds = self._served.what_if(self._shelf.clips.frames(video_id), strengths)
+        return WhatIf(answer.caption, scores_of(answer.topic_scores, topics), milliseconds)
+
+    def accepts_clips(self) -> bool:
+        return EXPLAIN_FRAMES_SIGNATURE in self._served.signatures()
+
+    def frames_of_new_clip(self, count: int) -> Sequence[int]:
+        return self._shelf.sampling.indices(count, "uploaded")
+
+    def caption_new(self, frames: Sequence[bytes]) -> NewCaption:
+        answer = self._served.caption_frames(frames)
+        return NewCaption(answer.text, scores_of(answer.topic_scores, self._shelf.topics(self._served.version())))
+
+    @abc.abstractmethod
+    def corrections(self, state: State | None = None) -> Sequence[Correction]:
+        """All corrections in a state, or all there are; newest first."""
+
+    def _items(self) -> list[QueueItem]:
+        corrected = Counter(one.video_id for one in self.corrections() if one.state is not State.REVOKED)
+        ranked = self._ranking.ordered()
+        known = {judged.video_id for judged in ranked}
+        items = [self._item(judged, corrected[judged.video_id]) for judged in ranked]
+        items.sort(key=lambda item: item.corrections > 0)
+        waiting = f"not captioned yet: {len(known)} of {len(self._shelf.clips)} clips are"
+        unknown = [video_id for video_id in self._shelf.clips.ids if video_id not in known]
+        return items + [QueueItem(name, "", 0.0, (waiting,), self._picture(name), corrected[name]) for name in unknown]
+
+    def _item(self, judged: Judged, corrections: int) -> QueueItem:
+        return QueueItem(
+            video_id=judged.video_id,
+            caption=judged.said.caption,
+            gain=round(judged.gain.value, 3),
+            reasons=judged.gain.reasons,
+            picture=self._picture(judged.video_id),
+            corrections=corrections,
+        )
+
+    def _picture(self, video_id: str) -> int | None:
+        """The middle frame; what is in the middle of a clip is mostly what it is about."""
+        return self._shelf.clips.length(video_id) // 2 if self._shelf.films.expected(video_id) else None
+
+    def _next(self, video_id: str) -> str | None:
+        order = [item.video_id for item in self._items()]
+        place = order.index(video_id) + 1
+        return order[place] if place < len(order) else None
+
+    def _follow(self, version: str) -> None:
+        """What is shown of clips is what is to be said of this version's captions."""
+        self._ranking.follow(version, len(self._shelf.clips))
+
+    def _judged(self, version: str, video_id: str) -> Judged:
+        answer = self._explained(version, video_id)
+        return self._ranking.judge(video_id, Said(answer.text, answer.log_prob, answer.topic_scores))
+
+    def _suggestions(self, version: str, video_id: str, suggestions: Sequence[MissingTopic]) -> tuple[Suggestion, ...]:
+        strengths = {}
+        with contextlib.suppress(Unavailable):  # a model without the signature what_if can be looked at all the same
+            strengths.update((one.topic, self._tried(version, video_id, one.topic)) for one in suggestions[:TRIED])
+        return tuple(
+            Suggestion(one.topic, one.name, "; ".join(one.reasons), strengths.get(one.topic)) for one in suggestions
+        )
+
+    def _try(self, version: str, video_id: str, topic: int) -> float | None:
+        """The smallest of a few strengths that brings a word of the topic into the caption; None where none does."""
+        said = set(self._explained(version, video_id).words)
+        words = set(self._shelf.topics(version)[topic].words) - said
+        answers = self._served.doses(self._shelf.clips.frames(video_id), topic, STRENGTHS, version)
+        return next((dose for dose, answer in zip(STRENGTHS, answers) if words & set(answer.caption.split())), None)
+
+    def _explain(self, version: str, video_id: str) -> ExplainedCaption:
+        """What a version that is served tells of a clip."""
+        return self._served.explain([self._shelf.clips.frames(video_id)], version)[0]
+
+    def _check(self, video_id: str) -> None:
+        if video_id not in self._shelf.clips:
+            raise NotFound(
+                "There is no such clip in this run, or not on this page: it shows those of the splits that the setting "
+                "review.splits names, and no files. What was said of others is under Corrections all the same."
+            )
+
+    def _topic(self, topic: int) -> Topic:
+        topics = self._shelf.topics(self._served.version())
+        if not 0 <= topic < len(topics):
+            raise NotFound(f"There is no topic {topic}; there are {len(topics)}, from 0.")
+        return topics[topic]
+
+
+def _matches(search: str, *texts: str) -> bool:
+    return all(any(word in text.lower() for text in texts) for word in search.lower().split())
+
+
+def _likeness(topic: Topic, wanted: Sequence[str]) -> float:
+    """How well a topic fits what is searched: a name that begins so is best, then a name, then its words in order."""
+    name = topic.name.lower()
+    if all(part in name for part in wanted):
+        return 3.0 if name.startswith(wanted[0]) else 2.0
+    places = [place for place, word in enumerate(topic.words) if any(word.startswith(part) for part in wanted)]
+    covered = all(any(word.startswith(part) for word in (*topic.words, *name.split())) for part in wanted)
+    return math.exp(-places[0]) if covered and places else 0.0

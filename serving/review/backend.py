@@ -1,0 +1,135 @@
+"""What the review page asks for: a protocol, so that who answers is free.
+
+The page decides nothing about models, ledgers or files. It asks a desk, which does, and shows what comes back
+(`topiclens.serving.review.clips`, `topiclens.serving.review.changes`). A desk is called from several threads at once.
+Its texts are for
+people, and need no escaping: the page does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from topiclens.serving.review.changes import Correction, HistoryEntry, Job, State, Version
+from topiclens.serving.review.clips import Clip, NewCaption, Queue, Topic, VideoFile, WhatIf
+
+
+class ReviewError(Exception):
+    """The desk cannot do what was asked. The message is a sentence or two for people, without paths of the machine."""
+
+
+class NotFound(ReviewError):
+    """There is no such clip, topic, correction, version or job."""
+
+
+class Refused(ReviewError):
+    """It cannot be done as things stand: a refinement runs already, a correction is live, and so on."""
+
+
+class Unavailable(ReviewError):
+    """The served model, or the ledger, does not answer now."""
+
+
+class ReviewBackend(Protocol):
+    """Clips, corrections and versions of one run, for the people who review it.
+
+    Every method may raise `NotFound`, `Refused` or `Unavailable`, or `ReviewError` itself for what a person should
+    change in what they asked. `by` and `author` are names of people, whose right to ask was checked before.
+    """
+
+    name: str  # of the run, for the page's head
+
+    def queue(self, limit: int, offset: int = 0, search: str = "") -> Queue:
+        """Clips `offset` to `offset + limit`, the largest gain first; `search`: words of the caption or of the id."""
+        ...
+
+    def clip(self, video_id: str) -> Clip: ...
+
+    def frame(self, video_id: str, index: int) -> bytes | None:
+        """The frame as a JPEG; None where the dataset brought features alone. `NotFound` beyond the last frame."""
+        ...
+
+    def video(self, video_id: str) -> VideoFile | None:
+        """The clip's file where a browser can play it."""
+        ...
+
+    def topics(self, search: str = "") -> Sequence[Topic]:
+        """Topics that a caption may miss and whose name or words hold `search`, the best match first; all of them, by
+        name, where it is empty."""
+        ...
+
+    def what_if(self, video_id: str, strengths: Mapping[int, float]) -> WhatIf:
+        """Asks the served model.
+
+        Args:
+            strengths: topic id -> times the topic's mean activation that is added to the encoder's (paper, section 4);
+                below 0 takes away. Topics that are not named stay as they are.
+        """
+        ...
+
+    def propose(self, video_id: str, topics: Sequence[int], author: str) -> Sequence[Correction]:
+        """Notes that the caption misses these topics: a correction each, in their order, previewed where it can be."""
+        ...
+
+    def withdraw(self, correction_id: str, by: str) -> Correction:
+        """Takes back a correction that is in no served version."""
+        ...
+
+    def corrections(self, state: State | None = None) -> Sequence[Correction]:
+        """All corrections in a state, or all there are; newest first."""
+        ...
+
+    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> Job:
+        """Starts to teach corrections to the model, and returns at once.
+
+        Args:
+            corrections: the ids of those that it is to learn, previewed or `lacking`; None takes all of them.
+        Raises:
+            Refused: a refinement runs, or there is nothing to teach.
+        """
+        ...
+
+    def job(self, job_id: str) -> Job: ...
+
+    def latest_job(self) -> Job | None:
+        """The refinement that was started last; None before the first."""
+        ...
+
+    def publish(self, by: str, version: str | None = None) -> Version:
+        """Serves the blessed candidate.
+
+        Args:
+            version: the one that was looked at; None takes whichever waits.
+        Raises:
+            Refused: none waits, or another than that.
+        """
+        ...
+
+    def versions(self) -> Sequence[Version]:
+        """Newest first."""
+        ...
+
+    def rollback_version(self, version: str, by: str) -> Version:
+        """Serves a version that was served before."""
+        ...
+
+    def rollback_correction(self, correction_id: str, by: str) -> Job:
+        """Starts to build the served version without a live correction; returns at once. Published if blessed."""
+        ...
+
+    def history(self, limit: int, offset: int = 0) -> Sequence[HistoryEntry]:
+        """What was done, newest first."""
+        ...
+
+    def accepts_clips(self) -> bool:
+        """Whether the served model has a frame network, so that it can caption pictures."""
+        ...
+
+    def frames_of_new_clip(self, count: int) -> Sequence[int]:
+        """Which of a clip's `count` frames the model wants, in order."""
+        ...
+
+    def caption_new(self, frames: Sequence[bytes]) -> NewCaption:
+        """Captions an uploaded clip: its wanted frames as JPEGs."""
+        ...

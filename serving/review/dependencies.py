@@ -1,0 +1,129 @@
+"""What every endpoint asks of a request: the desk, who asks, and whether they may."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from pydantic import StringConstraints
+from starlette.datastructures import FormData, UploadFile
+
+from topiclens.serving.review.access import Person
+from topiclens.serving.review.backend import ReviewBackend
+from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.request_limits import Refusal
+
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-CSRF-Token"
+MOST_TEXT = 512  # characters of an id or of a search
+MOST_TOPICS = 32  # in one what-if or correction
+MOST_FIELDS = 2000  # of a form: a batch of corrections has one each
+STRONGEST = 8.0  # strength of a topic in a what-if, either way
+
+# No control characters: databases and terminals take them for something else than text.
+_TEXT = r"^[^\x00-\x1f\x7f]*$"
+Id = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TEXT, pattern=_TEXT)]
+Search = Annotated[str, StringConstraints(max_length=MOST_TEXT, pattern=_TEXT)]
+_STRENGTH = re.compile(r"strength-([0-9]{1,9})")
+
+
+def desk_of(request: Request) -> ReviewBackend:
+    return request.app.state.desk
+
+
+def limits_of(request: Request) -> Limits:
+    return request.app.state.limits
+
+
+def person_of(request: Request) -> Person:
+    return request.state.person
+
+
+def writer(request: Request, token: Annotated[str, Header(alias=CSRF_HEADER)] = "") -> Person:
+    """Who asks for a change. Without a bearer token, the page's own token must come along."""
+    if not request.state.by_token and not request.app.state.visits.owns(request.state.visit, token):
+        raise Refusal(
+            403, f"This needs a bearer token, or the page's own token in {CSRF_HEADER}. Reload the page and try again."
+        )
+    return request.state.person
+
+
+def publisher(person: Annotated[Person, Depends(writer)]) -> Person:
+    """Who asks for a change of the model."""
+    require_publisher(person)
+    return person
+
+
+def require_publisher(person: Person) -> None:
+    if not person.publishes:
+        raise Refusal(403, f"Only a publisher may do this; {person.name} is a {person.role.value}.")
+
+
+TheDesk = Annotated[ReviewBackend, Depends(desk_of)]
+TheLimits = Annotated[Limits, Depends(limits_of)]
+Reader = Annotated[Person, Depends(person_of)]
+Writer = Annotated[Person, Depends(writer)]
+Publisher = Annotated[Person, Depends(publisher)]
+
+
+async def form_of(request: Request) -> FormData:
+    """The form that a page of ours sent.
+
+    Raises:
+        Refusal: it cannot be read, or it is not ours.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise Refusal(415, "Expected a form.")
+    try:
+        form = await request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=limits_of(request).max_body_bytes)
+    except (ValueError, LookupError, AttributeError):  # of charsets that are none
+        raise Refusal(400, "This form cannot be read.") from None
+    ours = request.app.state.visits.owns(request.state.visit, text(form, CSRF_FIELD, required=False))
+    if not ours and not request.state.by_token:
+        raise Refusal(403, "This page is from before a restart, or cookies are off. Reload the page and try again.")
+    return form
+
+
+Form = Annotated[FormData, Depends(form_of)]
+
+
+def text(form: FormData, name: str, required: bool = True) -> str:
+    """A field of a form that is text and can be an id."""
+    value = form.get(name, "")
+    if isinstance(value, UploadFile) or len(value) > MOST_TEXT or not re.match(_TEXT, value):
+        raise Refusal(422, f"The field {name!r} cannot be read.")
+    if required and not value:
+        raise Refusal(422, f"The field {name!r} is missing.")
+    return value
+
+
+def topics_in(form: FormData) -> list[int]:
+    """The ids of the topics that were ticked."""
+    values = form.getlist("topic")
+    if not values:
+        raise Refusal(422, "No topic is ticked. Tick what the caption misses.")
+    if len(values) > MOST_TOPICS or not all(isinstance(v, str) and re.fullmatch("[0-9]{1,9}", v) for v in values):
+        raise Refusal(422, f"Expected at most {MOST_TOPICS} topics.")
+    return list(dict.fromkeys(map(int, values)))
+
+
+def strengths_in(query: Mapping[str, str]) -> dict[int, float]:
+    """Topic id -> strength, out of the sliders' fields ``strength-ID``; those at 0 are left out."""
+    found: dict[int, float] = {}
+    for name, value in query.items():
+        if match := _STRENGTH.fullmatch(name):
+            try:
+                strength = float(value)
+            except ValueError:
+                strength = math.nan
+            if not abs(strength) <= STRONGEST:
+                raise Refusal(422, f"A strength must be a number from -{STRONGEST:g} to {STRONGEST:g}.")
+            if strength:
+                found[int(match[1])] = strength
+    if len(found) > MOST_TOPICS:
+        raise Refusal(422, f"Expected at most {MOST_TOPICS} topics.")
+    return found

@@ -1,0 +1,66 @@
+"""How things are said on the page."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime
+
+from pydantic.dataclasses import dataclass
+
+from topiclens.serving.review.changes import JobState, State
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words of a caption that stand together, and whether an earlier caption lacked them."""
+
+    text: str
+    new: bool
+
+
+def compared(before: str, after: str) -> list[Phrase]:
+    """A caption in phrases, those marked whose words are not in the earlier one in this order."""
+    old, new = before.split(), after.split()
+    changes = difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes()
+    return [Phrase(" ".join(new[start:end]), kind != "equal") for kind, _, _, start, end in changes if end > start]
+
+
+def moment(time: datetime) -> str:
+    """To the minute, in UTC: 3 May 2026, 14:07 UTC."""
+    time = time.astimezone(UTC)
+    return f"{time.day} {time:%b %Y, %H:%M} UTC"
+
+
+def size(count: int) -> str:
+    """Bytes in words: whole MiB, or KiB where there are less."""
+    return f"{count // 2**20} MiB" if count >= 2**20 else f"{count // 2**10} KiB"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+STATES = {
+    State.PROPOSED: "proposed",
+    State.PREVIEWED: "ready",
+    State.IN_CANDIDATE: "being taught",
+    State.LIVE: "live",
+    State.REVOKED: "taken back",
+}
+JOB_STATES = {
+    JobState.RUNNING: "Under way",
+    JobState.BLESSED: "Passed the gate",
+    JobState.REFUSED: "Refused by the gate",
+    JobState.FAILED: "Failed",
+    JobState.PUBLISHED: "Published",
+    JobState.SUPERSEDED: "Overtaken by a later one",
+}
+# What was just done, by the name that the address carries after a form was sent.
+DONE = {
+    "proposed": "Noted. The correction is in the ledger and waits for the next refinement.",
+    "withdrawn": "The correction is taken back.",
+    "started": "The refinement has started.",
+    "published": "Published: the new version answers from now on.",
+    "rolled-back": "Rolled back: that version answers from now on.",
+    "taking-out": "The model is built anew without that correction.",
+}

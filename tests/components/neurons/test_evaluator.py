@@ -1,0 +1,65 @@
+"""The judge of neurons says why."""
+
+import json
+
+import pytest
+
+from topiclens.components.neurons.effects import CaptionEffects
+from topiclens.components.neurons.evaluator import NeuronThresholds, changes, reasons, write_report
+from topiclens.components.neurons.figures import NeuronFigures, TopicFigures
+from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+
+FIGURES = NeuronFigures(
+    topics=2, linked_topics=1, detectors=1, auc=0.8, average_precision=0.5, selectivity=0.1, gini=0.4, purity=None,
+    deletion=0.3, deletion_random=0.0, deletion_gradient=0.4,
+    by_topic=(TopicFigures(0, 9, 2, 0.9, 0.6, 0.1, 0.4, 0.3), TopicFigures(1, 4, 0, 0.5, 0.2, 0.0, 0.4, 0.0)),
+)  # fmt: skip
+
+
+EFFECTS = CaptionEffects(30, 0.25, 0.01, 0.5, 20, 0.4, 0.02, 1.5)
+
+
+def links(**neurons_of):
+    """Topics by name with their neurons."""
+    topics = [
+        TopicLink(i, name, (name, "word"), None, 5, tuple(LinkedNeuron(n, 3, 0.1, 0.1) for n in neurons))
+        for i, (name, neurons) in enumerate(neurons_of.items())
+    ]
+    return TopicLinks(tuple(topics), 4)
+
+
+@pytest.mark.parametrize(("least", "passed"), [(1, True), (2, False)])
+def test_enough_topics_must_have_a_detector(least, passed):
+    (reason,) = reasons(FIGURES, NeuronThresholds(least), split="val")
+    assert reason.passed is passed and f"1 of 2 topics have a detecting neuron on val; at least {least}" in reason.words
+
+
+@pytest.mark.parametrize(("before", "passed"), [(0.84, True), (0.86, False), (0.7, True), (None, True)])
+def test_the_auc_may_fall_no_further_than_allowed(before, passed):
+    previous = None if before is None else {"auc": before}
+    reason = reasons(FIGURES, NeuronThresholds(max_auc_drop=0.05), split="val", previous=previous)[1]
+    assert reason.passed is passed
+
+
+def test_neurons_that_changed_meaning_are_told_whatever_the_topics_numbers():
+    changed = changes(links(man=[0, 3], road=[1]), links(road=[1, 3], man=[0], sea=[2]))
+    assert [(one.neuron, one.before, one.after) for one in changed] == [(2, "sea", None), (3, "road", "man")]
+
+
+def test_the_report_is_json_and_words(tmp_path):
+    now = links(man=[0], road=[])
+    write_report(tmp_path, FIGURES, now, changes(now, links(road=[0])))
+    assert json.loads((tmp_path / "figures.json").read_text())["auc"] == 0.8
+    text = (tmp_path / "summary.md").read_text()
+    assert (
+        "| man | 9 | 2 | 0.900 | 0.600 |" in text and "1 neurons changed meaning" in text and "- 0: road → man" in text
+    )
+    assert "| purity | – |" in text and "word_deletion" not in text
+
+
+def test_effects_on_captions_are_reported_where_they_were_measured(tmp_path):
+    write_report(tmp_path, FIGURES, links(man=[0], road=[]), None, EFFECTS)
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["auc"] == 0.8 and figures["word_deletion"] == 0.25 and figures["insertion_questions"] == 20
+    text = (tmp_path / "summary.md").read_text()
+    assert "| word_deletion | 0.250 |" in text and "| insertion_on_topic | 0.400 |" in text

@@ -1,0 +1,76 @@
+"""What is taught: of which topic, in which frames, how strongly."""
+
+import numpy as np
+import pytest
+
+from topiclens.components.refinement.edit_targets import (
+    EditTarget,
+    corrected_videos,
+    halves,
+    of_first_halves,
+    parts,
+    steady,
+)
+from topiclens.components.refinement.records import CorrectedTopic, Correction, now
+from topiclens.components.topics.table import Topic
+from topiclens.schemas.records import VideoRecord
+
+TOPICS = [
+    Topic(0, "dog", ("dog", "runs"), None, 0.5),
+    Topic(1, "dance", ("dancing", "girl", "stage"), None, 0.5),
+    Topic(2, "dance, show", ("dancing", "girl", "show"), None, 0.5),
+]
+
+
+def lesson(name="v1", topic=1, strength=1.0, frames=5) -> EditTarget:
+    video = VideoRecord(name, "val", np.arange(1.0, 2 * frames + 1).reshape(frames, 2), (), np.zeros(3))
+    missed = CorrectedTopic(topic, TOPICS[topic].name, TOPICS[topic].words)
+    correction = Correction("0" * 32, now(), "Ann", name, "5f" * 32, missed, "a man", "1")
+    return EditTarget(correction, video, topic, strength)
+
+
+def test_all_that_was_said_of_a_video_is_taught_at_once_the_stronger_of_two_doses():
+    lessons = [lesson("v1", 1, 1.0), lesson("v2", 1, 0.5), lesson("v1", 0, 2.0), lesson("v1", 1, 1.5)]
+    videos = corrected_videos(lessons)
+    assert [(one.video.video_id, dict(one.topics)) for one in videos] == [("v1", {1: 1.5, 0: 2.0}), ("v2", {1: 0.5})]
+
+
+def test_halves_share_no_frame_and_lose_none():
+    video = lesson(frames=5).video
+    first, second = halves(video)
+    assert len(first.frames) == 2 and len({video.video_id, first.video_id, second.video_id}) == 3
+    np.testing.assert_array_equal(np.concatenate([first.frames, second.frames]), video.frames)
+
+
+def test_a_video_of_one_frame_has_no_halves_and_is_not_taught_by_them():
+    assert halves(lesson(frames=1).video) is None
+    assert [len(one.video.frames) for one in of_first_halves([lesson(frames=1), lesson(frames=4)])] == [2]
+
+
+STRENGTHS = np.arange(0, 2.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    "video, parts, expected",
+    [
+        ("..xxx", ["..xxx", "..xxx"], 1.5),  # 1.5 times the smallest
+        (".xxxx", ["..xxx", "...xx"], 2.0),  # 1.5 times 1.5 is beyond the last
+        (".xxxx", [".x.xx", ".xxxx"], 2.0),  # a part loses it at 1; from 1.5 on it stays
+        ("..xx.", ["..x..", "..xx."], 1.0),  # at 1.5 a part has lost it
+        (".x...", ["..xxx", "..xxx"], 0.5),  # the video itself has to say it
+        ("xxxxx", ["...xx", "...xx"], 0.0),
+        (".....", ["..xxx", "..xxx"], None),
+    ],
+)
+def test_a_topic_is_taught_as_strongly_as_the_video_and_its_parts_ask_for(video, parts, expected):
+    said = np.array([[letter == "x" for letter in row] for row in (video, *parts)])
+    assert steady(said, STRENGTHS, 1.5) == expected
+
+
+def test_parts_leave_out_a_third_or_every_second_frame():
+    def frames_of(n):
+        video = VideoRecord("a", "val", np.arange(1, n + 1, dtype=np.float32)[:, None], (), np.zeros(3))
+        return [part.frames[:, 0].tolist() for part in parts(video)]
+
+    assert frames_of(6) == [[1, 3, 5], [2, 4, 6], [1, 2, 3, 4], [3, 4, 5, 6]]
+    assert frames_of(2) == [[1], [2]] and frames_of(1) == []

@@ -1,0 +1,55 @@
+"""What is measured of a parent once serves later refinements, for as long as it means the same."""
+
+import dataclasses
+
+import pytest
+
+from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL
+from topiclens.components.refinement.candidate_captioner import Candidate
+from topiclens.components.refinement.gate_evaluator import GateEvaluator
+from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.trainer.exported import EXTRA
+
+JUDGED = dataclasses.replace(SETTINGS, max_slice_drop={"BLEU-4": 1.0}, slice_videos=1)
+RENAMED = tuple(dataclasses.replace(topic, name=f"{topic.name}, renamed") for topic in TOPICS)
+
+
+class PlantedBench:
+    """A parent and a candidate that say the same of every video."""
+
+    def __init__(self):
+        self.untouched, self.candidate = Candidate([]), Candidate([])
+
+    def captions(self, candidate, videos, progress=None):
+        return {video.video_id: "dog dog dog" for video in videos}
+
+
+@pytest.fixture
+def court(tmp_path):
+    """Holds a new court over the same parent, which remembers what earlier ones measured."""
+    parent = tmp_path / "1"
+    (parent / EXTRA).mkdir(parents=True)
+    (parent / EXTRA / "captioner.json").write_text("{}")
+    (parent / EXTRA / "captioner.weights.h5").write_bytes(b"weights")
+
+    def held(topics, told=lambda what, share: None) -> GateEvaluator:
+        return GateEvaluator(PlantedBench(), TRAIN, VAL, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
+
+    return held
+
+
+def test_the_parents_figures_are_measured_once(court):
+    first, again = [], []
+    measured, recalled = (
+        one.figures(one.bench.untouched, ["BLEU-4"])
+        for one in (court(TOPICS, lambda *what: first.append(what)), court(TOPICS, lambda *what: again.append(what)))
+    )
+    assert measured == recalled and first and not again
+
+
+def test_figures_of_topics_that_are_called_otherwise_now_are_measured_anew(court):
+    for topics in (TOPICS, RENAMED):
+        later = court(topics)
+        reasons = list(later._metrics(later.bench.candidate, {"metrics": {}}, ["BLEU-4"]))
+        assert all(reason.met for reason in reasons)
+        assert f"of topic 1: {topics[1].name}, which" in reasons[-1].words

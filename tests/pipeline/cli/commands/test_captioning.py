@@ -1,0 +1,125 @@
+"""Which frames of a clip reach the model, whoever asks: the clips here show the numbers of their frames."""
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.components.videos.conftest import number_shown, write_clip
+from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline.cli import main as cli
+from topiclens.pipeline.cli.commands import captioning, report
+from topiclens.serving.answers import Caption, WhatIf
+from topiclens.trainer.exported import EXTRA, FORMAT, JSON_FILE
+
+TOTAL = 60
+
+
+class Recorder:
+    """In place of a captioner: says which frames it was shown."""
+
+    def caption_videos(self, clips):
+        return [Caption(" ".join(map(str, map(self._number, clip))), 0.0) for clip in clips]
+
+    def what_if_videos(self, clips, topic_deltas):
+        return [
+            WhatIf(f"{caption.text} {' '.join(f'{delta:g}' for delta in deltas)}", 0.0, deltas)
+            for caption, deltas in zip(self.caption_videos(clips), topic_deltas, strict=True)
+        ]
+
+    def n_topics(self):
+        return 3
+
+    def _number(self, jpeg):
+        return number_shown(np.asarray(Image.open(io.BytesIO(jpeg))))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> str:
+    return str(write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", TOTAL, options={"bf": "3", "g": "12"}))
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Makes the folder of a model that tells how its training clips were sampled."""
+
+    def model(**features):
+        folder = tmp_path / "model"
+        (folder / EXTRA).mkdir(parents=True, exist_ok=True)
+        (folder / "saved_model.pb").touch()
+        (folder / EXTRA / JSON_FILE).write_text(json.dumps({"format": FORMAT, "features": features}))
+        return str(folder)
+
+    return model
+
+
+@pytest.fixture(autouse=True)
+def recorder(monkeypatch):
+    monkeypatch.setattr(captioning, "_captioner", lambda *_: contextlib.nullcontext(Recorder()))
+
+
+def caption(capsys, clip, *arguments) -> tuple[int, ...]:
+    """The numbers of the frames that `topiclens caption` shows the model."""
+    assert cli.main(["caption", clip, *arguments]) == 0
+    return tuple(map(int, capsys.readouterr().out.split()))
+
+
+@pytest.mark.parametrize(
+    "trained",
+    [
+        Sampling("equal", 7), Sampling("centred", 7), Sampling("step", 7, step=4),
+        Sampling("random_clip", 7, step=4), Sampling("random_clip", 7, step=4, seed=1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_clip_is_sampled_as_the_model_was_trained(trained, clip, model, capsys):
+    shown = caption(capsys, clip, "--model", model(**trained.to_json()))
+    assert shown == trained.indices(TOTAL, "clip")
+
+
+def test_a_model_that_tells_no_policy_was_trained_on_equal_spacing(clip, model, capsys):
+    assert caption(capsys, clip, "--model", model(n_frames=5, dim=3)) == (0, 12, 24, 36, 48)
+
+
+def test_what_is_asked_for_goes_before_what_the_model_was_trained_on(clip, model, capsys):
+    folder = model(**Sampling("centred", 6).to_json())
+    assert caption(capsys, clip, "--model", folder, "--frames", "3") == (10, 30, 50)
+    assert caption(capsys, clip, "--model", folder, "--sampling", "equal") == (0, 10, 20, 30, 40, 50)
+    middle = Sampling("step", 6, step=5).indices(TOTAL, "clip")
+    assert caption(capsys, clip, "--model", folder, "--sampling", "step", "--step", "5") == middle
+
+
+def test_a_server_is_shown_what_the_default_settings_say_or_what_is_asked_for(clip, capsys):
+    server = "--server", "grpc://127.0.0.1:1"
+    assert caption(capsys, clip, *server) == Sampling().indices(TOTAL, "clip")
+    assert caption(capsys, clip, *server, "--sampling", "centred", "--frames", "2") == (15, 45)
+
+
+def test_supposed_topics_reach_the_model_by_their_ids_with_every_clip(clip, model, capsys):
+    asked = "--frames", "2", "--with", "2", "--with", "0=-1.5"
+    assert cli.main(["caption", clip, "--model", model(n_frames=5), *asked]) == 0
+    assert cli.main(["caption", clip, "--server", "grpc://127.0.0.1:1", *asked]) == 0
+    assert capsys.readouterr().out == "0 30 -1.5 0 1\n" * 2
+
+
+def test_a_servers_topics_are_named_by_the_run_that_is_said_to_be_its_own(clip, model, tmp_path, capsys):
+    topics = [TopicLink(i, name, (), None, 1, ()) for i, name in enumerate(("dance", "dog", "snow"))]
+    version = tmp_path / "root" / "serving" / "topiclens" / "1"
+    TopicLinks(tuple(topics), 4).save(version / EXTRA)
+    (version / "saved_model.pb").touch()
+    asked = ["caption", clip, "--server", "grpc://127.0.0.1:1", "--frames", "1", "--with", "snow=3"]
+    assert cli.main([*asked, "--root", str(tmp_path / "root")]) == 0
+    assert capsys.readouterr().out == "0 0 0 3\n"
+    assert cli.main(asked) == 1
+    assert "A server does not tell the names of its topics" in capsys.readouterr().err
+
+
+def test_held_out_videos_are_sampled_by_their_ids(clip):
+    sampling = Sampling("random_clip", n_frames=3, seed=1)
+    said = report._ask(Recorder(), {"video_id": "a video", "path": clip, "start": 1.0}, {}, sampling)
+    assert sampling.indices(TOTAL - 10, "a video") != sampling.indices(TOTAL - 10, "clip")
+    assert [int(number) - 10 for number in said.split()] == list(sampling.indices(TOTAL - 10, "a video"))

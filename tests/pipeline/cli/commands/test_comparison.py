@@ -1,0 +1,120 @@
+"""The comparison of models over seeds."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from topiclens.components.neurons import plots
+from topiclens.components.neurons.links import link
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.topics.table import Topic
+from topiclens.pipeline.cli.commands import comparison
+from topiclens.pipeline.presets import preset
+from topiclens.pipeline.run_metadata import Outcome
+from topiclens.trainer.checkpoints import CheckpointMismatch
+
+RUN = Outcome("runs/flickr8k", {"Examples": "runs/flickr8k/artifacts/Examples/7"}, blessed=True)
+
+
+def test_a_sweep_trains_every_weight_once_and_the_control_of_the_chosen_one():
+    swept = comparison.variants(0.1, [0.03, 0.1, 1])
+    assert [(v.interpretive_weight, v.shuffle_topics) for v in swept] == [
+        (0, False), (0.1, False), (0.1, True), (0.03, False), (1, False),
+    ]  # fmt: skip
+    assert len({variant.folder for variant in swept}) == len({variant.name for variant in swept}) == 5
+
+
+def test_the_interval_is_students():
+    values = [0.5, 0.6, 0.55, 0.7, 0.62]
+    mean, half = comparison.interval(values)
+    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+
+
+def test_the_table_shows_means_intervals_and_what_was_not_measured():
+    rows = [{"auc": 0.7, "CIDEr": 0.4, "purity": None}, {"auc": 0.9, "CIDEr": 0.5, "purity": None}]
+    table = comparison.as_markdown({"LSTM-B": rows[:1], "LSTM-I": rows})
+    assert "| AUC | 0.7000 | 0.8000 ± 1.2706 |" in table
+    assert "| purity | not measured | not measured |" in table and "| METEOR | not measured |" in table
+    assert "| seeds | 1 | 2 |" in table
+
+
+def test_the_reduced_size_keeps_the_encoder_and_the_topics():
+    whole, small = preset("flickr8k"), comparison.reduced(preset("flickr8k"), 6000)
+    assert small.model.encoder_units == whole.model.encoder_units and small.topics == whole.topics
+    assert small.model.decoder_units < whole.model.decoder_units
+
+
+@pytest.mark.parametrize(
+    "videos, captions, epochs", [(60_000, 2, 5), (6000, 2, 5), (3000, 2, 10), (1000, 5, 12), (627, 8, 12)]
+)
+def test_of_fewer_videos_more_captions_are_read_at_the_reduced_size(videos, captions, epochs):
+    training = comparison.reduced(preset("flickr8k"), videos).training
+    assert (training.max_captions_per_video, training.epochs) == (captions, epochs)
+
+
+def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
+    trained = []
+
+    def train(outcome, settings, variant, seed, place):
+        trained.append((variant.name, seed))
+        if len(trained) == 4:
+            raise KeyboardInterrupt
+        counted = Tally(*np.full((3, 1, 1), 1 + seed), np.array([2]))
+        counted.save(place)
+        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
+        with open(os.path.join(place, "result.json"), "w") as file:
+            json.dump({"auc": 0.5 + seed / 10}, file)
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    arguments = dict(seeds=2, folder=str(tmp_path), say=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        comparison.compare(RUN, preset("flickr8k"), **arguments)
+    table = comparison.compare(RUN, preset("flickr8k"), **arguments)
+    names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
+    assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
+    assert (tmp_path / "comparison.md").read_text() == table and "0.5500 ±" in table
+
+    os.remove(tmp_path / "topics-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
+    comparison.compare(RUN, preset("flickr8k"), **arguments)
+    assert trained[7:] == [("LSTM-I", 1)]
+
+
+def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, monkeypatch):
+    def train(outcome, settings, variant, seed, place):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    whole = preset("flickr8k")
+    with pytest.raises(KeyboardInterrupt):
+        comparison.compare(RUN, whole, seeds=1, folder=str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):  # another lambda has a folder of its own
+        comparison.compare(RUN, whole.changed(["model.interpretive_weight=3"]), seeds=2, folder=str(tmp_path))
+    with pytest.raises(CheckpointMismatch, match="training epochs was 12, is now 2"):
+        comparison.compare(RUN, whole.changed(["training.epochs=2"]), seeds=1, folder=str(tmp_path))
+
+
+def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, monkeypatch):
+    def train(outcome, settings, variant, seed, place):
+        counted = Tally(*np.full((3, 1, 1), 1 + seed + 10 * variant.interpretive_weight), np.array([2]))
+        counted.save(place)
+        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
+        with open(os.path.join(place, "result.json"), "w") as file:
+            json.dump({}, file)
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    drawn = {}
+
+    def profiles(tallies, links, topics):
+        drawn.update({name: float(tally.activations[0, 0]) for name, tally in tallies.items()}, topics=topics)
+        return real(tallies, links, topics)
+
+    real = plots.profiles
+    monkeypatch.setattr(plots, "profiles", profiles)
+    comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), say=lambda line: None)
+    assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
+    assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
+    assert list((tmp_path / "logs" / "neurons").glob("events.*"))

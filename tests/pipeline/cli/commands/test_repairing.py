@@ -1,0 +1,89 @@
+"""Corrections on the command line, with stand-ins for the model: what people are told, and what they get written."""
+
+import json
+
+import pytest
+
+from tests.pipeline.repair import bench
+from topiclens.pipeline.cli import main as cli
+from topiclens.pipeline.cli.commands import repairing
+from topiclens.pipeline.repair import corrections, proposals, refinements
+from topiclens.pipeline.repair.root_lock import alone
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> str:
+    """A root with a pushed version, whose refinements are taught by the stand-in."""
+    bench.train(tmp_path, "100")
+    refine, rollback = refinements.refine, refinements.rollback
+    monkeypatch.setattr(refinements, "refine", lambda *a, **options: refine(*a, **options, teacher=bench.teach))
+    monkeypatch.setattr(refinements, "rollback", lambda *a, **options: rollback(*a, **options, teacher=bench.teach))
+    return str(tmp_path)
+
+
+@pytest.fixture
+def run(root, capsys):
+    def run(*arguments) -> str:
+        """What a command prints; a code other than 0 goes before it."""
+        capsys.readouterr()
+        code = cli.main([*arguments, "--root", root])
+        printed = capsys.readouterr()
+        return (f"{code} " if code else "") + printed.out + printed.err
+
+    return run
+
+
+def propose(root, video) -> proposals.Proposal:
+    return proposals.propose(root, video, "dance", "Ann", eye=bench.Eye())
+
+
+def test_a_proposal_is_told_with_its_dose_or_with_why_there_is_none(root):
+    works, hopeless = propose(root, "v1"), propose(root, "hopeless")
+    told = repairing.told_proposal(works)
+    assert "now:  a girl\nwith dance, strength 0.5:  a girl dancing\n" in told and works.correction.id in told
+    told = repairing.told_proposal(hopeless)
+    assert "as the stand-in says" in told and "no refinement takes it in" in told
+
+
+def test_corrections_are_listed_with_their_captions_and_in_one_state(root, run):
+    assert run("corrections").startswith("No corrections.")
+    one = propose(root, "v1").correction.id
+    propose(root, "hopeless")
+    header, first, captions, second, _ = run("corrections").splitlines()
+    assert header.split()[:4] == ["id", "state", "video", "misses"]
+    assert first.split()[:4] == [one[:8], "previewed", "v1", "dance"] and captions.strip() == "a girl → a girl dancing"
+    assert second.split()[1] == "proposed"
+    assert json.loads(run("corrections", "--state", "previewed", "--json"))["id"] == one
+
+
+def test_the_way_from_a_proposal_to_a_rollback_is_told_in_words(root, run):
+    one, bad = propose(root, "v1").correction.id, propose(root, "bad").correction.id
+    refused = run("refine", "--by", "Ben")
+    assert refused.startswith("1 refused") and f"topiclens refine --only {one[:8]} --root {root}" in refused
+    assert f"teaches {one[:8]} to version 100" in run("refine", "--only", one[:8])
+    published = run("refine", "--only", one, "--publish", "--by", "Ben")
+    version = corrections.open_ledger(root).served().version
+    assert f"Version {version} was refined and blessed before." in published
+    assert f"Version {version} is served." in published
+    listed = run("versions").splitlines()
+    assert listed[1].split()[:4] == ["100", "trained", "–", "0"]
+    assert listed[2].split()[:4] == [version, "100", one[:8], "1"] and listed[2].endswith("(now)")
+    assert "live with version " + version in run("corrections", "--history", one[:8])
+    assert run("rollback", one[:8], "--by", "Cleo") == "Version 100 is served.\n"
+    assert run("rollback", bad) == f"Correction {bad} is revoked. It was in no served version.\n"
+
+
+def test_a_ledger_travels_as_json_lines(root, run, tmp_path):
+    one = propose(root, "v1").correction.id
+    file = str(tmp_path / "ledger.jsonl")
+    assert run("corrections", "--export", file) == f"Wrote 3 lines to {file}\n"
+    assert run("corrections", "--import", file) == "0 lines brought something new.\n"
+    elsewhere = f"refinement.ledger={tmp_path / 'elsewhere.db'}"
+    assert run("corrections", "--set", elsewhere).startswith("No corrections.")
+    assert corrections.corrections(root)[0].id == one
+
+
+def test_whoever_comes_second_is_told_who_is_at_work(root, run):
+    propose(root, "v1")
+    with alone(root, "Ann", "refining"):
+        assert "Ann is refining (process" in run("refine")

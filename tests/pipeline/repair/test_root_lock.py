@@ -1,0 +1,43 @@
+"""One at a time changes what a root serves."""
+
+import threading
+
+import pytest
+
+from tests.pipeline.repair.acting import propose, refine, rollback
+from topiclens.pipeline.repair import corrections, refinements
+from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, alone
+
+
+def test_the_second_of_two_is_told_who_is_at_work(root):
+    propose(root)
+    with alone(root, "Ann", "refining"):
+        for ask in (lambda: refine(root), lambda: refinements.publish(root, "Ben"), lambda: rollback(root, "100")):
+            with pytest.raises(RootBusy, match=r"Ann is refining \(process \d+, since 20"):
+                ask()
+        propose(root, "v2")  # proposals need no turn
+    assert refine(root).blessed
+
+
+def test_who_is_but_passing_is_waited_for(root):
+    propose(root)
+    entered, leave = threading.Event(), threading.Event()
+
+    def pass_by():
+        with alone(root, "recovery", PASSING):
+            entered.set()
+            leave.wait()
+
+    passing = threading.Thread(target=pass_by)
+    passing.start()
+    entered.wait()
+    assert corrections.corrections(root)  # waits for nobody
+    threading.Timer(0.2, leave.set).start()
+    assert refine(root).blessed
+    passing.join()
+
+
+def test_a_root_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No run was ever started"):
+        corrections.corrections(str(tmp_path / "nowhere"))
+    assert not (tmp_path / "nowhere").exists()

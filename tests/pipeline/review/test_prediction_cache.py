@@ -1,0 +1,76 @@
+"""What a version says of clips is asked once, whoever was killed in between, and again for another version."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from topiclens.pipeline.review.clips import Clips
+from topiclens.pipeline.review.prediction_cache import PredictionCache
+from topiclens.schemas import features
+from topiclens.serving.answers import ExplainedCaption
+
+
+def parsed(count=10, seed=0):
+    rng = np.random.default_rng(seed)
+    for i in range(count):
+        yield {
+            features.VIDEO_ID: f"v{i}".encode(),
+            features.CAPTIONS: np.array([b"a dog"], object),
+            features.FRAMES: rng.normal(size=(3, 4)).astype(np.float32),
+            features.TOPICS: np.array([0, 1]),
+        }
+
+
+@pytest.fixture
+def clips(monkeypatch):
+    monkeypatch.setattr(prediction_cache, "BATCH", 4)
+    return Clips({f"v{i}": {} for i in range(10)}, parsed())
+
+
+class Model:
+    """Says of a clip what its first number is, and counts what it was asked."""
+
+    def __init__(self, scores=True):
+        self.asked, self._scores = 0, scores
+
+    def __call__(self, clips, version):
+        self.asked += len(clips)
+        return [
+            ExplainedCaption(f"{clip[0, 0]:.6f}", -1.5, (), None, None, np.array([0.25, 0.5]) if self._scores else None)
+            for clip in clips
+        ]
+
+
+def test_every_clip_gets_its_own_caption_and_progress_is_told(clips, tmp_path):
+    sayings = PredictionCache(tmp_path, "1", clips)
+    assert list(sayings.complete(Model())) == [4, 8, 10]
+    for video_id in clips.ids:
+        assert sayings.said[video_id].caption == f"{clips.frames(video_id)[0, 0]:.6f}"
+    assert sayings.said["v3"].log_prob == -1.5 and sayings.said["v3"].topic_scores.tolist() == [0.25, 0.5]
+
+
+def test_a_page_that_was_killed_asks_for_the_rest_alone(clips, tmp_path):
+    list(itertools.islice(PredictionCache(tmp_path, "1", clips).complete(Model()), 2))
+    model = Model()
+    assert list(PredictionCache(tmp_path, "1", clips).complete(model)) == [4, 8, 10] and model.asked == 2
+
+
+@pytest.mark.parametrize("changed", ["version", "clips"])
+def test_another_version_and_other_clips_are_asked_anew(clips, tmp_path, changed):
+    list(PredictionCache(tmp_path, "1", clips).complete(Model()))
+    other = Clips({f"v{i}": {} for i in range(10)}, parsed(seed=1)) if changed == "clips" else clips
+    model = Model()
+    list(PredictionCache(tmp_path, "2" if changed == "version" else "1", other).complete(model))
+    assert model.asked == 10
+
+
+def test_a_captioner_that_learnt_no_topics_has_no_scores(clips, tmp_path):
+    sayings = PredictionCache(tmp_path, "1", clips)
+    list(sayings.complete(Model(scores=False)))
+    assert sayings.said["v0"].topic_scores is None
+
+
+def test_equal_clips_have_equal_keys_in_whatever_order_they_come(clips):
+    rows = {f"v{i}": {} for i in range(10)}
+    assert Clips(rows, reversed(list(parsed()))).key == clips.key != Clips(rows, parsed(9)).key
