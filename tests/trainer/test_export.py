@@ -236,7 +236,7 @@ def test_parts_that_do_not_fit_are_refused(captioner, backbone, tmp_path):
 
 
 def test_a_folder_that_is_no_export_is_an_error_that_says_what_was_expected(exported, tmp_path):
-    with pytest.raises(ExportError, match="expected a folder that topiclens.trainer.export.export wrote"):
+    with pytest.raises(ExportError, match="expected a folder that `topiclens run` exported"):
         load_captioner(tmp_path)
     (tmp_path / "assets.extra").mkdir()
     meta = json.loads((exported / "assets.extra" / "captioner.json").read_text())

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from topiclens.pipeline.review import prediction_cache
 from topiclens.pipeline.review.clips import Clips
 from topiclens.pipeline.review.prediction_cache import PredictionCache
 from topiclens.schemas import features
