@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CACHE  := .cache
 RUNS   := runs
+# mypy does not read how setup.py maps the folders to packages: here they lie as they are imported.
+TYPES  := $(CACHE)/types
+FOLDERS := pipeline trainer components schemas serving
 DATA   ?= data
 # Two small packages come as source alone. Where there is no compiler, Zig's, which ships in a wheel, builds them.
 LOCKS  := bootstrap.lock requirements.lock $(if $(shell command -v c++),,compiler.lock)
@@ -18,12 +21,19 @@ COMPILER := $(if $(shell command -v c++),,\
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED = 1
 
-.PHONY: run test check-data check-jax lock clean
+.PHONY: run lint test check-data check-jax lock clean
 
 run: $(READY)          ## videos to a served captioner, on the embedded sample
 	$(BIN)/topiclens run --preset sample --root $(RUNS)/sample --caption-held-out
 
-test: $(READY)         ## every fast, hermetic test
+lint: $(READY)         ## style, format and types
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	rm -rf $(TYPES)/topiclens && mkdir -p $(TYPES)/topiclens
+	ln -sfn $(addprefix $(CURDIR)/,$(wildcard topiclens/*.py) $(FOLDERS)) $(TYPES)/topiclens
+	cd $(TYPES) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml
+
+test: lint             ## style and types, then every fast, hermetic test
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 check-data: $(READY)   ## the slow checks, on the real data that DATA names

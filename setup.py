@@ -42,7 +42,11 @@ FOLDERS = ("pipeline", "trainer", "components", "schemas", "serving")
 # The ledger of corrections lies in SQLite unless it is given the URL of a PostgreSQL server.
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 
+# Exact, so that everybody sees the same complaints.
+LINT = ["mypy==2.4.1", "ruff==0.17.6"]
+
 TEST = [
+    *LINT,
     "pytest>=8",
     "pytest-timeout",
     "pytest-xdist",
