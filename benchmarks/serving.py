@@ -126,10 +126,10 @@ def _random_captioner(folder: Path) -> Path:
 
     keras.utils.set_random_seed(0)
     vocabulary = Vocabulary([f"word{i}" for i in range(2500)])
-    config = CaptionerConfig(vocabulary_size=len(vocabulary), feature_dim=1024)
-    added = np.random.default_rng(0).normal(0, 0.1, (config.n_topics, 2 * config.encoder_units))
+    model = Captioner(CaptionerConfig(vocabulary_size=len(vocabulary), feature_dim=1024))
+    added = np.random.default_rng(0).normal(0, 0.1, (model.config.n_topics, model.encoder.n_neurons))
     features = {"backbone": None, "n_frames": N_FRAMES, "dim": 1024}
-    export(Captioner(config), vocabulary, folder / "1", features=features, enhancement=added)
+    export(model, vocabulary, folder / "1", features=features, enhancement=added)
     return folder
 
 

@@ -256,7 +256,7 @@ def _choices_of(config: type, followed: Iterable[str]) -> type:
     return dataclasses.make_dataclass(name, kept, frozen=True, namespace=named)
 
 
-CaptionerSettings = _choices_of(CaptionerConfig, ("vocabulary_size", "feature_dim", "n_topics"))
+CaptionerSettings = _choices_of(CaptionerConfig, ("vocabulary_size", "feature_dim", "n_topics", "encoder"))
 TrainingSettings = _choices_of(TrainingConfig, ("n_frames", "seed"))
 
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from topiclens.trainer.decoder import CaptionDecoder
-from topiclens.trainer.encoder import VideoEncoder
+from topiclens.trainer.encoders import make_encoder
 from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.vocabulary import PAD
@@ -31,7 +31,7 @@ class Captioner(keras.Model):
         super().__init__(**kwargs)
         self.config = config if isinstance(config, CaptionerConfig) else CaptionerConfig(**config)
         config = self.config
-        self.encoder = VideoEncoder(config.encoder_units, config.skip, config.frame_dropout, name="encoder")
+        self.encoder = make_encoder(config)
         self.decoder = CaptionDecoder(
             config.vocabulary_size,
             config.decoder_units,
@@ -57,12 +57,11 @@ class Captioner(keras.Model):
             return
         self.encoder.build((None, None, self.config.feature_dim))
         self.decoder.build(self.encoder.memory_dim)
-        self.topic_perceptron.build((None, 2 * self.config.encoder_units))
+        self.topic_perceptron.build((None, self.encoder.n_neurons))
 
     def encode(self, frames, training=False):
-        """The encoder's named activations ``v``, ``mask``, ``mean``, ``memory``, ``memory_mean``: see VideoEncoder."""
-        memory, activations = self.encoder(frames, training=training)
-        return {"memory": memory, **activations}
+        """The encoder's named activations ``v``, ``mask``, ``mean``, ``memory``, ``memory_mean``: see Encoder."""
+        return self.encoder(frames, training=training)
 
     def topic_scores(self, frames):
         """f(mean v): (videos, time, feature_dim) to (videos, n_topics)."""

@@ -245,7 +245,7 @@ def _check_enhancement(captioner: Captioner, enhancement: np.ndarray) -> None:
     config = captioner.config
     if not config.interpretive_weight:
         raise ExportError("The model never learnt topics (LSTM-B): there is none to enhance. Export it without.")
-    expected = config.n_topics, 2 * config.encoder_units
+    expected = config.n_topics, captioner.encoder.n_neurons
     if enhancement.shape != expected or not np.isfinite(enhancement).all():
         found = enhancement.shape if enhancement.shape != expected else "one with NaN or infinity"
         raise ExportError(

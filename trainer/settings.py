@@ -17,6 +17,7 @@ class CaptionerConfig:
         vocabulary_size: words, the special ones included.
         feature_dim: numbers that describe a frame.
         n_topics: topics whose presence the encoder's neurons are to show, N_t.
+        encoder: name of the encoder, see `topiclens.trainer.encoders`.
         encoder_units: LSTM units of each direction of the encoder.
         attention_units: width of the attention's comparison.
         decoder_units: LSTM units of the decoder.
@@ -33,6 +34,7 @@ class CaptionerConfig:
     vocabulary_size: int
     feature_dim: int
     n_topics: int = 100
+    encoder: str = "bilstm"
     encoder_units: int = 256
     attention_units: int = 256
     decoder_units: int = 512

@@ -69,7 +69,7 @@ class EditedCaptioner:
         import tensorflow as tf
 
         self.captioner = captioner
-        self.n_neurons = 2 * captioner.config.encoder_units
+        self.n_neurons = captioner.encoder.n_neurons
         self._decoding = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
         numbers = tf.TensorSpec([None, None], tf.float32)
         frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32)

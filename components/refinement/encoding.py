@@ -17,7 +17,7 @@ Backward = Callable[[np.ndarray], list[np.ndarray]]
 
 
 def encoded(weights: Sequence[np.ndarray], frames: np.ndarray) -> tuple[np.ndarray, Backward]:
-    """What `topiclens.trainer.encoder.VideoEncoder` makes of frames, and how a gradient goes back through it.
+    """What `topiclens.trainer.bilstm_encoder.BiLstmEncoder` makes of frames, and how a gradient goes back through it.
 
     Args:
         weights: of the encoder, in its order: kernel (feature_dim, 4 * units), recurrent kernel (units, 4 * units) and

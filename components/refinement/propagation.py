@@ -203,7 +203,7 @@ def _squares(arrays: Iterable[np.ndarray]) -> float:
 
 
 def _check(parent: Captioner, enhancement: np.ndarray, corrections: Sequence[CorrectedVideo], mu: float) -> None:
-    neurons = 2 * parent.config.encoder_units
+    neurons = parent.encoder.n_neurons
     if enhancement.shape[1] != neurons:
         raise ValueError(f"The enhancement is of {enhancement.shape[1]} neurons, the captioner has {neurons}.")
     if mu < 0:

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from topiclens.trainer.encoder import VideoEncoder, frame_mask, masked_mean, with_neurons
+from topiclens.trainer.bilstm_encoder import BiLstmEncoder
+from topiclens.trainer.encoder import frame_mask, masked_mean, with_neurons
 
 
 @pytest.fixture
 def encoder():
-    encoder = VideoEncoder(units=3)
+    encoder = BiLstmEncoder(units=3)
     encoder.build((None, None, 5))
     return encoder
 
@@ -24,7 +25,7 @@ def test_equals_keras_own_bidirectional_lstm(encoder):
     clips = random_clips()
     layer.build(clips.shape)
     layer.set_weights([*encoder.forward.get_weights()[:3], *encoder.backward.get_weights()[:3]])
-    np.testing.assert_allclose(encoder(clips)[1]["v"], layer(clips), atol=1e-6)
+    np.testing.assert_allclose(encoder(clips)["v"], layer(clips), atol=1e-6)
 
 
 @pytest.mark.parametrize("kept", [[0, 1, 2], [1, 2, 5], [0, 2, 4]], ids=["at the end", "around", "in between"])
@@ -32,10 +33,10 @@ def test_padding_changes_nothing(encoder, kept):
     clips = random_clips(time=3)
     padded = np.zeros((2, 6, 5), np.float32)
     padded[:, kept] = clips
-    memory, activations = encoder(padded)
-    _, expected = encoder(clips)
+    activations = encoder(padded)
+    expected = encoder(clips)
     np.testing.assert_allclose(activations["v"].numpy()[:, kept], expected["v"], atol=1e-6)
-    assert not memory.numpy()[:, [t for t in range(6) if t not in kept]].any()
+    assert not activations["memory"].numpy()[:, [t for t in range(6) if t not in kept]].any()
     np.testing.assert_allclose(activations["mean"], expected["mean"], atol=1e-6)
     assert activations["mask"].numpy().sum() == 6
 
@@ -48,15 +49,16 @@ def test_means_divide_by_the_real_frames():
 def test_a_clip_of_unknown_time_gives_the_same(encoder):
     clips = random_clips(time=4)
     clips[1, 2:] = 0
-    unknown = tf.function(lambda x: encoder(x)[0], input_signature=[tf.TensorSpec([None, None, 5])])
-    np.testing.assert_allclose(unknown(clips), encoder(clips)[0], atol=1e-6)
+    unknown = tf.function(lambda x: encoder(x)["memory"], input_signature=[tf.TensorSpec([None, None, 5])])
+    np.testing.assert_allclose(unknown(clips), encoder(clips)["memory"], atol=1e-6)
 
 
 def test_skip_joins_the_raw_features_but_the_neurons_stay_those_of_the_lstm():
-    encoder = VideoEncoder(units=3, skip=True)
+    encoder = BiLstmEncoder(units=3, skip=True)
     encoder.build((None, None, 5))
     clips = random_clips()
-    memory, activations = encoder(clips)
+    activations = encoder(clips)
+    memory = activations["memory"]
     assert encoder.memory_dim == 11
     np.testing.assert_array_equal(memory[..., :6], activations["v"])
     np.testing.assert_array_equal(memory[..., 6:], clips)
@@ -65,32 +67,31 @@ def test_skip_joins_the_raw_features_but_the_neurons_stay_those_of_the_lstm():
 
 @pytest.mark.parametrize("skip", [False, True])
 def test_changed_neurons_are_what_the_decoder_sees(skip):
-    encoder = VideoEncoder(units=3, skip=skip)
+    encoder = BiLstmEncoder(units=3, skip=skip)
     encoder.build((None, None, 5))
     clips = random_clips()
     clips[1, 2:] = 0
-    memory, activations = encoder(clips)
-    video = {"memory": memory, **activations}
+    activations = encoder(clips)
     v = 2 * activations["v"].numpy()
-    changed = with_neurons(video, v)
+    changed = with_neurons(activations, v)
     np.testing.assert_allclose(changed["memory"], np.concatenate([v, clips], -1) if skip else v, rtol=1e-6)
     np.testing.assert_allclose(changed["mean"], 2 * activations["mean"], rtol=1e-5)
     np.testing.assert_allclose(changed["memory_mean"][1], changed["memory"][1].numpy().sum(axis=0) / 2, rtol=1e-5)
-    for name, values in with_neurons(video, activations["v"]).items():
-        np.testing.assert_allclose(values, video[name], rtol=1e-6)
+    for name, values in with_neurons(activations, activations["v"]).items():
+        np.testing.assert_allclose(values, activations[name], rtol=1e-6)
 
 
 def test_frames_are_dropped_in_training_alone_and_never_become_padding():
-    encoder = VideoEncoder(units=3, dropout=0.9)
+    encoder = BiLstmEncoder(units=3, dropout=0.9)
     encoder.build((None, None, 5))
     clips = random_clips()
     clips[1, 2:] = 0
-    np.testing.assert_array_equal(encoder(clips)[0], encoder(clips)[0])
-    memory, activations = encoder(clips, training=True)
-    assert not np.allclose(memory, encoder(clips)[0])
+    np.testing.assert_array_equal(encoder(clips)["memory"], encoder(clips)["memory"])
+    activations = encoder(clips, training=True)
+    assert not np.allclose(activations["memory"], encoder(clips)["memory"])
     np.testing.assert_array_equal(activations["mask"], np.any(clips != 0, axis=-1))
 
 
 def test_its_configuration_makes_it_again():
-    again = VideoEncoder.from_config(VideoEncoder(units=7, skip=True, dropout=0.2).get_config())
+    again = BiLstmEncoder.from_config(BiLstmEncoder(units=7, skip=True, dropout=0.2).get_config())
     assert (again.units, again.skip, again.dropout.rate) == (7, True, 0.2)

@@ -52,7 +52,7 @@ def served(exported):
 
 @pytest.fixture(scope="module")
 def enhancement(captioner):
-    shape = captioner.config.n_topics, 2 * captioner.config.encoder_units
+    shape = captioner.config.n_topics, captioner.encoder.n_neurons
     return np.random.default_rng(5).normal(size=shape).astype(np.float32)
 
 

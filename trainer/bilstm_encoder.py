@@ -1,0 +1,48 @@
+"""The paper's video encoder: a bidirectional LSTM over the frames' features."""
+
+import keras
+from keras import ops
+
+from topiclens.trainer.encoder import Encoder
+from topiclens.trainer.lstm import lstm_over_time
+
+
+class BiLstmEncoder(Encoder):
+    """Reads a clip forwards and backwards (Dong et al. 2017, section 2.2).
+
+    The first half of the neurons reads the clip forwards, the second half backwards. Padded frames neither move a state
+    nor appear in it, wherever they stand.
+
+    Args:
+        units: LSTM units of each direction.
+        skip, dropout: see ``Encoder``.
+    """
+
+    def __init__(self, units: int = 256, skip: bool = False, dropout: float = 0.0, **kwargs):
+        super().__init__(2 * units, skip, dropout, **kwargs)
+        self.units = units
+        # The cells hold the weights and the gates' order (i, f, g, o); the loop is ours.
+        self.forward = keras.layers.LSTMCell(units, name="forward")
+        self.backward = keras.layers.LSTMCell(units, name="backward")
+
+    def build(self, frames_shape):
+        super().build(frames_shape)
+        self.forward.build((None, self.feature_dim))
+        self.backward.build((None, self.feature_dim))
+
+    def read(self, frames, mask):
+        ahead = self._read(self.forward, frames, mask)
+        back = self._read(self.backward, frames, mask, backwards=True)
+        return ops.concatenate([ahead, back], axis=-1)
+
+    def _read(self, cell, frames, mask, backwards=False):
+        """The states (videos, time, units) of one direction; at padding they stay as they were."""
+        videos, time = ops.shape(frames)[:2]
+        # The frames' part of every step is one product. Time first: a step is then one piece of memory.
+        rows = ops.reshape(ops.transpose(frames, (1, 0, 2)), (-1, self.feature_dim))
+        inputs = ops.reshape(ops.matmul(rows, cell.kernel) + cell.bias, (time, videos, 4 * self.units))
+        states = lstm_over_time(inputs, cell.recurrent_kernel, ops.transpose(mask)[:, :, None], backwards)
+        return ops.transpose(states, (1, 0, 2))
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units, "skip": self.skip, "dropout": self.dropout.rate}
