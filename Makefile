@@ -21,7 +21,7 @@ COMPILER := $(if $(shell command -v c++),,\
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED = 1
 
-.PHONY: run lint test check-data check-jax lock clean
+.PHONY: run lint test docs check-data check-jax lock clean
 
 run: $(READY)          ## videos to a served captioner, on the embedded sample
 	$(BIN)/topiclens run --preset sample --root $(RUNS)/sample --caption-held-out
@@ -35,6 +35,12 @@ lint: $(READY)         ## style, format and types
 
 test: lint             ## style and types, then every fast, hermetic test
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+
+docs: $(READY)         ## the documentation as a site in .cache/site; any warning fails
+	$(BIN)/python docs/generate.py
+	$(BIN)/uv venv --quiet --allow-existing $(CACHE)/docs
+	$(BIN)/uv pip sync --quiet --python $(CACHE)/docs/bin/python --require-hashes docs.lock
+	NO_MKDOCS_2_WARNING=1 $(CACHE)/docs/bin/mkdocs build --strict --quiet
 
 check-data: $(READY)   ## the slow checks, on the real data that DATA names
 	TOPICLENS_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -m data
@@ -55,6 +61,8 @@ $(READY): requirements.lock bootstrap.lock setup.py
 lock:                  ## renew requirements.lock after a change of setup.py
 	$(BIN)/uv pip compile setup.py --extra test --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
+	$(BIN)/uv pip compile docs/requirements.in --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --python-version 3.11 --output-file docs.lock
 
 clean:                 ## everything that the two commands made
 	rm -rf $(VENV) $(CACHE) $(RUNS)

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from topiclens.components.common.downloads import DEFAULT_CACHE, written_aside
 from topiclens.pipeline.sample.fetch import materialise, segments, wheels
 
-SHEET = pathlib.Path(__file__).with_name("contact_sheet.jpg")
+SHEET = pathlib.Path("docs", "images", "contact_sheet.jpg")  # run from a checkout
 _COLUMNS = 8
 _FRAME = (160, 90)  # pixels, width and height
 _CAPTION_HEIGHT = 28  # pixels, two lines

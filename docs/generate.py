@@ -1,0 +1,90 @@
+"""Writes what the reference takes from the code: `python docs/generate.py`, which `make docs` runs.
+
+`--check` writes nothing and fails where a page is behind the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def settings() -> str:
+    """A table of all settings, with the defaults that hold without a preset."""
+    from topiclens.pipeline.cli.commands.settings_table import described
+    from topiclens.pipeline.settings import Settings
+
+    rows = [(f"`{name}`", f"`{value}`", meaning) for name, value, meaning in described(Settings())]
+    return table(("setting", "default", "meaning"), rows)
+
+
+def commands() -> str:
+    """Each command's help, as the command prints it on 100 columns."""
+    from topiclens.pipeline.cli.arguments import parser
+
+    (subcommands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    shown = []
+    for name, command in subcommands.choices.items():
+        command.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100)
+        shown.append(f"## topiclens {name}\n\n```text\n{command.format_help().rstrip()}\n```\n")
+    return "\n".join(shown)
+
+
+def manifest() -> str:
+    """A table of the fields of a manifest's row."""
+    schema = json.loads(resources.files("topiclens.schemas").joinpath("manifest.schema.json").read_text("utf-8"))
+    rows = []
+    for name, field in schema["properties"].items():
+        kind = " or ".join(f"`{value}`" for value in field["enum"]) if "enum" in field else field["type"]
+        required = "yes" if name in schema["required"] else ""
+        rows.append((f"`{name}`", kind, required, field.get("description", "")))
+    return table(("field", "type", "required", "meaning"), rows)
+
+
+PAGES = {"settings.md": settings, "commands.md": commands, "manifest.md": manifest}
+
+
+def table(heads: tuple[str, ...], rows) -> str:
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def renewed(page: str, content: str) -> str:
+    """A page with new content between its marks."""
+    marks = re.compile(r"(<!-- generated: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    return marks.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", page)
+
+
+def stale() -> Mapping[Path, str]:
+    """The pages that are behind the code, with what they should say."""
+    found = {}
+    for name, generate in PAGES.items():
+        path = REFERENCE / name
+        before = path.read_text(encoding="utf-8")
+        after = renewed(before, generate())
+        if after != before:
+            found[path] = after
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is behind the code")
+    check = parser.parse_args().check
+    for path, content in stale().items():
+        print(f"{path}: {'is behind the code; run python docs/generate.py' if check else 'renewed'}")
+        if not check:
+            path.write_text(content, encoding="utf-8")
+    return int(check and bool(stale()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
