@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterable, Mapping
 
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import EQUAL, Sampling
 from topiclens.pipeline.values import SettingError, fitting, literal
 from topiclens.schemas.features import N_FRAMES
-from topiclens.serving.review.limits import Limits as PageLimits
+from topiclens.serving.review.limits import PageLimits
 from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
 
 
@@ -265,7 +265,7 @@ class Settings:
     """All settings, by section."""
 
     data: DataSettings = DataSettings()
-    limits: Limits = Limits()
+    limits: DecodingLimits = DecodingLimits()
     features: FeatureSettings = FeatureSettings()
     topics: TopicSettings = TopicSettings()
     vocabulary: VocabularySettings = VocabularySettings()

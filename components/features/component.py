@@ -10,7 +10,7 @@ from topiclens.components.common.artifacts import Dataset, FrameFeatures
 from topiclens.components.features import store
 from topiclens.components.features.transform import ExtractFeatures
 from topiclens.components.videos import ingest
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 
 _dsl = tfx.dsl.components
@@ -26,7 +26,7 @@ def FeatureExtraction(
 ):
     """Computes the shards of frame features that ``store_dir`` does not hold yet, and indexes all of them."""
     config = json.loads(config_json)
-    limits, sampling = Limits(**config.pop("limits")), Sampling.of(config.pop("sampling"))
+    limits, sampling = DecodingLimits(**config.pop("limits")), Sampling.of(config.pop("sampling"))
     max_rejected_fraction = config.pop("max_rejected_fraction")
     videos = os.path.join(dataset.uri, ingest.VIDEOS)
     with beam_pipeline as p:

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.sampling import Sampling
 
 READER = "topiclens.components.videos.reader:sample_video"
@@ -63,7 +63,7 @@ class DecoderProcess:
     def __init__(
         self,
         sampling: Sampling = Sampling(),
-        limits: Limits = Limits(),
+        limits: DecodingLimits = DecodingLimits(),
         timeout: float = TIMEOUT_SECONDS,
         reader: str = READER,
     ):
@@ -216,7 +216,7 @@ def _serve(reader: str) -> None:
                 request["video_id"],
                 start=request["start"],
                 end=request["end"],
-                limits=Limits(**request["limits"]),
+                limits=DecodingLimits(**request["limits"]),
             ).frames
             answer = {"shapes": [frame.shape for frame in frames]}
         except UnreadableVideo as error:

@@ -13,7 +13,7 @@ from topiclens.components.features import extract, store
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.decoder import TIMEOUT_SECONDS, Clip, DecoderFailed, DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
-from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features
 from topiclens.components.videos.sampling import Sampling
 
@@ -51,7 +51,7 @@ class Job:
     batch_size: int = extract.BATCH_SIZE
     decoders: int = 2
     decode_timeout: float = TIMEOUT_SECONDS
-    limits: Limits = Limits()
+    limits: DecodingLimits = DecodingLimits()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +173,7 @@ def features_of(
     *,
     network: Callable[[], FeatureExtractor],
     decoders: Callable[[], DecoderPool],
-    limits: Limits = Limits(),
+    limits: DecodingLimits = DecodingLimits(),
 ) -> list[store.Features | store.Rejected]:
     """Frame features of some videos: clips are decoded and put through the network, precomputed features are read.
 
@@ -210,7 +210,7 @@ def features_of(
     return [outcomes[place] for place in range(len(rows))]
 
 
-def _precomputed(row: Mapping, sampling: Sampling, dim: int, limits: Limits) -> store.Features | store.Rejected:
+def _precomputed(row: Mapping, sampling: Sampling, dim: int, limits: DecodingLimits) -> store.Features | store.Rejected:
     try:
         frames = read_features(row["features"], limits)
     except FeatureError as error:

@@ -15,7 +15,7 @@ from topiclens.components.common.artifacts import CaptionMetrics, Dataset, Expla
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.relevance.report import choose, write_report
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.schemas import records
 
 _dsl = tfx.dsl.components
@@ -58,6 +58,6 @@ def ExplanationReport(
         reader,
         links=TopicLinks.load(links.uri) if links else None,
         scores=scores,
-        limits=Limits(**config["limits"]),
+        limits=DecodingLimits(**config["limits"]),
     )
     _log.info("explanations: %d videos of %s, %s", len(chosen), split, index)

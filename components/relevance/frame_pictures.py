@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 
@@ -36,7 +36,7 @@ class Film:
     notes: tuple[str, ...] = ()
 
 
-def film_of(row: Mapping, sampling: Sampling, time: int, *, limits: Limits = Limits()) -> Film:
+def film_of(row: Mapping, sampling: Sampling, time: int, *, limits: DecodingLimits = DecodingLimits()) -> Film:
     """The frames that the features of a dataset's video were made of; what is wrong with its film is told, not raised.
 
     Args:

@@ -16,7 +16,7 @@ from topiclens.components.relevance.frame_pictures import film_of
 from topiclens.components.relevance.page import Entry, index, page
 from topiclens.components.relevance.picture import picture
 from topiclens.components.relevance.reading import ModelReader
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.schemas.records import VideoRecord
 
@@ -109,7 +109,7 @@ def write_report(
     *,
     links: TopicLinks | None = None,
     scores: Mapping[str, float] | None = None,
-    limits: Limits = Limits(),
+    limits: DecodingLimits = DecodingLimits(),
 ) -> str:
     """Explains videos of a dataset by their stored features, so that their captions are those that were judged.
 

@@ -10,7 +10,7 @@ from tfx import v1 as tfx
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import Dataset
 from topiclens.components.videos import ingest
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.importers import manifest_of
 from topiclens.components.videos.transform import IngestVideos
 
@@ -33,7 +33,7 @@ def VideoIngest(
     """
     del content
     config = json.loads(config_json)
-    limits = Limits(**config.pop("limits"))
+    limits = DecodingLimits(**config.pop("limits"))
     max_rejected_fraction = config.pop("max_rejected_fraction")
     options = {name: config.pop(name) for name in ("feature_dim", "held_out")}
     with artifact_io.writable(dataset.uri) as folder:

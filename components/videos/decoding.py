@@ -29,7 +29,7 @@ class UnreadableVideo(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class DecodingLimits:
     """What one clip may cost, so that a hostile or broken one cannot hold up or fell a worker.
 
     Attributes:
@@ -57,7 +57,7 @@ class Decoding:
         UnreadableVideo: not a video, no frame decodes, too much of it is damaged, or a limit is passed.
     """
 
-    def __init__(self, path: str | os.PathLike, limits: Limits = Limits()):
+    def __init__(self, path: str | os.PathLike, limits: DecodingLimits = DecodingLimits()):
         self.path = os.fspath(path)
         self.name = os.path.basename(self.path)
         self._limits = limits

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib import format as npy
 
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 
 _QUANTISED_MAX = 255.0  # q is uint8
 
@@ -32,7 +32,7 @@ def split_reference(reference: str) -> tuple[str, str | None]:
     return f"{stem}.npz", video_id
 
 
-def read_features(reference: str | os.PathLike, limits: Limits = Limits()) -> np.ndarray:
+def read_features(reference: str | os.PathLike, limits: DecodingLimits = DecodingLimits()) -> np.ndarray:
     """Reads one video's features.
 
     Args:

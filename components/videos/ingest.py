@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 from topiclens.components.common.downloads import written_aside
 from topiclens.components.videos import manifest
-from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features, split_reference
 from topiclens.components.videos.findings import (
     Accepted,
@@ -45,7 +45,7 @@ def ingest(
     *,
     feature_dim: int | None = None,
     held_out: Mapping[str, float] = {},
-    limits: Limits = Limits(),
+    limits: DecodingLimits = DecodingLimits(),
 ) -> dict:
     """Checks every row of a manifest and writes the dataset's files; see `dataset_files`.
 
@@ -75,7 +75,7 @@ def ingest(
     return json.loads(texts[SUMMARY])
 
 
-def check_line(number: int, line: bytes, *, root: str, limits: Limits = Limits()) -> list[Finding]:
+def check_line(number: int, line: bytes, *, root: str, limits: DecodingLimits = DecodingLimits()) -> list[Finding]:
     """Looks at one line of a manifest by itself.
 
     Returns:
@@ -165,7 +165,7 @@ def demand_enough(summary: Mapping, max_rejected_fraction: float = 0.1) -> None:
     )
 
 
-def _locate(row: dict, root: str, limits: Limits) -> int | None:
+def _locate(row: dict, root: str, limits: DecodingLimits) -> int | None:
     """Makes the row's path absolute, checks that it opens and adds its `content`; returns the features' width."""
     if "path" in row:
         row["path"] = _inside(root, row["path"])

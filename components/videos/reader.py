@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import av
 import numpy as np
 
-from topiclens.components.videos.decoding import Decoding, Limits, UnreadableVideo
+from topiclens.components.videos.decoding import Decoding, DecodingLimits, UnreadableVideo
 from topiclens.components.videos.sampling import Sampling, equally_spaced
 from topiclens.schemas.features import N_FRAMES
 
@@ -60,7 +60,7 @@ def sample_frames(
     start: float | None = None,
     end: float | None = None,
     short_side: int | None = SHORT_SIDE,
-    limits: Limits = Limits(),
+    limits: DecodingLimits = DecodingLimits(),
     held_bytes: int = HELD_BYTES,
 ) -> SampledFrames:
     """Takes exactly the frames that are named: n equally spaced ones, or those that `choose` picks.
@@ -106,7 +106,7 @@ def sample_frames(
     return SampledFrames(list(frames), indices, seconds, total)
 
 
-def probe(path: str | os.PathLike, limits: Limits = Limits()) -> tuple[int, int]:
+def probe(path: str | os.PathLike, limits: DecodingLimits = DecodingLimits()) -> tuple[int, int]:
     """Decodes the first frame alone and returns its (width, height), as stored; a cheap check that a clip opens.
 
     Raises:
@@ -117,7 +117,9 @@ def probe(path: str | os.PathLike, limits: Limits = Limits()) -> tuple[int, int]
         return frame.width, frame.height
 
 
-def _segment(path, start: float | None, end: float | None, limits: Limits) -> Iterator[tuple[float, av.VideoFrame]]:
+def _segment(
+    path, start: float | None, end: float | None, limits: DecodingLimits
+) -> Iterator[tuple[float, av.VideoFrame]]:
     decoding = Decoding(path, limits)
     first, last = start or 0.0, math.inf if end is None else end
     seen, empty = 0.0, True

@@ -10,7 +10,7 @@ import apache_beam as beam
 
 from topiclens.components.common import artifact_io
 from topiclens.components.videos import findings, ingest, manifest
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 
 
 class IngestVideos(beam.PTransform):
@@ -33,7 +33,7 @@ class IngestVideos(beam.PTransform):
         *,
         feature_dim: int | None = None,
         held_out: Mapping[str, float] = {},
-        limits: Limits = Limits(),
+        limits: DecodingLimits = DecodingLimits(),
     ):
         super().__init__()
         self._manifest_path = os.fspath(manifest_path)

@@ -14,7 +14,7 @@ import numpy as np
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import CorrectedTopic, Correction
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import attended
 
@@ -80,7 +80,7 @@ def propose(
     author: str,
     *,
     settings=None,
-    limits: Limits = Limits(),
+    limits: DecodingLimits = DecodingLimits(),
     eye: Eye | None = None,
 ) -> Proposal:
     """Writes down that a video's caption misses a topic, and what the caption is with it; see `propose_all`."""
@@ -94,7 +94,7 @@ def propose_all(
     author: str,
     *,
     settings=None,
-    limits: Limits = Limits(),
+    limits: DecodingLimits = DecodingLimits(),
     eye: Eye | None = None,
 ) -> tuple[Proposal, ...]:
     """Writes down which topics a video's caption misses, and what the caption is with each; nothing, if one fails.
@@ -134,7 +134,7 @@ def _written(
     return Proposal(correction, response)
 
 
-def _eye(root: str, ledger: Ledger, limits: Limits) -> Eye:
+def _eye(root: str, ledger: Ledger, limits: DecodingLimits) -> Eye:
     from topiclens.pipeline.repair.served import ServedModel
 
     served = ledger.served()

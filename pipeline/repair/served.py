@@ -16,7 +16,7 @@ from topiclens.components.neurons.edits import EditedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLink, TopicLinks, UnknownTopic
 from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
@@ -47,7 +47,7 @@ class ServedModel:
         links: of its neurons.
     """
 
-    def __init__(self, root: str, version: str, limits: Limits = Limits()):
+    def __init__(self, root: str, version: str, limits: DecodingLimits = DecodingLimits()):
         self.version, self._root, self._limits = version, root, limits
         self._folder = str(Shelf(root).version(version))
         captioner, self._vocabulary, self._meta = load_captioner(self._folder)

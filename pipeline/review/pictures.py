@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from topiclens.components.relevance.frame_pictures import Film, film_of
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.clips import Clips
 from topiclens.serving.review.clips import VideoFile
@@ -26,7 +26,7 @@ class Films:
         limits: what a clip may cost.
     """
 
-    def __init__(self, clips: Clips, sampling: Sampling, limits: Limits = Limits()):
+    def __init__(self, clips: Clips, sampling: Sampling, limits: DecodingLimits = DecodingLimits()):
         self._clips = clips
         self._read: Callable[[str], Film] = functools.lru_cache(_KEPT)(
             lambda video_id: film_of(clips.row(video_id), sampling, clips.length(video_id), limits=limits)

@@ -13,14 +13,14 @@ from starlette.staticfiles import StaticFiles
 from topiclens.serving.review import api, forms, pages, rendering
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.backend import NotFound, Refused, ReviewBackend, ReviewError, Unavailable
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Guard
 from topiclens.serving.review.sessions import Sessions
 
 _STATUSES = {NotFound: 404, Refused: 409, Unavailable: 503}
 
 
-def create_app(desk: ReviewBackend, access: Access, *, limits: Limits = Limits()) -> FastAPI:
+def create_app(desk: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits()) -> FastAPI:
     """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes.
 
     Args:

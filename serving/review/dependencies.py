@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from topiclens.serving.review.access import Person
 from topiclens.serving.review.backend import ReviewBackend
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
 
 CSRF_FIELD = "csrf"
@@ -34,7 +34,7 @@ def desk_of(request: Request) -> ReviewBackend:
     return request.app.state.desk
 
 
-def limits_of(request: Request) -> Limits:
+def limits_of(request: Request) -> PageLimits:
     return request.app.state.limits
 
 
@@ -63,7 +63,7 @@ def require_publisher(person: Person) -> None:
 
 
 TheDesk = Annotated[ReviewBackend, Depends(desk_of)]
-TheLimits = Annotated[Limits, Depends(limits_of)]
+TheLimits = Annotated[PageLimits, Depends(limits_of)]
 Reader = Annotated[Person, Depends(person_of)]
 Writer = Annotated[Person, Depends(writer)]
 Publisher = Annotated[Person, Depends(publisher)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class PageLimits:
     """Bounds on what is taken in; whatever passes one is answered with a sentence.
 
     Attributes:

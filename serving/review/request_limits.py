@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from topiclens.serving.review import text
 from topiclens.serving.review.access import Access, AccessError, Person
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.sessions import COOKIE, Sessions
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Guard:
         answer: makes the response to a refusal out of the request, the status and a sentence.
     """
 
-    def __init__(self, app: ASGIApp, *, access: Access, visits: Sessions, limits: Limits, answer: Answer):
+    def __init__(self, app: ASGIApp, *, access: Access, visits: Sessions, limits: PageLimits, answer: Answer):
         self._app, self._access, self._visits, self._limits, self._answer = app, access, visits, limits, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

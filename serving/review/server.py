@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
 from topiclens.serving.review.backend import ReviewBackend
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8600
 _IDLE_SECONDS = 10
@@ -26,7 +26,7 @@ def serve(
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     *,
-    limits: Limits = Limits(),
+    limits: PageLimits = PageLimits(),
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Answers until it is interrupted.
@@ -48,7 +48,7 @@ def serve(
         server_of(create_app(desk, access, limits=limits), limits).run(sockets=[listening])
 
 
-def server_of(app: ASGIApp, limits: Limits = Limits()) -> uvicorn.Server:
+def server_of(app: ASGIApp, limits: PageLimits = PageLimits()) -> uvicorn.Server:
     """What answers for an application; `should_exit` ends its `run`."""
     config = uvicorn.Config(
         app,

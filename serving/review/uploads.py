@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 
 from topiclens.serving.review.backend import Refused, ReviewBackend, ReviewError
 from topiclens.serving.review.clips import NewCaption
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
 
 CLIP_FIELD = "clip"
@@ -76,13 +76,15 @@ async def caption(request: Request, clip: bytes) -> NewCaption:
         return await run_in_threadpool(_caption, state.desk, clip, state.limits)
 
 
-def _caption(desk: ReviewBackend, clip: bytes, limits: Limits) -> NewCaption:
+def _caption(desk: ReviewBackend, clip: bytes, limits: PageLimits) -> NewCaption:
     if not desk.accepts_clips():
         raise Refused("The served model takes features alone: it has no network that looks at pictures.")
     return desk.caption_new(wanted_frames(clip, desk.frames_of_new_clip, limits))
 
 
-def wanted_frames(clip: bytes, choose: Callable[[int], Sequence[int]], limits: Limits = Limits()) -> list[bytes]:
+def wanted_frames(
+    clip: bytes, choose: Callable[[int], Sequence[int]], limits: PageLimits = PageLimits()
+) -> list[bytes]:
     """Decodes a clip in a process that may take so much memory and time and no more.
 
     Args:

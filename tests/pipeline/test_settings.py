@@ -8,7 +8,7 @@ import pytest
 from topiclens.pipeline import presets
 from topiclens.pipeline import settings as configs
 from topiclens.pipeline.values import SettingError
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_a_wrong_change_says_what_is_wrong(change, said):
 
 
 def test_the_review_page_is_told_what_requests_may_cost():
-    assert configs.Settings().review.limits() == Limits()
-    costs = {field.name: 2 * getattr(Limits(), field.name) for field in dataclasses.fields(Limits)}
+    assert configs.Settings().review.limits() == PageLimits()
+    costs = {field.name: 2 * getattr(PageLimits(), field.name) for field in dataclasses.fields(PageLimits)}
     for kept_back in ("max_address_bytes", "max_body_bytes"):  # of requests that bring no clip: ours alone
         costs[kept_back] //= 2
-    changes = [f"review.{name}={value}" for name, value in costs.items() if value != getattr(Limits(), name)]
-    assert configs.Settings().changed(changes).review.limits() == Limits(**costs)
+    changes = [f"review.{name}={value}" for name, value in costs.items() if value != getattr(PageLimits(), name)]
+    assert configs.Settings().changed(changes).review.limits() == PageLimits(**costs)
 
 
 def test_an_unknown_preset_names_the_known_ones():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from topiclens.components.features.decoder import Clip, DecoderFailed, DecoderPool, DecoderProcess
-from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 
@@ -28,7 +28,7 @@ def test_frames_arrive_as_the_reader_gave_them(clip_folder):
         expected = sample_video(clip.path, sampling, "other", start=0.2).frames
         assert sampling.indices(6, "other") != sampling.indices(6, "03"), "so that the id is seen to arrive"
         np.testing.assert_array_equal(process.sample(clip), expected)
-        tight = DecoderProcess(sampling, limits=Limits(max_frames=2))
+        tight = DecoderProcess(sampling, limits=DecodingLimits(max_frames=2))
         with pytest.raises(UnreadableVideo, match="max_frames"):
             tight.sample(clip)
     finally:

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from topiclens.components.videos.decoding import Decoding, Limits, UnreadableVideo
+from topiclens.components.videos.decoding import Decoding, DecodingLimits, UnreadableVideo
 from topiclens.components.videos.reader import sample_frames
 
 
@@ -122,10 +122,10 @@ def test_pipes_folders_and_missing_files_do_not_hang_or_crash(tmp_path):
 @pytest.mark.parametrize(
     "limits,message",
     [
-        (Limits(max_pixels=160 * 64 - 1), r"frames of 160 x 64 pixels; at most 10239 .*`limits.max_pixels`"),
-        (Limits(max_frames=29), r"more than 29 frames \(`limits.max_frames`\)"),
-        (Limits(max_decode_seconds=0.0), r"more than 0 s of processor time .*`limits.max_decode_seconds`"),
-        (Limits(max_file_bytes=100), r"bytes; at most 100 are read \(`limits.max_file_bytes`\)"),
+        (DecodingLimits(max_pixels=160 * 64 - 1), r"frames of 160 x 64 pixels; at most 10239 .*`limits.max_pixels`"),
+        (DecodingLimits(max_frames=29), r"more than 29 frames \(`limits.max_frames`\)"),
+        (DecodingLimits(max_decode_seconds=0.0), r"more than 0 s of processor time .*`limits.max_decode_seconds`"),
+        (DecodingLimits(max_file_bytes=100), r"bytes; at most 100 are read \(`limits.max_file_bytes`\)"),
     ],
 )
 def test_a_clip_past_a_limit_is_told_which(limits, message, clips, tmp_path):
@@ -136,7 +136,7 @@ def test_a_clip_past_a_limit_is_told_which(limits, message, clips, tmp_path):
 
 def test_a_clip_at_its_limits_is_read(clips, tmp_path):
     path = clips.write(tmp_path / "clip.mp4", 30)
-    limits = Limits(max_pixels=160 * 64, max_frames=30, max_file_bytes=path.stat().st_size)
+    limits = DecodingLimits(max_pixels=160 * 64, max_frames=30, max_file_bytes=path.stat().st_size)
     assert sample_frames(path, limits=limits).total == 30
 
 

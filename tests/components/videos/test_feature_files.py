@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.feature_files import FeatureError, read_features, split_reference
 
 FRAMES = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
@@ -148,7 +148,7 @@ def test_what_is_too_large_is_told_with_the_limit(tmp_path):
     np.savez_compressed(tmp_path / "b.npz", ids=np.array(["a"]), features=np.zeros((1, 1000, 100)))
     for reference, name in (("a.npy", "a.npy"), ("b.npz#a", "b.npz:features")):
         with pytest.raises(FeatureError, match=f"'{name}' is .* at most 200 are read .`limits.max_array_bytes`."):
-            read_features(tmp_path / reference, Limits(max_array_bytes=200))
+            read_features(tmp_path / reference, DecodingLimits(max_array_bytes=200))
 
 
 def test_a_missing_file_is_told(tmp_path):

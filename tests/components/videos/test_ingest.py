@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from topiclens.components.videos import ingest
-from topiclens.components.videos.decoding import Limits
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.findings import Accepted
 from topiclens.components.videos.reader import sample_frames
 
@@ -67,7 +67,7 @@ ROWS = [
     (row("overlap", "film.mp4", split="test", start=0.5, end=1.5), "same frames as video 'segment 1' (line 7)"),
     (row("copied features", None, split="val", features="f/copy.npy"), "same frames as video 'features' (line 10)"),
 ]  # fmt: skip
-LIMITS = Limits(max_pixels=20_000)
+LIMITS = DecodingLimits(max_pixels=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from topiclens.pipeline.cli import main as cli
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 
 COMMANDS = [
     "run", "caption", "explain", "topics", "neurons", "compare", "border", "evaluate", "settings", "serve", "correct",
@@ -62,7 +62,7 @@ def test_the_review_page_is_served_within_the_limits_that_are_set(monkeypatch):
     )
     monkeypatch.setattr("topiclens.serving.review.server.serve", lambda *served, **asked: told.update(asked))
     assert cli.main(["review", "--set", "review.max_upload_bytes=1000", "--set", "review.connections=7"]) == 0
-    assert told["limits"] == Limits(max_upload_bytes=1000, connections=7)
+    assert told["limits"] == PageLimits(max_upload_bytes=1000, connections=7)
 
 
 def test_no_command_is_wrong_usage():

@@ -9,7 +9,7 @@ import pytest
 from tests.components.refinement.planted_parent import VAL, correction
 from tests.components.videos.conftest import write_clip
 from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
-from topiclens.components.videos.decoding import Limits, UnreadableVideo
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import served
 from topiclens.pipeline.repair.served import ServedModel, UnknownVideo, kept_file
@@ -58,7 +58,7 @@ def test_a_model_that_reads_the_datasets_features_sees_no_file(root, film):
 
 def test_a_file_costs_no_more_than_it_may(root, film, network):
     with pytest.raises(UnreadableVideo, match="'mine.mp4' has more than 2 frames .`limits.max_frames`.*Cut it"):
-        ServedModel(root, VERSION, Limits(max_frames=2)).video(film)
+        ServedModel(root, VERSION, DecodingLimits(max_frames=2)).video(film)
 
 
 def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refinement(root, film, network, features):

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from tests.serving.review.memory_desk import MemoryDesk
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 
 CAPTIONS = {
     "stage": "a woman is standing on a stage",
@@ -24,7 +24,7 @@ def desk() -> MemoryDesk:
     return MemoryDesk(CAPTIONS)
 
 
-def opened(desk, access: Access | None = None, limits: Limits = Limits(), **client) -> TestClient:
+def opened(desk, access: Access | None = None, limits: PageLimits = PageLimits(), **client) -> TestClient:
     """A browser that has opened the page: it has the cookie and the token."""
     app = create_app(desk, access or Access.on_loopback("ada"), limits=limits)
     browser = TestClient(app, base_url=HERE, client=client.pop("peer", ("127.0.0.1", 50000)), **client)

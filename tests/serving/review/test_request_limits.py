@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from tests.serving.review.conftest import HERE, opened, send
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 
 FORMS = ("/corrections", "/corrections/withdraw", "/corrections/rollback", "/refinements", "/publish",
          "/versions/rollback", "/new", "/sign-in", "/sign-out")  # fmt: skip
@@ -91,7 +91,7 @@ def test_pages_load_nothing_from_elsewhere_and_run_no_script_of_their_own(browse
 
 
 def test_addresses_and_bodies_are_bounded(desk):
-    browser = opened(desk, limits=Limits(max_body_bytes=1000, max_address_bytes=500))
+    browser = opened(desk, limits=PageLimits(max_body_bytes=1000, max_address_bytes=500))
     assert browser.get("/", params={"search": "x" * 600}).status_code == 414
     assert browser.post("/api/what-if", content=b"x" * 1001).status_code == 413
     assert send(browser, "/publish", filler="x" * 1000).status_code == 413
@@ -113,7 +113,7 @@ def test_a_refusal_leaves_the_forms_that_are_open_good(browser):
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(desk):
-    app = create_app(desk, Access.on_loopback("ada"), limits=Limits(body_seconds=0.05, max_body_bytes=2**10))
+    app = create_app(desk, Access.on_loopback("ada"), limits=PageLimits(body_seconds=0.05, max_body_bytes=2**10))
     sent = []
 
     async def receive():

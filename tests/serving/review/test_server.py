@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from topiclens.serving.review import server
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 
 IDLE, PATIENCE = 0.3, 10  # seconds
 MOST = 3  # connections
@@ -34,7 +34,7 @@ async def application(scope, receive, send):
 def connect(monkeypatch):
     """Opens connections to a server that takes few; it is stopped afterwards."""
     monkeypatch.setattr(server, "_IDLE_SECONDS", IDLE)
-    serving = server.server_of(application, Limits(connections=MOST))
+    serving = server.server_of(application, PageLimits(connections=MOST))
     with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as opened:
         thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.components.videos.conftest import number_shown, write_clip, write_sound, write_turned
 from tests.serving.review.conftest import opened
 from topiclens.components.videos.reader import sample_frames
-from topiclens.serving.review.limits import Limits
+from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.uploads import UnreadableClip, container_of, wanted_frames
 
 
@@ -102,11 +102,11 @@ def test_what_only_looks_like_a_film_is_refused():
 def test_costs_are_bounded():
     film = clip_of(30)
     with pytest.raises(UnreadableClip, match="more than 10 frames"):
-        wanted_frames(film, lambda count: [0], Limits(max_frames=10))
+        wanted_frames(film, lambda count: [0], PageLimits(max_frames=10))
     with pytest.raises(UnreadableClip, match="too large"):
-        wanted_frames(film, lambda count: [0], Limits(max_pixels=64 * 48 - 1))
+        wanted_frames(film, lambda count: [0], PageLimits(max_pixels=64 * 48 - 1))
     with pytest.raises(UnreadableClip, match="memory"):
-        wanted_frames(film, lambda count: [0], Limits(decode_bytes=48 * 2**20))
+        wanted_frames(film, lambda count: [0], PageLimits(decode_bytes=48 * 2**20))
 
 
 def test_a_clip_that_takes_too_long_is_stopped(monkeypatch, tmp_path):
@@ -118,7 +118,7 @@ def test_a_clip_that_takes_too_long_is_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr(uploads, "_CLOCK", 0.2)
     began = time.monotonic()
     with pytest.raises(UnreadableClip, match="within the time"):
-        wanted_frames(clip_of(3), lambda count: [0], Limits(decode_seconds=2))
+        wanted_frames(clip_of(3), lambda count: [0], PageLimits(decode_seconds=2))
     assert time.monotonic() - began < 60
 
 
@@ -142,7 +142,7 @@ def test_an_uploaded_clip_gets_a_caption(desk):
 
 
 def test_uploads_that_cannot_be_used_are_told_why(desk):
-    browser = opened(desk, limits=Limits(max_upload_bytes=30_000))
+    browser = opened(desk, limits=PageLimits(max_upload_bytes=30_000))
     assert "at most 29 KiB" in browser.get("/new").text
     for path, data in (("/new", {"csrf": browser.csrf}), ("/api/new", {})):
         answer = browser.post(path, data=data, files={"clip": ("a.mp4", b"no film", "video/mp4")})
