@@ -2,8 +2,8 @@
 
 __version__ = "0.2.0"
 
-# TFX and Kubeflow look artifact types up by their names, ``topiclens.Dataset`` and so on. They are loaded on first use:
-# importing TFX takes many seconds, and the rest does not need it.
+# TFX and Kubeflow look artifact types up by their TYPE_NAME, ``topiclens.Dataset`` and so on. They are loaded on first
+# use: importing TFX takes many seconds, and the rest does not need it.
 _ARTIFACTS = (
     "Dataset", "FrameFeatures", "TopicModel", "ExamplesReport", "CaptionMetrics", "NeuronLinks", "NeuronFigures",
     "Explanations",
@@ -14,5 +14,5 @@ def __getattr__(name):
     if name in _ARTIFACTS:
         from topiclens.components.common import artifacts
 
-        return getattr(artifacts, name)
+        return getattr(artifacts, f"{name}Artifact")
     raise AttributeError(f"module 'topiclens' has no attribute {name!r}")

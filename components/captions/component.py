@@ -13,9 +13,9 @@ from topiclens.components.captions import blessing as blessings
 from topiclens.components.captions import report
 from topiclens.components.captions.evaluate_examples import examine
 from topiclens.components.common import artifact_io
-from topiclens.components.common.artifacts import CaptionMetrics, TopicModel
+from topiclens.components.common.artifacts import CaptionMetricsArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import mark, write_blessing
-from topiclens.components.topics.model import TopicModel as Topics
+from topiclens.components.topics.model import TopicModel
 
 _dsl = tfx.dsl.components
 
@@ -24,8 +24,8 @@ _dsl = tfx.dsl.components
 def CaptionEvaluator(
     model: _dsl.InputArtifact[Model],
     examples: _dsl.InputArtifact[Examples],
-    topic_model: _dsl.InputArtifact[TopicModel],
-    metrics: _dsl.OutputArtifact[CaptionMetrics],
+    topic_model: _dsl.InputArtifact[TopicModelArtifact],
+    metrics: _dsl.OutputArtifact[CaptionMetricsArtifact],
     blessing: _dsl.OutputArtifact[ModelBlessing],
     baseline_dir: _dsl.Parameter[str],
     config_json: _dsl.Parameter[str],
@@ -46,7 +46,7 @@ def CaptionEvaluator(
         judgements = examine(
             path_utils.serving_model_path(model.uri),
             {split: artifact_utils.get_split_uri([examples], split) for split in judged},
-            topic_names={topic.id: topic.name for topic in Topics.load(topics).topics},
+            topic_names={topic.id: topic.name for topic in TopicModel.load(topics).topics},
         )
         report.write_report(metrics_folder, judgements, examples=config["examples"])
         baseline = os.path.join(baseline_dir, report.METRICS_FILE)

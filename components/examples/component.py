@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from topiclens.components.common import artifact_io, jsonl
-from topiclens.components.common.artifacts import Dataset, FrameFeatures, TopicModel
+from topiclens.components.common.artifacts import DatasetArtifact, FrameFeaturesArtifact, TopicModelArtifact
 from topiclens.components.examples.transform import WriteRecords
 from topiclens.components.features.transform import ReadFeatures
 from topiclens.components.topics.model import TABLE
@@ -22,9 +22,9 @@ _dsl = tfx.dsl.components
 
 @_dsl.component(use_beam=True)
 def ExamplesJoin(
-    dataset: _dsl.InputArtifact[Dataset],
-    features: _dsl.InputArtifact[FrameFeatures],
-    topic_model: _dsl.InputArtifact[TopicModel],
+    dataset: _dsl.InputArtifact[DatasetArtifact],
+    features: _dsl.InputArtifact[FrameFeaturesArtifact],
+    topic_model: _dsl.InputArtifact[TopicModelArtifact],
     examples: _dsl.OutputArtifact[Examples],
     n_topics: _dsl.Parameter[int],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,

@@ -6,7 +6,7 @@ import os
 import apache_beam as beam
 from tfx import v1 as tfx
 
-from topiclens.components.common.artifacts import Dataset, FrameFeatures
+from topiclens.components.common.artifacts import DatasetArtifact, FrameFeaturesArtifact
 from topiclens.components.features import store
 from topiclens.components.features.transform import ExtractFeatures
 from topiclens.components.videos import ingest
@@ -18,8 +18,8 @@ _dsl = tfx.dsl.components
 
 @_dsl.component(use_beam=True)
 def FeatureExtraction(
-    dataset: _dsl.InputArtifact[Dataset],
-    features: _dsl.OutputArtifact[FrameFeatures],
+    dataset: _dsl.InputArtifact[DatasetArtifact],
+    features: _dsl.OutputArtifact[FrameFeaturesArtifact],
     store_dir: _dsl.Parameter[str],
     config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,

@@ -12,7 +12,7 @@ from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
 from topiclens.components.common import artifact_io
-from topiclens.components.common.artifacts import NeuronFigures, NeuronLinks, TopicModel
+from topiclens.components.common.artifacts import NeuronFiguresArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
@@ -24,7 +24,7 @@ from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.neurons.tensorboard import write_neurons
 from topiclens.components.neurons.transform import TallyNeurons
-from topiclens.components.topics.model import TopicModel as Topics
+from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.trainer.export import export_again
 from topiclens.trainer.exported import EXTRA, read_meta
@@ -36,8 +36,8 @@ _dsl = tfx.dsl.components
 def NeuronNaming(
     model: _dsl.InputArtifact[Model],
     examples: _dsl.InputArtifact[Examples],
-    topic_model: _dsl.InputArtifact[TopicModel],
-    links: _dsl.OutputArtifact[NeuronLinks],
+    topic_model: _dsl.InputArtifact[TopicModelArtifact],
+    links: _dsl.OutputArtifact[NeuronLinksArtifact],
     named_model: _dsl.OutputArtifact[Model],
     config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
@@ -61,7 +61,7 @@ def NeuronNaming(
         )
     with artifact_io.readable(topic_model.uri) as folder:
         counted = Tally.load(links.uri)
-        named = link(counted, Topics.load(folder).topics)
+        named = link(counted, TopicModel.load(folder).topics)
     named.save(links.uri)
     with (
         artifact_io.readable(path_utils.serving_model_path(model.uri)) as parent,
@@ -77,9 +77,9 @@ def NeuronNaming(
 def NeuronEvaluator(
     model: _dsl.InputArtifact[Model],
     examples: _dsl.InputArtifact[Examples],
-    links: _dsl.InputArtifact[NeuronLinks],
+    links: _dsl.InputArtifact[NeuronLinksArtifact],
     caption_blessing: _dsl.InputArtifact[ModelBlessing],
-    figures: _dsl.OutputArtifact[NeuronFigures],
+    figures: _dsl.OutputArtifact[NeuronFiguresArtifact],
     blessing: _dsl.OutputArtifact[ModelBlessing],
     baseline_dir: _dsl.Parameter[str],
     logs_dir: _dsl.Parameter[str],

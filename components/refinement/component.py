@@ -11,13 +11,13 @@ from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
 from topiclens.components.common import artifact_io, jsonl
-from topiclens.components.common.artifacts import Dataset, NeuronLinks, TopicModel
+from topiclens.components.common.artifacts import DatasetArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.records import Correction
 from topiclens.components.refinement.refine import Evidence, refine
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.components.topics.model import TopicModel as Topics
+from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 
 _dsl = tfx.dsl.components
@@ -27,10 +27,10 @@ _log = logging.getLogger(__name__)
 @_dsl.component
 def Refine(
     model: _dsl.InputArtifact[Model],
-    dataset: _dsl.InputArtifact[Dataset],
+    dataset: _dsl.InputArtifact[DatasetArtifact],
     examples: _dsl.InputArtifact[Examples],
-    topic_model: _dsl.InputArtifact[TopicModel],
-    links: _dsl.InputArtifact[NeuronLinks],
+    topic_model: _dsl.InputArtifact[TopicModelArtifact],
+    links: _dsl.InputArtifact[NeuronLinksArtifact],
     model_blessing: _dsl.InputArtifact[ModelBlessing],
     refined_model: _dsl.OutputArtifact[Model],
     blessing: _dsl.OutputArtifact[ModelBlessing],
@@ -52,7 +52,7 @@ def Refine(
         files = records.files_of(artifact_utils.get_split_uri([examples], split))
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
     with artifact_io.readable(topic_model.uri) as folder:
-        topics = Topics.load(folder).topics
+        topics = TopicModel.load(folder).topics
     corrected = [video for videos in splits.values() for video in videos]
     evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), corrected=corrected)
     with (

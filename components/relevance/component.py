@@ -11,7 +11,12 @@ from tfx.utils import path_utils
 
 from topiclens.components.captions.report import CAPTIONS_FILE
 from topiclens.components.common import artifact_io, jsonl
-from topiclens.components.common.artifacts import CaptionMetrics, Dataset, Explanations, NeuronLinks
+from topiclens.components.common.artifacts import (
+    CaptionMetricsArtifact,
+    DatasetArtifact,
+    ExplanationsArtifact,
+    NeuronLinksArtifact,
+)
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.relevance.report import choose, write_report
@@ -25,12 +30,12 @@ _log = logging.getLogger(__name__)
 @_dsl.component
 def ExplanationReport(
     model: _dsl.InputArtifact[Model],
-    dataset: _dsl.InputArtifact[Dataset],
+    dataset: _dsl.InputArtifact[DatasetArtifact],
     examples: _dsl.InputArtifact[Examples],
-    metrics: _dsl.InputArtifact[CaptionMetrics],
-    explanations: _dsl.OutputArtifact[Explanations],
+    metrics: _dsl.InputArtifact[CaptionMetricsArtifact],
+    explanations: _dsl.OutputArtifact[ExplanationsArtifact],
     config_json: _dsl.Parameter[str],
-    links: _dsl.InputArtifact[NeuronLinks] = None,
+    links: _dsl.InputArtifact[NeuronLinksArtifact] = None,
 ):
     """Explains some held-out videos, a page each, evenly from the best judged caption to the worst.
 

@@ -7,7 +7,7 @@ import apache_beam as beam
 from tfx import v1 as tfx
 
 from topiclens.components.common import artifact_io
-from topiclens.components.common.artifacts import Dataset, TopicModel
+from topiclens.components.common.artifacts import DatasetArtifact, TopicModelArtifact
 from topiclens.components.common.jsonl import ReadRows
 from topiclens.components.topics.apply_governance import write_renamed
 from topiclens.components.topics.governance import Governance
@@ -19,8 +19,8 @@ _dsl = tfx.dsl.components
 
 @_dsl.component(use_beam=True)
 def TopicModelling(
-    dataset: _dsl.InputArtifact[Dataset],
-    topic_model: _dsl.OutputArtifact[TopicModel],
+    dataset: _dsl.InputArtifact[DatasetArtifact],
+    topic_model: _dsl.OutputArtifact[TopicModelArtifact],
     config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
@@ -34,8 +34,8 @@ def TopicModelling(
 
 @_dsl.component
 def TopicNaming(
-    topic_model: _dsl.InputArtifact[TopicModel],
-    named_topics: _dsl.OutputArtifact[TopicModel],
+    topic_model: _dsl.InputArtifact[TopicModelArtifact],
+    named_topics: _dsl.OutputArtifact[TopicModelArtifact],
     governance_json: _dsl.Parameter[str],
 ):
     """Gives topics the names that people chose. It is a step of its own so that a name never trains a model anew."""

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
 from topiclens.components.common import artifact_io, jsonl
-from topiclens.components.common.artifacts import ExamplesReport
+from topiclens.components.common.artifacts import ExamplesReportArtifact
 from topiclens.components.validation.check import demand_sound
 from topiclens.components.validation.transform import FindProblems
 from topiclens.schemas.records import files_of
@@ -35,7 +35,7 @@ def anomalies_of(uri: str) -> dict[str, str]:
 def ExamplesCheck(
     examples: _dsl.InputArtifact[Examples],
     anomalies: _dsl.InputArtifact[ExampleAnomalies],
-    report: _dsl.OutputArtifact[ExamplesReport],
+    report: _dsl.OutputArtifact[ExamplesReportArtifact],
     config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):

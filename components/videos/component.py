@@ -8,7 +8,7 @@ import apache_beam as beam
 from tfx import v1 as tfx
 
 from topiclens.components.common import artifact_io
-from topiclens.components.common.artifacts import Dataset
+from topiclens.components.common.artifacts import DatasetArtifact
 from topiclens.components.videos import ingest
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.importers import manifest_of
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @_dsl.component(use_beam=True)
 def VideoIngest(
-    dataset: _dsl.OutputArtifact[Dataset],
+    dataset: _dsl.OutputArtifact[DatasetArtifact],
     data: _dsl.Parameter[str],
     content: _dsl.Parameter[str],
     config_json: _dsl.Parameter[str],

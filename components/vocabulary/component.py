@@ -7,7 +7,7 @@ from tfx import v1 as tfx
 from tfx.types.standard_artifacts import TransformGraph
 
 from topiclens.components.common import artifact_io
-from topiclens.components.common.artifacts import Dataset
+from topiclens.components.common.artifacts import DatasetArtifact
 from topiclens.components.common.jsonl import ReadRows
 from topiclens.components.vocabulary.transform import CountWords
 from topiclens.trainer.vocabulary import Vocabulary as Words
@@ -17,7 +17,7 @@ _dsl = tfx.dsl.components
 
 @_dsl.component(use_beam=True)
 def Vocabulary(
-    dataset: _dsl.InputArtifact[Dataset],
+    dataset: _dsl.InputArtifact[DatasetArtifact],
     vocabulary: _dsl.OutputArtifact[TransformGraph],
     min_count: _dsl.Parameter[int],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,

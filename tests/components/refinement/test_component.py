@@ -36,8 +36,9 @@ def inputs(tmp_path_factory):
     links().save(root / "links")
     write_blessing(root / "model_blessing", Blessing("val", (Reason("CIDEr minimum", True, "CIDEr is 0.5."),)))
     kinds = {
-        "model": standard_artifacts.Model, "dataset": artifacts.Dataset, "examples": standard_artifacts.Examples,
-        "topic_model": artifacts.TopicModel, "links": artifacts.NeuronLinks,
+        "model": standard_artifacts.Model, "dataset": artifacts.DatasetArtifact,
+        "examples": standard_artifacts.Examples,
+        "topic_model": artifacts.TopicModelArtifact, "links": artifacts.NeuronLinksArtifact,
         "model_blessing": standard_artifacts.ModelBlessing,
     }  # fmt: skip
     made = {name: kind() for name, kind in kinds.items()}

@@ -40,8 +40,9 @@ def run(tmp_path_factory):
     jsonl.write(str(root / "metrics" / "captions.jsonl"), judged)
     make_links().save(root / "links")
     kinds = {
-        "model": standard_artifacts.Model, "dataset": artifacts.Dataset, "examples": standard_artifacts.Examples,
-        "metrics": artifacts.CaptionMetrics, "links": artifacts.NeuronLinks,
+        "model": standard_artifacts.Model, "dataset": artifacts.DatasetArtifact,
+        "examples": standard_artifacts.Examples,
+        "metrics": artifacts.CaptionMetricsArtifact, "links": artifacts.NeuronLinksArtifact,
     }  # fmt: skip
     made = {name: kind() for name, kind in kinds.items()}
     for name, artifact in made.items():
@@ -52,7 +53,7 @@ def run(tmp_path_factory):
 
 def explain(run, folder, **config) -> list[dict]:
     """The entries of the index that the step writes."""
-    out = artifacts.Explanations()
+    out = artifacts.ExplanationsArtifact()
     out.uri = str(folder)
     ExplanationReport.EXECUTOR_SPEC.executor_class().Do(
         {name: [artifact] for name, artifact in run.items()},
