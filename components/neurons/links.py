@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Sequence
@@ -17,11 +16,6 @@ from topiclens.components.topics.table import Topic
 from topiclens.trainer.exported import EXTRA
 
 LINKS_FILE = "links.json"
-_SHOWN = 5
-
-
-class UnknownTopic(ValueError):
-    """A name that no topic, or more than one, goes by; the message has those that come near."""
 
 
 @dataclass(frozen=True)
@@ -89,31 +83,6 @@ class TopicLinks:
         """Neurons that no topic chose in any video."""
         named = self.topic_of()
         return [neuron for neuron in range(self.n_neurons) if neuron not in named]
-
-    def find(self, name: str) -> TopicLink:
-        """The topic of a name, or the only one whose name has that word.
-
-        Raises:
-            UnknownTopic: none is meant, or several may be.
-        """
-        wanted = name.strip().casefold()
-        near = [topic for topic in self.topics if wanted == topic.name.casefold()] or [
-            topic for topic in self.topics if wanted in topic.name.casefold().split(", ")
-        ]
-        if len(near) == 1:
-            return near[0]
-        near = near or [topic for topic in self.topics if wanted in topic.words] or self._spelt_like(wanted)
-        meant = " or ".join(f"{topic.id} ({topic.name})" for topic in near[:_SHOWN])
-        raise UnknownTopic(
-            f"No one topic is called {name!r}. "
-            + (f"Did you mean {meant}? Give its id." if meant else "'topiclens topics' shows all, with their ids.")
-        )
-
-    def _spelt_like(self, wanted: str) -> list[TopicLink]:
-        """Topics with a word in their names that is spelt like what was wanted."""
-        words = {topic.id: set(topic.name.casefold().split(", ")) for topic in self.topics}
-        near = set(difflib.get_close_matches(wanted, sorted(set().union(*words.values()))))
-        return [topic for topic in self.topics if words[topic.id] & near]
 
     def check_fit(self, n_neurons: int) -> None:
         """Raises ValueError unless these can be the links of a captioner with so many neurons."""

@@ -9,32 +9,7 @@ from dataclasses import replace
 from topiclens.components.topics.governance import Governance, GovernanceError, Remembered, SeedWords
 from topiclens.components.topics.matching import LEAST_OVERLAP, likeness
 from topiclens.components.topics.table import Fate, Topic
-
-_SHOWN = 5
-
-
-def find_topic(text: str, topics: Sequence[Topic]) -> Topic:
-    """The topic that a person means, by its id, its name or the name it was found under.
-
-    Raises:
-        GovernanceError: none is meant; the message has the names that come near.
-    """
-    if text.isascii() and text.isdigit() and int(text) < len(topics):
-        return topics[int(text)]
-    wanted = text.strip().casefold()
-    by_name = {topic.found_name.casefold(): topic for topic in topics if topic.found_name}
-    by_name |= {topic.name.casefold(): topic for topic in topics}
-    if wanted in by_name:
-        return by_name[wanted]
-    near = {by_name[name].id: by_name[name] for name in _near(wanted, by_name)}
-    words = {wanted, *_near(wanted, {word for topic in topics for word in topic.words})}
-    near |= {topic.id: topic for topic in topics if words & {*topic.words, *topic.name.casefold().split(", ")}}
-    if near:
-        shown = list(near.values())[:_SHOWN]
-        hint = "Did you mean " + " or ".join(f"{topic.name!r} ({topic.id})" for topic in shown) + "?"
-    else:
-        hint = f"Topics have ids from 0 to {len(topics) - 1}; 'topiclens topics' shows them with their names."
-    raise GovernanceError(f"There is no topic {text!r}. {hint}")
+from topiclens.schemas.topic_lookup import exact_topic, find_topic
 
 
 def rename(governance: Governance, topic: Topic, name: str, topics: Sequence[Topic]) -> Governance:
@@ -93,13 +68,10 @@ def pin(
     words = tuple(dict.fromkeys(word.strip().casefold() for word in words))
     for word in words:
         if word not in vocabulary:
-            near = _near(word, vocabulary)
+            near = difflib.get_close_matches(word, vocabulary, cutoff=0.7)
             hint = f"Did you mean {' or '.join(near)}?" if near else "Pin words in the form in which captions use them."
             raise GovernanceError(f"The captions do not use the word {word!r} often enough to pin it. {hint}")
-    try:
-        topic = find_topic(name, topics)
-    except GovernanceError:
-        topic = None
+    topic = exact_topic(name, topics)
     if topic is not None and topic.fate is not Fate.LOST:
         _check_lives(topic)
         seed = SeedWords(topic.found_name or topic.name, words, topic.id)
@@ -114,14 +86,13 @@ def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governan
 
     Raises:
         GovernanceError: nothing was.
+        UnknownTopic: there is no such topic and no such seed, or several topics may be meant.
     """
     kept_seeds = tuple(seed for seed in governance.seeds if seed.name.casefold() != text.strip().casefold())
-    try:
-        number = find_topic(text, topics).id
-    except GovernanceError:
-        if len(kept_seeds) == len(governance.seeds):
-            raise
-        number = None
+    topic = exact_topic(text, topics)
+    if topic is None and len(kept_seeds) == len(governance.seeds):
+        topic = find_topic(text, topics)
+    number = topic.id if topic else None
     groups = (tuple(member for member in group if member != number) for group in governance.merge)
     undone = Governance(
         rename={other: name for other, name in governance.rename.items() if other != number},
@@ -164,7 +135,3 @@ def _check_memory(topic: Topic, then: Remembered | None) -> None:
             f"Something was decided about topic {topic.id} when it was {then.name!r}, which it is no more: now it is "
             f"{topic.name!r}. Take that back first with --undo {topic.id}."
         )
-
-
-def _near(text: str, names: Collection[str]) -> list[str]:
-    return difflib.get_close_matches(text, names, n=3, cutoff=0.7)

@@ -14,7 +14,7 @@ import numpy as np
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.edits import EditedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
-from topiclens.components.neurons.links import TopicLink, TopicLinks, UnknownTopic
+from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.reader import sample_video
@@ -25,6 +25,7 @@ from topiclens.pipeline.repair.model_store import Shelf
 from topiclens.pipeline.repair.proposals import Seen
 from topiclens.pipeline.stored import stored_videos
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.frames import encode_frames
 from topiclens.trainer.export import load_captioner
 
@@ -56,21 +57,8 @@ class ServedModel:
         self._enhancement = enhancement_in(self._folder, self.links)
 
     def topic(self, wanted: int | str) -> TopicLink:
-        """A topic by its id or its name.
-
-        Raises:
-            topiclens.components.neurons.links.UnknownTopic: there is none, or more than one; topics that come near are
-                named.
-        """
-        name = str(wanted)
-        if not name.isdecimal():
-            return self.links.find(name)
-        if int(name) >= len(self.links.topics):
-            raise UnknownTopic(
-                f"There is no topic {name}: the model knows the topics 0 to {len(self.links.topics) - 1}. `topiclens "
-                "topics` shows them."
-            )
-        return self.links.topics[int(name)]
+        """A topic, as `topiclens.schemas.topic_lookup.find_topic` finds it."""
+        return find_topic(wanted, self.links.topics)
 
     def video(self, wanted: str) -> Seen:
         """A video of the run's dataset by its id, or else a file, whose features are kept for the refinement.

@@ -73,16 +73,17 @@ class RunReviewBackend(Viewing):
             lacking = versions.lacking(ledger)
         return [telling.correction(one, lacking=one.id in lacking) for one in reversed(recorded)]
 
-    def propose(self, video_id: str, topics: Sequence[int], author: str) -> Sequence[Correction]:
+    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[Correction]:
         self._check(video_id)
-        for topic in map(self._topic, topics):
+        missed = {topic.id: topic for topic in map(self._topic, topics)}
+        for topic in missed.values():
             if topic.id in self._shelf.closed:
                 raise Refused(
                     f"No clip can miss the topic “{topic.name}”: it is {self._shelf.closed[topic.id]}. Choose another."
                 )
         with self._kept():
             proposed = proposals.propose_all(
-                self._bench.root, video_id, topics, author, settings=self._bench.settings, eye=self._eye()
+                self._bench.root, video_id, list(missed), author, settings=self._bench.settings, eye=self._eye()
             )
         return [telling.correction(one.correction, one.response.verdict) for one in proposed]
 

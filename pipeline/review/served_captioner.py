@@ -7,6 +7,7 @@ from topiclens.components.refinement.strength_sweep import StrengthSweep, respon
 from topiclens.pipeline.repair.proposals import Seen
 from topiclens.pipeline.review.clips import Clips
 from topiclens.pipeline.review.served import Served
+from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.review.backend import NotFound
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -27,10 +28,7 @@ class ServedEye:
         self._served, self._clips, self._links, self._vocabulary = served, clips, links, vocabulary
 
     def topic(self, wanted: int | str) -> TopicLink:
-        topics = self._links.topics
-        if not isinstance(wanted, int) or not 0 <= wanted < len(topics):
-            raise NotFound(f"There is no topic {wanted}; there are {len(topics)}, from 0.")
-        return topics[wanted]
+        return find_topic(wanted, self._links.topics)
 
     def video(self, wanted: str) -> Seen:
         if wanted not in self._clips:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import contextlib
 import functools
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from topiclens.pipeline.review.pictures import Films
 from topiclens.pipeline.review.ranking import Judged, Ranking
 from topiclens.pipeline.review.served import Served
 from topiclens.pipeline.review.views import scores_of, suggested, timelines_of, words_of
+from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, ReviewError, Unavailable
 from topiclens.serving.review.changes import Correction, State
@@ -112,20 +112,18 @@ class Viewing(abc.ABC):
 
     def topics(self, search: str = "") -> Sequence[Topic]:
         topics = [topic for topic in self._shelf.topics(self._served.version()) if topic.id not in self._shelf.closed]
-        wanted = search.lower().split()
-        if not wanted:
-            return sorted(topics, key=lambda topic: topic.name)
-        found = [(_likeness(topic, wanted), topic) for topic in topics]
-        return [topic for likeness, topic in sorted(found, key=lambda pair: (-pair[0], pair[1].name)) if likeness]
+        return search_topics(search, topics)
 
-    def what_if(self, video_id: str, strengths: Mapping[int, float]) -> WhatIf:
+    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIf:
         self._check(video_id)
         topics = self._shelf.topics(self._served.version())
+        by_id = Counter()
         for topic, strength in strengths.items():
-            self._topic(topic)
+            by_id[self._topic(topic).id] += strength
+        for strength in by_id.values():
             if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
                 raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}; {strength} is none.")
-        answer, milliseconds = self._served.what_if(self._shelf.clips.frames(video_id), strengths)
+        answer, milliseconds = self._served.what_if(self._shelf.clips.frames(video_id), by_id)
         return WhatIf(answer.caption, scores_of(answer.topic_scores, topics), milliseconds)
 
     def accepts_clips(self) -> bool:
@@ -205,22 +203,12 @@ class Viewing(abc.ABC):
                 "review.splits names, and no files. What was said of others is under Corrections all the same."
             )
 
-    def _topic(self, topic: int) -> Topic:
-        topics = self._shelf.topics(self._served.version())
-        if not 0 <= topic < len(topics):
-            raise NotFound(f"There is no topic {topic}; there are {len(topics)}, from 0.")
-        return topics[topic]
+    def _topic(self, wanted: int | str) -> Topic:
+        try:
+            return find_topic(wanted, self._shelf.topics(self._served.version()))
+        except UnknownTopic as error:
+            raise NotFound(str(error)) from error
 
 
 def _matches(search: str, *texts: str) -> bool:
     return all(any(word in text.lower() for text in texts) for word in search.lower().split())
-
-
-def _likeness(topic: Topic, wanted: Sequence[str]) -> float:
-    """How well a topic fits what is searched: a name that begins so is best, then a name, then its words in order."""
-    name = topic.name.lower()
-    if all(part in name for part in wanted):
-        return 3.0 if name.startswith(wanted[0]) else 2.0
-    places = [place for place, word in enumerate(topic.words) if any(word.startswith(part) for part in wanted)]
-    covered = all(any(word.startswith(part) for word in (*topic.words, *name.split())) for part in wanted)
-    return math.exp(-places[0]) if covered and places else 0.0

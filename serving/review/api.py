@@ -15,6 +15,7 @@ from topiclens.serving.review.dependencies import MOST_TOPICS, STRONGEST, Id, Pu
 from topiclens.serving.review.text import Phrase, compared
 
 TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
+TopicName = TopicId | Id  # see topiclens.schemas.topic_lookup
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -30,11 +31,11 @@ class _Body(BaseModel):
 
 
 class WhatIfQuestion(_Body):
-    """`strengths`: topic id -> times the topic's mean activation that is added; below 0 takes away."""
+    """`strengths`: topic, by id or name -> times the topic's mean activation that is added; below 0 takes away."""
 
     video_id: Id
     strengths: Annotated[
-        dict[TopicId, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]],
+        dict[TopicName, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]],
         Field(max_length=MOST_TOPICS),
     ]
     before: Annotated[str, Field(max_length=2000, description="the caption to compare with")] = ""
@@ -53,7 +54,7 @@ class Proposal(_Body):
     """Topics that the caption of a clip misses."""
 
     video_id: Id
-    topics: Annotated[list[TopicId], Field(min_length=1, max_length=MOST_TOPICS)]
+    topics: Annotated[list[TopicName], Field(min_length=1, max_length=MOST_TOPICS)]
 
 
 class WhichCorrection(_Body):

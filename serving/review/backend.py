@@ -59,16 +59,16 @@ class ReviewBackend(Protocol):
         name, where it is empty."""
         ...
 
-    def what_if(self, video_id: str, strengths: Mapping[int, float]) -> WhatIf:
+    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIf:
         """Asks the served model.
 
         Args:
-            strengths: topic id -> times the topic's mean activation that is added to the encoder's (paper, section 4);
-                below 0 takes away. Topics that are not named stay as they are.
+            strengths: topic, by id or name -> times the topic's mean activation that is added to the encoder's (paper,
+                section 4); below 0 takes away. Topics that are not named stay as they are.
         """
         ...
 
-    def propose(self, video_id: str, topics: Sequence[int], author: str) -> Sequence[Correction]:
+    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[Correction]:
         """Notes that the caption misses these topics: a correction each, in their order, previewed where it can be."""
         ...
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from topiclens.components.neurons.links import links_of
 from topiclens.pipeline.values import SettingError
+from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.saved_model import resolve_version
 
 
@@ -51,7 +52,8 @@ def strengths(suppositions: Sequence[Supposition], n_topics: int, model: str | o
     Returns:
         (n_topics,) float32.
     Raises:
-        SettingError: the model has no such topic, or nothing brings the names.
+        SettingError: the model has no topic with that id, or nothing brings the names.
+        UnknownTopic: no topic has that name, or several may be meant.
     """
     deltas = np.zeros(n_topics, np.float32)
     for supposed in suppositions:
@@ -75,4 +77,4 @@ def _named(name: str, model: str | os.PathLike | None) -> int:
             f"The model in {directory} does not bring the names of its topics, so that nothing here knows {name!r}. "
             "Give the topic's id ('topiclens topics' shows it), or a version that 'topiclens run' pushed since."
         )
-    return links.find(name).id
+    return find_topic(name, links.topics).id

@@ -17,19 +17,6 @@ TOPICS = [
 WORDS = ("dog", "dogs", "guitar", "wave", "dance", "dancing")
 
 
-@pytest.mark.parametrize("text, topic", [("1", 1), ("Surfing", 1), ("wave, surfer", 1), (" guitar, playing ", 2)])
-def test_a_topic_is_found_by_id_and_by_either_name(text, topic):
-    assert deciding.find_topic(text, TOPICS).id == topic
-
-
-@pytest.mark.parametrize(
-    "text, said", [("surfin", r"'surfing' \(1\)"), ("guitar", r"'guitar, playing' \(2\)"), ("99", "from 0 to 5")]
-)
-def test_an_unknown_topic_is_refused_with_what_comes_near(text, said):
-    with pytest.raises(GovernanceError, match=f"There is no topic '{text}'.*{said}"):
-        deciding.find_topic(text, TOPICS)
-
-
 def test_decisions_remember_what_the_topic_was_about():
     decided = deciding.rename(Governance(), TOPICS[1], "at sea", TOPICS)
     assert decided.rename == {1: "at sea"}
@@ -88,6 +75,18 @@ def test_a_memory_of_no_decision_is_nothing_to_undo():
     remembered = Governance(topics=deciding.ban(Governance(), TOPICS[2]).topics)
     with pytest.raises(GovernanceError, match="nothing to undo"):
         deciding.undo(remembered, "2", TOPICS)
+
+
+def test_a_word_of_a_topics_name_can_be_pinned_as_a_topic_of_its_own():
+    (seed,) = deciding.pin(Governance(), "guitar", ["guitar"], TOPICS, WORDS).seeds
+    assert (seed.name, seed.topic) == ("guitar", None)
+
+
+def test_undoing_a_seed_leaves_the_topic_alone_whose_name_holds_the_same_word():
+    decided = deciding.pin(deciding.ban(Governance(), TOPICS[2]), "guitar", ["guitar"], TOPICS, WORDS)
+    undone = deciding.undo(decided, "guitar", TOPICS)
+    assert (undone.ban, undone.seeds) == ((2,), ())
+    assert not deciding.undo(undone, "guitar", TOPICS)
 
 
 def test_words_are_pinned_to_a_topic_that_has_the_name_or_else_to_a_new_one():

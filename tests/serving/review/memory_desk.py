@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
+from topiclens.schemas.topic_lookup import UnknownTopic, find_topic
 from topiclens.serving.review.backend import NotFound, Refused
 from topiclens.serving.review.changes import (
     Change,
@@ -143,10 +144,11 @@ class MemoryDesk:
 
     def what_if(self, video_id, strengths):
         caption = self._caption(video_id)
+        strengths = {self._topic(wanted).id: strength for wanted, strength in strengths.items()}
         with self._lock:
             self.asked.append(dict(strengths))
         for topic_id, strength in strengths.items():
-            if self._topic(topic_id).neurons and strength >= STRENGTH_THAT_TELLS:
+            if self._topics[topic_id].neurons and strength >= STRENGTH_THAT_TELLS:
                 caption += f" {self._topics[topic_id].words[0]}"
         return WhatIf(caption, self._scores(strengths), 12.4)
 
@@ -156,14 +158,14 @@ class MemoryDesk:
         before = self._caption(video_id)
         made = []
         with self._lock:
-            for topic_id in topics:
-                topic = self._topic(topic_id)
+            for wanted in topics:
+                topic = self._topic(wanted)
                 key = f"{len(self._corrections):032x}"
                 time = self._now()
                 after = f"{before} {topic.words[0]}"
                 steps = (Change(State.PROPOSED, time, author), Change(State.PREVIEWED, time, author, after))
                 correction = Correction(
-                    key, video_id, topic_id, topic.name, author, time, State.PREVIEWED, before, after, steps
+                    key, video_id, topic.id, topic.name, author, time, State.PREVIEWED, before, after, steps
                 )
                 self._corrections[key] = correction
                 made.append(correction)
@@ -295,11 +297,11 @@ class MemoryDesk:
         except KeyError:
             raise NotFound("There is no such clip in this run.") from None
 
-    def _topic(self, topic_id):
+    def _topic(self, wanted):
         try:
-            return self._topics[topic_id]
-        except KeyError:
-            raise NotFound(f"There is no topic {topic_id}.") from None
+            return find_topic(wanted, list(self._topics.values()))
+        except UnknownTopic as error:
+            raise NotFound(str(error)) from None
 
     def _correction(self, correction_id):
         try:

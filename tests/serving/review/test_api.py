@@ -17,6 +17,18 @@ def test_what_if_answers_with_the_phrases_that_came_in(browser):
     assert scores[1] == pytest.approx(0.375 + 0.4) and scores[0] == pytest.approx(0.75 - 0.2)
 
 
+def test_topics_go_by_name_as_on_the_command_line(browser):
+    by_name, by_id = (
+        browser.post("/api/what-if", json={"video_id": "stage", "strengths": strengths}).json()["caption"]
+        for strengths in ({"stage": 2}, {"1": 2})
+    )
+    assert by_name == by_id
+    made = browser.post("/api/corrections", json={"video_id": "stage", "topics": ["Dance", "ball"]}).json()
+    assert [correction["topic_id"] for correction in made] == [1, 0]
+    refused = browser.post("/api/corrections", json={"video_id": "stage", "topics": ["kitchin"]})
+    assert refused.status_code == 404 and "Did you mean 2 (kitchen)" in refused.json()["detail"]
+
+
 def test_a_correction_s_life(browser, desk):
     made = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1, 3, 1]})
     assert made.status_code == 201
@@ -59,7 +71,7 @@ def test_the_api_describes_itself(browser):
     ("body", "said"),
     [
         ({"video_id": "stage", "strengths": {"1": 9}}, "less than or equal to 8"),
-        ({"video_id": "stage", "strengths": {"x": 1}}, "valid integer"),
+        ({"video_id": "stage", "strengths": {"x\n": 1}}, "match pattern"),
         ({"video_id": "", "strengths": {}}, "at least 1 character"),
         ({"video_id": "a\x00b", "strengths": {}}, "match pattern"),
         ({"video_id": "stage", "strengths": {str(i): 1 for i in range(33)}}, "at most 32"),

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from topiclens.components.neurons.links import TopicLink, TopicLinks, UnknownTopic, links_of
+from topiclens.components.neurons.links import TopicLink, TopicLinks, links_of
 from topiclens.pipeline.cli.commands.supposing import Supposition, strengths
 from topiclens.pipeline.values import SettingError
+from topiclens.schemas.topic_lookup import UnknownTopic
 from topiclens.trainer.exported import EXTRA
 
 NAMES = ("dance, girl", "dog, grass", "dog, snow", "café")
@@ -49,7 +50,7 @@ def test_a_name_that_is_no_ones_or_not_only_ones_is_answered_with_those_near(mod
         strengths([Supposition("dog")], 4, model)
     with pytest.raises(UnknownTopic, match=r"mean 0 \(dance, girl\) or 1 "):
         strengths([Supposition("brown")], 4, model)
-    with pytest.raises(UnknownTopic, match="'topiclens topics' shows all"):
+    with pytest.raises(UnknownTopic, match="'topiclens topics' shows them"):
         strengths([Supposition("zebra")], 4, model)
 
 
