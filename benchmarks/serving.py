@@ -65,7 +65,7 @@ def _report(name: str, captioner: Captioning, width: int, arguments: argparse.Na
     random = np.random.default_rng(0)
     for batch in BATCHES:
         clips = list(random.uniform(0, 1, (batch, N_FRAMES, width)).astype(np.float32))
-        captioner.caption_features(clips)  # The first run of a shape also plans it.
+        captioner.caption_all(clips)  # The first run of a shape also plans it.
         cells = []
         for clients in (1, arguments.clients):
             rate, latencies = _measure(captioner, clips, arguments.requests, clients)
@@ -93,9 +93,9 @@ def _measure_what_if(captioner: Captioning, width: int, requests: int) -> tuple[
         clip = random.uniform(0, 1, (N_FRAMES, width)).astype(np.float32)
         deltas = STRENGTH * (np.arange(n_topics) == random.integers(n_topics))[None]
         begun = time.perf_counter()
-        captioner.caption_features([clip])
+        captioner.caption_all([clip])
         between = time.perf_counter()
-        captioner.what_if([clip], deltas)
+        captioner.what_if_all([clip], deltas)
         if request:  # the first run of a shape also plans it
             plain.append(between - begun)
             changed.append(time.perf_counter() - between)
@@ -107,7 +107,7 @@ def _measure(captioner: Captioning, clips: list[np.ndarray], requests: int, clie
 
     def one(_) -> float:
         start = time.perf_counter()
-        captioner.caption_features(clips)
+        captioner.caption_all(clips)
         return time.perf_counter() - start
 
     start = time.perf_counter()

@@ -1,14 +1,22 @@
-"""What a captioner answers, read from the outputs of its signatures."""
+"""What a captioner answers, read from the outputs of its signatures. The answers show themselves in a notebook."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topiclens.serving import signatures
+from topiclens.serving import display, signatures
 from topiclens.serving.errors import WrongSignature
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -18,9 +26,17 @@ class Caption:
     text: str
     log_prob: float
 
+    def to_json(self) -> str:
+        """All of it but the pictures, under the names of the attributes."""
+        told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frames"}
+        return json.dumps(told, ensure_ascii=False, default=_listed)
+
+    def _repr_html_(self) -> str:
+        return display.caption_html(self.text, self.log_prob)
+
 
 @dataclass(frozen=True, eq=False)
-class ExplainedCaption:
+class ExplainedCaption(Caption):
     """A caption with what the model did to write it.
 
     Attributes:
@@ -29,29 +45,45 @@ class ExplainedCaption:
         attention: (words, the clip's frames), the share of each frame in what a word was chosen by (eq. 4).
         activations: (the clip's frames, neurons) of the encoder.
         topic_scores: (topics,), near 1 where the model sees the topic; None where it never learnt any (LSTM-B).
+        topics: the names of the topics; None where they are not known.
+        frames: JPEG bytes; None where the clip was given as features, or with others.
     """
 
-    text: str
-    log_prob: float
     words: tuple[str, ...]
     attention: np.ndarray
     activations: np.ndarray
     topic_scores: np.ndarray | None
+    topics: tuple[str, ...] | None = None
+    frames: tuple[bytes, ...] | None = None
+
+    def _repr_html_(self) -> str:
+        table = display.words_html(self.words, self.attention, self.frames)
+        return super()._repr_html_() + table + display.topics_html(self.topic_scores, self.topics)
+
+    def plot(self) -> Figure:
+        """The attention of each word over the frames, as a figure of Matplotlib."""
+        return display.plot_words(self.text, self.words, self.attention)
 
 
 @dataclass(frozen=True, eq=False)
-class WhatIf:
+class WhatIf(Caption):
     """What the model would say of a clip in which it saw some topics more, or less.
 
     Attributes:
-        caption: the one it would write.
-        log_prob: that the model gives it.
+        text, log_prob: of the caption that it would write.
         topic_scores: (topics,), of the changed clip; near 1 where the model sees the topic.
+        topics: the names of the topics; None where they are not known.
     """
 
-    caption: str
-    log_prob: float
     topic_scores: np.ndarray
+    topics: tuple[str, ...] | None = None
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + display.topics_html(self.topic_scores, self.topics)
+
+    def plot(self) -> Figure:
+        """The topics that the model would see most, as a figure of Matplotlib."""
+        return display.plot_topics(self.text, self.topic_scores, self.topics)
 
 
 def read_captions(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[Caption]:
@@ -110,3 +142,8 @@ def _wanted(signature: str, outputs: Mapping[str, np.ndarray], names: Sequence[s
 
 def _text(value: bytes | str) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _listed(value: Any) -> Any:
+    """Arrays and NumPy's numbers as JSON has them."""
+    return np.round(np.asarray(value, np.float64), _DECIMALS).tolist()

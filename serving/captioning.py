@@ -1,32 +1,57 @@
-"""The one calling surface for captions, whoever computes them.
+"""The one interface of captioners: three questions about a video, whoever answers them.
 
-``Captioning`` turns clips into batches, checks them, and turns a signature's
-outputs into answers (serving/answers.py). What is left to a subclass is to run one batch: over
-the network (serving/client.py) or in this process (serving/captioner.py).
+``Captioning`` turns videos into batches and a signature's outputs into answers (serving/answers.py). A subclass only
+runs one batch: over the network (serving/client.py) or in this process (serving/captioner.py).
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
 from topiclens.schemas.features import N_FRAMES
+from topiclens.schemas.topic_lookup import NamedTopic, UnknownTopic, find_topic
 from topiclens.serving import signatures
 from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf, read_captions, read_explained, read_what_if
 from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
+from topiclens.serving.videos import Reader, Video, prepare_clip
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
-# 1 is the paper's strength, and at 8 the sliders and the dose-response end; so far beyond nothing is said of a clip.
+# 1 is the paper's strength, and at 8 the sliders and the dose-response end; far beyond that, captions break down.
 MAX_STRENGTH = 100.0
+
+Answer = TypeVar("Answer", bound=Caption)
+
+
+@dataclass(frozen=True)
+class _Question(Generic[Answer]):
+    """The signatures that answer a question, of features and of JPEG frames, and how their outputs are read."""
+
+    of_features: str
+    of_frames: str
+    read: Callable[[str, Mapping[str, np.ndarray], Sequence[int]], list[Answer]]
+
+
+_CAPTION = _Question(signatures.FEATURES_SIGNATURE, signatures.FRAMES_SIGNATURE, read_captions)
+_EXPLAIN = _Question(signatures.EXPLAIN_SIGNATURE, signatures.EXPLAIN_FRAMES_SIGNATURE, read_explained)
+_WHAT_IF = _Question(signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, read_what_if)
 
 
 class Captioning(abc.ABC):
-    """Captions clips in batches.
+    """Captions videos, explains the captions, and says what it would write if the videos showed other topics.
+
+    A video is a path, features (time, dim), RGB frames (time, height, width, 3) uint8, or a list of JPEG frames: see
+    `topiclens.serving.videos.Video`. The methods that end in ``_all`` take many videos and ask for them in batches.
 
     Args:
+        reader: reads the videos that are given as paths; None where only arrays and JPEG frames are taken.
+        topics: of the model, in order of their ids, so that they can be named; () where they are not known.
         max_batch: the most clips in one request.
         max_message_bytes: the most bytes of frames in one request; a batch is split to fit.
         n_frames: clips are padded to at least this many frames. Requests of equal length are what lets a
@@ -41,12 +66,16 @@ class Captioning(abc.ABC):
     def __init__(
         self,
         *,
+        reader: Reader | None = None,
+        topics: Sequence[NamedTopic] = (),
         max_batch: int = 8,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         n_frames: int | None = N_FRAMES,
     ):
         if max_batch < 1:
             raise ValueError(f"max_batch must be at least 1, got {max_batch}.")
+        self._reader = reader
+        self.topics = tuple(topics)
         self._max_batch = max_batch
         self._max_message_bytes = max_message_bytes
         self._n_frames = n_frames or 1
@@ -64,54 +93,60 @@ class Captioning(abc.ABC):
             ServingError: with what was expected, what came, the likely cause and what to do.
         """
 
-    def caption_features(self, clips: Sequence[np.ndarray]) -> list[Caption]:
-        """Captions clips given as frame features.
+    def caption(self, video: Video) -> Caption:
+        """Captions a video."""
+        return self.caption_all([video])[0]
+
+    def explain(self, video: Video) -> ExplainedCaption:
+        """Captions a video and shows how: the frames that each word looks at, the neurons, the topics."""
+        clip = prepare_clip(0, video, self._reader)
+        (explained,) = self.explain_all([clip])
+        return explained if isinstance(clip, np.ndarray) else dataclasses.replace(explained, frames=tuple(clip))
+
+    def what_if(self, video: Video, topics: Mapping[int | str, float]) -> WhatIf:
+        """Captions a video as if it showed some topics more, or less (Dong et al. 2017, section 4). Nothing is trained.
 
         Args:
-            clips: one (time, dim) array of real numbers a clip; their lengths may differ.
-        Returns:
-            One caption a clip, in order.
-        """
-        return self._ask_features(signatures.FEATURES_SIGNATURE, read_captions, clips)
-
-    def caption_videos(self, clips: Sequence[Sequence[bytes]]) -> list[Caption]:
-        """Captions clips given as JPEG frames (see serving/frames.py); the model holds the frame network.
-
-        Args:
-            clips: one sequence of JPEG bytes a clip, in order of time; their lengths may differ.
-        Returns:
-            One caption a clip, in order.
-        """
-        return self._ask_videos(signatures.FRAMES_SIGNATURE, read_captions, clips)
-
-    def explain_features(self, clips: Sequence[np.ndarray]) -> list[ExplainedCaption]:
-        """Captions clips as `caption_features` does, and tells what the model did to write them."""
-        return self._ask_features(signatures.EXPLAIN_SIGNATURE, read_explained, clips)
-
-    def explain_videos(self, clips: Sequence[Sequence[bytes]]) -> list[ExplainedCaption]:
-        """Captions clips as `caption_videos` does, and tells what the model did to write them."""
-        return self._ask_videos(signatures.EXPLAIN_FRAMES_SIGNATURE, read_explained, clips)
-
-    def what_if(self, frames: Sequence[np.ndarray], topic_deltas: np.ndarray) -> list[WhatIf]:
-        """What the model would say if it saw some topics more, or less (Dong et al. 2017, section 4); nothing is
-        trained.
-
-        Args:
-            frames: one (time, dim) array of real numbers a clip; their lengths may differ.
-            topic_deltas: (clips, topics), how strongly each topic is added to each clip: 1 is the paper's strength, 0
-                leaves the topic as it is, a negative number takes it away.
-        Returns:
-            One answer a clip, in order.
+            video: see the class.
+            topics: the strength of each topic, by its id or name, such as ``{"dance": 1.0}``. 1 adds what the topic
+                adds in the videos that show it; a negative strength takes the topic away.
         Raises:
-            InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``, or there is not one row a clip.
+            InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``.
+            topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
         """
-        deltas = _checked_deltas(topic_deltas, len(frames))
-        return self._ask_features(signatures.WHAT_IF_SIGNATURE, read_what_if, frames, deltas)
+        return self.what_if_all([video], self.strengths(topics)[None])[0]
 
-    def what_if_videos(self, clips: Sequence[Sequence[bytes]], topic_deltas: np.ndarray) -> list[WhatIf]:
-        """`what_if` of clips given as JPEG frames, as `caption_videos` takes them."""
-        deltas = _checked_deltas(topic_deltas, len(clips))
-        return self._ask_videos(signatures.WHAT_IF_FRAMES_SIGNATURE, read_what_if, clips, deltas)
+    def caption_all(self, videos: Iterable[Video]) -> list[Caption]:
+        """Captions videos; one caption a video, in order."""
+        return self._answer_all(_CAPTION, videos)
+
+    def explain_all(self, videos: Iterable[Video]) -> list[ExplainedCaption]:
+        """Explains the captions of videos, one answer a video, in order; the answers do not hold the frames."""
+        return self._named(self._answer_all(_EXPLAIN, videos))
+
+    def what_if_all(self, videos: Sequence[Video], topic_deltas: np.ndarray) -> list[WhatIf]:
+        """`what_if` of many videos.
+
+        Args:
+            videos: see the class.
+            topic_deltas: (videos, topics), the strength of each topic in each video; 0 leaves the topic as it is.
+        Returns:
+            One answer a video, in order.
+        Raises:
+            InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``, or there is not one row a video.
+        """
+        return self._named(self._answer_all(_WHAT_IF, videos, _checked_deltas(topic_deltas, len(videos))))
+
+    def strengths(self, topics: Mapping[int | str, float]) -> np.ndarray:
+        """(topics,) float32, the strength of each topic: those given by id or name, and 0 for the others.
+
+        Raises:
+            topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
+        """
+        deltas = np.zeros(self.n_topics(), np.float32)
+        for topic, strength in topics.items():
+            deltas[self._topic_id(topic, len(deltas))] += strength
+        return deltas
 
     def n_topics(self) -> int:
         """How many topics `what_if` can be asked for.
@@ -122,63 +157,85 @@ class Captioning(abc.ABC):
         known = self.signatures
         if signatures.WHAT_IF_SIGNATURE not in known:
             raise WrongSignature(missing_signature("the model asked", signatures.WHAT_IF_SIGNATURE, known))
-        return known[signatures.WHAT_IF_SIGNATURE].inputs[signatures.TOPIC_DELTAS_INPUT].shape[-1]
+        shape = known[signatures.WHAT_IF_SIGNATURE].inputs[signatures.TOPIC_DELTAS_INPUT].shape
+        assert shape is not None and shape[-1] is not None  # the export says (batch, topics)
+        return shape[-1]
 
     def close(self) -> None:  # noqa: B027 (a subclass may well hold nothing)
         """Lets go of what is held: a connection, a loaded model."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask_features(self, signature: str, read, clips: Sequence[np.ndarray], deltas: np.ndarray | None = None):
-        frames = [_checked_features(index, clip) for index, clip in enumerate(clips)]
-        widths = {clip.shape[1] for clip in frames}
-        if len(widths) > 1:
-            raise InvalidClip(
-                f"Expected clips of one feature width, got {sorted(widths)}. Likely cause: features of different "
-                "backbones were mixed. Extract all of them with the backbone that the model was trained on."
-            )
-        # Padding counts: what is sent is the padded clip.
-        sizes = [max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize for clip in frames]
-        return self._in_batches(signature, signatures.FRAMES_INPUT, read, frames, sizes, self._pad_features, deltas)
+    def _topic_id(self, topic: int | str, n_topics: int) -> int:
+        if self.topics:
+            return find_topic(topic, self.topics).id
+        if str(topic).isdecimal() and int(topic) < n_topics:
+            return int(topic)
+        raise UnknownTopic(
+            f"There is no topic {topic!r} here: the model has the topics 0 to {n_topics - 1}, and does not tell their "
+            "names. Give the topic's id ('topiclens topics' shows it), or pass the topics when you open the model."
+        )
 
-    def _ask_videos(self, signature: str, read, clips: Sequence[Sequence[bytes]], deltas: np.ndarray | None = None):
-        frames = [_checked_jpegs(index, clip) for index, clip in enumerate(clips)]
-        sizes = [sum(map(len, clip)) for clip in frames]
-        return self._in_batches(signature, signatures.JPEG_INPUT, read, frames, sizes, self._pad_jpegs, deltas)
+    def _named(self, answers: list[Answer]) -> list[Answer]:
+        """The answers with the names of the topics that they score."""
+        names = tuple(topic.name for topic in self.topics)
+        return [dataclasses.replace(answer, topics=names) for answer in answers] if names else answers
 
-    def _in_batches(self, signature, input_name, read, clips, sizes, pad, deltas) -> list:
-        answers: list = []
-        for batch in self._batches(sizes):
-            inputs = {input_name: pad(clips[batch])}
+    def _answer_all(
+        self, question: _Question[Answer], videos: Iterable[Video], deltas: np.ndarray | None = None
+    ) -> list[Answer]:
+        answers: list[Answer] = []
+        clips = (prepare_clip(index, video, self._reader) for index, video in enumerate(videos))
+        for batch in self._batches(clips):
+            if isinstance(batch[0], np.ndarray):
+                signature, inputs = question.of_features, {signatures.FRAMES_INPUT: self._pad_features(batch)}
+            else:
+                signature, inputs = question.of_frames, {signatures.JPEG_INPUT: self._pad_jpegs(batch)}
             if deltas is not None:
-                inputs[signatures.TOPIC_DELTAS_INPUT] = deltas[batch]
+                inputs[signatures.TOPIC_DELTAS_INPUT] = deltas[len(answers) : len(answers) + len(batch)]
             outputs = self.predict(signature, inputs)
-            answers += read(signature, outputs, [len(clip) for clip in clips[batch]])
+            answers += question.read(signature, outputs, [len(clip) for clip in batch])
         return answers
 
-    def _batches(self, sizes: Sequence[int]) -> Iterator[slice]:
-        """Cuts the clips into runs of at most ``max_batch`` clips and ``max_message_bytes`` bytes."""
-        start, held = 0, 0
-        for index, size in enumerate(sizes):
+    def _batches(self, clips: Iterable[np.ndarray | list[bytes]]) -> Iterator[list]:
+        """Cuts clips into runs of one kind, of at most ``max_batch`` clips and ``max_message_bytes`` bytes."""
+        batch: list[np.ndarray | list[bytes]] = []
+        held = 0
+        for index, clip in enumerate(clips):
+            size = self._size(clip)
             if size > self._max_message_bytes:
                 raise RequestTooLarge(
                     f"Expected a clip of at most {self._max_message_bytes:,} bytes, got {size:,} in clip {index}. "
                     "Likely cause: full-size frames. Send fewer or smaller frames (serving/frames.py bounds their "
                     "short side), or raise max_message_bytes here and on the server."
                 )
-            if index > start and (index - start == self._max_batch or held + size > self._max_message_bytes):
-                yield slice(start, index)
-                start, held = index, 0
+            full = len(batch) == self._max_batch or held + size > self._max_message_bytes
+            if batch and (full or type(clip) is not type(batch[0])):
+                yield batch
+                batch, held = [], 0
+            batch.append(clip)
             held += size
-        if sizes:
-            yield slice(start, len(sizes))
+        if batch:
+            yield batch
+
+    def _size(self, clip: np.ndarray | list[bytes]) -> int:
+        """The bytes that are sent of a clip; of features, the padding too."""
+        if isinstance(clip, np.ndarray):
+            return max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize
+        return sum(map(len, clip))
 
     def _pad_features(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """(batch, time, dim) float32; an all-zero frame is padding, which is the model's own mask rule."""
+        widths = {clip.shape[1] for clip in clips}
+        if len(widths) > 1:
+            raise InvalidClip(
+                f"Expected clips of one feature width, got {sorted(widths)}. Likely cause: features of different "
+                "backbones were mixed. Extract all of them with the backbone that the model was trained on."
+            )
         time = max(self._n_frames, max(map(len, clips)))
         batch = np.zeros((len(clips), time, clips[0].shape[1]), np.float32)
         for row, clip in zip(batch, clips):
@@ -192,45 +249,6 @@ class Captioning(abc.ABC):
         for row, clip in zip(batch, clips):
             row[: len(clip)] = clip
         return batch
-
-
-def _checked_features(index: int, clip: np.ndarray) -> np.ndarray:
-    clip = np.asarray(clip)
-    if clip.ndim != 2 or clip.shape[0] == 0 or clip.dtype.kind not in "fiu":
-        raise InvalidClip(
-            f"Expected clip {index} as (time, dim) numbers with at least one frame, got {clip.dtype} {clip.shape}. "
-            "Likely cause: a batch was passed where a list of clips is wanted, or a video gave no frames."
-        )
-    clip = clip.astype(np.float32, copy=False)
-    if not np.isfinite(clip).all():
-        raise InvalidClip(
-            f"Expected finite features, got NaN or infinity in clip {index}. Likely cause: a feature file that was "
-            "written half, or half precision that overflowed. Extract its features again."
-        )
-    if not clip.any():
-        raise InvalidClip(
-            f"Expected at least one frame that is not all zero, got none in clip {index}. All-zero frames mean "
-            "padding, so nothing would be left to caption. Extract its features again."
-        )
-    return clip
-
-
-def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
-    if isinstance(clip, (bytes, str)) or not all(isinstance(frame, bytes) for frame in clip):
-        raise InvalidClip(
-            f"Expected clip {index} as a sequence of JPEG bytes, got {type(clip).__name__}. Likely cause: one image, "
-            "or decoded pixels, where a list of encoded frames is wanted: see topiclens.serving.frames.encode_frames."
-        )
-    frames = [frame for frame in clip if frame]
-    if not frames:
-        raise InvalidClip(f"Expected at least one frame in clip {index}, got none. Check that the video decodes.")
-    for number, frame in enumerate(frames):
-        if not frame.startswith(b"\xff\xd8\xff"):
-            raise InvalidClip(
-                f"Expected JPEG bytes in clip {index}, got something else in frame {number} (it starts with "
-                f"{frame[:4]!r}). Encode the frames with topiclens.serving.frames.encode_frames."
-            )
-    return frames
 
 
 def _checked_deltas(topic_deltas: np.ndarray, clips: int) -> np.ndarray:

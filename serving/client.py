@@ -3,7 +3,7 @@
 Example:
     with CaptionClient("grpc://127.0.0.1:8500") as client:
         client.wait_until_ready(timeout=60)
-        print(client.caption_features([features])[0].text)
+        print(client.caption_all([features])[0].text)
 """
 
 from __future__ import annotations

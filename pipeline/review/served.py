@@ -49,7 +49,7 @@ class Served:
             Unavailable: another version answers, or one whose topics are not this run's.
         """
         with _told():
-            answers = self._client.explain_features(clips)
+            answers = self._client.explain_all(clips)
         self._check(version)
         for scores in (answer.topic_scores for answer in answers if answer.topic_scores is not None):
             if len(scores) != self._n_topics:
@@ -65,7 +65,7 @@ class Served:
         deltas[0, list(strengths)] = list(strengths.values())
         begun = time.perf_counter()
         with _told():
-            (answer,) = self._client.what_if([frames], deltas)
+            (answer,) = self._client.what_if_all([frames], deltas)
         return answer, 1000 * (time.perf_counter() - begun)
 
     def doses(self, frames: np.ndarray, topic: int, strengths: Sequence[float], version: str) -> list[WhatIf]:
@@ -73,7 +73,7 @@ class Served:
         deltas = np.zeros((len(strengths), self._n_topics), np.float32)
         deltas[:, topic] = strengths
         with _told():
-            answers = self._client.what_if([frames] * len(strengths), deltas)
+            answers = self._client.what_if_all([frames] * len(strengths), deltas)
         self._check(version)
         return answers
 
@@ -85,7 +85,7 @@ class Served:
     def caption_frames(self, jpegs: Sequence[bytes]) -> ExplainedCaption:
         """Captions a clip that nobody has seen, through the model's own frame network."""
         with _told():
-            return self._client.explain_videos([jpegs])[0]
+            return self._client.explain_all([jpegs])[0]
 
     def _check(self, version: str) -> None:
         """What was answered is kept as this version's, so that it must be."""

@@ -42,7 +42,7 @@ class ServedEye:
             video.video_id,
             self._links.topics[topic],
             strengths.tolist(),
-            [answer.caption for answer in answers],
+            [answer.text for answer in answers],
             [float(answer.topic_scores[topic]) for answer in answers],
             self._vocabulary,
         )

@@ -124,7 +124,7 @@ class Viewing(abc.ABC):
             if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
                 raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}; {strength} is none.")
         answer, milliseconds = self._served.what_if(self._shelf.clips.frames(video_id), by_id)
-        return WhatIf(answer.caption, scores_of(answer.topic_scores, topics), milliseconds)
+        return WhatIf(answer.text, scores_of(answer.topic_scores, topics), milliseconds)
 
     def accepts_clips(self) -> bool:
         return EXPLAIN_FRAMES_SIGNATURE in self._served.signatures()
@@ -190,7 +190,7 @@ class Viewing(abc.ABC):
         said = set(self._explained(version, video_id).words)
         words = set(self._shelf.topics(version)[topic].words) - said
         answers = self._served.doses(self._shelf.clips.frames(video_id), topic, STRENGTHS, version)
-        return next((dose for dose, answer in zip(STRENGTHS, answers) if words & set(answer.caption.split())), None)
+        return next((dose for dose, answer in zip(STRENGTHS, answers) if words & set(answer.text.split())), None)
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
         """What a version that is served tells of a clip."""

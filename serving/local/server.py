@@ -2,7 +2,7 @@
 
 Example:
     with LocalServer("runs/sample/serving/topiclens") as server, CaptionClient(server.grpc_address) as client:
-        client.caption_features([features])
+        client.caption_all([features])
 """
 
 from __future__ import annotations

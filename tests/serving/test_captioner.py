@@ -26,8 +26,8 @@ def test_it_answers_as_the_server_does(captioner, server):
     clips = [random.uniform(size=(length, DIM)).astype(np.float32) for length in (1, 5, 30)]
     videos = [encode_frames(random.integers(0, 255, (length, 8, 9, 3), np.uint8)) for length in (2, 3)]
     with CaptionClient(server.grpc_address) as client:
-        assert captioner.caption_features(clips) == client.caption_features(clips)
-        assert captioner.caption_videos(videos) == client.caption_videos(videos)
+        assert captioner.caption_all(clips) == client.caption_all(clips)
+        assert captioner.caption_all(videos) == client.caption_all(videos)
 
 
 def test_a_base_folder_means_its_largest_version(base):
@@ -35,7 +35,7 @@ def test_a_base_folder_means_its_largest_version(base):
     base.publish(2)
     with LocalCaptioner(base.path) as captioner:
         assert captioner.directory.name == "2"
-        assert captioner.caption_features([np.ones((3, DIM), np.float32)])[0].text == "v2: 3 frames"
+        assert captioner.caption_all([np.ones((3, DIM), np.float32)])[0].text == "v2: 3 frames"
 
 
 def test_a_folder_without_a_model_is_explained(tmp_path):
@@ -54,11 +54,11 @@ def test_a_model_cut_short_is_explained(tmp_path, toy_versions):
 
 def test_wrong_requests_are_refused_as_by_the_client(captioner):
     with pytest.raises(InvalidClip, match=rf"\(\?, \?, {DIM}\).*another backbone"):
-        captioner.caption_features([np.ones((3, DIM + 1), np.float32)])
+        captioner.caption_all([np.ones((3, DIM + 1), np.float32)])
     with pytest.raises(WrongSignature, match="'explain'.*'serving_default'"):
         captioner.predict("explain", {})
     with pytest.raises(InvalidClip, match="not a readable JPEG"):
-        captioner.caption_videos([[encode_frames([np.zeros((9, 9, 3), np.uint8)])[0][:30]]])
+        captioner.caption_all([[encode_frames([np.zeros((9, 9, 3), np.uint8)])[0][:30]]])
 
 
 def test_the_way_to_a_caption_imports_neither_tfx_nor_beam_nor_keras():

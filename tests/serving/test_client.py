@@ -6,12 +6,14 @@
     TFS_ADDRESS=grpc://127.0.0.1:8500,http://127.0.0.1:8501 python -m pytest tests/serving/test_client.py
 """
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from tests.serving.toy_model import DIM
+from topiclens.serving import captioning
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, RequestTooLarge, WrongSignature
 from topiclens.serving.frames import encode_frames
@@ -52,15 +54,15 @@ def grey(level: int, width=16, height=12):
 
 def test_a_clip_of_features_gets_the_caption_of_its_frames(client):
     (clip,) = clips(5)
-    (caption,) = client.caption_features([clip])
+    (caption,) = client.caption_all([clip])
     assert caption.text == "v1: 5 frames"
     assert caption.log_prob == pytest.approx(-clip.sum(), rel=1e-5)
 
 
 def test_clips_of_different_lengths_are_captioned_as_if_each_were_alone(client):
     ragged = clips(3, 28, 1, 40)
-    together = client.caption_features(ragged)
-    alone = [client.caption_features([clip])[0] for clip in ragged]
+    together = client.caption_all(ragged)
+    alone = [client.caption_all([clip])[0] for clip in ragged]
     assert [caption.text for caption in together] == [f"v1: {len(clip)} frames" for clip in ragged]
     assert [one.text for one in together] == [one.text for one in alone]
     np.testing.assert_allclose([c.log_prob for c in together], [c.log_prob for c in alone], rtol=1e-5)
@@ -68,18 +70,18 @@ def test_clips_of_different_lengths_are_captioned_as_if_each_were_alone(client):
 
 def test_many_clips_come_back_in_order_through_small_batches(other):
     many = clips(*range(1, 12))
-    captions = other(max_batch=4).caption_features(many)
+    captions = other(max_batch=4).caption_all(many)
     assert [caption.text for caption in captions] == [f"v1: {n} frames" for n in range(1, 12)]
 
 
 def test_no_clips_give_no_captions(client):
-    assert client.caption_features([]) == []
-    assert client.caption_videos([]) == []
+    assert client.caption_all([]) == []
+    assert client.caption_all([]) == []
 
 
 def test_jpeg_frames_are_decoded_by_the_model(client):
     bright, dark = encode_frames([grey(255)] * 3), encode_frames([grey(51)] * 2)
-    first, second = client.caption_videos([bright, dark])
+    first, second = client.caption_all([bright, dark])
     assert (first.text, second.text) == ("v1: 3 frames", "v1: 2 frames")
     assert first.log_prob == pytest.approx(-3.0, abs=0.01)
     assert second.log_prob == pytest.approx(-2 * 0.2, abs=0.01)
@@ -89,7 +91,7 @@ def test_both_apis_give_the_same_captions(addresses):
     answers = []
     for address in addresses:
         with CaptionClient(address) as client:
-            answers.append(client.caption_features(clips(2, 7)))
+            answers.append(client.caption_all(clips(2, 7)))
     for captions in answers[1:]:
         assert [caption.text for caption in captions] == [caption.text for caption in answers[0]]
         np.testing.assert_allclose([c.log_prob for c in captions], [c.log_prob for c in answers[0]], rtol=1e-6)
@@ -111,16 +113,16 @@ def test_waiting_for_a_server_that_is_ready_returns_its_version(client):
 
 
 def test_a_pinned_version_answers_and_an_absent_one_is_named(other):
-    assert other(version=1).caption_features(clips(2))[0].text == "v1: 2 frames"
+    assert other(version=1).caption_all(clips(2))[0].text == "v1: 2 frames"
     with pytest.raises(ModelNotLoaded, match=r"version 7.*Servable not found for request: Specific\(topiclens, 7\)"):
-        other(version=7).caption_features(clips(2))
+        other(version=7).caption_all(clips(2))
     with pytest.raises(ModelNotLoaded, match="Could not find version 7 of model topiclens"):
         other(version=7).status()
 
 
 def test_an_unknown_model_is_named_with_the_servers_own_words(other):
     with pytest.raises(ModelNotLoaded, match=r"'nosuch'.*Servable not found for request: Latest\(nosuch\)"):
-        other(model="nosuch").caption_features(clips(2))
+        other(model="nosuch").caption_all(clips(2))
     with pytest.raises(ModelNotLoaded, match="'nosuch'.*Could not find any versions of model nosuch"):
         other(model="nosuch").wait_until_ready(timeout=0.3)
 
@@ -128,7 +130,7 @@ def test_an_unknown_model_is_named_with_the_servers_own_words(other):
 def test_features_of_another_width_are_refused_with_both_widths(client):
     wrong = np.ones((3, DIM + 1), np.float32)
     with pytest.raises(InvalidClip, match=rf"\(\?, \?, {DIM}\).*\(1, 28, {DIM + 1}\).*another backbone"):
-        client.caption_features([wrong])
+        client.caption_all([wrong])
 
 
 def test_a_signature_that_is_missing_is_named_beside_those_that_exist(client):
@@ -137,16 +139,17 @@ def test_a_signature_that_is_missing_is_named_beside_those_that_exist(client):
 
 
 def test_a_model_that_is_no_captioner_is_found_out(client, monkeypatch):
-    monkeypatch.setattr("topiclens.serving.signatures.FEATURES_SIGNATURE", "total")
+    total = dataclasses.replace(captioning._CAPTION, of_features="total")
+    monkeypatch.setattr(captioning, "_CAPTION", total)
     with pytest.raises(WrongSignature, match="Expected caption and log_prob"):
-        client.caption_features(clips(2))
+        client.caption_all(clips(2))
 
 
 def test_a_broken_jpeg_is_refused_and_the_server_lives_on(client):
     broken = encode_frames([grey(9)])[0][:40]
     with pytest.raises(InvalidClip, match="not a readable JPEG"):
-        client.caption_videos([[broken]])
-    assert client.caption_features(clips(1))[0].text == "v1: 1 frames"
+        client.caption_all([[broken]])
+    assert client.caption_all(clips(1))[0].text == "v1: 1 frames"
 
 
 @pytest.mark.parametrize(
@@ -161,19 +164,19 @@ def test_a_broken_jpeg_is_refused_and_the_server_lives_on(client):
 )
 def test_a_clip_at_fault_is_refused_before_it_is_sent(client, clip, words):
     with pytest.raises(InvalidClip, match=f"clip 1.*|.*{words}") as refused:
-        client.caption_features([clips(1)[0], clip])
+        client.caption_all([clips(1)[0], clip])
     assert words in str(refused.value) and "clip 1" in str(refused.value)
 
 
 def test_a_clip_larger_than_a_message_is_refused_before_it_is_sent(other):
     with pytest.raises(RequestTooLarge, match="at most 1,000 bytes, got 1,600 in clip 0"):
-        other(max_message_bytes=1000).caption_features(clips(100))
+        other(max_message_bytes=1000).caption_all(clips(100))
 
 
 def test_clients_at_the_same_time_each_get_their_own_answer(client):
     def run(index: int):
         (clip,) = clips(1 + index % 9, seed=index)
-        (caption,) = client.caption_features([clip])
+        (caption,) = client.caption_all([clip])
         return caption, clip
 
     with ThreadPoolExecutor(8) as pool:

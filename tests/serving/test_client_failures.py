@@ -26,7 +26,7 @@ def free_port():
 def test_an_absent_server_is_reported_with_its_address_and_what_to_do(scheme, free_port):
     client = CaptionClient(f"{scheme}://127.0.0.1:{free_port}", retries=1)
     with pytest.raises(ServerUnavailable, match=rf"{scheme}://127.0.0.1:{free_port}.*topiclens serve"):
-        client.caption_features([CLIP])
+        client.caption_all([CLIP])
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
@@ -44,7 +44,7 @@ def test_a_request_is_tried_again_until_the_server_is_there(base, start, free_po
     late.start()
     try:
         with CaptionClient(f"http://127.0.0.1:{free_port}", retries=20, timeout=30) as client:
-            assert client.caption_features([CLIP])[0].text == "v1: 2 frames"
+            assert client.caption_all([CLIP])[0].text == "v1: 2 frames"
     finally:
         late.join()
 
@@ -53,7 +53,7 @@ def test_retries_stop_at_the_deadline(free_port):
     client = CaptionClient(f"http://127.0.0.1:{free_port}", retries=1000, timeout=0.5)
     before = time.monotonic()
     with pytest.raises(ServerUnavailable):
-        client.caption_features([CLIP])
+        client.caption_all([CLIP])
     assert time.monotonic() - before < 10
 
 
@@ -62,21 +62,21 @@ def test_a_server_that_stays_silent_is_given_up_at_the_deadline(scheme):
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         client = CaptionClient(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}", timeout=0.5, retries=0)
         with pytest.raises(DeadlineExceeded, match="within 0.5 s"):
-            client.caption_features([CLIP])
+            client.caption_all([CLIP])
 
 
 def test_the_port_of_the_other_api_is_recognised(server):
     grpc_port, rest_port = (address.rpartition(":")[2] for address in (server.grpc_address, server.rest_address))
     for address in (f"http://127.0.0.1:{grpc_port}", f"grpc://127.0.0.1:{rest_port}"):
         with pytest.raises(ServerUnavailable, match="port is of the other API"):
-            CaptionClient(address, retries=0, timeout=5).caption_features([CLIP])
+            CaptionClient(address, retries=0, timeout=5).caption_all([CLIP])
 
 
 @pytest.mark.parametrize("api", ["grpc_address", "rest_address"])
 def test_a_request_over_the_servers_bound_is_explained(server, api):
     big = np.ones((2**17, DIM), np.float32)  # 2 MiB; the server takes 1 MiB
     with pytest.raises(RequestTooLarge, match="raise the limit on both sides"):
-        CaptionClient(getattr(server, api), retries=0).caption_features([big])
+        CaptionClient(getattr(server, api), retries=0).caption_all([big])
 
 
 @pytest.mark.parametrize("api", ["grpc_address", "rest_address"])
@@ -86,8 +86,8 @@ def test_a_busy_server_turns_requests_away_and_takes_them_when_there_is_room(bas
     client = CaptionClient(getattr(server, api), retries=0)
     with server._admission.enter(timeout=1):
         with pytest.raises(ServerUnavailable, match="already holds 1 requests"):
-            client.caption_features([CLIP])
-    assert client.caption_features([CLIP])[0].text == "v1: 2 frames"
+            client.caption_all([CLIP])
+    assert client.caption_all([CLIP])[0].text == "v1: 2 frames"
 
 
 def test_addresses_have_three_forms():

@@ -65,7 +65,7 @@ def test_an_export_captions_in_process_and_served_as_the_model_does(exported, st
         CaptionClient(server.rest_address) as rest,
     ):
         for captioner in (local, grpc, rest):
-            captions = captioner.caption_features(clips())
+            captions = captioner.caption_all(clips())
             assert [caption.text for caption in captions] == expected
             np.testing.assert_allclose([c.log_prob for c in captions], np.asarray(log_probs), rtol=1e-4)
 
@@ -74,7 +74,7 @@ def test_another_beam_is_exported_from_the_export(exported, tmp_path):
     base, model, vocabulary = exported
     words, log_probs = beam_search(model, padded(), beam=1, max_words=6)
     with LocalCaptioner(export_with_beam(base, tmp_path / "greedy", beam=1)) as greedy:
-        captions = greedy.caption_features(clips())
+        captions = greedy.caption_all(clips())
     assert [caption.text for caption in captions] == [vocabulary.decode(row) for row in np.asarray(words)]
     np.testing.assert_allclose([c.log_prob for c in captions], np.asarray(log_probs), rtol=1e-4)
 
@@ -89,8 +89,8 @@ def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, sta
         CaptionClient(server.rest_address) as rest,
     ):
         for captioner in (local, grpc, rest):
-            captions = [caption.text for caption in captioner.caption_features(clips())]
-            for i, (clip, explained) in enumerate(zip(clips(), captioner.explain_features(clips()), strict=True)):
+            captions = [caption.text for caption in captioner.caption_all(clips())]
+            for i, (clip, explained) in enumerate(zip(clips(), captioner.explain_all(clips()), strict=True)):
                 count, length = len(explained.words), len(clip)
                 assert explained.text == captions[i] == " ".join(explained.words)
                 assert explained.text == vocabulary.decode(expected["words"][i])
@@ -109,10 +109,10 @@ def test_a_model_that_learnt_no_topics_serves_no_scores_of_them(exported, tmp_pa
     features = {"backbone": None, "n_frames": 8, "dim": DIM}
     export(unaware, vocabulary, tmp_path / "1", features=features, beam=2, max_words=3)
     with LocalCaptioner(tmp_path) as local:
-        (explained,) = local.explain_features(clips()[:1])
+        (explained,) = local.explain_all(clips()[:1])
     assert explained.topic_scores is None and explained.activations.shape == (8, 10)
 
 
 def test_a_model_without_the_signature_says_what_to_do(toy_versions):
     with LocalCaptioner(toy_versions[1]) as local, pytest.raises(WrongSignature, match="'explain'.*export it again"):
-        local.explain_features([np.ones((2, 4), np.float32)])
+        local.explain_all([np.ones((2, 4), np.float32)])

@@ -85,7 +85,7 @@ def test_it_can_be_stopped_and_started_again_on_its_ports(base):
     with LocalServer(base.path, grpc_port=ports[0], rest_port=ports[1]) as second:
         for address in (second.grpc_address, second.rest_address):
             with CaptionClient(address) as client:
-                assert client.caption_features([CLIP])[0].text == "v1: 2 frames"
+                assert client.caption_all([CLIP])[0].text == "v1: 2 frames"
 
 
 def test_as_a_command_it_serves_says_what_it_is_and_ends_on_a_signal(base):
@@ -101,7 +101,7 @@ def test_as_a_command_it_serves_says_what_it_is_and_ends_on_a_signal(base):
         said = [process.stdout.readline() for _ in range(3)]
         assert "Stand-in for TensorFlow Serving" in said[0]
         with CaptionClient(said[2].split()[-1]) as client:
-            assert client.caption_features([CLIP])[0].text == "v1: 2 frames"
+            assert client.caption_all([CLIP])[0].text == "v1: 2 frames"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     finally:

@@ -17,7 +17,7 @@ CLIP = np.ones((2, DIM), np.float32)
 
 def caption(address: str, version=None) -> str:
     with CaptionClient(address, version=version, retries=0) as client:
-        return client.caption_features([CLIP])[0].text
+        return client.caption_all([CLIP])[0].text
 
 
 def test_a_pinned_version_is_written_as_tensorflow_serving_reads_it():

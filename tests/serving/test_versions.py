@@ -22,7 +22,7 @@ def states(server) -> dict[int, str]:
 
 def caption(server) -> str:
     with CaptionClient(server.rest_address, retries=0) as client:
-        return client.caption_features([CLIP])[0].text
+        return client.caption_all([CLIP])[0].text
 
 
 def test_a_new_version_takes_over_without_a_restart(base, start):
@@ -124,7 +124,7 @@ def test_several_versions_can_be_served_and_pinned(base, start):
     server = start(base.path, num_versions=2)
     for version in (1, 2):
         with CaptionClient(server.grpc_address, version=version) as client:
-            assert client.caption_features([CLIP])[0].text == f"v{version}: 2 frames"
+            assert client.caption_all([CLIP])[0].text == f"v{version}: 2 frames"
             assert client.metadata().version == version
 
 
@@ -157,7 +157,7 @@ def test_captions_never_fail_while_versions_change(base, start):
         with CaptionClient(server.grpc_address, retries=0) as client:
             while not stop.is_set():
                 try:
-                    answers.add(client.caption_features([CLIP])[0].text)
+                    answers.add(client.caption_all([CLIP])[0].text)
                 except Exception as error:
                     failures.append(error)
 

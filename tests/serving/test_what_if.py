@@ -1,6 +1,7 @@
 """What-if as a client asks it: of a real export over both APIs and in process, and of recorded batches."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from keras import ops
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.neurons.enhancement import activation_added, enhanced, named_enhancement
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.schemas.topic_lookup import UnknownTopic
 from topiclens.serving.captioner import LocalCaptioner
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidStrength, WrongSignature
+from topiclens.serving.signatures import Signature, TensorSpec
 from topiclens.trainer.decoding import search
 from topiclens.trainer.encoder import with_neurons
 from topiclens.trainer.export import export
@@ -70,26 +73,26 @@ def clips():
 
 
 def test_the_answer_is_the_enhanced_activations_caption_and_scores(captioner, model):
-    answers = captioner.what_if(clips(), DELTAS)
+    answers = captioner.what_if_all(clips(), DELTAS)
     for answer, clip, deltas in zip(answers, clips(), DELTAS, strict=True):
         video = model.encode(clip[None])
         added = activation_added(named_enhancement(links()), dict(enumerate(deltas)))
         changed = enhanced(np.asarray(video["v"]), np.asarray(video["mask"]), added[None]).astype(np.float32)
         video = with_neurons(video, ops.convert_to_tensor(changed))
         (words,), (log_prob,) = map(np.asarray, search(model, video, BEAM, MAX_WORDS))
-        assert answer.caption == Vocabulary(WORDS).decode(words.tolist())
+        assert answer.text == Vocabulary(WORDS).decode(words.tolist())
         np.testing.assert_allclose(answer.log_prob, log_prob, rtol=1e-5)
         np.testing.assert_allclose(
             answer.topic_scores, np.asarray(model.topic_perceptron(video["mean"]))[0], rtol=1e-5, atol=1e-5
         )
-    plain = captioner.caption_features(clips())
-    assert answers[1].caption == plain[1].text and answers[1].log_prob == plain[1].log_prob
-    assert [answer.caption for answer in answers] != [caption.text for caption in plain]
+    plain = captioner.caption_all(clips())
+    assert answers[1].text == plain[1].text and answers[1].log_prob == plain[1].log_prob
+    assert [answer.text for answer in answers] != [caption.text for caption in plain]
 
 
 def test_strengths_of_another_model_are_refused_with_both_widths(captioner):
     with pytest.raises(InvalidStrength, match=rf"\(\?, {TOPICS}\), got float32 \(1, {TOPICS + 1}\).*another model"):
-        captioner.what_if(clips()[:1], np.zeros((1, TOPICS + 1)))
+        captioner.what_if_all(clips()[:1], np.zeros((1, TOPICS + 1)))
 
 
 def test_the_topics_that_can_be_asked_for_are_counted(captioner):
@@ -103,7 +106,10 @@ def test_a_model_whose_neurons_have_no_names_says_what_to_do(toy_versions, serve
         CaptionClient(server.rest_address) as rest,
     ):
         for captioner in (local, grpc, rest):
-            for ask in (functools.partial(captioner.what_if, [np.ones((2, 4))], np.zeros((1, 3))), captioner.n_topics):
+            for ask in (
+                functools.partial(captioner.what_if_all, [np.ones((2, 4))], np.zeros((1, 3))),
+                captioner.n_topics,
+            ):
                 with pytest.raises(WrongSignature, match=r"'what_if'.*LSTM-B.*'topiclens run'"):
                     ask()
 
@@ -125,14 +131,14 @@ class Recorder(Captioning):
 def test_every_clip_keeps_its_own_strengths_when_batches_are_cut():
     recorder = Recorder(max_batch=2)
     deltas = np.arange(15, dtype=np.float64).reshape(5, 3)
-    answers = recorder.what_if([np.ones((2, 4))] * 5, deltas)
-    assert [answer.caption for answer in answers] == ["0", "3", "6", "9", "12"]
+    answers = recorder.what_if_all([np.ones((2, 4))] * 5, deltas)
+    assert [answer.text for answer in answers] == ["0", "3", "6", "9", "12"]
     np.testing.assert_array_equal([answer.topic_scores for answer in answers], deltas)
     assert [(signature, *sorted(inputs)) for signature, inputs in recorder.batches] == (
         [("what_if", "frames", "topic_deltas")] * 3
     )
     assert all(inputs["topic_deltas"].dtype == np.float32 for _, inputs in recorder.batches)
-    recorder.what_if_videos([[b"\xff\xd8\xff"]], [[1, 2, 3]])
+    recorder.what_if_all([[b"\xff\xd8\xff"]], [[1, 2, 3]])
     signature, inputs = recorder.batches[-1]
     assert (signature, *sorted(inputs)) == ("what_if_frames", "frames_jpeg", "topic_deltas")
 
@@ -151,5 +157,41 @@ def test_every_clip_keeps_its_own_strengths_when_batches_are_cut():
 def test_strengths_at_fault_are_refused_before_they_are_sent(deltas, words):
     recorder = Recorder()
     with pytest.raises(InvalidStrength, match=words):
-        recorder.what_if([np.ones((2, 4))], np.array(deltas))
+        recorder.what_if_all([np.ones((2, 4))], np.array(deltas))
     assert not recorder.batches
+
+
+class Topic(NamedTuple):
+    id: int
+    name: str
+    words: tuple[str, ...] = ()
+
+
+TOPIC_LIST = [Topic(topic, name) for topic, name in enumerate(("dance, girl", "dog", "snow, ski"))]
+
+
+class Named(Recorder):
+    signatures = {"what_if": Signature({"topic_deltas": TensorSpec("float32", (None, 3))})}
+
+
+def test_topics_are_given_by_name_or_id_and_the_answer_names_them():
+    clip, asked = np.ones((2, 4)), {"dance": 1.5, 1: -2, "2": 0.5, "snow, ski": 0.25}
+    answer = Named(topics=TOPIC_LIST).what_if(clip, asked)
+    assert answer.topic_scores.tolist() == [1.5, -2, 0.75]
+    assert answer.topics == ("dance, girl", "dog", "snow, ski")
+    unnamed = Named().what_if(clip, {0: 1.5, "1": -2})
+    assert unnamed.topic_scores.tolist() == [1.5, -2, 0] and unnamed.topics is None
+
+
+@pytest.mark.parametrize(
+    ("topics", "asked", "words"),
+    [
+        (TOPIC_LIST, "danse", r"no topic 'danse'.*0 \(dance, girl\)"),
+        (TOPIC_LIST, 3, "no topic 3"),
+        ([], "dance", "does not tell their names.*topiclens topics"),
+        ([], 3, "topics 0 to 2"),
+    ],
+)
+def test_a_topic_that_the_model_does_not_have_is_refused(topics, asked, words):
+    with pytest.raises(UnknownTopic, match=words):
+        Named(topics=topics).what_if(np.ones((2, 4)), {asked: 1.0})

@@ -55,10 +55,10 @@ def caption_files(
                 continue
             clips = [encode_frames(frames)]
             if deltas is None:
-                yield video, captioner.caption_videos(clips)[0], None
+                yield video, captioner.caption_all(clips)[0], None
             else:
-                (changed,) = captioner.what_if_videos(clips, deltas[None])
-                yield video, Caption(changed.caption, changed.log_prob), None
+                (changed,) = captioner.what_if_all(clips, deltas[None])
+                yield video, Caption(changed.text, changed.log_prob), None
 
 
 @contextlib.contextmanager

@@ -136,8 +136,8 @@ def _opened(directory: str | None, server: str | None) -> Iterator[_Model]:
 
         with CaptionClient(server) as client:
             yield _Model(
-                frames=lambda jpegs: _told(client.explain_videos([jpegs])),
-                features=lambda frames: _told(client.explain_features([frames])),
+                frames=lambda jpegs: _told(client.explain_all([jpegs])),
+                features=lambda frames: _told(client.explain_all([frames])),
             )
         return
     reader = ModelReader(directory)

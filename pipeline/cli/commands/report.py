@@ -45,12 +45,12 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
 
 def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
     if "path" not in row:
-        return client.caption_features([features[row["video_id"]]])[0].text
+        return client.caption_all([features[row["video_id"]]])[0].text
     from topiclens.components.videos.reader import sample_video
     from topiclens.serving.frames import encode_frames
 
     frames = sample_video(row["path"], sampling, row["video_id"], start=row.get("start"), end=row.get("end")).frames
-    return client.caption_videos([encode_frames(frames)])[0].text
+    return client.caption_all([encode_frames(frames)])[0].text
 
 
 def summarise(outcome: Outcome) -> None:

@@ -19,11 +19,11 @@ class Client:
     def wait_until_ready(self, timeout):
         return self.served
 
-    def explain_features(self, clips):
+    def explain_all(self, clips):
         self.served += self.swaps
         return [ExplainedCaption("a dog", -1.0, (), None, None, np.zeros(self._n_topics)) for _ in clips]
 
-    def what_if(self, clips, deltas):
+    def what_if_all(self, clips, deltas):
         self.served += self.swaps
         return [WhatIf("a dog", -1.0, np.zeros(self._n_topics)) for _ in clips]
 

@@ -22,13 +22,13 @@ TOTAL = 60
 class Recorder:
     """In place of a captioner: says which frames it was shown."""
 
-    def caption_videos(self, clips):
+    def caption_all(self, clips):
         return [Caption(" ".join(map(str, map(self._number, clip))), 0.0) for clip in clips]
 
-    def what_if_videos(self, clips, topic_deltas):
+    def what_if_all(self, clips, topic_deltas):
         return [
             WhatIf(f"{caption.text} {' '.join(f'{delta:g}' for delta in deltas)}", 0.0, deltas)
-            for caption, deltas in zip(self.caption_videos(clips), topic_deltas, strict=True)
+            for caption, deltas in zip(self.caption_all(clips), topic_deltas, strict=True)
         ]
 
     def n_topics(self):

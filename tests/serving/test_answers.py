@@ -1,0 +1,52 @@
+"""How answers show themselves: their JSON, HTML and figures say what the arrays say."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf
+from topiclens.serving.frames import encode_frames
+
+ATTENTION = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]], np.float32)
+NAMES = ("dance", "<dog>", "snow")
+
+
+@pytest.fixture
+def explained():
+    return ExplainedCaption(
+        "a <b>dog</b>", -1.5, ("a", "<b>dog</b>"), ATTENTION, np.ones((3, 2), np.float32),
+        np.array([0.2, 0.9, -0.1], np.float32), NAMES, tuple(encode_frames(np.zeros((3, 60, 80, 3), np.uint8))),
+    )  # fmt: skip
+
+
+def test_json_holds_every_number_under_the_names_of_the_attributes(explained):
+    told = json.loads(explained.to_json())
+    assert (told["text"], told["log_prob"], told["words"]) == ("a <b>dog</b>", -1.5, ["a", "<b>dog</b>"])
+    np.testing.assert_allclose(told["attention"], ATTENTION, atol=1e-6)
+    assert told["topics"] == list(NAMES) and "frames" not in told
+    assert json.loads(Caption("a dog", np.float32(-2.0)).to_json()) == {"text": "a dog", "log_prob": -2.0}
+
+
+def test_html_has_a_row_a_word_a_picture_a_frame_and_the_topics_most_seen_first(explained):
+    shown = explained._repr_html_()
+    assert shown.count("<img") == 3 and "<b>dog</b>" not in shown and shown.count("&lt;b&gt;dog&lt;/b&gt;") == 2
+    shares = [float(share) for share in re.findall(r"title='([0-9.]+)'", shown)]
+    np.testing.assert_allclose(np.reshape(shares, (2, 3)), ATTENTION, atol=5e-4)
+    assert re.findall(r"left'>([^<]+)</td>", shown) == ["&lt;dog&gt;", "dance", "snow"]
+
+
+def test_answers_without_frames_names_or_topics_show_what_there_is(explained):
+    plain = ExplainedCaption("a", -1.0, ("a",), ATTENTION[:1], np.ones((3, 2)), None)
+    assert "<img" not in plain._repr_html_() and "topic" not in plain._repr_html_()
+    assert "topic 1" in WhatIf("a", -1.0, np.array([0.0, 1.0]))._repr_html_()
+    assert "a &lt;dog&gt;" in Caption("a <dog>", -1.0)._repr_html_()
+
+
+def test_figures_draw_the_shares_and_the_scores(explained):
+    axes, _ = explained.plot().axes
+    np.testing.assert_array_equal(axes.images[0].get_array(), ATTENTION)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "<b>dog</b>"]
+    (axes,) = WhatIf("a dog", -1.0, explained.topic_scores, NAMES).plot().axes
+    assert [round(bar.get_width(), 3) for bar in axes.patches] == [-0.1, 0.2, 0.9]
