@@ -14,7 +14,7 @@ import os
 
 import numpy as np
 
-from topiclens.components.refinement.acquisition import Said, TopicWords, acquisition_score, missing_topics
+from topiclens.components.refinement.acquisition import PredictedCaption, TopicWords, acquisition_score, missing_topics
 from topiclens.components.topics.documents import content_words
 from topiclens.components.topics.model import TopicModel
 from topiclens.pipeline import run_metadata
@@ -32,7 +32,7 @@ def main() -> None:
     for row in _rows(outcome.root, "review", "captions", "*", "*", "*.jsonl"):
         if judged[row["video_id"]]["caption"] != row["caption"]:
             continue  # of another version than the one that was judged
-        said = Said(row["caption"], row["log_prob"], np.array(row["topic_scores"]))
+        said = PredictedCaption(row["caption"], row["log_prob"], np.array(row["topic_scores"]))
         missing = missing_topics(said, topics)
         gain = acquisition_score(said, missing)
         gains.append(gain.value)

@@ -10,7 +10,7 @@ from tfx import v1 as tfx
 from topiclens.pipeline import topic_register
 from topiclens.pipeline.beam import LOCAL_BEAM
 from topiclens.pipeline.pipeline import Paths, create_pipeline
-from topiclens.pipeline.repair.corrections import to_teach
+from topiclens.pipeline.repair.corrections import list_live_corrections
 from topiclens.pipeline.settings import Settings
 
 # Where serving/containers/pipeline.Dockerfile lays the package.
@@ -52,7 +52,7 @@ def compile_pipeline(
         settings,
         places,
         governance=topic_register.governance_of(settings, root),
-        corrections=to_teach(root, settings.refinement),
+        corrections=list_live_corrections(root, settings.refinement),
         beam_pipeline_args=list(beam_arguments),
     )
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(

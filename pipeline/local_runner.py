@@ -18,7 +18,7 @@ from topiclens.pipeline import topic_register
 from topiclens.pipeline.beam import beam_arguments
 from topiclens.pipeline.paths import Paths
 from topiclens.pipeline.pipeline import create_pipeline
-from topiclens.pipeline.repair.corrections import take_in, to_teach
+from topiclens.pipeline.repair.corrections import list_live_corrections, recover_root
 from topiclens.pipeline.run_metadata import METADATA, Outcome, model_artifact, newest
 from topiclens.pipeline.settings import Settings, cache_folder
 
@@ -53,12 +53,12 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             cache=os.path.abspath(cache_folder()),
             previous_topics=topic_register.previous_of(settings, root, asked),
         )
-        take_in(places.root, settings.refinement)
+        recover_root(places.root, settings.refinement)
         pipeline = create_pipeline(
             settings,
             places,
             governance=decided,
-            corrections=to_teach(places.root, settings.refinement),
+            corrections=list_live_corrections(places.root, settings.refinement),
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
                 os.path.join(places.root, METADATA)
             ),
@@ -68,7 +68,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
         outcome = newest(places.root)
         if outcome.blessed:
             topic_register.remember(outcome, asked, places.previous_topics)
-        take_in(places.root, settings.refinement)
+        recover_root(places.root, settings.refinement)
     return outcome
 
 

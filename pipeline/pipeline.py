@@ -42,8 +42,9 @@ def create_pipeline(
         settings: every setting.
         places: where the data, the artifacts and the served versions are.
         governance: what people decided about topics.
-        corrections: what people corrected and the model is to be taught, as `repair.corrections.to_teach` gives it; a
-            new one re-runs the refinement and what follows it alone.
+        corrections: what people corrected and the model is to be taught, as
+            `repair.corrections.list_live_corrections` gives them; a new one re-runs the refinement and what follows
+            alone.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
     dag = _Dag(settings, places)

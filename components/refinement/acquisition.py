@@ -27,7 +27,7 @@ WORDS_SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class PredictedCaption:
     """What a captioner made of a clip.
 
     Attributes:
@@ -131,7 +131,7 @@ class TopicWords:
 
 
 def missing_topics(
-    said: Said, topics: TopicWords, references: Sequence[str] = (), neighbours: np.ndarray | None = None
+    said: PredictedCaption, topics: TopicWords, references: Sequence[str] = (), neighbours: np.ndarray | None = None
 ) -> tuple[MissingTopic, ...]:
     """The topics that a caption seems to miss, the surest first.
 
@@ -176,7 +176,9 @@ def missing_topics(
     return tuple(found)
 
 
-def acquisition_score(said: Said, missing: Sequence[MissingTopic], cider: float | None = None) -> AcquisitionScore:
+def acquisition_score(
+    said: PredictedCaption, missing: Sequence[MissingTopic], cider: float | None = None
+) -> AcquisitionScore:
     """The quadratic mean of three doubts of a caption: of the captioner, of the topics, and of the people who wrote.
 
     One strong doubt counts for more than two weak ones, and one that is silent takes little away: most captions miss no

@@ -38,7 +38,7 @@ class NotTeachable(ValueError):
     """A correction that cannot be taught to this parent, with the reason."""
 
 
-def lesson(
+def edit_target(
     bench: Bench, correction: Correction, video: VideoRecord, topics: Sequence[Topic], settings: RefinementSettings
 ) -> EditTarget:
     """How strongly a correction's topic is to be enhanced; see `taught_strength`.
@@ -109,10 +109,10 @@ def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | No
     return float(min(factor * strengths[first[longest]], strengths[last[longest]]))
 
 
-def corrected_videos(lessons: Sequence[EditTarget]) -> list[CorrectedVideo]:
+def corrected_videos(targets: Sequence[EditTarget]) -> list[CorrectedVideo]:
     """Each video once, with all that was said of it; of a topic that was said twice the stronger."""
     videos: dict[str, tuple[VideoRecord, dict[int, float]]] = {}
-    for taught in lessons:
+    for taught in targets:
         _, topics = videos.setdefault(taught.video.video_id, (taught.video, {}))
         topics[taught.topic] = max(taught.strength, topics.get(taught.topic, 0.0))
     return [CorrectedVideo(video, topics) for video, topics in videos.values()]
@@ -147,6 +147,6 @@ def parts(video: VideoRecord) -> list[VideoRecord]:
     ]
 
 
-def of_first_halves(lessons: Sequence[EditTarget]) -> list[EditTarget]:
-    """The same lessons, taught on the first halves alone."""
-    return [replace(taught, video=parts[0]) for taught in lessons if (parts := halves(taught.video))]
+def on_first_halves(targets: Sequence[EditTarget]) -> list[EditTarget]:
+    """The same targets, taught on the first halves alone."""
+    return [replace(taught, video=parts[0]) for taught in targets if (parts := halves(taught.video))]

@@ -13,7 +13,7 @@ import numpy as np
 
 from topiclens.components.refinement.gate import Half, gained
 from topiclens.components.refinement.half_trials import HalfTrial
-from topiclens.components.refinement.missing_topics import Missing
+from topiclens.components.refinement.missing_topics import InaccurateCaption
 
 PAPER = "the paper: 17 of 20"
 
@@ -29,7 +29,7 @@ class Result:
         metrics: of the captions that the model refined by the first half writes; empty where nothing was taught.
     """
 
-    item: Missing
+    item: InaccurateCaption
     forth: HalfTrial
     back: HalfTrial | None = None
     control_topic: str | None = None
@@ -49,7 +49,7 @@ class Result:
         trials = {
             name: None if row[name] is None else HalfTrial.from_json(row[name]) for name in ("forth", "back", "control")
         }
-        return cls(**{**row, **trials, "item": Missing.from_json(row["item"])})
+        return cls(**{**row, **trials, "item": InaccurateCaption.from_json(row["item"])})
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def gained(words: Sequence[str], before: str, after: str) -> tuple[str, ...]:
     return tuple(word for word in dict.fromkeys(after.split()) if word in words and word not in already)
 
 
-def corrected(correction: Correction, words: Sequence[str], caption: str) -> Reason:
+def check_corrected(correction: Correction, words: Sequence[str], caption: str) -> Reason:
     """Whether a corrected video's caption has a word of the topic that it lacked when it was corrected."""
     entered = gained(words, correction.caption_before, caption)
     found = f"says {', '.join(entered)}" if entered else f"has no further word of {', '.join(words)}"
@@ -160,7 +160,7 @@ class Half:
     expected: tuple[float, float]
 
 
-def held_out_half(correction: Correction, words: Sequence[str], half: Half | None) -> Reason:
+def check_held_out_half(correction: Correction, words: Sequence[str], half: Half | None) -> Reason:
     """Whether what was taught on the first half of a video's frames helps on the second.
 
     The paper counts the second halves that get more accurate words about the topic. Of a single video that asks for
@@ -190,7 +190,7 @@ def held_out_half(correction: Correction, words: Sequence[str], half: Half | Non
     return Reason(HALF, met, words, correction.id)
 
 
-def still_live(correction: Correction, words: Sequence[str], before: str, after: str) -> Reason:
+def check_still_live(correction: Correction, words: Sequence[str], before: str, after: str) -> Reason:
     """Whether an earlier correction holds: what the parent's caption says of it, the candidate's says too."""
     name = f"Live correction {label(correction)}"
     if not gained(words, correction.caption_before, before):
@@ -200,7 +200,7 @@ def still_live(correction: Correction, words: Sequence[str], before: str, after:
     return Reason(LIVE, bool(held), f"{name}: “{after}” {found}: {verdict_of(bool(held))}.", correction.id)
 
 
-def metrics_held(
+def check_metrics(
     before: Mapping,
     after: Mapping,
     max_drop: Mapping[str, float],
@@ -244,7 +244,7 @@ def _fall(what: str, before: float, after: float, allowed: float) -> Reason:
     return Reason(METRIC, met, f"{what} is {after:.4f}, {moved}; a fall of {allowed:g} is allowed: {verdict_of(met)}.")
 
 
-def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: float, min_votes: int) -> Reason:
+def check_neurons(before: TopicLinks, after: TopicLinks, max_renamed: float, min_votes: int) -> Reason:
     """Whether few enough of the neurons that had a topic have another, or none, now; both of one topic model.
 
     Args:
@@ -265,7 +265,7 @@ def neurons_keep_meaning(before: TopicLinks, after: TopicLinks, max_renamed: flo
     )
 
 
-def judged(checks: Iterable[Iterable[Reason]]) -> tuple[Reason, ...]:
+def collect_reasons(checks: Iterable[Iterable[Reason]]) -> tuple[Reason, ...]:
     """The reasons of groups of checks, cheapest first, up to the first group with one that is not met."""
     reasons: list[Reason] = []
     for group in checks:

@@ -1,4 +1,4 @@
-"""A batch of lessons, taught to a parent and held against the gate."""
+"""A batch of targets, taught to a parent and held against the gate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import gate
 from topiclens.components.refinement.candidate_captioner import Bench, Candidate
 from topiclens.components.refinement.cost import CaptionCost, furthest
-from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, of_first_halves
+from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
 from topiclens.components.refinement.gate import Reason
 from topiclens.components.refinement.nearness import Nearness, near_and_others, nearness_of
 from topiclens.components.refinement.parent_cache import ParentCache
@@ -55,13 +55,13 @@ class Trial:
 
 
 class GateEvaluator:
-    """Tries batches of lessons: the evidence against which all of one parent's candidates are held.
+    """Tries batches of targets: the evidence against which all of one parent's candidates are held.
 
     Args:
         bench: of the parent.
         train, val: videos with their captions and topics; the links of the bench are those of `train`.
         topics: the topic table.
-        live: earlier corrections that are to hold, with their videos and the ids of their topics, as lessons.
+        live: earlier corrections that are to hold, with their videos and the ids of their topics, as targets.
         memory: of the parent and `val`.
     """
 
@@ -82,50 +82,50 @@ class GateEvaluator:
         self._near, self._others = near_and_others(train, settings.seed)
         bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
 
-    def passes(self, lessons: Sequence[EditTarget]) -> bool:
+    def passes(self, targets: Sequence[EditTarget]) -> bool:
         """Whether a batch is blessed; one that was tried before is not tried again."""
         taught = [
             [one.correction.id, one.correction.video_id, one.correction.caption_before, self._words(one), one.strength]
-            for one in lessons
+            for one in targets
         ]
         live = sorted(one.correction.id for one in self._live)
         key = "batch", taught, live, self._settings.told()
         known = self._memory.recall(*key)
         if known is None:
-            known = {"passed": self.try_batch(lessons).passed}
+            known = {"passed": self.try_batch(targets).passed}
             self._memory.remember(known, *key)
         return known["passed"]
 
-    def try_batch(self, lessons: Sequence[EditTarget]) -> Trial:
+    def try_batch(self, targets: Sequence[EditTarget]) -> Trial:
         """Teaches a batch, as far as it may go, and holds the outcome against the gate, the cheap checks first."""
         candidate, mu = furthest(
             self._settings.mu,
-            lambda mu: self.taught(lessons, mu),
-            lambda refined: all(reason.met for reason in self._corrected(lessons, refined)),
+            lambda mu: self.taught(targets, mu),
+            lambda refined: all(reason.met for reason in self._corrected(targets, refined)),
             self._cost,
             self._settings.max_cost,
         )
         found: dict = {"metrics": {}, "links": None, "enhancement": None}
-        reasons = gate.judged(
+        reasons = gate.collect_reasons(
             [
-                self._corrected(lessons, candidate),
-                self._halves(lessons, mu),
+                self._corrected(targets, candidate),
+                self._halves(targets, mu),
                 self._lives(candidate),
                 self._metrics(candidate, found, [metric for metric in self._judged if metric != "METEOR"]),
                 self._metrics(candidate, found, [metric for metric in self._judged if metric == "METEOR"]),
                 self._neurons(candidate, found),
             ]
         )
-        captions = self._captions_of(lessons, candidate)
+        captions = self._captions_of(targets, candidate)
         return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"], found["enhancement"])
 
-    def taught(self, lessons: Sequence[EditTarget], mu: float) -> Candidate:
-        """The parent with an encoder that learnt the lessons; itself where none asks for anything."""
-        corrections = [one for one in corrected_videos(lessons) if any(one.topics.values())]
+    def taught(self, targets: Sequence[EditTarget], mu: float) -> Candidate:
+        """The parent with an encoder that learnt the targets; itself where none asks for anything."""
+        corrections = [one for one in corrected_videos(targets) if any(one.topics.values())]
         if not corrections:
             return self.bench.untouched
         settings = self._settings
-        what = f"Teaching {len(lessons)} correction{'s' if len(lessons) > 1 else ''} with mu {mu:g}"
+        what = f"Teaching {len(targets)} correction{'s' if len(targets) > 1 else ''} with mu {mu:g}"
 
         def told(step: int, loss: float) -> None:
             self._progress(what, step / settings.steps)
@@ -141,18 +141,18 @@ class GateEvaluator:
     def _cost(self) -> CaptionCost:
         return CaptionCost(self.bench, self._others)
 
-    def _corrected(self, lessons: Sequence[EditTarget], candidate: Candidate) -> Iterator[Reason]:
-        captions = self._captions_of(lessons, candidate)
-        for taught in lessons:
+    def _corrected(self, targets: Sequence[EditTarget], candidate: Candidate) -> Iterator[Reason]:
+        captions = self._captions_of(targets, candidate)
+        for taught in targets:
             correction = taught.correction
-            yield gate.corrected(correction, self._words(taught), captions[correction.id])
+            yield gate.check_corrected(correction, self._words(taught), captions[correction.id])
 
-    def _halves(self, lessons: Sequence[EditTarget], mu: float) -> Iterator[Reason]:
-        candidate = self.taught(of_first_halves(lessons), mu)
-        for taught in lessons:
+    def _halves(self, targets: Sequence[EditTarget], mu: float) -> Iterator[Reason]:
+        candidate = self.taught(on_first_halves(targets), mu)
+        for taught in targets:
             parts = halves(taught.video)
             half = None if parts is None else self._half(taught, parts[1], candidate)
-            yield gate.held_out_half(taught.correction, self._words(taught), half)
+            yield gate.check_held_out_half(taught.correction, self._words(taught), half)
 
     def _half(self, taught: EditTarget, second: VideoRecord, candidate: Candidate) -> gate.Half:
         both, words = (self.bench.untouched, candidate), self._words(taught)
@@ -167,7 +167,7 @@ class GateEvaluator:
         before, after = (self._captions_of(self._live, one) for one in (self.bench.untouched, candidate))
         for live in self._live:
             correction = live.correction
-            yield gate.still_live(correction, self._words(live), before[correction.id], after[correction.id])
+            yield gate.check_still_live(correction, self._words(live), before[correction.id], after[correction.id])
 
     @property
     def _judged(self) -> list[str]:
@@ -179,7 +179,7 @@ class GateEvaluator:
         before, after = self.figures(self.bench.untouched, metrics), self.figures(candidate, metrics)
         found["metrics"] |= {metric: (before["metrics"][metric], value) for metric, value in after["metrics"].items()}
         settings = self._settings
-        yield from gate.metrics_held(
+        yield from gate.check_metrics(
             before,
             after,
             {metric: drop for metric, drop in settings.max_drop.items() if metric in metrics},
@@ -213,16 +213,16 @@ class GateEvaluator:
         counted, found["links"] = self.bench.named_anew(candidate, self._train, self._topics)
         found["enhancement"] = enhancement_of(found["links"], counted, self._settings.neurons, self._settings.relative)
         settings = self._settings
-        yield gate.neurons_keep_meaning(self.bench.links, found["links"], settings.max_renamed, settings.min_votes)
+        yield gate.check_neurons(self.bench.links, found["links"], settings.max_renamed, settings.min_votes)
 
     def _words(self, taught: EditTarget) -> tuple[str, ...]:
         return self._topics[taught.topic].words
 
-    def _captions_of(self, lessons: Sequence[EditTarget], candidate: Candidate) -> dict[str, str]:
+    def _captions_of(self, targets: Sequence[EditTarget], candidate: Candidate) -> dict[str, str]:
         """Correction id -> the caption of its video."""
-        videos = {taught.video.video_id: taught.video for taught in lessons}
+        videos = {taught.video.video_id: taught.video for taught in targets}
         captions = self.bench.captions(candidate, list(videos.values()))
-        return {taught.correction.id: captions[taught.video.video_id] for taught in lessons}
+        return {taught.correction.id: captions[taught.video.video_id] for taught in targets}
 
     def _captions(self, candidate: Candidate, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
         written = self.bench.captions(candidate, videos, lambda share: self._progress(what, share))

@@ -17,7 +17,7 @@ from topiclens.components.refinement.candidate_captioner import Bench, Candidate
 from topiclens.components.refinement.cost import CaptionCost, furthest
 from topiclens.components.refinement.edit_targets import taught_strength
 from topiclens.components.refinement.gate import Half, gained
-from topiclens.components.refinement.missing_topics import Missing
+from topiclens.components.refinement.missing_topics import InaccurateCaption
 from topiclens.components.refinement.nearness import near_and_others, nearness_of
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation
 from topiclens.components.refinement.settings import RefinementSettings
@@ -79,11 +79,11 @@ class HalfTrials:
         self._cost = CaptionCost(bench, others)
 
     def correct(
-        self, item: Missing, corrects: VideoRecord, tests: VideoRecord, direction: str
+        self, item: InaccurateCaption, corrects: VideoRecord, tests: VideoRecord, direction: str
     ) -> tuple[HalfTrial, Candidate | None]:
         """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
 
-        The strength is that of `lessons.taught_strength`, asked of the half that corrects, and mu that of
+        The strength is that of `edit_targets.taught_strength`, asked of the half that corrects, and mu that of
         `cost.furthest`, by what that half says and what the captions of training videos lose.
 
         Returns:
@@ -103,7 +103,7 @@ class HalfTrials:
         return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
 
     def control(
-        self, item: Missing, trial: HalfTrial, corrects: VideoRecord, tests: VideoRecord
+        self, item: InaccurateCaption, trial: HalfTrial, corrects: VideoRecord, tests: VideoRecord
     ) -> tuple[str, HalfTrial]:
         """The same refinement by another topic: does it bring the right topic's words in too?
 
@@ -133,14 +133,14 @@ class HalfTrials:
         return other.name, self._finished(begun, item, corrects, tests, refined, candidate, began)
 
     def furthest(
-        self, lessons: Sequence[tuple[Missing, VideoRecord, float]]
+        self, targets: Sequence[tuple[InaccurateCaption, VideoRecord, float]]
     ) -> tuple[tuple[Propagation, Candidate], float]:
         """The parent, refined by halves, each with what it misses and a strength; and mu. See `cost.furthest`."""
-        videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in lessons]
+        videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in targets]
 
         def is_said(refined: tuple[Propagation, Candidate]) -> bool:
-            captions = self.bench.captions(refined[1], [half for _, half, _ in lessons])
-            return all(gained(item.words, "", captions[half.video_id]) for item, half, _ in lessons)
+            captions = self.bench.captions(refined[1], [half for _, half, _ in targets])
+            return all(gained(item.words, "", captions[half.video_id]) for item, half, _ in targets)
 
         return furthest(
             self._settings.mu,
@@ -150,11 +150,11 @@ class HalfTrials:
             self._settings.max_cost,
         )
 
-    def taught(self, lessons: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
+    def taught(self, targets: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
         """The parent, refined by what is to be learnt."""
-        return self.bench.taught(lessons, mu, self._settings, self._nearness)
+        return self.bench.taught(targets, mu, self._settings, self._nearness)
 
-    def before_and_after(self, candidate: Candidate, half: VideoRecord, item: Missing) -> Half:
+    def before_and_after(self, candidate: Candidate, half: VideoRecord, item: InaccurateCaption) -> Half:
         """What the parent and a refined model say and expect of a half."""
         bench, models = self.bench, (self.bench.untouched, candidate)
         before, after = (bench.captions(model, [half])[half.video_id] for model in models)
@@ -165,7 +165,7 @@ class HalfTrials:
     def _finished(
         self,
         begun: HalfTrial,
-        item: Missing,
+        item: InaccurateCaption,
         corrects: VideoRecord,
         tests: VideoRecord,
         refined: Propagation,

@@ -36,7 +36,7 @@ from topiclens.components.refinement.tables import METADATA
 
 
 @dataclass(frozen=True)
-class Step:
+class RebuildStep:
     """One step of a rebuild: a version, and the corrections that are applied to its parent, in order."""
 
     version: Version
@@ -223,7 +223,7 @@ class Ledger:
         with self._database.reading() as connection:
             return tuple(store.versions(connection).values())
 
-    def rebuild(self, version: str) -> tuple[Step, ...]:
+    def rebuild(self, version: str) -> tuple[RebuildStep, ...]:
         """How a version is made again: from the model that training left, one refinement after the other.
 
         Raises:
@@ -232,7 +232,7 @@ class Ledger:
         with self._database.reading() as connection:
             line = rules.lineage(version, store.versions(connection))
             found = store.corrections_by_id(connection, [item for step in line for item in step.corrections])
-        return tuple(Step(step, tuple(found[item] for item in step.corrections)) for step in line)
+        return tuple(RebuildStep(step, tuple(found[item] for item in step.corrections)) for step in line)
 
     # The whole ledger
 

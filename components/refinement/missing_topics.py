@@ -27,7 +27,7 @@ MIN_SHARE = 0.5  # of a video's human captions that hold a word of the topic
 
 
 @dataclass(frozen=True)
-class Missing:
+class InaccurateCaption:
     """A video and the topic that its captions miss.
 
     Attributes:
@@ -49,12 +49,12 @@ class Missing:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, row: Mapping) -> Missing:
+    def from_json(cls, row: Mapping) -> InaccurateCaption:
         return cls(**{**row, "words": tuple(row["words"]), "captions": tuple(row["captions"])})
 
 
 @dataclass(frozen=True)
-class Search:
+class InaccuracySearch:
     """What the rule found.
 
     Attributes:
@@ -62,7 +62,7 @@ class Search:
         counts: the rule's stages in words, each with how many were left by it.
     """
 
-    items: tuple[Missing, ...]
+    items: tuple[InaccurateCaption, ...]
     counts: tuple[tuple[str, int], ...]
 
 
@@ -74,7 +74,7 @@ def find_missing(
     vocabulary: Vocabulary,
     *,
     min_share: float = MIN_SHARE,
-) -> Search:
+) -> InaccuracySearch:
     """Applies the rule.
 
     Args:
@@ -106,11 +106,11 @@ def find_missing(
         if enhancement[topic.id].any() and any(word in vocabulary for word in topic.words)
     ]
     sayable.sort(key=lambda found: (-found[2] / len(found[0].captions), found[0].video_id, found[1].id))
-    best: dict[str, Missing] = {}
+    best: dict[str, InaccurateCaption] = {}
     for video, topic, count in sayable:
         best.setdefault(
             video.video_id,
-            Missing(
+            InaccurateCaption(
                 video.video_id, topic.id, topic.name, topic.words, count, len(video.captions), captions[video.video_id]
             ),
         )
@@ -123,4 +123,4 @@ def find_missing(
         ("whose topic has a neuron and a word that the model can say", len(sayable)),
         ("videos of these pairs, each with the topic that most of its captions say", len(best)),
     )
-    return Search(tuple(best.values()), counts)
+    return InaccuracySearch(tuple(best.values()), counts)

@@ -12,7 +12,7 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import Bench
 from topiclens.components.refinement.culprits import culprits
-from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, lesson
+from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
 from topiclens.components.refinement.gate import Reason, Verdict, label
 from topiclens.components.refinement.gate_evaluator import GateEvaluator, Progress, Trial
 from topiclens.components.refinement.parent_cache import ParentCache
@@ -96,23 +96,23 @@ def refine(
 
     videos = evidence.videos_of([*corrections, *evidence.live])
     bench = Bench(parent, evidence.links)
-    lessons, set_aside = _lessons(bench, corrections, videos, evidence.topics, settings, progress)
-    if not lessons:
+    targets, set_aside = _edit_targets(bench, corrections, videos, evidence.topics, settings, progress)
+    if not targets:
         _copy(parent, output)
         reason = Reason("teachable", False, "None of the corrections can be taught.")
         return Verdict(False, (reason,), set_aside=set_aside)
-    remembered = ParentCache(parent, evidence.val, None if memory is None else os.fspath(memory))
+    cache = ParentCache(parent, evidence.val, None if memory is None else os.fspath(memory))
     live = _live(evidence, videos)
-    court = GateEvaluator(bench, evidence.train, evidence.val, evidence.topics, live, settings, remembered, progress)
-    trial = court.try_batch(lessons)
-    verdict = _verdict(court, lessons, trial, set_aside)
+    evaluator = GateEvaluator(bench, evidence.train, evidence.val, evidence.topics, live, settings, cache, progress)
+    trial = evaluator.try_batch(targets)
+    verdict = _verdict(evaluator, targets, trial, set_aside)
     progress("Exporting the candidate", 0.0)
     links = trial.links or evidence.links  # of one that is refused before its neurons were looked at
     _export(parent, bench, trial, links, verdict, output, settings, cache_dir)
     return verdict
 
 
-def _lessons(
+def _edit_targets(
     bench: Bench,
     corrections: Sequence[Correction],
     videos: Mapping[str, VideoRecord],
@@ -121,7 +121,7 @@ def _lessons(
     progress: Progress,
 ) -> tuple[list[EditTarget], dict[str, str]]:
     """What can be taught, and what cannot: correction id -> why."""
-    lessons, set_aside = [], {}
+    targets, set_aside = [], {}
     for done, correction in enumerate(corrections):
         progress("Finding how strongly each correction is to be taught", done / len(corrections))
         try:
@@ -131,10 +131,10 @@ def _lessons(
                     "reads them. It left the dataset or has changed since; or it is a file that was corrected on a "
                     "model of another feature network. Correct it again: `topiclens correct VIDEO --topic TOPIC`."
                 )
-            lessons.append(lesson(bench, correction, videos[correction.video_id], topics, settings))
+            targets.append(edit_target(bench, correction, videos[correction.video_id], topics, settings))
         except NotTeachable as reason:
             set_aside[correction.id] = str(reason)
-    return lessons, set_aside
+    return targets, set_aside
 
 
 def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[EditTarget]:
@@ -148,22 +148,22 @@ def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[EditTar
 
 
 def _verdict(
-    court: GateEvaluator, lessons: Sequence[EditTarget], trial: Trial, set_aside: Mapping[str, str]
+    evaluator: GateEvaluator, targets: Sequence[EditTarget], trial: Trial, set_aside: Mapping[str, str]
 ) -> Verdict:
     verdict = Verdict(
         blessed=trial.passed,
         reasons=trial.reasons,
         captions=trial.captions,
         metrics=trial.metrics,
-        taught=tuple(taught.correction.id for taught in lessons),
+        taught=tuple(taught.correction.id for taught in targets),
         set_aside=set_aside,
         mu=trial.mu,
     )
     if verdict.blessed:
         return verdict
     blamed = {reason.correction for reason in trial.reasons if not reason.met}
-    suspects = [taught for taught in lessons if taught.correction.id in blamed]
-    guilty, rest = culprits(lessons, court.passes, suspects)
+    suspects = [taught for taught in targets if taught.correction.id in blamed]
+    guilty, rest = culprits(targets, evaluator.passes, suspects)
     return dataclasses.replace(
         verdict,
         culprits=tuple(taught.correction.id for taught in guilty),

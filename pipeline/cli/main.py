@@ -285,16 +285,18 @@ def _serve(options) -> int:
 
 
 def _review(options) -> int:
-    from topiclens.pipeline.review.open_backend import opened
+    from topiclens.pipeline.review.open_backend import open_review_backend
     from topiclens.pipeline.settings import Settings
     from topiclens.serving.review.server import serve
 
     access, limits = _access(options), Settings().changed(options.changes).review.limits()
     access.check_bind(options.host)  # before anything is loaded
-    with opened(options.root, server=options.server, changes=tuple(options.changes), tell=_note) as desk:
+    with open_review_backend(
+        options.root, server=options.server, changes=tuple(options.changes), tell=_note
+    ) as backend:
         try:
             serve(
-                desk, access, options.host, options.port, limits=limits,
+                backend, access, options.host, options.port, limits=limits,
                 ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
             )  # fmt: skip
         except KeyboardInterrupt:

@@ -21,8 +21,8 @@ from dataclasses import replace
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import Correction, LedgerError, State
 from topiclens.pipeline.repair import versions
-from topiclens.pipeline.repair.model_store import Shelf
-from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, alone
+from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, lock_root
 
 LEDGER_FILE = "corrections.db"
 
@@ -40,11 +40,11 @@ def open_ledger(root: str, settings=None) -> Ledger:
 
 def corrections(root: str, state: State | str | None = None, settings=None) -> tuple[Correction, ...]:
     """The corrections of a root, oldest first; those in one state where that is asked."""
-    with attended(root, settings) as ledger:
+    with recovered_ledger(root, settings) as ledger:
         return ledger.corrections(state)
 
 
-def to_teach(root: str, settings=None) -> list[dict]:
+def list_live_corrections(root: str, settings=None) -> list[dict]:
     """The corrections that a model fresh from training is taught: those that are live, oldest first, as JSON.
 
     What waits in a candidate is not: nobody has published it, and a person may still refuse it. What became of a
@@ -56,12 +56,12 @@ def to_teach(root: str, settings=None) -> list[dict]:
     return [replace(one, events=()).to_json() for one in live]
 
 
-def take_in(root: str, settings=None) -> None:
+def recover_root(root: str, settings=None) -> None:
     """Puts a root right where captions are corrected: before a run, so that it is known what is live; and after it, so
     that what it pushed is recorded and pinned, which model servers wait for there.
     """
     if _has_ledger(root, settings):
-        with attended(root, settings):
+        with recovered_ledger(root, settings):
             pass
 
 
@@ -70,26 +70,26 @@ def _has_ledger(root: str, settings) -> bool:
 
 
 @contextlib.contextmanager
-def attended(root: str, settings=None) -> Iterator[Ledger]:
+def recovered_ledger(root: str, settings=None) -> Iterator[Ledger]:
     """The ledger of a root, which was put right first, for what changes no version: for reading, and for proposals."""
     ledger = open_ledger(root, settings)
     with contextlib.suppress(RootBusy):  # whoever is at work has put it right
-        with alone(root, versions.RECOVERED_BY, PASSING):
-            versions.recover(Shelf(root), ledger)
+        with lock_root(root, versions.RECOVERED_BY, PASSING):
+            versions.recover(ModelStore(root), ledger)
     yield ledger
 
 
 @contextlib.contextmanager
-def held(root: str, by: str, doing: str, settings) -> Iterator[tuple[Shelf, Ledger]]:
+def locked_root(root: str, by: str, doing: str, settings) -> Iterator[tuple[ModelStore, Ledger]]:
     """A root that is ours alone; put right before, and after what may have outdated a candidate."""
-    shelf, ledger = Shelf(root), open_ledger(root, settings)
-    with alone(root, by, doing):
-        versions.recover(shelf, ledger)
-        yield shelf, ledger
-        versions.recover(shelf, ledger)
+    store, ledger = ModelStore(root), open_ledger(root, settings)
+    with lock_root(root, by, doing):
+        versions.recover(store, ledger)
+        yield store, ledger
+        versions.recover(store, ledger)
 
 
-def correction_like(ledger: Ledger, start: str) -> Correction:
+def find_correction(ledger: Ledger, start: str) -> Correction:
     """The correction whose id begins so.
 
     Raises:

@@ -27,7 +27,7 @@ _RECORD = "candidate.json"
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ModelStore:
     """The folders of a run's versions."""
 
     root: str
@@ -57,10 +57,10 @@ class Shelf:
         taken = [*self.numbers(), *(int(version) for version in known if version.isdecimal())]
         return str(max([int(time.time()), *(number + 1 for number in taken)]))
 
-    def read(self) -> list[Candidate]:
+    def read(self) -> list[CandidateVersion]:
         """The candidates that are whole, oldest first."""
         return [
-            Candidate.load(folder)
+            CandidateVersion.load(folder)
             for _, folder in sorted(versions_under(self.candidates).items())
             if (folder / _RECORD).exists()
         ]
@@ -75,7 +75,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateVersion:
     """A refined model, and what the ledger is told when it is published.
 
     Attributes:
@@ -106,23 +106,23 @@ class Candidate:
         """Correction id -> the caption of its video by the candidate."""
         return self.verdict["captions"]
 
-    def folder(self, shelf: Shelf) -> Path:
-        return shelf.candidates / self.version
+    def folder(self, store: ModelStore) -> Path:
+        return store.candidates / self.version
 
-    def model(self, shelf: Shelf) -> Path:
+    def model(self, store: ModelStore) -> Path:
         """Its export, while it is not published."""
-        return self.folder(shelf) / "model"
+        return self.folder(store) / "model"
 
-    def save(self, shelf: Shelf) -> None:
+    def save(self, store: ModelStore) -> None:
         """Says that the candidate is whole."""
-        replace_text(self.folder(shelf) / _RECORD, json.dumps(asdict(self), ensure_ascii=False, indent=1))
+        replace_text(self.folder(store) / _RECORD, json.dumps(asdict(self), ensure_ascii=False, indent=1))
 
     @classmethod
-    def load(cls, folder: str | os.PathLike) -> Candidate:
+    def load(cls, folder: str | os.PathLike) -> CandidateVersion:
         row = json.loads(Path(folder, _RECORD).read_text(encoding="utf-8"))
         return cls(**{**row, "corrections": tuple(row["corrections"]), "revoked": tuple(row["revoked"])})
 
-    def discard(self, shelf: Shelf) -> None:
+    def discard(self, store: ModelStore) -> None:
         """Removes it; its record goes last, so that nobody takes what is left for whole."""
-        shutil.rmtree(self.model(shelf), ignore_errors=True)
-        shutil.rmtree(self.folder(shelf))
+        shutil.rmtree(self.model(store), ignore_errors=True)
+        shutil.rmtree(self.folder(store))

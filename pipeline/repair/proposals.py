@@ -1,7 +1,7 @@
 """What a person says a caption misses, and what the caption is with it.
 
-Nothing here loads a model: whoever looks at videos is an `Eye`, by default the served model in this process
-(`topiclens.pipeline.repair.served`).
+Nothing here loads a model: whoever looks at videos is an `AskedModel`, by default the served model in this process
+(`topiclens.pipeline.repair.local_model`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import CorrectedTopic, Correction
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
-from topiclens.pipeline.repair.corrections import attended
+from topiclens.pipeline.repair.corrections import recovered_ledger
 
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLink
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class VideoFeatures:
     """A video as the served model sees it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Seen:
     frames: np.ndarray
 
 
-class Eye(Protocol):
+class AskedModel(Protocol):
     """The served model, as far as proposals ask it.
 
     Attributes:
@@ -51,11 +51,11 @@ class Eye(Protocol):
         """A topic by its id or its name; an error with names like it where there is none."""
         ...
 
-    def video(self, wanted: str) -> Seen:
+    def video(self, wanted: str) -> VideoFeatures:
         """A video of the dataset by its id, or a file."""
         ...
 
-    def doses(self, video: Seen, topic: int) -> StrengthSweep:
+    def doses(self, video: VideoFeatures, topic: int) -> StrengthSweep:
         """What the model says of a video at each strength of a topic."""
         ...
 
@@ -81,10 +81,10 @@ def propose(
     *,
     settings=None,
     limits: DecodingLimits = DecodingLimits(),
-    eye: Eye | None = None,
+    model: AskedModel | None = None,
 ) -> Proposal:
     """Writes down that a video's caption misses a topic, and what the caption is with it; see `propose_all`."""
-    return propose_all(root, video, [topic], author, settings=settings, limits=limits, eye=eye)[0]
+    return propose_all(root, video, [topic], author, settings=settings, limits=limits, model=model)[0]
 
 
 def propose_all(
@@ -95,7 +95,7 @@ def propose_all(
     *,
     settings=None,
     limits: DecodingLimits = DecodingLimits(),
-    eye: Eye | None = None,
+    model: AskedModel | None = None,
 ) -> tuple[Proposal, ...]:
     """Writes down which topics a video's caption misses, and what the caption is with each; nothing, if one fails.
 
@@ -104,23 +104,23 @@ def propose_all(
         topics: their ids or their names.
         author: who says so.
         limits: what a video file may cost.
-        eye: what looks at the video; by default the served model in this process.
+        model: what looks at the video; by default the served model in this process.
     Raises:
         VersionError: nothing is served.
         LedgerError: the ledger refuses.
     """
-    with attended(root, settings) as ledger:
-        eye = eye or _eye(root, ledger, limits)
-        missed, seen = [eye.topic(topic) for topic in topics], eye.video(video)
-        responses = [eye.doses(seen, topic.id) for topic in missed]
+    with recovered_ledger(root, settings) as ledger:
+        model = model or _model(root, ledger, limits)
+        missed, seen = [model.topic(topic) for topic in topics], model.video(video)
+        responses = [model.doses(seen, topic.id) for topic in missed]
         return tuple(
-            _written(ledger, seen, topic, response, author, eye.version)
+            _written(ledger, seen, topic, response, author, model.version)
             for topic, response in zip(missed, responses, strict=True)
         )
 
 
 def _written(
-    ledger: Ledger, seen: Seen, missed: TopicLink, response: StrengthSweep, author: str, version: str
+    ledger: Ledger, seen: VideoFeatures, missed: TopicLink, response: StrengthSweep, author: str, version: str
 ) -> Proposal:
     correction = ledger.propose(
         author=author,
@@ -134,10 +134,10 @@ def _written(
     return Proposal(correction, response)
 
 
-def _eye(root: str, ledger: Ledger, limits: DecodingLimits) -> Eye:
-    from topiclens.pipeline.repair.served import ServedModel
+def _model(root: str, ledger: Ledger, limits: DecodingLimits) -> AskedModel:
+    from topiclens.pipeline.repair.local_model import LocalModel
 
     served = ledger.served()
     if served is None:
         raise versions.VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
-    return ServedModel(root, served.version, limits)
+    return LocalModel(root, served.version, limits)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import Correction, LedgerError, State, Version
 from topiclens.pipeline.repair import versions
-from topiclens.pipeline.repair.corrections import attended, correction_like, held
-from topiclens.pipeline.repair.model_store import Candidate, Shelf
+from topiclens.pipeline.repair.corrections import find_correction, locked_root, recovered_ledger
+from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 
 if TYPE_CHECKING:
     from topiclens.components.refinement.gate import Verdict
@@ -39,7 +39,7 @@ class Rollback:
 
     served: Version | None
     withdrawn: Correction | None = None
-    candidate: Candidate | None = None
+    candidate: CandidateVersion | None = None
 
 
 def refine(
@@ -50,7 +50,7 @@ def refine(
     settings=None,
     progress=None,
     teacher: Teacher | None = None,
-) -> Candidate:
+) -> CandidateVersion:
     """Teaches every previewed correction to the served model. What comes of it waits, whatever the gate says of it.
 
     An earlier candidate that waited gives way. After a training, the live corrections are taught anew beside the
@@ -68,7 +68,7 @@ def refine(
         NothingToRefine: no correction waits.
         RootBusy: somebody is at work on the root.
     """
-    with held(root, by, "refining", settings) as (shelf, ledger):
+    with locked_root(root, by, "refining", settings) as (store, ledger):
         parent = versions.parent(ledger)
         batch = _batch(ledger, only)
         if not batch:
@@ -77,7 +77,7 @@ def refine(
                 "TOPIC`; `topiclens corrections` lists what was said."
             )
         kept = versions.carried(ledger, parent)
-        return _teach(shelf, ledger, parent, take(ledger, batch, by), kept, by, settings, progress, teacher)
+        return _teach(store, ledger, parent, take(ledger, batch, by), kept, by, settings, progress, teacher)
 
 
 def take(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correction, ...]:
@@ -91,16 +91,16 @@ def take(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correcti
     )
 
 
-def waiting(root: str, settings=None) -> Candidate | None:
+def waiting(root: str, settings=None) -> CandidateVersion | None:
     """The candidate of the last refinement, blessed or refused; None where it was published, or is out of date."""
-    with attended(root, settings):
-        return _waiting(Shelf(root))
+    with recovered_ledger(root, settings):
+        return _waiting(ModelStore(root))
 
 
-def refined_already(root: str, *, only: Sequence[str] | None = None, settings=None) -> Candidate | None:
+def refined_already(root: str, *, only: Sequence[str] | None = None, settings=None) -> CandidateVersion | None:
     """The blessed candidate that the same call of `refine` would make again; None where there is no such."""
-    with attended(root, settings) as ledger:
-        candidate = _waiting(Shelf(root))
+    with recovered_ledger(root, settings) as ledger:
+        candidate = _waiting(ModelStore(root))
         if candidate is None or not candidate.blessed or dict(candidate.settings) != _scalars(settings):
             return None
         batch = {correction.id for correction in _batch(ledger, only)}
@@ -117,8 +117,8 @@ def publish(root: str, by: str, *, version: str | None = None, settings=None) ->
         VersionError: none waits, another does, or it was refused.
         RootBusy: somebody is at work on the root.
     """
-    with held(root, by, "publishing", settings) as (shelf, ledger):
-        candidate = _waiting(shelf)
+    with locked_root(root, by, "publishing", settings) as (store, ledger):
+        candidate = _waiting(store)
         if candidate is None:
             raise versions.VersionError("No candidate waits to be published. `topiclens refine` makes one.")
         if version not in (None, candidate.version):
@@ -126,7 +126,7 @@ def publish(root: str, by: str, *, version: str | None = None, settings=None) ->
                 f"Version {version} was to be published, and {candidate.version} has taken its place since. Look at "
                 "that, and publish again."
             )
-        return versions.publish(shelf, ledger, candidate, by)
+        return versions.publish(store, ledger, candidate, by)
 
 
 def rollback(
@@ -142,13 +142,13 @@ def rollback(
         VersionError: the version's folder is gone.
         RootBusy: somebody is at work on the root.
     """
-    with held(root, by, "rolling back", settings) as (shelf, ledger):
+    with locked_root(root, by, "rolling back", settings) as (store, ledger):
         if what in {version.version for version in ledger.versions()}:
-            return Rollback(versions.serve_again(shelf, ledger, what, by))
-        correction = correction_like(ledger, what)
+            return Rollback(versions.serve_again(store, ledger, what, by))
+        correction = find_correction(ledger, what)
         if correction.state is not State.LIVE:
             return Rollback(ledger.served(), withdrawn=ledger.transition(correction.id, State.REVOKED, by=by))
-        return _without(shelf, ledger, correction, by, settings, progress, teacher)
+        return _without(store, ledger, correction, by, settings, progress, teacher)
 
 
 def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
@@ -157,7 +157,7 @@ def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
     ready = [item for item in ledger.corrections() if item.state in (State.PREVIEWED, State.IN_CANDIDATE)]
     if only is None:
         return [*live, *ready]
-    wanted = {correction_like(ledger, start).id for start in only}
+    wanted = {find_correction(ledger, start).id for start in only}
     batch = [correction for correction in (*live, *ready) if correction.id in wanted]
     for correction_id in wanted - {correction.id for correction in batch}:
         state = ledger.correction(correction_id).state.value
@@ -169,7 +169,7 @@ def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
 
 
 def _teach(
-    shelf: Shelf,
+    store: ModelStore,
     ledger: Ledger,
     parent: str,
     batch: Sequence[Correction],
@@ -178,19 +178,19 @@ def _teach(
     settings,
     progress,
     teacher: Teacher | None,
-) -> Candidate:
+) -> CandidateVersion:
     """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it does not carry."""
     if teacher is None:
         from topiclens.pipeline.repair.teach import teach as teacher
-    version = shelf.free_number(recorded.version for recorded in ledger.versions())
-    for other in shelf.read():
-        other.discard(shelf)
-    model = shelf.candidates / version / "model"
+    version = store.free_number(recorded.version for recorded in ledger.versions())
+    for other in store.read():
+        other.discard(store)
+    model = store.candidates / version / "model"
     model.parent.mkdir(parents=True)
     live = [ledger.correction(correction_id) for correction_id in kept]
-    verdict = teacher(shelf.root, str(shelf.version(parent)), str(model), batch, live, settings, progress)
+    verdict = teacher(store.root, str(store.version(parent)), str(model), batch, live, settings, progress)
     carried = [correction.id for correction in batch if correction.id in verdict.taught]
-    candidate = Candidate(
+    candidate = CandidateVersion(
         version=version,
         parent=parent,
         corrections=tuple(carried),
@@ -200,38 +200,38 @@ def _teach(
         told=verdict.to_markdown(),
         settings=_scalars(settings),
     )
-    candidate.save(shelf)
+    candidate.save(store)
     versions.release(ledger, set(carried) if candidate.blessed else set(), by)
-    return Candidate.load(candidate.folder(shelf))  # in the form in which whoever publishes it reads it
+    return CandidateVersion.load(candidate.folder(store))  # in the form in which whoever publishes it reads it
 
 
 def _without(
-    shelf: Shelf, ledger: Ledger, correction: Correction, by: str, settings, progress, teacher: Teacher | None
+    store: ModelStore, ledger: Ledger, correction: Correction, by: str, settings, progress, teacher: Teacher | None
 ) -> Rollback:
     """Builds the served version without a live correction, from the last ancestor that lacks it, and serves that."""
     line = ledger.rebuild(ledger.served().version)
     place = next(number for number, step in enumerate(line) if correction.id in {item.id for item in step.corrections})
-    there = [number for number in range(place) if shelf.version(line[number].version.version).is_dir()]
+    there = [number for number in range(place) if store.version(line[number].version.version).is_dir()]
     if not there:
         raise versions.VersionError(
             f"Correction {correction.id} cannot be taken out: version {line[place - 1].version.version}, to which it "
-            f"was taught, is not in {shelf.versions}, nor is any before it. Bring it back from a copy, or serve "
+            f"was taught, is not in {store.versions}, nor is any before it. Bring it back from a copy, or serve "
             "another version: `topiclens versions` lists them."
         )
     parent = line[there[-1]].version.version
     rest = [item for step in line[there[-1] + 1 :] for item in step.corrections if item.id != correction.id]
     if not rest:
-        return Rollback(versions.serve_again(shelf, ledger, parent, by))
+        return Rollback(versions.serve_again(store, ledger, parent, by))
     kept = versions.carried(ledger, parent)
     versions.release(ledger, set(), by)
-    candidate = _teach(shelf, ledger, parent, rest, kept, by, settings, progress, teacher)
+    candidate = _teach(store, ledger, parent, rest, kept, by, settings, progress, teacher)
     if candidate.blessed and candidate.revoked == (correction.id,):  # and no other that could not be taught again
-        versions.publish(shelf, ledger, candidate, by)
+        versions.publish(store, ledger, candidate, by)
     return Rollback(ledger.served(), candidate=candidate)
 
 
-def _waiting(shelf: Shelf) -> Candidate | None:
-    there = shelf.read()
+def _waiting(store: ModelStore) -> CandidateVersion | None:
+    there = store.read()
     return there[-1] if there else None
 
 

@@ -24,7 +24,7 @@ class RootBusy(RuntimeError):
 
 
 @contextlib.contextmanager
-def alone(root: str | os.PathLike, by: str, doing: str) -> Iterator[None]:
+def lock_root(root: str | os.PathLike, by: str, doing: str) -> Iterator[None]:
     """Holds a root. The lock is the kernel's, so that it goes with the process that held it, however that ends.
 
     Args:

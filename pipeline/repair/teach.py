@@ -12,7 +12,7 @@ from topiclens.components.refinement.records import Correction
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.model import TopicModel
 from topiclens.pipeline import run_metadata
-from topiclens.pipeline.repair.served import kept_file, version_links
+from topiclens.pipeline.repair.local_model import kept_file, version_links
 from topiclens.pipeline.settings import cache_folder
 from topiclens.pipeline.stored import split_videos, stored_videos
 from topiclens.schemas.records import VideoRecord

@@ -17,7 +17,7 @@ from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import LedgerError, State, Version
 from topiclens.pipeline.files import replace_text
 from topiclens.pipeline.paths import NAME
-from topiclens.pipeline.repair.model_store import Candidate, Shelf
+from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 from topiclens.serving import model_config
 from topiclens.serving.saved_model import versions_under
 from topiclens.trainer.exported import EXTRA
@@ -33,7 +33,7 @@ class VersionError(RuntimeError):
     """A version cannot be served or refined as things stand; the message says why and what to do."""
 
 
-def publish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Version:
+def publish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: str) -> Version:
     """Serves a candidate.
 
     The version is recorded, its folder is renamed into place, it is served in the ledger, and then pinned. From the
@@ -53,22 +53,22 @@ def publish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Vers
         settings=candidate.settings,
         serve=False,
     )
-    return _finish(shelf, ledger, candidate, by)
+    return _finish(store, ledger, candidate, by)
 
 
-def _finish(shelf: Shelf, ledger: Ledger, candidate: Candidate, by: str) -> Version:
+def _finish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: str) -> Version:
     """All of a publication that follows the record; what is done already is passed over."""
-    if candidate.model(shelf).exists():
-        shelf.versions.mkdir(parents=True, exist_ok=True)
-        os.rename(candidate.model(shelf), shelf.version(candidate.version))
+    if candidate.model(store).exists():
+        store.versions.mkdir(parents=True, exist_ok=True)
+        os.rename(candidate.model(store), store.version(candidate.version))
     if candidate.version not in {serving.version for serving in ledger.servings()}:
         ledger.serve(candidate.version, by=by, revoked=candidate.revoked, captions=candidate.captions)
-    pin(shelf, ledger)
-    candidate.discard(shelf)
+    pin(store, ledger)
+    candidate.discard(store)
     return _recorded(ledger, candidate.version)
 
 
-def serve_again(shelf: Shelf, ledger: Ledger, version: str, by: str) -> Version:
+def serve_again(store: ModelStore, ledger: Ledger, version: str, by: str) -> Version:
     """Serves a version that is there already, with its corrections and no others.
 
     Raises:
@@ -76,28 +76,28 @@ def serve_again(shelf: Shelf, ledger: Ledger, version: str, by: str) -> Version:
         LedgerError: there is no such version.
     """
     recorded = _recorded(ledger, version)
-    if not shelf.version(version).is_dir():
-        there = ", ".join(str(number) for number in versions_under(shelf.versions)) or "none"
+    if not store.version(version).is_dir():
+        there = ", ".join(str(number) for number in versions_under(store.versions)) or "none"
         raise VersionError(
-            f"The folder of version {version} is gone from {shelf.versions}, so that it cannot be served; there are "
+            f"The folder of version {version} is gone from {store.versions}, so that it cannot be served; there are "
             f"{there}. Bring it back from a copy, or name another."
         )
     ledger.serve(version, by=by, revoked=lost(ledger, carried(ledger, version)))
-    pin(shelf, ledger)
+    pin(store, ledger)
     return recorded
 
 
-def pin(shelf: Shelf, ledger: Ledger) -> None:
+def pin(store: ModelStore, ledger: Ledger) -> None:
     """Writes `models.config` from the ledger, where it does not say so already."""
     servings = ledger.servings()
     if not servings:
         return
     stable = servings[-1].version
     before = [serving.version for serving in servings if serving.version != stable]
-    previous = before[-1] if before and shelf.version(before[-1]).is_dir() else None
+    previous = before[-1] if before and store.version(before[-1]).is_dir() else None
     text = model_config.pinned(NAME, int(stable), None if previous is None else int(previous))
-    if not shelf.config.exists() or shelf.config.read_text(encoding="utf-8") != text:
-        replace_text(shelf.config, text)
+    if not store.config.exists() or store.config.read_text(encoding="utf-8") != text:
+        replace_text(store.config, text)
 
 
 def carried(ledger: Ledger, version: str) -> tuple[str, ...]:
@@ -141,23 +141,23 @@ def parent(ledger: Ledger) -> str:
     return str(max([*newer, int(served.version)]))
 
 
-def recover(shelf: Shelf, ledger: Ledger) -> None:
+def recover(store: ModelStore, ledger: Ledger) -> None:
     """Makes the ledger, the candidates and the served folder agree again, whoever was killed when; and takes in what
-    training pushed. The root must be held (`topiclens.pipeline.repair.root_lock.alone`). Twice is as good as once.
+    training pushed. The root must be held (`topiclens.pipeline.repair.root_lock.lock_root`). Twice is as good as once.
     """
-    shelf.sweep()
+    store.sweep()
     recorded = {version.version for version in ledger.versions()}
-    for candidate in shelf.read():
+    for candidate in store.read():
         if candidate.version not in recorded:
             continue
-        if candidate.model(shelf).exists() or shelf.version(candidate.version).exists():
+        if candidate.model(store).exists() or store.version(candidate.version).exists():
             _log.warning("Version %s was being published when that was cut off: done now.", candidate.version)
-            _finish(shelf, ledger, candidate, candidate.by)
+            _finish(store, ledger, candidate, candidate.by)
         else:
             _log.warning("Version %s was being published, and its folder is gone: it is not.", candidate.version)
-            candidate.discard(shelf)
-    _take_in_trained(shelf, ledger)
-    for candidate in shelf.read():
+            candidate.discard(store)
+    _take_in_trained(store, ledger)
+    for candidate in store.read():
         if not _still_fits(ledger, candidate):
             if candidate.blessed:
                 _log.warning(
@@ -165,22 +165,22 @@ def recover(shelf: Shelf, ledger: Ledger) -> None:
                     "back. What it taught waits as before; `topiclens refine` teaches it anew.",
                     candidate.version, candidate.parent,
                 )  # fmt: skip
-            candidate.discard(shelf)
-    waiting = {item for candidate in shelf.read() if candidate.blessed for item in candidate.corrections}
+            candidate.discard(store)
+    waiting = {item for candidate in store.read() if candidate.blessed for item in candidate.corrections}
     release(ledger, waiting, RECOVERED_BY)
-    pin(shelf, ledger)
+    pin(store, ledger)
     served = ledger.served()
-    if served is not None and not shelf.version(served.version).is_dir():
+    if served is not None and not store.version(served.version).is_dir():
         _log.warning(
             "The ledger says that version %s is served, and its folder is gone from %s. Bring it back, or serve "
-            "another with `topiclens rollback VERSION`.", served.version, shelf.versions,
+            "another with `topiclens rollback VERSION`.", served.version, store.versions,
         )  # fmt: skip
 
 
-def _take_in_trained(shelf: Shelf, ledger: Ledger) -> None:
+def _take_in_trained(store: ModelStore, ledger: Ledger) -> None:
     """Records what the pipeline pushed since. The newest is served, unless corrections are live that it lacks."""
     known, served = {version.version for version in ledger.versions()}, ledger.served()
-    there = sorted(versions_under(shelf.versions).items())
+    there = sorted(versions_under(store.versions).items())
     for number, folder in there:
         if str(number) not in known:
             newest = number == there[-1][0] and (served is None or number > int(served.version))
@@ -225,7 +225,7 @@ def taught_on_the_way(folder: Path) -> tuple[str, ...]:
     return tuple(verdict["taught"]) if verdict["blessed"] else ()
 
 
-def _still_fits(ledger: Ledger, candidate: Candidate) -> bool:
+def _still_fits(ledger: Ledger, candidate: CandidateVersion) -> bool:
     """Whether a candidate could be published, or is the refusal of what could have been."""
     if ledger.served() is None or candidate.parent != parent(ledger):
         return False

@@ -1,1 +1,1 @@
-"""The desk behind the review page, on a run's root: clips, captions by the served model, corrections, versions."""
+"""the backend behind the review page, on a run's root: clips, captions by the served model, corrections, versions."""

@@ -1,4 +1,4 @@
-"""The desk behind the review page, on a run's root: what people see, and what becomes of what they say."""
+"""the backend behind the review page, on a run's root: what people see, and what becomes of what they say."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from topiclens.components.refinement.records import State as Recorded
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import proposals, refinements, versions
 from topiclens.pipeline.repair.corrections import open_ledger
-from topiclens.pipeline.repair.model_store import Shelf as VersionFolders
-from topiclens.pipeline.repair.proposals import Eye
+from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.pipeline.repair.proposals import AskedModel
 from topiclens.pipeline.repair.root_lock import RootBusy
 from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review import telling
 from topiclens.pipeline.review.jobs import Jobs, Order
-from topiclens.pipeline.review.served_captioner import ServedEye
-from topiclens.pipeline.review.viewer import Viewing
+from topiclens.pipeline.review.served_captioner import ServedVersion
+from topiclens.pipeline.review.viewer import Viewer
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
-from topiclens.serving.review.changes import Correction, HistoryEntry, Job, JobState, State, Version
+from topiclens.serving.review.changes import Correction, HistoryEntry, JobState, RefinementJob, State, Version
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
@@ -34,7 +34,7 @@ FOLLOWING = 20.0
 
 
 @dataclass(frozen=True)
-class Bench:
+class RefinementContext:
     """What changes of a root are made with.
 
     Attributes:
@@ -50,19 +50,19 @@ class Bench:
     settings: RefinementSettings
 
 
-class RunReviewBackend(Viewing):
+class RunReviewBackend(Viewer):
     """A `topiclens.serving.review.backend.ReviewBackend` on a run's root.
 
     Args:
-        bench: what changes are made with.
-        viewing: see `Viewing`.
+        context: what changes are made with.
+        viewer: see `Viewer`.
     """
 
-    def __init__(self, bench: Bench, *viewing):
-        super().__init__(*viewing)
-        self._bench = bench
-        self._folders = VersionFolders(bench.root)
-        self._ledger = open_ledger(bench.root, bench.settings)
+    def __init__(self, context: RefinementContext, *viewer):
+        super().__init__(*viewer)
+        self._context = context
+        self._folders = ModelStore(context.root)
+        self._ledger = open_ledger(context.root, context.settings)
         self._starting = threading.Lock()
 
     # Corrections
@@ -77,24 +77,23 @@ class RunReviewBackend(Viewing):
         self._check(video_id)
         missed = {topic.id: topic for topic in map(self._topic, topics)}
         for topic in missed.values():
-            if topic.id in self._shelf.closed:
-                raise Refused(
-                    f"No clip can miss the topic “{topic.name}”: it is {self._shelf.closed[topic.id]}. Choose another."
-                )
+            if topic.id in self._sources.closed:
+                why = self._sources.closed[topic.id]
+                raise Refused(f"No clip can miss the topic “{topic.name}”: it is {why}. Choose another.")
         with self._kept():
             proposed = proposals.propose_all(
-                self._bench.root, video_id, list(missed), author, settings=self._bench.settings, eye=self._eye()
+                self._context.root, video_id, list(missed), author, settings=self._context.settings, model=self._model()
             )
         return [telling.correction(one.correction, one.response.verdict) for one in proposed]
 
-    def _eye(self) -> Eye:
+    def _model(self) -> AskedModel:
         version = self._served.version()
-        links: TopicLinks | None = self._shelf.links(version)
+        links: TopicLinks | None = self._sources.links(version)
         if links is None:
             raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
         words = read_meta(self._folders.version(version))["vocabulary"]
         vocabulary = Vocabulary(words[len(SPECIAL_WORDS) :])
-        return ServedEye(self._served, version, self._shelf.clips, links, vocabulary)
+        return ServedVersion(self._served, version, self._sources.clips, links, vocabulary)
 
     def withdraw(self, correction_id: str, by: str) -> Correction:
         with self._kept() as ledger:
@@ -102,13 +101,13 @@ class RunReviewBackend(Viewing):
             if recorded.state is Recorded.LIVE:
                 raise Refused("The correction is in the model that is served: roll it back there.")
             if recorded.state is Recorded.IN_CANDIDATE:
-                refinements.rollback(self._bench.root, correction_id, by, settings=self._bench.settings)
+                refinements.rollback(self._context.root, correction_id, by, settings=self._context.settings)
                 return telling.correction(ledger.correction(correction_id))
             return telling.correction(ledger.transition(correction_id, Recorded.REVOKED, by=by))
 
     # Refinements
 
-    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> Job:
+    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> RefinementJob:
         with self._kept() as ledger:
             lacking = versions.lacking(ledger)
             ready = [one for one in ledger.corrections() if one.id in lacking or one.state in _WAITING]
@@ -123,7 +122,7 @@ class RunReviewBackend(Viewing):
         count = f"{len(ready)} correction{'' if len(ready) == 1 else 's'}"
         return self._start(f"{count} to version {parent}", by, [one.id for one in ready])
 
-    def rollback_correction(self, correction_id: str, by: str) -> Job:
+    def rollback_correction(self, correction_id: str, by: str) -> RefinementJob:
         with self._kept() as ledger:
             recorded = self._recorded(ledger, correction_id)
         if recorded.state is not Recorded.LIVE:
@@ -131,19 +130,19 @@ class RunReviewBackend(Viewing):
         title = f"the model without “{recorded.topic.name}” of {recorded.video_id}"
         return self._start(title, by, [recorded.id], takes_out=True)
 
-    def _start(self, title: str, by: str, corrections: Sequence[str], takes_out: bool = False) -> Job:
-        bench = self._bench
+    def _start(self, title: str, by: str, corrections: Sequence[str], takes_out: bool = False) -> RefinementJob:
+        context = self._context
         with self._starting:
-            running = bench.jobs.running()
+            running = context.jobs.running()
             if running is not None:
-                other = bench.jobs.order(running)
+                other = context.jobs.order(running)
                 raise Refused(f"{other.by} has a refinement running: {other.title}. One runs at a time.")
-            order = Order(bench.root, title, by, now(), tuple(corrections), takes_out, bench.changes)
-            started = bench.jobs.start(order)
+            order = Order(context.root, title, by, now(), tuple(corrections), takes_out, context.changes)
+            started = context.jobs.start(order)
         return self.job(started)
 
-    def job(self, job_id: str) -> Job:
-        jobs = self._bench.jobs
+    def job(self, job_id: str) -> RefinementJob:
+        jobs = self._context.jobs
         try:
             order, course = jobs.order(job_id), jobs.course(job_id)
         except KeyError:
@@ -158,15 +157,15 @@ class RunReviewBackend(Viewing):
             return telling.moved(told, JobState.PUBLISHED)
         return told if told.candidate in waiting else telling.moved(told, JobState.SUPERSEDED)
 
-    def latest_job(self) -> Job | None:
-        ids = self._bench.jobs.ids()
+    def latest_job(self) -> RefinementJob | None:
+        ids = self._context.jobs.ids()
         return self.job(ids[-1]) if ids else None
 
     # Versions
 
     def publish(self, by: str, version: str | None = None) -> Version:
         with self._kept():
-            published = refinements.publish(self._bench.root, by, version=version, settings=self._bench.settings)
+            published = refinements.publish(self._context.root, by, version=version, settings=self._context.settings)
         self._await(published.version)
         return self._version(published.version)
 
@@ -174,7 +173,7 @@ class RunReviewBackend(Viewing):
         if version not in {one.version for one in self.versions()}:
             raise NotFound(f"There is no version {version}.")
         with self._kept():
-            refinements.rollback(self._bench.root, version, by, settings=self._bench.settings)
+            refinements.rollback(self._context.root, version, by, settings=self._context.settings)
         self._await(version)
         return self._version(version)
 
@@ -213,4 +212,4 @@ class RunReviewBackend(Viewing):
         except ReviewError:
             raise
         except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:
-            raise Refused(telling.without_paths(str(error), self._bench.root)) from error
+            raise Refused(telling.without_paths(str(error), self._context.root)) from error

@@ -143,7 +143,7 @@ class Jobs:
                 continue
 
 
-class Report:
+class JobReporter:
     """What a worker tells of its job.
 
     Args:

@@ -1,4 +1,4 @@
-"""Opens the desk of a root: its clips are read, and its served version is asked by way of a model server."""
+"""Opens the backend of a root: its clips are read, and its served version is asked by way of a model server."""
 
 from __future__ import annotations
 
@@ -12,34 +12,33 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import TopicWords
 from topiclens.components.topics.apply_governance import without_banned
 from topiclens.components.topics.model import TopicModel
-from topiclens.components.topics.table import Fate
-from topiclens.components.topics.table import Topic as Row
+from topiclens.components.topics.table import Fate, Topic
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import names_of, sampling_of
-from topiclens.pipeline.repair.corrections import attended
-from topiclens.pipeline.review.backend import Bench, RunReviewBackend
+from topiclens.pipeline.repair.corrections import recovered_ledger
+from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.pipeline.review.clips import Clips, parsed, split_folder
 from topiclens.pipeline.review.jobs import Jobs
-from topiclens.pipeline.review.pictures import Films
+from topiclens.pipeline.review.pictures import ClipMedia
 from topiclens.pipeline.review.prediction_cache import PredictionCache
-from topiclens.pipeline.review.ranking import Judge, Ranking
-from topiclens.pipeline.review.served import Served
+from topiclens.pipeline.review.ranking import ClipScorer, Ranking
+from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.pipeline.review.similar import Similar
-from topiclens.pipeline.review.viewer import Shelf
+from topiclens.pipeline.review.viewer import ReviewSources
 from topiclens.pipeline.settings import Settings
 from topiclens.pipeline.topic_register import governance_of
 from topiclens.schemas import records
 from topiclens.serving.local.server import LocalServer
-from topiclens.serving.review.clips import Topic
+from topiclens.serving.review.clips import TopicChoice
 
 FOLDER = "review"  # of a root: captions of its clips, similar videos, refinements; what is not a refinement is a cache
 
 
 @contextlib.contextmanager
-def opened(
+def open_review_backend(
     root: str, *, server: str | None = None, changes: tuple[str, ...] = (), tell: Callable[[str], None] = print
 ) -> Iterator[RunReviewBackend]:
-    """The desk of a run's root, while the block runs.
+    """the backend of a run's root, while the block runs.
 
     Args:
         root: of a run that pushed a model.
@@ -53,7 +52,9 @@ def opened(
     """
     settings = Settings().changed(changes)
     outcome = run_metadata.newest(root)
-    with attended(root, settings.refinement):  # a crash before this is put right, and what training pushed is known
+    with recovered_ledger(
+        root, settings.refinement
+    ):  # a crash before this is put right, and what training pushed is known
         pass
     with contextlib.ExitStack() as stack:
         if server is None:
@@ -63,41 +64,41 @@ def opened(
         model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
         topics = without_banned(model.topics, governance_of(settings, root))
         model = dataclasses.replace(model, topics=topics)
-        served = stack.enter_context(contextlib.closing(Served(server, model.n_topics)))
+        served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
         tell(f"Version {served.wait()} answers at {server}")
         tell(f"Reading the clips of {', '.join(settings.review.splits)}")
         clips = Clips.of_run(outcome, settings.review.splits)
         kept = os.path.join(root, FOLDER)
-        judge = Judge(
+        scorer = ClipScorer(
             clips, TopicWords.of(model), functools.partial(_similar, outcome, kept), settings.review.neighbours
         )
         ranking = Ranking(
-            judge,
-            sayings=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
+            scorer,
+            predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
             explain=served.explain,
             tell=lambda done: tell(f"Captioned {done} of {len(clips)} clips"),
         )
-        bench = Bench(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
+        context = RefinementContext(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
         sampling = sampling_of(outcome.model)
         links = functools.lru_cache(4)(lambda version: names_of(root, os.path.join(outcome.serving, version))[0])
-        shelf = Shelf(
-            clips, Films(clips, sampling, settings.limits), sampling, links,
+        sources = ReviewSources(
+            clips, ClipMedia(clips, sampling, settings.limits), sampling, links,
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
             {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
         name = os.path.basename(os.path.abspath(root))
         ranking.follow(served.version(), len(clips))
-        yield RunReviewBackend(bench, name, shelf, served, ranking)
+        yield RunReviewBackend(context, name, sources, served, ranking)
 
 
-def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], version: str) -> tuple[Topic, ...]:
+def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], version: str) -> tuple[TopicChoice, ...]:
     """The topics of a version, with how many neurons carry each."""
     linked = links(version)
     carried = {} if linked is None else {topic.id: len(topic.neurons) for topic in linked.topics}
-    return tuple(Topic(topic.id, topic.name, topic.words, carried.get(topic.id, 0)) for topic in model.topics)
+    return tuple(TopicChoice(topic.id, topic.name, topic.words, carried.get(topic.id, 0)) for topic in model.topics)
 
 
-def _why_closed(topic: Row, topics: Sequence[Row]) -> str:
+def _why_closed(topic: Topic, topics: Sequence[Topic]) -> str:
     """`banned`, `merged into “sea”` or `lost`."""
     return f"merged into “{topics[topic.into].name}”" if topic.fate is Fate.MERGED else str(topic.fate)
 

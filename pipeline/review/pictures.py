@@ -12,12 +12,12 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.clips import Clips
 from topiclens.serving.review.clips import VideoFile
 
-# Films whose pictures are kept in memory: about 200 kB each.
+# ClipMedia whose pictures are kept in memory: about 200 kB each.
 _KEPT = 256
 _MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"}
 
 
-class Films:
+class ClipMedia:
     """What can be seen of clips.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from topiclens.components.common import artifact_io
-from topiclens.components.refinement.acquisition import Said
+from topiclens.components.refinement.acquisition import PredictedCaption
 from topiclens.pipeline.review.clips import Clips
 from topiclens.serving.answers import ExplainedCaption
 
@@ -30,7 +30,7 @@ class PredictionCache:
     def __init__(self, folder: str | os.PathLike, version: str, clips: Clips):
         self._folder = os.path.join(folder, clips.key, version)
         self._version, self._clips = version, clips
-        self.said: dict[str, Said] = {}
+        self.said: dict[str, PredictedCaption] = {}
 
     def complete(self, explain: Callable[[Sequence[np.ndarray], str], Sequence[ExplainedCaption]]) -> Iterator[int]:
         """Reads what is kept and asks for the rest.
@@ -57,9 +57,11 @@ def _line(video_id: str, answer: ExplainedCaption) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _read(path: str) -> dict[str, Said]:
+def _read(path: str) -> dict[str, PredictedCaption]:
     rows = map(json.loads, filter(None, artifact_io.read_text(path).split("\n")))
-    return {row["video_id"]: Said(row["caption"], row["log_prob"], _array(row["topic_scores"])) for row in rows}
+    return {
+        row["video_id"]: PredictedCaption(row["caption"], row["log_prob"], _array(row["topic_scores"])) for row in rows
+    }
 
 
 def _array(scores: Sequence[float] | None) -> np.ndarray | None:

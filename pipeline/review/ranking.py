@@ -11,7 +11,7 @@ from topiclens.components.captions.tokenizer import tokenize
 from topiclens.components.refinement.acquisition import (
     AcquisitionScore,
     MissingTopic,
-    Said,
+    PredictedCaption,
     TopicWords,
     acquisition_score,
     missing_topics,
@@ -23,16 +23,16 @@ from topiclens.serving.review.backend import ReviewError
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class RankedClip:
     """A clip: what the model says of it, what that seems to miss, and what a look at it may bring."""
 
     video_id: str
-    said: Said
+    said: PredictedCaption
     missing: tuple[MissingTopic, ...]
     gain: AcquisitionScore
 
 
-class Judge:
+class ClipScorer:
     """Judges what is said of clips, by the people who wrote about them and by similar videos.
 
     Args:
@@ -58,32 +58,36 @@ class Judge:
         self._similar = self._read_similar()
         return True
 
-    def __call__(self, video_id: str, said: Said) -> Judged:
+    def __call__(self, video_id: str, said: PredictedCaption) -> RankedClip:
         references, near = self._clips.references(video_id), None
         if self._similar is not None:
             near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
         missing = missing_topics(said, self._topics, references, near)
         cider = self._references.cider.score_one(video_id, tokenize(said.caption)) if references else None
-        return Judged(video_id, said, missing, acquisition_score(said, missing, cider))
+        return RankedClip(video_id, said, missing, acquisition_score(said, missing, cider))
 
 
 class Ranking:
     """Judges all clips by the version that is served, in a thread of its own; what is judged already can be read.
 
     Args:
-        judge: of one clip.
-        sayings: of a version.
+        scorer: of one clip.
+        predictions: of a version.
         explain: asks a version about clips' features; see `PredictionCache.complete`.
         tell: is told how many clips are judged, whenever that is another tenth, and at the end.
     """
 
     def __init__(
-        self, judge: Judge, sayings: Callable[[str], PredictionCache], explain: Callable, tell: Callable[[int], None]
+        self,
+        scorer: ClipScorer,
+        predictions: Callable[[str], PredictionCache],
+        explain: Callable,
+        tell: Callable[[int], None],
     ):
-        self._judge, self._sayings, self._explain, self._tell = judge, sayings, explain, tell
+        self._score, self._predictions, self._explain, self._tell = scorer, predictions, explain, tell
         self._lock = threading.Lock()
         self._version: str | None = None
-        self._judged: dict[str, Judged] = {}
+        self._judged: dict[str, RankedClip] = {}
         self._thread: threading.Thread | None = None
 
     def follow(self, version: str, total: int) -> None:
@@ -93,42 +97,42 @@ class Ranking:
                 return
             if version != self._version:
                 self._version, self._judged = version, {}
-            arguments = (self._sayings(version), self._judged, total)
+            arguments = (self._predictions(version), self._judged, total)
             self._thread = threading.Thread(target=self._work, args=arguments, name="ranking", daemon=True)
             self._thread.start()
 
-    def ordered(self) -> list[Judged]:
+    def ordered(self) -> list[RankedClip]:
         """What is judged, the largest gain first; of equal ones the lower id."""
         with self._lock:
             judged = list(self._judged.values())
         return sorted(judged, key=lambda one: (-one.gain.value, one.video_id))
 
-    def get(self, video_id: str) -> Judged | None:
+    def get(self, video_id: str) -> RankedClip | None:
         """What is judged of one clip, once it is."""
         with self._lock:
             return self._judged.get(video_id)
 
-    def judge(self, video_id: str, said: Said) -> Judged:
+    def score(self, video_id: str, said: PredictedCaption) -> RankedClip:
         """Judges one clip at once, whatever the thread is at."""
-        return self.get(video_id) or self._judge(video_id, said)
+        return self.get(video_id) or self._score(video_id, said)
 
-    def _work(self, sayings: PredictionCache, judged: dict[str, Judged], total: int) -> None:
+    def _work(self, predictions: PredictionCache, judged: dict[str, RankedClip], total: int) -> None:
         told = 0
         try:
-            for _ in sayings.complete(self._explain):
-                if not self._put(judged, [name for name in sayings.said if name not in judged], sayings):
+            for _ in predictions.complete(self._explain):
+                if not self._put(judged, [name for name in predictions.said if name not in judged], predictions):
                     return
                 if len(judged) == total or len(judged) - told >= total / 10:
                     told = len(judged)
                     self._tell(told)
         except ReviewError:  # the server is gone: the next look at the queue goes on from here
             return
-        if self._judge.prepare():
-            self._put(judged, list(judged), sayings)
+        if self._score.prepare():
+            self._put(judged, list(judged), predictions)
 
-    def _put(self, judged: dict[str, Judged], names: Sequence[str], sayings: PredictionCache) -> bool:
+    def _put(self, judged: dict[str, RankedClip], names: Sequence[str], predictions: PredictionCache) -> bool:
         """Judges some of the clips, and says whether that is still wanted: another version may have taken its place."""
-        fresh = {name: self._judge(name, sayings.said[name]) for name in names}
+        fresh = {name: self._score(name, predictions.said[name]) for name in names}
         with self._lock:
             judged.update(fresh)
             return judged is self._judged

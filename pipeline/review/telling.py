@@ -16,10 +16,10 @@ from topiclens.serving.review.changes import (
     Change,
     Correction,
     HistoryEntry,
-    Job,
     JobState,
     Metric,
     Reason,
+    RefinementJob,
     State,
     Verdict,
     Version,
@@ -60,7 +60,7 @@ def correction(recorded: records.Correction, note: str = "", lacking: bool = Fal
     )
 
 
-def job(job_id: str, order: Order, course: Course) -> Job:
+def job(job_id: str, order: Order, course: Course) -> RefinementJob:
     """A refinement. What came of it is taken as the worker left it, whatever happened to its candidate since."""
     outcome = course.outcome or {}
     verdict = verdict_of(outcome["verdict"]) if "verdict" in outcome else None
@@ -73,7 +73,7 @@ def job(job_id: str, order: Order, course: Course) -> Job:
     if outcome.get("kept"):
         verdict, state = _kept(verdict, len(outcome["revoked"]) - 1), JobState.REFUSED
     ended = state not in (JobState.RUNNING, JobState.FAILED)
-    return Job(
+    return RefinementJob(
         id=job_id,
         title=order.title,
         state=state,
@@ -96,7 +96,7 @@ def _kept(verdict: Verdict, others: int) -> Verdict:
     return dataclasses.replace(verdict, blessed=False, reasons=(*verdict.reasons, Reason(reason, False)))
 
 
-def moved(told: Job, state: JobState) -> Job:
+def moved(told: RefinementJob, state: JobState) -> RefinementJob:
     """A job of which more is known than its worker could tell."""
     return dataclasses.replace(told, state=state)
 

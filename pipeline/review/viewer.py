@@ -1,4 +1,4 @@
-"""The half of the desk that looks: the queue, clips with their evidence, and what the served model would say."""
+"""The half of the backend that looks: the queue, clips with their evidence, and what the served model would say."""
 
 from __future__ import annotations
 
@@ -10,18 +10,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from topiclens.components.neurons.links import TopicLinks
-from topiclens.components.refinement.acquisition import MissingTopic, Said
+from topiclens.components.refinement.acquisition import MissingTopic, PredictedCaption
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.clips import Clips
-from topiclens.pipeline.review.pictures import Films
-from topiclens.pipeline.review.ranking import Judged, Ranking
-from topiclens.pipeline.review.served import Served
+from topiclens.pipeline.review.pictures import ClipMedia
+from topiclens.pipeline.review.ranking import RankedClip, Ranking
+from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.pipeline.review.views import scores_of, suggested, timelines_of, words_of
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, ReviewError, Unavailable
 from topiclens.serving.review.changes import Correction, State
-from topiclens.serving.review.clips import Clip, NewCaption, Queue, QueueItem, Suggestion, Topic, VideoFile, WhatIf
+from topiclens.serving.review.clips import (
+    ClipPage,
+    NewCaption,
+    QueueItem,
+    QueuePage,
+    Suggestion,
+    TopicChoice,
+    VideoFile,
+    WhatIfResult,
+)
 from topiclens.serving.signatures import EXPLAIN_FRAMES_SIGNATURE
 
 # The strengths at which a suggested topic is tried, smallest first; 1 is the paper's.
@@ -32,11 +41,11 @@ _KEPT = 128  # explained clips
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """What the desk looks things up in.
+class ReviewSources:
+    """What the backend looks things up in.
 
     Attributes:
-        clips, films: of the run.
+        clips, media: of the run.
         sampling: how clips are sampled for its model.
         links: the neurons of topics in a version; None where it has none (LSTM-B).
         topics: of a version, by id.
@@ -44,43 +53,43 @@ class Shelf:
     """
 
     clips: Clips
-    films: Films
+    media: ClipMedia
     sampling: Sampling
     links: Callable[[str], TopicLinks | None]
-    topics: Callable[[str], Sequence[Topic]]
+    topics: Callable[[str], Sequence[TopicChoice]]
     closed: Mapping[int, str] = field(default_factory=dict)
 
 
-class Viewing(abc.ABC):
+class Viewer(abc.ABC):
     """What can be seen of a run.
 
     Args:
         name: of the run, for the page's head.
-        shelf: clips, films, topics.
+        sources: clips, films, topics.
         served: the model that answers.
         ranking: of the clips.
     """
 
-    def __init__(self, name: str, shelf: Shelf, served: Served, ranking: Ranking):
+    def __init__(self, name: str, sources: ReviewSources, served: ServedModel, ranking: Ranking):
         self.name = name
-        self._shelf, self._served, self._ranking = shelf, served, ranking
+        self._sources, self._served, self._ranking = sources, served, ranking
         self._explained = functools.lru_cache(_KEPT)(self._explain)
         self._tried = functools.lru_cache(_KEPT)(self._try)
 
-    def queue(self, limit: int, offset: int = 0, search: str = "") -> Queue:
+    def queue(self, limit: int, offset: int = 0, search: str = "") -> QueuePage:
         """Clips that are still to be corrected first; then those that are; last those that nobody has captioned yet."""
         self._follow(self._served.version())
         items = [item for item in self._items() if _matches(search, item.caption, item.video_id)]
-        return Queue(tuple(items[offset : offset + limit]), len(items))
+        return QueuePage(tuple(items[offset : offset + limit]), len(items))
 
-    def clip(self, video_id: str) -> Clip:
+    def clip(self, video_id: str) -> ClipPage:
         self._check(video_id)
         version = self._served.version()
         self._follow(version)
         answer, judged = self._explained(version, video_id), self._judged(version, video_id)
-        topics, film = self._shelf.topics(version), self._shelf.films.film(video_id)
+        topics, film = self._sources.topics(version), self._sources.media.film(video_id)
         suggestions = suggested(judged.missing, topics)
-        return Clip(
+        return ClipPage(
             video_id=video_id,
             caption=answer.text,
             version=version,
@@ -88,11 +97,11 @@ class Viewing(abc.ABC):
             frames=len(answer.activations),
             pictures=bool(film.pictures),
             seconds=tuple(film.seconds or ()),
-            playable=self._shelf.films.file(video_id) is not None,
-            references=self._shelf.clips.references(video_id),
+            playable=self._sources.media.file(video_id) is not None,
+            references=self._sources.clips.references(video_id),
             reasons=judged.gain.reasons,
             scores=scores_of(answer.topic_scores, topics),
-            timelines=timelines_of(answer, self._shelf.links(version), suggestions),
+            timelines=timelines_of(answer, self._sources.links(version), suggestions),
             suggestions=self._suggestions(version, video_id, suggestions),
             corrections=tuple(one for one in self.corrections() if one.video_id == video_id),
             next_id=self._next(video_id),
@@ -100,41 +109,43 @@ class Viewing(abc.ABC):
 
     def frame(self, video_id: str, index: int) -> bytes | None:
         self._check(video_id)
-        film = self._shelf.films.film(video_id)
-        count = self._shelf.clips.length(video_id)
+        film = self._sources.media.film(video_id)
+        count = self._sources.clips.length(video_id)
         if not 0 <= index < count:
             raise NotFound(f"The clip has {count} frames; there is no frame {index}.")
         return film.pictures[index] if film.pictures else None
 
     def video(self, video_id: str) -> VideoFile | None:
         self._check(video_id)
-        return self._shelf.films.file(video_id)
+        return self._sources.media.file(video_id)
 
-    def topics(self, search: str = "") -> Sequence[Topic]:
-        topics = [topic for topic in self._shelf.topics(self._served.version()) if topic.id not in self._shelf.closed]
+    def topics(self, search: str = "") -> Sequence[TopicChoice]:
+        topics = [
+            topic for topic in self._sources.topics(self._served.version()) if topic.id not in self._sources.closed
+        ]
         return search_topics(search, topics)
 
-    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIf:
+    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIfResult:
         self._check(video_id)
-        topics = self._shelf.topics(self._served.version())
+        topics = self._sources.topics(self._served.version())
         by_id = Counter()
         for topic, strength in strengths.items():
             by_id[self._topic(topic).id] += strength
         for strength in by_id.values():
             if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
                 raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}; {strength} is none.")
-        answer, milliseconds = self._served.what_if(self._shelf.clips.frames(video_id), by_id)
-        return WhatIf(answer.text, scores_of(answer.topic_scores, topics), milliseconds)
+        answer, milliseconds = self._served.what_if(self._sources.clips.frames(video_id), by_id)
+        return WhatIfResult(answer.text, scores_of(answer.topic_scores, topics), milliseconds)
 
     def accepts_clips(self) -> bool:
         return EXPLAIN_FRAMES_SIGNATURE in self._served.signatures()
 
     def frames_of_new_clip(self, count: int) -> Sequence[int]:
-        return self._shelf.sampling.indices(count, "uploaded")
+        return self._sources.sampling.indices(count, "uploaded")
 
     def caption_new(self, frames: Sequence[bytes]) -> NewCaption:
         answer = self._served.caption_frames(frames)
-        return NewCaption(answer.text, scores_of(answer.topic_scores, self._shelf.topics(self._served.version())))
+        return NewCaption(answer.text, scores_of(answer.topic_scores, self._sources.topics(self._served.version())))
 
     @abc.abstractmethod
     def corrections(self, state: State | None = None) -> Sequence[Correction]:
@@ -146,11 +157,11 @@ class Viewing(abc.ABC):
         known = {judged.video_id for judged in ranked}
         items = [self._item(judged, corrected[judged.video_id]) for judged in ranked]
         items.sort(key=lambda item: item.corrections > 0)
-        waiting = f"not captioned yet: {len(known)} of {len(self._shelf.clips)} clips are"
-        unknown = [video_id for video_id in self._shelf.clips.ids if video_id not in known]
+        waiting = f"not captioned yet: {len(known)} of {len(self._sources.clips)} clips are"
+        unknown = [video_id for video_id in self._sources.clips.ids if video_id not in known]
         return items + [QueueItem(name, "", 0.0, (waiting,), self._picture(name), corrected[name]) for name in unknown]
 
-    def _item(self, judged: Judged, corrections: int) -> QueueItem:
+    def _item(self, judged: RankedClip, corrections: int) -> QueueItem:
         return QueueItem(
             video_id=judged.video_id,
             caption=judged.said.caption,
@@ -162,7 +173,7 @@ class Viewing(abc.ABC):
 
     def _picture(self, video_id: str) -> int | None:
         """The middle frame; what is in the middle of a clip is mostly what it is about."""
-        return self._shelf.clips.length(video_id) // 2 if self._shelf.films.expected(video_id) else None
+        return self._sources.clips.length(video_id) // 2 if self._sources.media.expected(video_id) else None
 
     def _next(self, video_id: str) -> str | None:
         order = [item.video_id for item in self._items()]
@@ -171,11 +182,11 @@ class Viewing(abc.ABC):
 
     def _follow(self, version: str) -> None:
         """What is shown of clips is what is to be said of this version's captions."""
-        self._ranking.follow(version, len(self._shelf.clips))
+        self._ranking.follow(version, len(self._sources.clips))
 
-    def _judged(self, version: str, video_id: str) -> Judged:
+    def _judged(self, version: str, video_id: str) -> RankedClip:
         answer = self._explained(version, video_id)
-        return self._ranking.judge(video_id, Said(answer.text, answer.log_prob, answer.topic_scores))
+        return self._ranking.score(video_id, PredictedCaption(answer.text, answer.log_prob, answer.topic_scores))
 
     def _suggestions(self, version: str, video_id: str, suggestions: Sequence[MissingTopic]) -> tuple[Suggestion, ...]:
         strengths = {}
@@ -188,24 +199,24 @@ class Viewing(abc.ABC):
     def _try(self, version: str, video_id: str, topic: int) -> float | None:
         """The smallest of a few strengths that brings a word of the topic into the caption; None where none does."""
         said = set(self._explained(version, video_id).words)
-        words = set(self._shelf.topics(version)[topic].words) - said
-        answers = self._served.doses(self._shelf.clips.frames(video_id), topic, STRENGTHS, version)
+        words = set(self._sources.topics(version)[topic].words) - said
+        answers = self._served.doses(self._sources.clips.frames(video_id), topic, STRENGTHS, version)
         return next((dose for dose, answer in zip(STRENGTHS, answers) if words & set(answer.text.split())), None)
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
         """What a version that is served tells of a clip."""
-        return self._served.explain([self._shelf.clips.frames(video_id)], version)[0]
+        return self._served.explain([self._sources.clips.frames(video_id)], version)[0]
 
     def _check(self, video_id: str) -> None:
-        if video_id not in self._shelf.clips:
+        if video_id not in self._sources.clips:
             raise NotFound(
                 "There is no such clip in this run, or not on this page: it shows those of the splits that the setting "
                 "review.splits names, and no files. What was said of others is under Corrections all the same."
             )
 
-    def _topic(self, wanted: int | str) -> Topic:
+    def _topic(self, wanted: int | str) -> TopicChoice:
         try:
-            return find_topic(wanted, self._shelf.topics(self._served.version()))
+            return find_topic(wanted, self._sources.topics(self._served.version()))
         except UnknownTopic as error:
             raise NotFound(str(error)) from error
 

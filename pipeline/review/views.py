@@ -9,7 +9,13 @@ import numpy as np
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import MissingTopic
 from topiclens.serving.answers import ExplainedCaption
-from topiclens.serving.review.clips import CaptionWord, NeuronTimeline, Topic, TopicScore, TopicTimeline
+from topiclens.serving.review.clips import (
+    CaptionWord,
+    ClipNeuronTimeline,
+    ClipTopicScore,
+    ClipTopicTimeline,
+    TopicChoice,
+)
 
 TIMELINES = 3  # of the topics that the model sees most
 NEURONS_OF_A_TIMELINE = 3
@@ -22,22 +28,22 @@ def words_of(answer: ExplainedCaption) -> tuple[CaptionWord, ...]:
     return tuple(CaptionWord(text, _numbers(row)) for text, row in zip(answer.words, answer.attention, strict=True))
 
 
-def scores_of(scores: np.ndarray | None, topics: Sequence[Topic]) -> tuple[TopicScore, ...]:
+def scores_of(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[ClipTopicScore, ...]:
     """All topics, the highest first; of equal ones the lower id."""
     if scores is None:
         return ()
     by_score = np.argsort(-np.asarray(scores), kind="stable")
-    return tuple(TopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
+    return tuple(ClipTopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
 
 
-def suggested(missing: Sequence[MissingTopic], topics: Sequence[Topic]) -> tuple[MissingTopic, ...]:
+def suggested(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
     """What the caption may miss, of that which neurons carry and so can be taught."""
     return tuple(one for one in missing if topics[one.topic].neurons)[:SUGGESTIONS]
 
 
 def timelines_of(
     answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[MissingTopic]
-) -> tuple[TopicTimeline, ...]:
+) -> tuple[ClipTopicTimeline, ...]:
     """The strongest neurons of topics over the frames: those suggested first, then those that the model sees most."""
     if links is None or answer.topic_scores is None or links.n_neurons != answer.activations.shape[1]:
         return ()
@@ -45,11 +51,11 @@ def timelines_of(
     most_seen = sorted(carried, key=lambda topic: -answer.topic_scores[topic.id])[:TIMELINES]
     shown = dict.fromkeys([*(one.topic for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
     return tuple(
-        TopicTimeline(
+        ClipTopicTimeline(
             topic,
             links.topics[topic].name,
             tuple(
-                NeuronTimeline(linked.neuron, _numbers(answer.activations[:, linked.neuron]))
+                ClipNeuronTimeline(linked.neuron, _numbers(answer.activations[:, linked.neuron]))
                 for linked in links.topics[topic].neurons[:NEURONS_OF_A_TIMELINE]
             ),
         )

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 
 from topiclens.pipeline.cli.main import explained
 from topiclens.pipeline.repair import refinements
-from topiclens.pipeline.repair.model_store import Candidate
+from topiclens.pipeline.repair.model_store import CandidateVersion
 from topiclens.pipeline.repair.refinements import Rollback
-from topiclens.pipeline.review.jobs import Report
+from topiclens.pipeline.review.jobs import JobReporter
 from topiclens.pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
-def work(report: Report) -> None:
+def work(report: JobReporter) -> None:
     """Does what a job was asked, and notes what came of it, whatever that is."""
     order = report.order
     settings = Settings().changed(order.changes).refinement
@@ -36,7 +36,7 @@ def work(report: Report) -> None:
         raise
 
 
-def _told(candidate: Candidate | None) -> Mapping:
+def _told(candidate: CandidateVersion | None) -> Mapping:
     if candidate is None:
         return {}
     return {"candidate": candidate.version, "verdict": candidate.verdict, "revoked": candidate.revoked}
@@ -49,4 +49,4 @@ def _is_kept(done: Rollback) -> bool:
 
 
 if __name__ == "__main__":
-    work(Report(sys.argv[1]))
+    work(JobReporter(sys.argv[1]))

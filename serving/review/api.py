@@ -9,9 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from topiclens.serving.review import uploads
 from topiclens.serving.review.backend import NotFound
-from topiclens.serving.review.changes import Correction, HistoryEntry, Job, State, Version
-from topiclens.serving.review.clips import Clip, NewCaption, Queue, Topic, TopicScore, WhatIf
-from topiclens.serving.review.dependencies import MOST_TOPICS, STRONGEST, Id, Publisher, Reader, Search, TheDesk, Writer
+from topiclens.serving.review.changes import Correction, HistoryEntry, RefinementJob, State, Version
+from topiclens.serving.review.clips import ClipPage, ClipTopicScore, NewCaption, QueuePage, TopicChoice, WhatIfResult
+from topiclens.serving.review.dependencies import (
+    MOST_TOPICS,
+    STRONGEST,
+    Id,
+    Publisher,
+    Reader,
+    Search,
+    TheBackend,
+    Writer,
+)
 from topiclens.serving.review.text import Phrase, compared
 
 TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
@@ -46,11 +55,11 @@ class WhatIfAnswer(BaseModel):
 
     caption: str
     phrases: list[Phrase]
-    scores: list[TopicScore]
+    scores: list[ClipTopicScore]
     milliseconds: float
 
 
-class Proposal(_Body):
+class ProposalRequest(_Body):
     """Topics that the caption of a clip misses."""
 
     video_id: Id
@@ -93,27 +102,27 @@ ROUTER = APIRouter(
 
 
 @ROUTER.get("/queue")
-def queue(desk: TheDesk, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0) -> Queue:
+def queue(backend: TheBackend, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0) -> QueuePage:
     """Clips, those with the most to gain first."""
-    return desk.queue(limit, offset, search)
+    return backend.queue(limit, offset, search)
 
 
 @ROUTER.get("/clip")
-def clip(desk: TheDesk, _: Reader, video_id: Id) -> Clip:
+def clip(backend: TheBackend, _: Reader, video_id: Id) -> ClipPage:
     """A clip with the evidence."""
-    return desk.clip(video_id)
+    return backend.clip(video_id)
 
 
 @ROUTER.get("/topics")
-def topics(desk: TheDesk, _: Reader, search: Search = "") -> list[Topic]:
+def topics(backend: TheBackend, _: Reader, search: Search = "") -> list[TopicChoice]:
     """Topics whose name or words hold the text; all where it is empty."""
-    return list(desk.topics(search))
+    return list(backend.topics(search))
 
 
 @ROUTER.post("/what-if")
-def what_if(desk: TheDesk, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
+def what_if(backend: TheBackend, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
     """What the served model would say if it saw more (or less) of some topics. Nothing is kept."""
-    answer: WhatIf = desk.what_if(question.video_id, question.strengths)
+    answer: WhatIfResult = backend.what_if(question.video_id, question.strengths)
     phrases = compared(question.before or answer.caption, answer.caption)
     return WhatIfAnswer(
         caption=answer.caption, phrases=phrases, scores=list(answer.scores), milliseconds=answer.milliseconds
@@ -121,66 +130,66 @@ def what_if(desk: TheDesk, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
 
 
 @ROUTER.get("/corrections")
-def corrections(desk: TheDesk, _: Reader, state: State | None = None) -> list[Correction]:
+def corrections(backend: TheBackend, _: Reader, state: State | None = None) -> list[Correction]:
     """Newest first."""
-    return list(desk.corrections(state))
+    return list(backend.corrections(state))
 
 
 @ROUTER.post("/corrections", status_code=201)
-def propose(desk: TheDesk, person: Writer, proposal: Proposal) -> list[Correction]:
+def propose(backend: TheBackend, person: Writer, proposal: ProposalRequest) -> list[Correction]:
     """Notes what a caption misses."""
-    return list(desk.propose(proposal.video_id, list(dict.fromkeys(proposal.topics)), person.name))
+    return list(backend.propose(proposal.video_id, list(dict.fromkeys(proposal.topics)), person.name))
 
 
 @ROUTER.post("/corrections/withdraw")
-def withdraw(desk: TheDesk, person: Writer, which: WhichCorrection) -> Correction:
+def withdraw(backend: TheBackend, person: Writer, which: WhichCorrection) -> Correction:
     """Takes back a correction that is in no served version."""
-    return desk.withdraw(which.correction_id, person.name)
+    return backend.withdraw(which.correction_id, person.name)
 
 
 @ROUTER.post("/corrections/rollback", status_code=202)
-def rollback_correction(desk: TheDesk, person: Publisher, which: WhichCorrection) -> Job:
+def rollback_correction(backend: TheBackend, person: Publisher, which: WhichCorrection) -> RefinementJob:
     """Builds the served version anew without a live correction; see `/api/refinement`."""
-    return desk.rollback_correction(which.correction_id, person.name)
+    return backend.rollback_correction(which.correction_id, person.name)
 
 
 @ROUTER.post("/refinements", status_code=202)
-def start_refinement(desk: TheDesk, person: Publisher, batch: Batch) -> Job:
+def start_refinement(backend: TheBackend, person: Publisher, batch: Batch) -> RefinementJob:
     """Starts to teach corrections to the served model; see `/api/refinement`."""
-    return desk.start_refinement(person.name, batch.corrections)
+    return backend.start_refinement(person.name, batch.corrections)
 
 
 @ROUTER.get("/refinement")
-def refinement(desk: TheDesk, _: Reader, job_id: Id | None = None) -> Job:
+def refinement(backend: TheBackend, _: Reader, job_id: Id | None = None) -> RefinementJob:
     """How far a refinement is; the last one where none is named."""
-    job = desk.latest_job() if job_id is None else desk.job(job_id)
+    job = backend.latest_job() if job_id is None else backend.job(job_id)
     if job is None:
         raise NotFound("Nothing was refined yet.")
     return job
 
 
 @ROUTER.post("/publish")
-def publish(desk: TheDesk, person: Publisher, which: WhichCandidate | None = None) -> Version:
+def publish(backend: TheBackend, person: Publisher, which: WhichCandidate | None = None) -> Version:
     """Serves the candidate that the gate blessed."""
-    return desk.publish(person.name, which and which.version)
+    return backend.publish(person.name, which and which.version)
 
 
 @ROUTER.get("/versions")
-def versions(desk: TheDesk, _: Reader) -> list[Version]:
+def versions(backend: TheBackend, _: Reader) -> list[Version]:
     """Newest first."""
-    return list(desk.versions())
+    return list(backend.versions())
 
 
 @ROUTER.post("/versions/rollback")
-def rollback_version(desk: TheDesk, person: Publisher, which: WhichVersion) -> Version:
+def rollback_version(backend: TheBackend, person: Publisher, which: WhichVersion) -> Version:
     """Serves an earlier version."""
-    return desk.rollback_version(which.version, person.name)
+    return backend.rollback_version(which.version, person.name)
 
 
 @ROUTER.get("/history")
-def history(desk: TheDesk, _: Reader, limit: Limit = 50, offset: Offset = 0) -> list[HistoryEntry]:
+def history(backend: TheBackend, _: Reader, limit: Limit = 50, offset: Offset = 0) -> list[HistoryEntry]:
     """What was done, newest first."""
-    return list(desk.history(limit, offset))
+    return list(backend.history(limit, offset))
 
 
 _CLIP = {"type": "object", "required": ["clip"], "properties": {"clip": {"type": "string", "format": "binary"}}}

@@ -20,11 +20,11 @@ from topiclens.serving.review.sessions import Sessions
 _STATUSES = {NotFound: 404, Refused: 409, Unavailable: 503}
 
 
-def create_app(desk: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits()) -> FastAPI:
+def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits()) -> FastAPI:
     """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes.
 
     Args:
-        desk: answers for a run.
+        backend: answers for a run.
         access: who may come in; see also `topiclens.serving.review.server.serve`, which checks that it suits the
             address.
         limits: what one request may cost.
@@ -37,14 +37,14 @@ def create_app(desk: ReviewBackend, access: Access, *, limits: PageLimits = Page
         docs_url=None,  # FastAPI's own pages of it load scripts from elsewhere
         redoc_url=None,
     )
-    app.state.desk, app.state.access, app.state.limits = desk, access, limits
-    app.state.visits, app.state.templates = Sessions(), rendering.environment()
+    app.state.backend, app.state.access, app.state.limits = backend, access, limits
+    app.state.sessions, app.state.templates = Sessions(), rendering.environment()
     app.state.uploads = asyncio.Semaphore(limits.uploads_at_once)
     app.include_router(api.ROUTER)
     app.include_router(pages.ROUTER)
     app.include_router(forms.ROUTER)
     app.mount("/static", StaticFiles(directory=rendering.FOLDER / "static"))
-    app.add_exception_handler(ReviewError, _desk_refuses)
+    app.add_exception_handler(ReviewError, _backend_refuses)
     app.add_exception_handler(RequestValidationError, _cannot_be_read)
     app.add_exception_handler(HTTPException, _http_refuses)
 
@@ -52,11 +52,11 @@ def create_app(desk: ReviewBackend, access: Access, *, limits: PageLimits = Page
         request.scope["app"] = app
         return rendering.refused(request, status, sentence)
 
-    app.add_middleware(Guard, access=access, visits=app.state.visits, limits=limits, answer=answer)
+    app.add_middleware(Guard, access=access, sessions=app.state.sessions, limits=limits, answer=answer)
     return app
 
 
-async def _desk_refuses(request: Request, error: ReviewError) -> Response:
+async def _backend_refuses(request: Request, error: ReviewError) -> Response:
     return rendering.refused(request, _STATUSES.get(type(error), 422), str(error))
 
 

@@ -1,9 +1,8 @@
 """What the review page asks for: a protocol, so that who answers is free.
 
-The page decides nothing about models, ledgers or files. It asks a desk, which does, and shows what comes back
-(`topiclens.serving.review.clips`, `topiclens.serving.review.changes`). A desk is called from several threads at once.
-Its texts are for
-people, and need no escaping: the page does that.
+The page decides nothing about models, ledgers or files. It asks a backend, which does, and shows what comes back
+(`topiclens.serving.review.clips`, `topiclens.serving.review.changes`). A backend is called from several threads at
+once. Its texts are for people, and need no escaping: the page does that.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from topiclens.serving.review.changes import Correction, HistoryEntry, Job, State, Version
-from topiclens.serving.review.clips import Clip, NewCaption, Queue, Topic, VideoFile, WhatIf
+from topiclens.serving.review.changes import Correction, HistoryEntry, RefinementJob, State, Version
+from topiclens.serving.review.clips import ClipPage, NewCaption, QueuePage, TopicChoice, VideoFile, WhatIfResult
 
 
 class ReviewError(Exception):
-    """The desk cannot do what was asked. The message is a sentence or two for people, without paths of the machine."""
+    """The backend cannot do what was asked. The message is a sentence or two for people, without paths."""
 
 
 class NotFound(ReviewError):
@@ -40,11 +39,11 @@ class ReviewBackend(Protocol):
 
     name: str  # of the run, for the page's head
 
-    def queue(self, limit: int, offset: int = 0, search: str = "") -> Queue:
+    def queue(self, limit: int, offset: int = 0, search: str = "") -> QueuePage:
         """Clips `offset` to `offset + limit`, the largest gain first; `search`: words of the caption or of the id."""
         ...
 
-    def clip(self, video_id: str) -> Clip: ...
+    def clip(self, video_id: str) -> ClipPage: ...
 
     def frame(self, video_id: str, index: int) -> bytes | None:
         """The frame as a JPEG; None where the dataset brought features alone. `NotFound` beyond the last frame."""
@@ -54,12 +53,12 @@ class ReviewBackend(Protocol):
         """The clip's file where a browser can play it."""
         ...
 
-    def topics(self, search: str = "") -> Sequence[Topic]:
+    def topics(self, search: str = "") -> Sequence[TopicChoice]:
         """Topics that a caption may miss and whose name or words hold `search`, the best match first; all of them, by
         name, where it is empty."""
         ...
 
-    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIf:
+    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIfResult:
         """Asks the served model.
 
         Args:
@@ -80,7 +79,7 @@ class ReviewBackend(Protocol):
         """All corrections in a state, or all there are; newest first."""
         ...
 
-    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> Job:
+    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> RefinementJob:
         """Starts to teach corrections to the model, and returns at once.
 
         Args:
@@ -90,9 +89,9 @@ class ReviewBackend(Protocol):
         """
         ...
 
-    def job(self, job_id: str) -> Job: ...
+    def job(self, job_id: str) -> RefinementJob: ...
 
-    def latest_job(self) -> Job | None:
+    def latest_job(self) -> RefinementJob | None:
         """The refinement that was started last; None before the first."""
         ...
 
@@ -114,7 +113,7 @@ class ReviewBackend(Protocol):
         """Serves a version that was served before."""
         ...
 
-    def rollback_correction(self, correction_id: str, by: str) -> Job:
+    def rollback_correction(self, correction_id: str, by: str) -> RefinementJob:
         """Starts to build the served version without a live correction; returns at once. Published if blessed."""
         ...
 

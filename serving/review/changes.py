@@ -112,7 +112,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Job:
+class RefinementJob:
     """A refinement: a batch of corrections on its way into the model, or one on its way out of it.
 
     Attributes:

@@ -9,7 +9,7 @@ from topiclens.serving.review.changes import Correction
 
 
 @dataclass(frozen=True)
-class Topic:
+class TopicChoice:
     """A topic that neurons may carry.
 
     Attributes:
@@ -26,7 +26,7 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class TopicScore:
+class ClipTopicScore:
     """How much of a topic the model sees in a clip: near 1 where it occurs, near 0 where it does not."""
 
     id: int
@@ -56,7 +56,7 @@ class QueueItem:
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueuePage:
     """Some of the clips, those with the most to gain first, and how many there are in all."""
 
     items: tuple[QueueItem, ...]
@@ -72,7 +72,7 @@ class CaptionWord:
 
 
 @dataclass(frozen=True)
-class NeuronTimeline:
+class ClipNeuronTimeline:
     """A neuron's activation, -1 to 1, at each frame: (frames,)."""
 
     neuron: int
@@ -80,12 +80,12 @@ class NeuronTimeline:
 
 
 @dataclass(frozen=True)
-class TopicTimeline:
+class ClipTopicTimeline:
     """What the strongest neurons of a topic do over the frames of a clip."""
 
     topic_id: int
     name: str
-    neurons: tuple[NeuronTimeline, ...]
+    neurons: tuple[ClipNeuronTimeline, ...]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipPage:
     """One clip with the evidence.
 
     Attributes:
@@ -135,8 +135,8 @@ class Clip:
     playable: bool = False
     references: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    scores: tuple[TopicScore, ...] = ()
-    timelines: tuple[TopicTimeline, ...] = ()
+    scores: tuple[ClipTopicScore, ...] = ()
+    timelines: tuple[ClipTopicTimeline, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     corrections: tuple[Correction, ...] = ()
     next_id: str | None = None
@@ -153,23 +153,23 @@ class VideoFile:
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class WhatIfResult:
     """What the served model would say if it saw more (or less) of some topics.
 
     Attributes:
         caption: the one written.
-        scores: of all topics, the highest first; empty as of `Clip`.
+        scores: of all topics, the highest first; empty as of `ClipPage`.
         milliseconds: that the answer took.
     """
 
     caption: str
-    scores: tuple[TopicScore, ...]
+    scores: tuple[ClipTopicScore, ...]
     milliseconds: float
 
 
 @dataclass(frozen=True)
 class NewCaption:
-    """What the served model says of a clip that somebody uploaded; `scores` as of `Clip`, empty if not known."""
+    """What the served model says of a clip that somebody uploaded; `scores` as of `ClipPage`, empty if not known."""
 
     caption: str
-    scores: tuple[TopicScore, ...] = ()
+    scores: tuple[ClipTopicScore, ...] = ()

@@ -1,4 +1,4 @@
-"""What every endpoint asks of a request: the desk, who asks, and whether they may."""
+"""What every endpoint asks of a request: the backend, who asks, and whether they may."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Search = Annotated[str, StringConstraints(max_length=MOST_TEXT, pattern=_TEXT)]
 _STRENGTH = re.compile(r"strength-([0-9]{1,9})")
 
 
-def desk_of(request: Request) -> ReviewBackend:
-    return request.app.state.desk
+def backend_of(request: Request) -> ReviewBackend:
+    return request.app.state.backend
 
 
 def limits_of(request: Request) -> PageLimits:
@@ -44,7 +44,7 @@ def person_of(request: Request) -> Person:
 
 def writer(request: Request, token: Annotated[str, Header(alias=CSRF_HEADER)] = "") -> Person:
     """Who asks for a change. Without a bearer token, the page's own token must come along."""
-    if not request.state.by_token and not request.app.state.visits.owns(request.state.visit, token):
+    if not request.state.by_token and not request.app.state.sessions.owns(request.state.session, token):
         raise Refusal(
             403, f"This needs a bearer token, or the page's own token in {CSRF_HEADER}. Reload the page and try again."
         )
@@ -62,7 +62,7 @@ def require_publisher(person: Person) -> None:
         raise Refusal(403, f"Only a publisher may do this; {person.name} is a {person.role.value}.")
 
 
-TheDesk = Annotated[ReviewBackend, Depends(desk_of)]
+TheBackend = Annotated[ReviewBackend, Depends(backend_of)]
 TheLimits = Annotated[PageLimits, Depends(limits_of)]
 Reader = Annotated[Person, Depends(person_of)]
 Writer = Annotated[Person, Depends(writer)]
@@ -82,7 +82,7 @@ async def form_of(request: Request) -> FormData:
         form = await request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=limits_of(request).max_body_bytes)
     except (ValueError, LookupError, AttributeError):  # of charsets that are none
         raise Refusal(400, "This form cannot be read.") from None
-    ours = request.app.state.visits.owns(request.state.visit, text(form, CSRF_FIELD, required=False))
+    ours = request.app.state.sessions.owns(request.state.session, text(form, CSRF_FIELD, required=False))
     if not ours and not request.state.by_token:
         raise Refusal(403, "This page is from before a restart, or cookies are off. Reload the page and try again.")
     return form

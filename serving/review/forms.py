@@ -6,60 +6,68 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from topiclens.serving.review import uploads
-from topiclens.serving.review.dependencies import Form, Reader, TheDesk, TheLimits, require_publisher, text, topics_in
-from topiclens.serving.review.rendering import elsewhere, keep_visit, page
+from topiclens.serving.review.dependencies import (
+    Form,
+    Reader,
+    TheBackend,
+    TheLimits,
+    require_publisher,
+    text,
+    topics_in,
+)
+from topiclens.serving.review.rendering import elsewhere, keep_session, page
 from topiclens.serving.review.request_limits import Refusal
 
 ROUTER = APIRouter(include_in_schema=False)
 
 
 @ROUTER.post("/corrections")
-async def propose(form: Form, desk: TheDesk, person: Reader):
+async def propose(form: Form, backend: TheBackend, person: Reader):
     video_id = text(form, "video_id")
-    await run_in_threadpool(desk.propose, video_id, topics_in(form), person.name)
+    await run_in_threadpool(backend.propose, video_id, topics_in(form), person.name)
     return elsewhere("/clip", id=video_id, done="proposed")
 
 
 @ROUTER.post("/corrections/withdraw")
-async def withdraw(form: Form, desk: TheDesk, person: Reader):
-    await run_in_threadpool(desk.withdraw, text(form, "correction_id"), person.name)
+async def withdraw(form: Form, backend: TheBackend, person: Reader):
+    await run_in_threadpool(backend.withdraw, text(form, "correction_id"), person.name)
     video_id = text(form, "video_id", required=False)  # where the form was on a clip's page
     return elsewhere("/clip" if video_id else "/corrections", id=video_id, done="withdrawn")
 
 
 @ROUTER.post("/corrections/rollback")
-async def rollback_correction(form: Form, desk: TheDesk, person: Reader):
+async def rollback_correction(form: Form, backend: TheBackend, person: Reader):
     require_publisher(person)
-    await run_in_threadpool(desk.rollback_correction, text(form, "correction_id"), person.name)
+    await run_in_threadpool(backend.rollback_correction, text(form, "correction_id"), person.name)
     return elsewhere("/corrections", done="taking-out")
 
 
 @ROUTER.post("/refinements")
-async def start_refinement(form: Form, desk: TheDesk, person: Reader):
+async def start_refinement(form: Form, backend: TheBackend, person: Reader):
     require_publisher(person)
     chosen = [value for value in form.getlist("correction") if isinstance(value, str) and value]
     if not chosen:
         raise Refusal(422, "No correction is ticked. Tick those that the model is to learn.")
-    await run_in_threadpool(desk.start_refinement, person.name, chosen)
+    await run_in_threadpool(backend.start_refinement, person.name, chosen)
     return elsewhere("/corrections", done="started")
 
 
 @ROUTER.post("/publish")
-async def publish(form: Form, desk: TheDesk, person: Reader):
+async def publish(form: Form, backend: TheBackend, person: Reader):
     require_publisher(person)
-    await run_in_threadpool(desk.publish, person.name, text(form, "version", required=False) or None)
+    await run_in_threadpool(backend.publish, person.name, text(form, "version", required=False) or None)
     return elsewhere("/versions", done="published")
 
 
 @ROUTER.post("/versions/rollback")
-async def rollback_version(form: Form, desk: TheDesk, person: Reader):
+async def rollback_version(form: Form, backend: TheBackend, person: Reader):
     require_publisher(person)
-    await run_in_threadpool(desk.rollback_version, text(form, "version"), person.name)
+    await run_in_threadpool(backend.rollback_version, text(form, "version"), person.name)
     return elsewhere("/versions", done="rolled-back")
 
 
 @ROUTER.post("/new")
-async def new(request: Request, form: Form, desk: TheDesk, limits: TheLimits, person: Reader):
+async def new(request: Request, form: Form, backend: TheBackend, limits: TheLimits, person: Reader):
     answer = await uploads.caption(request, await uploads.sent(request))
     return page(request, "new.html", accepts=True, limits=limits, answer=answer)
 
@@ -71,11 +79,11 @@ async def sign_in(request: Request, form: Form):
     if person is None:
         return page(request, "sign_in.html", 401, wrong=True)
     answer = elsewhere("/")
-    keep_visit(request, answer, state.visits.sign_in(person))
+    keep_session(request, answer, state.sessions.sign_in(person))
     return answer
 
 
 @ROUTER.post("/sign-out")
 async def sign_out(request: Request, form: Form):
-    request.app.state.visits.sign_out(request.state.visit)
+    request.app.state.sessions.sign_out(request.state.session)
     return elsewhere("/sign-in" if request.app.state.access.tokens else "/")

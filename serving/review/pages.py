@@ -9,9 +9,9 @@ from starlette.responses import FileResponse, Response
 
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
-from topiclens.serving.review.changes import Job, JobState, State
-from topiclens.serving.review.clips import Clip, Topic, TopicScore
-from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheDesk, TheLimits, strengths_in
+from topiclens.serving.review.changes import JobState, RefinementJob, State
+from topiclens.serving.review.clips import ClipPage, ClipTopicScore, TopicChoice
+from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
 from topiclens.serving.review.rendering import page, remaining
 
 ROUTER = APIRouter(include_in_schema=False)
@@ -22,33 +22,37 @@ _FIRST_STRENGTH = 1.0  # the paper's
 
 
 @ROUTER.get("/")
-def queue(request: Request, desk: TheDesk, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0):
-    found = desk.queue(limits.page_size, offset, search)
+def queue(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0):
+    found = backend.queue(limits.page_size, offset, search)
     return page(request, "queue.html", queue=found, search=search, offset=offset, size=limits.page_size)
 
 
 @ROUTER.get("/clip")
-def clip(request: Request, desk: TheDesk, _: Reader, id: Id, topic: Search = ""):
-    shown = desk.clip(id)
+def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search = ""):
+    shown = backend.clip(id)
     strengths = strengths_in(request.query_params)
-    answer = desk.what_if(id, strengths) if strengths else None
-    found = desk.topics(topic) if topic else ()
+    answer = backend.what_if(id, strengths) if strengths else None
+    found = backend.topics(topic) if topic else ()
     return page(
         request,
         "clip.html",
         clip=shown,
         answer=answer,
         caption=answer.caption if answer else shown.caption,
-        rows=topic_rows(shown, {t.id: t for t in desk.topics()}, answer.scores if answer else (), strengths, found),
+        rows=topic_rows(shown, {t.id: t for t in backend.topics()}, answer.scores if answer else (), strengths, found),
         scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
         search=topic,
         strongest=STRONGEST,
-        video=desk.video(id) if shown.playable else None,
+        video=backend.video(id) if shown.playable else None,
     )
 
 
 def topic_rows(
-    clip: Clip, topics: dict[int, Topic], scores: tuple[TopicScore, ...], strengths: dict[int, float], found
+    clip: ClipPage,
+    topics: dict[int, TopicChoice],
+    scores: tuple[ClipTopicScore, ...],
+    strengths: dict[int, float],
+    found,
 ) -> list[dict]:
     """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and searched for."""
     before = {score.id: score.score for score in clip.scores}
@@ -74,8 +78,8 @@ def topic_rows(
 
 
 @ROUTER.get("/frame")
-def frame(desk: TheDesk, _: Reader, id: Id, index: Offset):
-    picture = desk.frame(id, index)
+def frame(backend: TheBackend, _: Reader, id: Id, index: Offset):
+    picture = backend.frame(id, index)
     if picture is None:
         raise NotFound("There is no picture of this frame.")
     headers = {"Cache-Control": "private, max-age=300"}
@@ -83,36 +87,36 @@ def frame(desk: TheDesk, _: Reader, id: Id, index: Offset):
 
 
 @ROUTER.get("/video")
-def video(desk: TheDesk, _: Reader, id: Id):
-    file = desk.video(id)
+def video(backend: TheBackend, _: Reader, id: Id):
+    file = backend.video(id)
     if file is None or file.media_type not in _PLAYABLE or not file.path.is_file():
         raise NotFound("There is no film of this clip that a browser can play.")
     return FileResponse(file.path, media_type=file.media_type)
 
 
 @ROUTER.get("/corrections")
-def corrections(request: Request, desk: TheDesk, _: Reader):
-    everything = desk.corrections()
+def corrections(request: Request, backend: TheBackend, _: Reader):
+    everything = backend.corrections()
     ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
-    job = desk.latest_job()
+    job = backend.latest_job()
     return page(
         request,
         "corrections.html",
         ready=ready,
         others=[c for c in everything if c not in ready][:NEWEST],
-        **job_shown(desk, job),
+        **job_shown(backend, job),
     )
 
 
 @ROUTER.get("/refinement")
-def refinement(request: Request, desk: TheDesk, _: Reader, id: Id | None = None):
+def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None = None):
     """The part of the page of corrections that changes while a refinement runs."""
-    return page(request, "_job.html", **job_shown(desk, desk.job(id) if id else desk.latest_job()))
+    return page(request, "_job.html", **job_shown(backend, backend.job(id) if id else backend.latest_job()))
 
 
-def job_shown(desk: ReviewBackend, job: Job | None) -> dict:
+def job_shown(backend: ReviewBackend, job: RefinementJob | None) -> dict:
     """A job, its corrections by id, and those of a refused batch that nobody blames."""
-    known = {c.id: c for c in desk.corrections()} if job is not None else {}
+    known = {c.id: c for c in backend.corrections()} if job is not None else {}
     return {
         "job": job,
         "taught": [known[i] for i in job.corrections if i in known] if job else [],
@@ -122,14 +126,14 @@ def job_shown(desk: ReviewBackend, job: Job | None) -> dict:
 
 
 @ROUTER.get("/versions")
-def versions(request: Request, desk: TheDesk, _: Reader):
-    known = {c.id: c for c in desk.corrections()}
-    return page(request, "versions.html", versions=desk.versions(), known=known)
+def versions(request: Request, backend: TheBackend, _: Reader):
+    known = {c.id: c for c in backend.corrections()}
+    return page(request, "versions.html", versions=backend.versions(), known=known)
 
 
 @ROUTER.get("/history")
-def history(request: Request, desk: TheDesk, limits: TheLimits, _: Reader, offset: Offset = 0):
-    entries = desk.history(limits.page_size + 1, offset)
+def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, offset: Offset = 0):
+    entries = backend.history(limits.page_size + 1, offset)
     return page(
         request,
         "history.html",
@@ -141,8 +145,8 @@ def history(request: Request, desk: TheDesk, limits: TheLimits, _: Reader, offse
 
 
 @ROUTER.get("/new")
-def new(request: Request, desk: TheDesk, limits: TheLimits, _: Reader):
-    return page(request, "new.html", accepts=desk.accepts_clips(), limits=limits, answer=None)
+def new(request: Request, backend: TheBackend, limits: TheLimits, _: Reader):
+    return page(request, "new.html", accepts=backend.accepts_clips(), limits=limits, answer=None)
 
 
 @ROUTER.get("/sign-in")

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from topiclens.serving.review import text
-from topiclens.serving.review.changes import Job, JobState, State
+from topiclens.serving.review.changes import JobState, RefinementJob, State
 from topiclens.serving.review.dependencies import CSRF_FIELD
 from topiclens.serving.review.sessions import COOKIE
 
@@ -43,26 +43,26 @@ def environment() -> jinja2.Environment:
 def page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """A page for the person who asks, with the token that its forms carry."""
     state = request.app.state
-    visit = request.state.visit or state.visits.new()
+    session = request.state.session or state.sessions.new()
     html = state.templates.get_template(template).render(
         person=request.state.person,
         signs_in=bool(state.access.tokens),
-        csrf=state.visits.token(visit),
-        run=state.desk.name,
+        csrf=state.sessions.token(session),
+        run=state.backend.name,
         done=text.DONE.get(request.query_params.get("done", ""), ""),
         **shown,
     )
     response = HTMLResponse(html, status)
-    if visit != request.state.visit and request.method == "GET":  # a foreign form comes without the visit there is
-        keep_visit(request, response, visit)
+    if session != request.state.session and request.method == "GET":  # a foreign form comes without it
+        keep_session(request, response, session)
     return response
 
 
-def keep_visit(request: Request, response: Response, visit: str) -> None:
+def keep_session(request: Request, response: Response, session: str) -> None:
     secure = request.app.state.access.https
-    # Not "strict": a link in a mail would come without the cookie, and its answer replace the visit that is signed in.
+    # Not "strict": a link in a mail would come without the cookie, and its answer replace the signed-in session.
     # "lax" lets it come with such links alone, and what changes something is no link: it needs the page's own token.
-    response.set_cookie(COOKIE, visit, httponly=True, samesite="lax", secure=secure, path="/")
+    response.set_cookie(COOKIE, session, httponly=True, samesite="lax", secure=secure, path="/")
 
 
 def elsewhere(path: str, **query: Any) -> RedirectResponse:
@@ -80,6 +80,6 @@ def refused(request: Request, status: int, sentence: str) -> Response:
     return page(request, "refused.html", status, sentence=sentence)
 
 
-def remaining(job: Job) -> list[str]:
+def remaining(job: RefinementJob) -> list[str]:
     """The corrections of a refused batch but those that it failed by."""
     return [i for i in job.corrections if job.verdict is not None and i not in job.verdict.culprits]

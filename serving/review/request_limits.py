@@ -51,16 +51,16 @@ class Refusal(HTTPException):
 class Guard:
     """An ASGI application around the page.
 
-    It leaves who asks in ``request.state.person`` (None where nobody needs to be known) and the browser's visit in
-    ``request.state.visit`` (None where it brought none).
+    It leaves who asks in ``request.state.person`` (None where nobody needs to be known) and the browser's session in
+    ``request.state.session`` (None where it brought none).
 
     Args:
         app: the page.
         answer: makes the response to a refusal out of the request, the status and a sentence.
     """
 
-    def __init__(self, app: ASGIApp, *, access: Access, visits: Sessions, limits: PageLimits, answer: Answer):
-        self._app, self._access, self._visits, self._limits, self._answer = app, access, visits, limits, answer
+    def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions, limits: PageLimits, answer: Answer):
+        self._app, self._access, self._sessions, self._limits, self._answer = app, access, sessions, limits, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -84,21 +84,21 @@ class Guard:
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
-        # The visit first: an answer without it would start another, and make the forms that are open stale.
-        state.update(person=None, visit=Sessions.read(Request(scope).cookies.get(COOKIE)), by_token=False)
+        # The session first: an answer without it would start another, and make the forms that are open stale.
+        state.update(person=None, session=Sessions.read(Request(scope).cookies.get(COOKIE)), by_token=False)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._limits.max_address_bytes:
             raise Refusal(414, "This address is too long.")
         if not self._access.knows_host(headers.get("host", "")):
             raise Refusal(421, "This page is not known by that name. Its settings list the names that it goes by.")
         if "content-length" in headers and _whole(headers["content-length"]) > self._most(scope):
             raise Refusal(413, f"That is too large: at most {text.size(self._most(scope))} are taken.")
-        state["person"], state["by_token"] = self._identify(scope, headers, state["visit"])
+        state["person"], state["by_token"] = self._identify(scope, headers, state["session"])
         if state["person"] is None and not scope["path"].startswith(OPEN_PATHS):
             raise Refusal(401, "Sign in first.")
         if scope["method"] not in SAFE_METHODS:
             _check_origin(headers)
 
-    def _identify(self, scope: Scope, headers: Headers, visit: str | None) -> tuple[Person | None, bool]:
+    def _identify(self, scope: Scope, headers: Headers, session: str | None) -> tuple[Person | None, bool]:
         """Who asks, and whether they showed a token, which no foreign page can make a browser send."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
@@ -111,7 +111,7 @@ class Guard:
             person = self._access.of_connection(peer[0] if peer else None, headers)
         except AccessError as error:
             raise Refusal(401, str(error)) from None
-        return person or self._visits.person(visit), False
+        return person or self._sessions.person(session), False
 
     def _most(self, scope: Scope) -> int:
         return self._limits.max_upload_bytes if scope["path"] in UPLOAD_PATHS else self._limits.max_body_bytes

@@ -21,7 +21,7 @@ _GRACE_SECONDS = 5
 
 
 def serve(
-    desk: ReviewBackend,
+    backend: ReviewBackend,
     access: Access,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
@@ -45,7 +45,7 @@ def serve(
     with socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET) as listening:
         if ready is not None:  # who asks now waits until it answers
             ready(f"http://{f'[{host}]' if six else host}:{listening.getsockname()[1]}/")
-        server_of(create_app(desk, access, limits=limits), limits).run(sockets=[listening])
+        server_of(create_app(backend, access, limits=limits), limits).run(sockets=[listening])
 
 
 def server_of(app: ASGIApp, limits: PageLimits = PageLimits()) -> uvicorn.Server:

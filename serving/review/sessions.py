@@ -1,4 +1,4 @@
-"""Browsers that visit the page: who signed in from which, and the tokens by which their forms are known."""
+"""Browsers that use the page: who signed in from which, and the tokens by which their forms are known."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from collections import OrderedDict
 
 from topiclens.serving.review.access import Person
 
-COOKIE = "topiclens_visit"
-_VISIT = re.compile(r"[A-Za-z0-9_-]{43}")
+COOKIE = "topiclens_session"
+_SESSION = re.compile(r"[A-Za-z0-9_-]{43}")
 _HOURS = 12
 _MOST = 1000  # who are signed in at a time
 
 
 class Sessions:
-    """One for the life of the page. A visit is a random text that a browser keeps in a cookie.
+    """One for the life of the page. A session is a random text that a browser keeps in a cookie.
 
-    A form is ours if it carries a token that only we can make for the visit (a synchronizer token by HMAC): a foreign
+    A form is ours if it carries a token that only we can make for the session (a synchronizer token by HMAC): a foreign
     page can make a browser send the cookie, but not read it. After a restart all forms and sign-ins are stale.
     """
 
@@ -32,37 +32,39 @@ class Sessions:
 
     @staticmethod
     def read(cookie: str | None) -> str | None:
-        """The visit that a cookie names, if it can be one."""
-        return cookie if cookie and _VISIT.fullmatch(cookie) else None
+        """The session that a cookie names, if it can be one."""
+        return cookie if cookie and _SESSION.fullmatch(cookie) else None
 
     @staticmethod
     def new() -> str:
         return secrets.token_urlsafe(32)
 
-    def token(self, visit: str) -> str:
-        """What the forms of a visit carry."""
-        return hmac.new(self._key, visit.encode(), hashlib.sha256).hexdigest()
+    def token(self, session: str) -> str:
+        """What the forms of a session carry."""
+        return hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()
 
-    def owns(self, visit: str | None, token: str) -> bool:
-        return visit is not None and hmac.compare_digest(self.token(visit).encode(), token.encode("utf-8", "replace"))
+    def owns(self, session: str | None, token: str) -> bool:
+        return session is not None and hmac.compare_digest(
+            self.token(session).encode(), token.encode("utf-8", "replace")
+        )
 
     def sign_in(self, person: Person) -> str:
-        """A new visit, so that one that somebody planted before is worth nothing."""
-        visit = self.new()
+        """A new session, so that one that somebody planted before is worth nothing."""
+        session = self.new()
         with self._lock:
-            self._signed_in[visit] = (person, time.monotonic() + _HOURS * 3600)
+            self._signed_in[session] = (person, time.monotonic() + _HOURS * 3600)
             while len(self._signed_in) > _MOST:
                 self._signed_in.popitem(last=False)
-        return visit
+        return session
 
-    def person(self, visit: str | None) -> Person | None:
+    def person(self, session: str | None) -> Person | None:
         with self._lock:
-            person, until = self._signed_in.get(visit, (None, 0.0))
+            person, until = self._signed_in.get(session, (None, 0.0))
             if person is not None and time.monotonic() > until:
-                del self._signed_in[visit]
+                del self._signed_in[session]
                 return None
             return person
 
-    def sign_out(self, visit: str | None) -> None:
+    def sign_out(self, session: str | None) -> None:
         with self._lock:
-            self._signed_in.pop(visit, None)
+            self._signed_in.pop(session, None)

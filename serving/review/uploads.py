@@ -73,13 +73,13 @@ async def caption(request: Request, clip: bytes) -> NewCaption:
     if state.uploads.locked():
         raise Refusal(503, "Other clips are being looked at. Try again in a few seconds.")
     async with state.uploads:
-        return await run_in_threadpool(_caption, state.desk, clip, state.limits)
+        return await run_in_threadpool(_caption, state.backend, clip, state.limits)
 
 
-def _caption(desk: ReviewBackend, clip: bytes, limits: PageLimits) -> NewCaption:
-    if not desk.accepts_clips():
+def _caption(backend: ReviewBackend, clip: bytes, limits: PageLimits) -> NewCaption:
+    if not backend.accepts_clips():
         raise Refused("The served model takes features alone: it has no network that looks at pictures.")
-    return desk.caption_new(wanted_frames(clip, desk.frames_of_new_clip, limits))
+    return backend.caption_new(wanted_frames(clip, backend.frames_of_new_clip, limits))
 
 
 def wanted_frames(

@@ -20,7 +20,7 @@ from topiclens.pipeline.run_metadata import Outcome
 
 if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
     from topiclens.components.refinement.experiment import Result, Together
-    from topiclens.components.refinement.missing_topics import Missing
+    from topiclens.components.refinement.missing_topics import InaccurateCaption
     from topiclens.schemas.records import VideoRecord
 
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
@@ -153,7 +153,7 @@ def _in_turn(trials, found, halved, items, kept, judge, say) -> list[Result]:
     return results
 
 
-def _corrected(trials, item: Missing, halved, judge) -> Result:
+def _corrected(trials, item: InaccurateCaption, halved, judge) -> Result:
     """One video: there and back, the control, and the metrics."""
     from topiclens.components.refinement.experiment import Result
 
@@ -183,8 +183,8 @@ def _together(trials, results: Sequence[Result], halved, judge) -> Together:
     from topiclens.components.refinement.experiment import Together
 
     began = time.monotonic()
-    lessons = [(result.item, halved[result.item.video_id][0], result.forth.strength) for result in results]
-    (_, candidate), mu = trials.furthest(lessons)
+    targets = [(result.item, halved[result.item.video_id][0], result.forth.strength) for result in results]
+    (_, candidate), mu = trials.furthest(targets)
     tested = {
         item.video_id: trials.before_and_after(candidate, halved[item.video_id][1], item)
         for item in (result.item for result in results)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from topiclens.components.refinement.records import Correction, Serving, Version
 from topiclens.pipeline.files import replace_text
 from topiclens.pipeline.repair import refinements, versions
-from topiclens.pipeline.repair.corrections import attended, correction_like
-from topiclens.pipeline.repair.model_store import Candidate, Shelf
+from topiclens.pipeline.repair.corrections import find_correction, recovered_ledger
+from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 from topiclens.pipeline.repair.proposals import Proposal
 
 _SHOWN = 8  # characters of an id: enough to tell it from the others
@@ -65,7 +65,7 @@ def told_proposal(proposal: Proposal) -> str:
 
 def show_corrections(options, settings) -> int:
     """`topiclens corrections`."""
-    with attended(options.root, settings) as ledger:
+    with recovered_ledger(options.root, settings) as ledger:
         if options.incoming:
             with open(options.incoming, "rb") as file:
                 print(f"{ledger.import_lines(file)} lines brought something new.")
@@ -74,7 +74,7 @@ def show_corrections(options, settings) -> int:
             replace_text(options.export, "".join(f"{line}\n" for line in lines))
             print(f"Wrote {len(lines)} lines to {options.export}")
         if options.history:
-            print(told_history(correction_like(ledger, options.history)))
+            print(told_history(find_correction(ledger, options.history)))
         elif not (options.incoming or options.export):
             found = ledger.corrections(options.state)
             print("\n".join(json.dumps(one.to_json(), ensure_ascii=False) for one in found) if options.json
@@ -155,12 +155,12 @@ def told_served(version: Version) -> str:
 
 def told_versions(root: str, settings) -> str:
     """A line a version: what it was made from, what it adds, who made it, and when it was served."""
-    with attended(root, settings) as ledger:
+    with recovered_ledger(root, settings) as ledger:
         recorded, servings = ledger.versions(), ledger.servings()
         carried = {version.version: versions.carried(ledger, version.version) for version in recorded}
     if not recorded:
         return "No versions. `topiclens run` trains and pushes one."
-    there = {str(number) for number in Shelf(root).numbers()}
+    there = {str(number) for number in ModelStore(root).numbers()}
     rows = [("version", "parent", "adds", "has", "made (UTC)", "by", "served (UTC)")]
     for version in recorded:
         rows.append((
@@ -182,7 +182,7 @@ def _served(version: Version, servings: Sequence[Serving]) -> str:
     return ", ".join(moments) + (" (now)" if now else "") if moments else "never"
 
 
-def _consequences(candidate: Candidate) -> str:
+def _consequences(candidate: CandidateVersion) -> str:
     """What a candidate brings and takes, in a sentence."""
     adds = f"It teaches {_short(candidate.corrections)} to version {candidate.parent}"
     takes = f"; {_short(candidate.revoked)} cease to be live with it" if candidate.revoked else ""

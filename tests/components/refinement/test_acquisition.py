@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.acquisition import Said, TopicWords, acquisition_score, missing_topics
+from topiclens.components.refinement.acquisition import PredictedCaption, TopicWords, acquisition_score, missing_topics
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Fate, Topic
@@ -29,7 +29,7 @@ def topics():
 
 def said(caption="a man runs", scores=(0.0, 0.0, 0.0), likely=0.5):
     """A caption whose words and end have one and the same probability."""
-    return Said(caption, (len(caption.split()) + 1) * math.log(likely), np.array(scores))
+    return PredictedCaption(caption, (len(caption.split()) + 1) * math.log(likely), np.array(scores))
 
 
 def test_a_topic_that_the_model_sees_and_the_caption_lacks_is_missing(topics):
@@ -92,7 +92,9 @@ def test_words_speak_of_the_topics_that_sampled_ones_count_as():
     topics = TopicWords.of(model)
     assert topics.possible.tolist() == [False, False, False, True]
     assert topics.told_by(["man"]).tolist() == [0, 0, 0, 3 / 4] and topics.told_by(["dances"]).tolist() == [0] * 4
-    assert [found.topic for found in missing_topics(Said("a cat", -1.0, np.zeros(4)), topics, ("a dog",))] == [3]
+    assert [
+        found.topic for found in missing_topics(PredictedCaption("a cat", -1.0, np.zeros(4)), topics, ("a dog",))
+    ] == [3]
 
 
 def test_the_gain_is_the_quadratic_mean_of_the_doubts_that_are_known(topics):
@@ -111,11 +113,11 @@ def test_what_nobody_doubts_gains_nothing_and_has_no_reasons(topics):
 
 
 def test_a_captioner_that_never_learnt_topics_is_judged_by_the_rest(topics):
-    plain = Said("a man", 3 * math.log(0.5))
+    plain = PredictedCaption("a man", 3 * math.log(0.5))
     (found,) = missing_topics(plain, topics, ("a dog",))
     gain = acquisition_score(plain, (found,))
     assert found.topic == DOG and gain.value == pytest.approx(math.sqrt((0.5**2 + 1) / 2))
 
 
 def test_an_empty_caption_is_unsure_by_its_end_alone(topics):
-    assert acquisition_score(Said("", math.log(0.25)), ()).uncertainty == pytest.approx(0.75)
+    assert acquisition_score(PredictedCaption("", math.log(0.25)), ()).uncertainty == pytest.approx(0.75)

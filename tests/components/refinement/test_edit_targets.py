@@ -7,7 +7,7 @@ from topiclens.components.refinement.edit_targets import (
     EditTarget,
     corrected_videos,
     halves,
-    of_first_halves,
+    on_first_halves,
     parts,
     steady,
 )
@@ -22,7 +22,7 @@ TOPICS = [
 ]
 
 
-def lesson(name="v1", topic=1, strength=1.0, frames=5) -> EditTarget:
+def edit_target(name="v1", topic=1, strength=1.0, frames=5) -> EditTarget:
     video = VideoRecord(name, "val", np.arange(1.0, 2 * frames + 1).reshape(frames, 2), (), np.zeros(3))
     missed = CorrectedTopic(topic, TOPICS[topic].name, TOPICS[topic].words)
     correction = Correction("0" * 32, now(), "Ann", name, "5f" * 32, missed, "a man", "1")
@@ -30,21 +30,26 @@ def lesson(name="v1", topic=1, strength=1.0, frames=5) -> EditTarget:
 
 
 def test_all_that_was_said_of_a_video_is_taught_at_once_the_stronger_of_two_doses():
-    lessons = [lesson("v1", 1, 1.0), lesson("v2", 1, 0.5), lesson("v1", 0, 2.0), lesson("v1", 1, 1.5)]
-    videos = corrected_videos(lessons)
+    targets = [
+        edit_target("v1", 1, 1.0),
+        edit_target("v2", 1, 0.5),
+        edit_target("v1", 0, 2.0),
+        edit_target("v1", 1, 1.5),
+    ]
+    videos = corrected_videos(targets)
     assert [(one.video.video_id, dict(one.topics)) for one in videos] == [("v1", {1: 1.5, 0: 2.0}), ("v2", {1: 0.5})]
 
 
 def test_halves_share_no_frame_and_lose_none():
-    video = lesson(frames=5).video
+    video = edit_target(frames=5).video
     first, second = halves(video)
     assert len(first.frames) == 2 and len({video.video_id, first.video_id, second.video_id}) == 3
     np.testing.assert_array_equal(np.concatenate([first.frames, second.frames]), video.frames)
 
 
 def test_a_video_of_one_frame_has_no_halves_and_is_not_taught_by_them():
-    assert halves(lesson(frames=1).video) is None
-    assert [len(one.video.frames) for one in of_first_halves([lesson(frames=1), lesson(frames=4)])] == [2]
+    assert halves(edit_target(frames=1).video) is None
+    assert [len(one.video.frames) for one in on_first_halves([edit_target(frames=1), edit_target(frames=4)])] == [2]
 
 
 STRENGTHS = np.arange(0, 2.1, 0.5)

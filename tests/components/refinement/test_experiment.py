@@ -7,7 +7,7 @@ import pytest
 from topiclens.components.refinement.experiment import Experiment, Result, Together
 from topiclens.components.refinement.gate import Half
 from topiclens.components.refinement.half_trials import HalfTrial
-from topiclens.components.refinement.missing_topics import Missing
+from topiclens.components.refinement.missing_topics import InaccurateCaption
 
 MISSED, GAINED = Half(("a dog", "a dog"), (0.1, 0.1), (0.2, 0.1)), Half(("a dog", "a man"), (0.1, 0.5), (0.2, 0.6))
 METRICS = {"BLEU-4": 0.4, "CIDEr": 1.0}
@@ -18,14 +18,14 @@ def trial(tested, taught=GAINED, direction="first → second"):
 
 
 def result(number, forth, back=MISSED, control=MISSED, metrics=METRICS):
-    item = Missing(f"clip{number}", 1, "man", ("man",), 4, 5, ("a dog", "a dog"))
+    item = InaccurateCaption(f"clip{number}", 1, "man", ("man",), 4, 5, ("a dog", "a dog"))
     return Result(
         item, trial(forth), trial(back, direction="second → first"), "dance", trial(control), metrics
     )  # fmt: skip
 
 
 PASSED_OVER = Result(
-    Missing("clip9", 2, "sea", ("waves",), 3, 5, ("a", "a")), HalfTrial("first → second", "No further word.")
+    InaccurateCaption("clip9", 2, "sea", ("waves",), 3, 5, ("a", "a")), HalfTrial("first → second", "No further word.")
 )
 RESULTS = [
     result(1, GAINED, back=GAINED, metrics={"BLEU-4": 0.5, "CIDEr": 1.1}),

@@ -17,12 +17,12 @@ CORRECTION = Correction(
 
 
 def test_a_corrected_video_must_say_a_word_of_the_topic_that_it_lacked():
-    met = gate.corrected(CORRECTION, WORDS, "a girl is dancing")
+    met = gate.check_corrected(CORRECTION, WORDS, "a girl is dancing")
     assert met == Reason(
         "corrected", True, "Correction ab12… (v17: dance): “a girl is dancing” says dancing: met.", CORRECTION.id
     )
     # She was a girl before, too.
-    missed = gate.corrected(CORRECTION, WORDS, "a girl is sitting")
+    missed = gate.check_corrected(CORRECTION, WORDS, "a girl is sitting")
     assert not missed.met and missed.words.endswith("has no further word of dancing, dance, girl: not met.")
 
 
@@ -43,13 +43,13 @@ def half(before="a man stands", after="a man sits", scores=(0.1, 0.2), expected=
     ],
 )
 def test_the_second_half_must_gain_a_word_or_both_measures_of_the_topic(second, met):
-    reason = gate.held_out_half(CORRECTION, WORDS, second)
+    reason = gate.check_held_out_half(CORRECTION, WORDS, second)
     assert reason.met == met and reason.correction == CORRECTION.id and reason.check == "held-out half"
 
 
 def test_a_live_correction_must_hold_where_the_parent_holds_it():
     def of(before, after):
-        return gate.still_live(CORRECTION, WORDS, before, after)
+        return gate.check_still_live(CORRECTION, WORDS, before, after)
 
     assert of("a girl is dancing", "girls dance").met
     lost = of("a girl is dancing", "a girl is running")
@@ -65,7 +65,7 @@ def figures(overall, slices=None, not_measured=None):
 
 def held(before, after, allow_unmeasured=True):
     return list(
-        gate.metrics_held(
+        gate.check_metrics(
             before, after, {"CIDEr": 0.02}, {"CIDEr": 0.1}, slice_videos=30, allow_unmeasured=allow_unmeasured
         )
     )
@@ -105,18 +105,18 @@ def links(*topics_of_neurons, votes=3):
 
 def test_the_neurons_that_have_another_topic_or_none_are_counted():
     before, after = links(0, 0, 1, 1, None), links(0, 1, None, 1, 0)
-    reason = gate.neurons_keep_meaning(before, after, 0.5, 3)
+    reason = gate.check_neurons(before, after, 0.5, 3)
     assert reason.met and reason.words == (
         "2 of 4 neurons that 3 videos or more named, 50.0%, change their topic (such as 1: dog → man; 2: man → none); "
         "50% are allowed: met."
     )
-    assert not gate.neurons_keep_meaning(before, after, 0.49, 3).met
-    assert gate.neurons_keep_meaning(before, before, 0.0, 3).met
+    assert not gate.check_neurons(before, after, 0.49, 3).met
+    assert gate.check_neurons(before, before, 0.0, 3).met
 
 
 def test_a_name_that_few_videos_gave_is_no_meaning_to_lose():
     before, after = links(0, 0, 1, 1, None, votes=2), links(0, 1, None, 1, 0)
-    reason = gate.neurons_keep_meaning(before, after, 0.0, 3)
+    reason = gate.check_neurons(before, after, 0.0, 3)
     assert reason.met and reason.words.startswith("0 of 0 neurons that 3 videos or more named, 0.0%, change their")
 
 
@@ -128,7 +128,7 @@ def test_dear_checks_are_not_made_after_one_that_is_not_met():
             asked.append(name)
             yield Reason(name, one, name)
 
-    reasons = gate.judged([check("a", True), check("b", False, True), check("c", True)])
+    reasons = gate.collect_reasons([check("a", True), check("b", False, True), check("c", True)])
     assert [(reason.check, reason.met) for reason in reasons] == [("a", True), ("b", False), ("b", True)]
     assert asked == ["a", "b", "b"]
 
@@ -136,7 +136,7 @@ def test_dear_checks_are_not_made_after_one_that_is_not_met():
 def test_a_verdict_is_read_as_it_was_written_and_told_in_words():
     verdict = Verdict(
         False,
-        (gate.corrected(CORRECTION, WORDS, "a girl is sitting"), Reason("metric", True, "CIDEr rises.")),
+        (gate.check_corrected(CORRECTION, WORDS, "a girl is sitting"), Reason("metric", True, "CIDEr rises.")),
         culprits=(CORRECTION.id,),
         captions={CORRECTION.id: "a girl is sitting"},
         metrics={"CIDEr": (0.5, 0.51)},

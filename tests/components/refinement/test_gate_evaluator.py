@@ -25,8 +25,8 @@ class PlantedBench:
 
 
 @pytest.fixture
-def court(tmp_path):
-    """Holds a new court over the same parent, which remembers what earlier ones measured."""
+def evaluator(tmp_path):
+    """Holds a new evaluator over the same parent, which remembers what earlier ones measured."""
     parent = tmp_path / "1"
     (parent / EXTRA).mkdir(parents=True)
     (parent / EXTRA / "captioner.json").write_text("{}")
@@ -38,18 +38,21 @@ def court(tmp_path):
     return held
 
 
-def test_the_parents_figures_are_measured_once(court):
+def test_the_parents_figures_are_measured_once(evaluator):
     first, again = [], []
     measured, recalled = (
         one.figures(one.bench.untouched, ["BLEU-4"])
-        for one in (court(TOPICS, lambda *what: first.append(what)), court(TOPICS, lambda *what: again.append(what)))
+        for one in (
+            evaluator(TOPICS, lambda *what: first.append(what)),
+            evaluator(TOPICS, lambda *what: again.append(what)),
+        )
     )
     assert measured == recalled and first and not again
 
 
-def test_figures_of_topics_that_are_called_otherwise_now_are_measured_anew(court):
+def test_figures_of_topics_that_are_called_otherwise_now_are_measured_anew(evaluator):
     for topics in (TOPICS, RENAMED):
-        later = court(topics)
+        later = evaluator(topics)
         reasons = list(later._metrics(later.bench.candidate, {"metrics": {}}, ["BLEU-4"]))
         assert all(reason.met for reason in reasons)
         assert f"of topic 1: {topics[1].name}, which" in reasons[-1].words

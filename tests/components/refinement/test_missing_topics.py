@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.components.neurons.planted import NEURONS, VOCABULARY, links
 from topiclens.components.neurons.enhancement import named_enhancement
-from topiclens.components.refinement.missing_topics import Missing, find_missing
+from topiclens.components.refinement.missing_topics import InaccurateCaption, find_missing
 from topiclens.schemas.records import VideoRecord
 
 DOG, MAN, SEA = np.eye(3, dtype=np.int64)  # topics; only the dog's and the man's have a neuron and a known word
@@ -22,7 +22,7 @@ def found(videos, captions=NOTHING, **rule):
 
 def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
     clip = video("clip", MAN, "A man runs.", "The man!", "he runs")
-    assert found([clip]).items == (Missing("clip", 1, "man", ("man",), 2, 3, NOTHING),)
+    assert found([clip]).items == (InaccurateCaption("clip", 1, "man", ("man",), 2, 3, NOTHING),)
     for captions in (("a man", "a"), ("a", "a man"), ("man", "man")):
         assert not found([clip], captions).items
     assert not found([clip], min_share=0.7).items
@@ -65,4 +65,4 @@ def test_every_stage_is_counted():
 
 def test_an_item_survives_being_kept():
     (item,) = found([video("clip", MAN, "man", "man")]).items
-    assert Missing.from_json(item.to_json()) == item
+    assert InaccurateCaption.from_json(item.to_json()) == item

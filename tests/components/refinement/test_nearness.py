@@ -86,12 +86,12 @@ def test_the_root_undoes_the_moments_and_equal_small_ones_cost_no_accuracy(monke
     np.testing.assert_allclose(root @ (moments + 0.5 * values.mean() * np.eye(8)) @ root, np.eye(8), atol=1e-5)
 
 
-def test_a_lesson_leaves_other_videos_more_alone_than_by_the_weights(parent, videos):
-    lesson, others = [CorrectedVideo(videos[3], {1: 0.5})], videos[4:]
+def test_a_correction_leaves_other_videos_more_alone_than_by_the_weights(parent, videos):
+    target, others = [CorrectedVideo(videos[3], {1: 0.5})], videos[4:]
 
     def told(nearness, mu):
-        """The share of a lesson that is taken in, and how far the activations of other videos move."""
-        found = propagate(parent, named_enhancement(links()), lesson, nearness=nearness, mu=mu, steps=200)
+        """The share of a correction that is taken in, and how far the activations of other videos move."""
+        found = propagate(parent, named_enhancement(links()), target, nearness=nearness, mu=mu, steps=200)
         both = [
             [np.array(captioner.encode(video.frames[None])["v"])[0] for captioner in (parent, found.captioner)]
             for video in others

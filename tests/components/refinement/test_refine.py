@@ -130,8 +130,8 @@ def governed(fate: Fate, into: int | None = None) -> Evidence:
 def test_a_live_correction_of_a_merged_topic_holds_by_the_one_it_is_now_and_of_a_banned_one_by_none():
     live, videos = [correction(topic=0)], {"val0": VAL[0]}
     for evidence, expected in ((EVIDENCE, [0]), (governed(Fate.MERGED, 1), [1]), (governed(Fate.BANNED), [])):
-        lessons = refining._live(dataclasses.replace(evidence, live=live), videos)
-        assert [lesson.topic for lesson in lessons] == expected
+        targets = refining._live(dataclasses.replace(evidence, live=live), videos)
+        assert [target.topic for target in targets] == expected
 
 
 def test_a_version_is_never_overwritten(parent, tmp_path):
@@ -147,17 +147,17 @@ class PlantedCourt:
     def __init__(self, *guilty):
         self.guilty = set(guilty)
 
-    def passes(self, lessons):
-        return not self.guilty & {taught.correction.id for taught in lessons}
+    def passes(self, targets):
+        return not self.guilty & {taught.correction.id for taught in targets}
 
 
 def test_a_refused_batch_is_told_whose_fault_it_is_and_what_passes_without():
     batch = [correction(f"v{number}", number=0xAB120 + number) for number in range(4)]
-    lessons = [EditTarget(one, VAL[0], 1, 1.0) for one in batch]
+    targets = [EditTarget(one, VAL[0], 1, 1.0) for one in batch]
     trial = Trial(Candidate([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None, None)
 
     def verdict(*guilty):
-        return refining._verdict(PlantedCourt(*guilty), lessons, trial, {})
+        return refining._verdict(PlantedCourt(*guilty), targets, trial, {})
 
     one = verdict(batch[2].id)
     assert one.culprits == (batch[2].id,) and one.passing == tuple(batch[i].id for i in (0, 1, 3))

@@ -58,7 +58,8 @@ def test_a_fault_is_one_message_and_no_traceback(arguments, said, capsys, tmp_pa
 def test_the_review_page_is_served_within_the_limits_that_are_set(monkeypatch):
     told = {}
     monkeypatch.setattr(
-        "topiclens.pipeline.review.open_backend.opened", lambda *root, **asked: contextlib.nullcontext("desk")
+        "topiclens.pipeline.review.open_backend.open_review_backend",
+        lambda *root, **asked: contextlib.nullcontext("backend"),
     )
     monkeypatch.setattr("topiclens.serving.review.server.serve", lambda *served, **asked: told.update(asked))
     assert cli.main(["review", "--set", "review.max_upload_bytes=1000", "--set", "review.connections=7"]) == 0

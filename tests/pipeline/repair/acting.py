@@ -1,21 +1,21 @@
-"""What people do on a root, with the stand-ins of `bench` in place of the model."""
+"""What people do on a root, with the stand-ins of `stand_ins` in place of the model."""
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from topiclens.pipeline.repair import proposals, refinements
-from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.serving import model_config
 
 
 def propose(root, video="v1") -> str:
-    return proposals.propose(root, video, "dance", "Ann", eye=bench.Eye()).correction.id
+    return proposals.propose(root, video, "dance", "Ann", model=stand_ins.AskedModel()).correction.id
 
 
 def refine(root, **options):
-    return refinements.refine(root, "Ben", teacher=bench.teach, **options)
+    return refinements.refine(root, "Ben", teacher=stand_ins.teach, **options)
 
 
 def rollback(root, what):
-    return refinements.rollback(root, what, "Cleo", teacher=bench.teach)
+    return refinements.rollback(root, what, "Cleo", teacher=stand_ins.teach)
 
 
 def teach(root, *videos) -> tuple[str, ...]:
@@ -30,4 +30,4 @@ def states(ledger) -> dict[str, str]:
 
 
 def pinned(root):
-    return model_config.read(Shelf(root).config, "topiclens")
+    return model_config.read(ModelStore(root).config, "topiclens")

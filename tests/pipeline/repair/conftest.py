@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from topiclens.pipeline.repair import corrections
 
 
 @pytest.fixture
 def root(tmp_path) -> str:
     """A root that a training pushed a version to."""
-    bench.train(tmp_path, "100")
+    stand_ins.train(tmp_path, "100")
     return str(tmp_path)
 
 

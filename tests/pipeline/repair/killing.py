@@ -20,10 +20,10 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from topiclens.components.refinement.records import State
 from topiclens.pipeline.repair import corrections, proposals, refinements, versions
-from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.pipeline.repair.model_store import ModelStore
 
 CALLS, SECONDS = 200_000, 0.2  # of its own: a child is killed before so many calls or, every other one, so much time
 
@@ -33,7 +33,7 @@ class Person:
 
     def __init__(self, root: str, rng: random.Random):
         self._root, self._rng = root, rng
-        self._shelf, self._ledger = Shelf(root), corrections.open_ledger(root)
+        self._store, self._ledger = ModelStore(root), corrections.open_ledger(root)
 
     def act(self) -> tuple[str, str]:
         """Does something; returns what, and the id or version that it came back with."""
@@ -43,7 +43,7 @@ class Person:
         possible = {"propose": 4, "train": 0.3}
         if waiting:
             possible |= {"refine": 5, "withdraw": 0.5}
-        if any(candidate.blessed for candidate in self._shelf.read()):
+        if any(candidate.blessed for candidate in self._store.read()):
             possible |= {"publish": 12}
         if live:
             possible |= {"take back": 1, "roll back": 1}
@@ -51,13 +51,15 @@ class Person:
         match what:
             case "propose":
                 video = self._rng.choices(["v1", "v2", "v3", "bad", "hopeless"], [4, 4, 4, 1, 1])[0]
-                return what, proposals.propose(self._root, video, "dance", "Ann", eye=bench.Eye()).correction.id
+                return what, proposals.propose(
+                    self._root, video, "dance", "Ann", model=stand_ins.AskedModel()
+                ).correction.id
             case "train":
                 known = (version.version for version in self._ledger.versions())
-                return what, bench.train(self._root, self._shelf.free_number(known)).name
+                return what, stand_ins.train(self._root, self._store.free_number(known)).name
             case "refine":
                 only = None if self._rng.random() < 0.2 else self._teachable(live, waiting)
-                return what, refinements.refine(self._root, "Ben", only=only, teacher=bench.teach).version
+                return what, refinements.refine(self._root, "Ben", only=only, teacher=stand_ins.teach).version
             case "withdraw":
                 return what, self._rolled_back(self._rng.choice(waiting).id).withdrawn.id
             case "publish":
@@ -75,7 +77,7 @@ class Person:
         return [one for one in live if one not in kept] + good or None
 
     def _rolled_back(self, what: str) -> refinements.Rollback:
-        return refinements.rollback(self._root, what, "Cleo", teacher=bench.teach)
+        return refinements.rollback(self._root, what, "Cleo", teacher=stand_ins.teach)
 
 
 def child(root: str, seed: int, pipe: int, calls: int | None) -> None:
@@ -133,9 +135,9 @@ class Witness:
     def faults(self, told: list[dict]) -> list[str]:
         """What does not agree once a root was put right, with what was told and with what was there before."""
         found = [line["fault"] for line in told if "fault" in line]
-        with corrections.attended(self._root) as ledger:
+        with corrections.recovered_ledger(self._root) as ledger:
             pass
-        found += bench.disagreements(self._root, ledger)
+        found += stand_ins.disagreements(self._root, ledger)
         histories = {one.id: one.history for one in ledger.corrections()}
         servings, recorded = ledger.servings(), {version.version for version in ledger.versions()}
         for correction_id, before in self._histories.items():
@@ -165,7 +167,7 @@ def main() -> int:
     options = parser.parse_args()
     rng, witness, done = random.Random(options.seed), Witness(options.root), collections.Counter()
     os.makedirs(options.root, exist_ok=True)
-    bench.train(options.root, "100")
+    stand_ins.train(options.root, "100")
     for kill in range(options.kills):
         told = killed(options.root, rng, by_time=bool(kill % 2))
         done.update(line["done"] for line in told if "done" in line)

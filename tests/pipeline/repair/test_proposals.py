@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose, refine, states
 from topiclens.components.refinement.records import LedgerError, State
 from topiclens.pipeline.repair import proposals, refinements
 
 
 def test_a_proposal_is_previewed_with_the_caption_of_its_dose(root):
-    correction = proposals.propose(root, "v1", "dance", "Ann", eye=bench.Eye()).correction
+    correction = proposals.propose(root, "v1", "dance", "Ann", model=stand_ins.AskedModel()).correction
     assert correction.state is State.PREVIEWED
     assert (correction.caption_before, correction.caption_after) == ("a girl", "a girl dancing")
     assert (correction.topic.name, correction.model_before) == ("dance", "100")
@@ -25,13 +25,13 @@ def test_a_proposal_that_no_strength_brings_in_is_kept_and_taken_into_no_refinem
 
 
 def test_of_several_topics_all_are_written_down_or_none(root, ledger):
-    class Failing(bench.Eye):
-        answers = [bench.Response()]  # and no second one
+    class Failing(stand_ins.AskedModel):
+        answers = [stand_ins.Response()]  # and no second one
 
         def doses(self, video, topic):
             return self.answers.pop()
 
     with pytest.raises(IndexError):
-        proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", eye=Failing())
+        proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", model=Failing())
     assert ledger.corrections() == ()
-    assert len(proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", eye=bench.Eye())) == 2
+    assert len(proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", model=stand_ins.AskedModel())) == 2

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import pinned, propose, refine, rollback, states, teach
 from topiclens.components.refinement.records import LedgerError, State
 from topiclens.pipeline.repair import corrections, refinements, versions
-from topiclens.pipeline.repair.model_store import Shelf
+from topiclens.pipeline.repair.model_store import ModelStore
 
 
 def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):
@@ -22,7 +22,7 @@ def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):
     assert ledger.correction(one).caption_after == "a girl dancing"
     assert pinned(root).labels == {"stable": int(version.version), "previous": 100}
     assert refinements.waiting(root) is None
-    assert bench.disagreements(root, ledger) == []
+    assert stand_ins.disagreements(root, ledger) == []
 
 
 def test_a_refused_batch_is_as_before_and_the_rest_of_it_can_be_refined(root, ledger):
@@ -73,7 +73,7 @@ def test_an_earlier_version_comes_back_with_its_corrections_and_its_name(root, l
     assert pinned(root).specific == (int(first),)  # TensorFlow Serving would take a larger one for the newest
     assert rollback(root, second).served.version == second
     assert states(ledger) == {one: "live", two: "live"}
-    assert bench.disagreements(root, ledger) == []
+    assert stand_ins.disagreements(root, ledger) == []
 
 
 def test_one_correction_is_taken_back_and_those_beside_and_after_it_stay(root, ledger):
@@ -83,8 +83,8 @@ def test_one_correction_is_taken_back_and_those_beside_and_after_it_stay(root, l
     assert done.candidate.parent == "100" and done.candidate.corrections == (two, three)
     assert done.served.version == done.candidate.version
     assert states(ledger) == {one: "revoked", two: "live", three: "live"}
-    assert bench.taught_to(Shelf(root).version(done.served.version)) == [two, three]
-    assert bench.disagreements(root, ledger) == []
+    assert stand_ins.taught_to(ModelStore(root).version(done.served.version)) == [two, three]
+    assert stand_ins.disagreements(root, ledger) == []
 
 
 def test_the_last_correction_of_a_version_is_taken_back_by_serving_its_parent(root, ledger):
@@ -100,7 +100,7 @@ def test_a_rollback_that_would_lose_another_correction_changes_nothing(root, led
     one, two, first = teach(root, "v1", "v2")
 
     def forgetful(root, parent, output, batch, live, settings, progress):
-        return bench.teach(root, parent, output, [], live)
+        return stand_ins.teach(root, parent, output, [], live)
 
     done = refinements.rollback(root, one, "Cleo", teacher=forgetful)
     assert done.served.version == first and set(done.candidate.revoked) == {one, two}
@@ -112,13 +112,13 @@ def test_a_refused_rollback_changes_nothing(root, ledger):
     one, two, first = teach(root, "v1", "v2")
 
     def strict(root, parent, output, batch, live, settings, progress):
-        verdict = bench.teach(root, parent, output, batch, live)
-        return bench.Verdict(False, verdict.taught, verdict.taught)
+        verdict = stand_ins.teach(root, parent, output, batch, live)
+        return stand_ins.Verdict(False, verdict.taught, verdict.taught)
 
     done = refinements.rollback(root, one, "Cleo", teacher=strict)
     assert not done.candidate.blessed and done.served.version == first
     assert states(ledger) == {one: "live", two: "live"}
-    assert bench.disagreements(root, ledger) == []
+    assert stand_ins.disagreements(root, ledger) == []
 
 
 def test_a_correction_that_is_not_live_is_withdrawn_and_its_candidate_with_it(root, ledger):

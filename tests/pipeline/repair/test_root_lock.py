@@ -6,12 +6,12 @@ import pytest
 
 from tests.pipeline.repair.acting import propose, refine, rollback
 from topiclens.pipeline.repair import corrections, refinements
-from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, alone
+from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, lock_root
 
 
 def test_the_second_of_two_is_told_who_is_at_work(root):
     propose(root)
-    with alone(root, "Ann", "refining"):
+    with lock_root(root, "Ann", "refining"):
         for ask in (lambda: refine(root), lambda: refinements.publish(root, "Ben"), lambda: rollback(root, "100")):
             with pytest.raises(RootBusy, match=r"Ann is refining \(process \d+, since 20"):
                 ask()
@@ -24,7 +24,7 @@ def test_who_is_but_passing_is_waited_for(root):
     entered, leave = threading.Event(), threading.Event()
 
     def pass_by():
-        with alone(root, "recovery", PASSING):
+        with lock_root(root, "recovery", PASSING):
             entered.set()
             leave.wait()
 

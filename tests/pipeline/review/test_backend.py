@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose, refine
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair.corrections import open_ledger
-from topiclens.pipeline.review.backend import Bench, RunReviewBackend
+from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.pipeline.review.jobs import Course
 from topiclens.serving.review.backend import Refused
 from topiclens.serving.review.changes import State
@@ -44,51 +44,51 @@ class Pinned:
 
 @pytest.fixture
 def root(tmp_path) -> str:
-    bench.train(tmp_path, "100")
+    stand_ins.train(tmp_path, "100")
     return str(tmp_path)
 
 
 @pytest.fixture
-def desk(root) -> RunReviewBackend:
-    return RunReviewBackend(Bench(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), None)
+def backend(root) -> RunReviewBackend:
+    return RunReviewBackend(RefinementContext(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), None)
 
 
-def test_live_corrections_that_a_training_lacks_are_taught_with_those_that_wait(root, desk):
+def test_live_corrections_that_a_training_lacks_are_taught_with_those_that_wait(root, backend):
     live = propose(root, "v1")
     refine(root)
-    first = desk.publish("Ben").version
+    first = backend.publish("Ben").version
     newer = str(int(first) + 5)
-    bench.train(root, newer)
+    stand_ins.train(root, newer)
     fresh = propose(root, "v2")
-    assert {one.id: one.lacking for one in desk.corrections()} == {live: True, fresh: False}
-    job = desk.start_refinement("Ben")
+    assert {one.id: one.lacking for one in backend.corrections()} == {live: True, fresh: False}
+    job = backend.start_refinement("Ben")
     assert set(job.corrections) == {live, fresh} and job.title == f"2 corrections to version {newer}"
-    assert desk.start_refinement("Ben", [live]).corrections == (live,)
+    assert backend.start_refinement("Ben", [live]).corrections == (live,)
     refine(root, only=job.corrections)
-    desk.publish("Ben")
-    assert not any(one.lacking for one in desk.corrections())
+    backend.publish("Ben")
+    assert not any(one.lacking for one in backend.corrections())
     with pytest.raises(Refused, match="only what was previewed"):
-        desk.start_refinement("Ben", [live])
+        backend.start_refinement("Ben", [live])
 
 
-def test_a_training_that_waits_for_what_is_live_can_be_served_without_it(root, desk):
+def test_a_training_that_waits_for_what_is_live_can_be_served_without_it(root, backend):
     live = propose(root, "v1")
     refine(root)
-    newer = str(int(desk.publish("Ben").version) + 5)
-    bench.train(root, newer)
+    newer = str(int(backend.publish("Ben").version) + 5)
+    stand_ins.train(root, newer)
     fresh = propose(root, "v2")
-    told = {one.version: (one.served, one.waits, one.available) for one in desk.versions()}
+    told = {one.version: (one.served, one.waits, one.available) for one in backend.versions()}
     assert told.pop(newer) == (False, True, True) and not any(waits for _, waits, _ in told.values())
-    served = desk.rollback_version(newer, "Ben")
+    served = backend.rollback_version(newer, "Ben")
     assert served.served and not served.waits
-    assert {one.id: one.state for one in desk.corrections()} == {live: State.REVOKED, fresh: State.PREVIEWED}
+    assert {one.id: one.state for one in backend.corrections()} == {live: State.REVOKED, fresh: State.PREVIEWED}
 
 
-def test_the_candidate_that_was_looked_at_is_published_and_no_other(root, desk):
+def test_the_candidate_that_was_looked_at_is_published_and_no_other(root, backend):
     propose(root, "v1")
     looked_at = refine(root)
     propose(root, "v2")
     newer = refine(root)
     with pytest.raises(Refused, match=f"{newer.version} has taken its place"):
-        desk.publish("Ann", looked_at.version)
-    assert desk.publish("Ann", newer.version).version == newer.version
+        backend.publish("Ann", looked_at.version)
+    assert backend.publish("Ann", newer.version).version == newer.version

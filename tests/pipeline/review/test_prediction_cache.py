@@ -44,11 +44,11 @@ class Model:
 
 
 def test_every_clip_gets_its_own_caption_and_progress_is_told(clips, tmp_path):
-    sayings = PredictionCache(tmp_path, "1", clips)
-    assert list(sayings.complete(Model())) == [4, 8, 10]
+    predictions = PredictionCache(tmp_path, "1", clips)
+    assert list(predictions.complete(Model())) == [4, 8, 10]
     for video_id in clips.ids:
-        assert sayings.said[video_id].caption == f"{clips.frames(video_id)[0, 0]:.6f}"
-    assert sayings.said["v3"].log_prob == -1.5 and sayings.said["v3"].topic_scores.tolist() == [0.25, 0.5]
+        assert predictions.said[video_id].caption == f"{clips.frames(video_id)[0, 0]:.6f}"
+    assert predictions.said["v3"].log_prob == -1.5 and predictions.said["v3"].topic_scores.tolist() == [0.25, 0.5]
 
 
 def test_a_page_that_was_killed_asks_for_the_rest_alone(clips, tmp_path):
@@ -67,9 +67,9 @@ def test_another_version_and_other_clips_are_asked_anew(clips, tmp_path, changed
 
 
 def test_a_captioner_that_learnt_no_topics_has_no_scores(clips, tmp_path):
-    sayings = PredictionCache(tmp_path, "1", clips)
-    list(sayings.complete(Model(scores=False)))
-    assert sayings.said["v0"].topic_scores is None
+    predictions = PredictionCache(tmp_path, "1", clips)
+    list(predictions.complete(Model(scores=False)))
+    assert predictions.said["v0"].topic_scores is None
 
 
 def test_equal_clips_have_equal_keys_in_whatever_order_they_come(clips):

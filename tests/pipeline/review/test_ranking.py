@@ -7,20 +7,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.acquisition import AcquisitionScore, Said
-from topiclens.pipeline.review.ranking import Judged, Ranking
+from topiclens.components.refinement.acquisition import AcquisitionScore, PredictedCaption
+from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.serving.review.backend import Unavailable
 
 GAINS = {"a": 0.2, "b": 0.9, "c": 0.9, "d": 0.5}
 
 
-class Judge:
+class ClipScorer:
     def prepare(self):
         return False  # there is nothing to read
 
     def __call__(self, video_id, said):
         value = GAINS[video_id]
-        return Judged(video_id, said, (), AcquisitionScore(value, value, 0.0, None, ()))
+        return RankedClip(video_id, said, (), AcquisitionScore(value, value, 0.0, None, ()))
 
 
 class PredictionCache:
@@ -35,7 +35,7 @@ class PredictionCache:
                 self._go.wait(10)
             if self._broken and self.said:
                 raise Unavailable("gone")
-            self.said[video_id] = Said(f"{video_id} by {self.version}", -1.0, np.zeros(2))
+            self.said[video_id] = PredictedCaption(f"{video_id} by {self.version}", -1.0, np.zeros(2))
             yield len(self.said)
 
 
@@ -52,7 +52,7 @@ def told():
 
 
 def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
-    ranking = Ranking(Judge(), PredictionCache, None, told.append)
+    ranking = Ranking(ClipScorer(), PredictionCache, None, told.append)
     ranking.follow("1", len(GAINS))
     assert settled(ranking) == ["b", "c", "d", "a"]
     assert ranking.get("d").said.caption == "d by 1"
@@ -63,7 +63,7 @@ def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
 def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
     go = threading.Event()
     waiting = SimpleNamespace(one=PredictionCache("1", go), two=PredictionCache("2"))
-    ranking = Ranking(Judge(), lambda version: waiting.one if version == "1" else waiting.two, None, told.append)
+    ranking = Ranking(ClipScorer(), lambda version: waiting.one if version == "1" else waiting.two, None, told.append)
     ranking.follow("1", len(GAINS))
     ranking.follow("2", len(GAINS))
     go.set()
@@ -73,7 +73,7 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
 
 def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
     there = iter([PredictionCache("1", broken=True), PredictionCache("1")])
-    ranking = Ranking(Judge(), lambda version: next(there), None, told.append)
+    ranking = Ranking(ClipScorer(), lambda version: next(there), None, told.append)
     ranking.follow("1", len(GAINS))
     assert settled(ranking, 1) == ["a"]
     end = time.monotonic() + 10
@@ -83,6 +83,6 @@ def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
 
 
 def test_a_clip_is_judged_at_once_where_the_thread_is_not_there_yet(told):
-    ranking = Ranking(Judge(), PredictionCache, None, told.append)
-    assert ranking.judge("d", Said("now", -1.0)).said.caption == "now"
+    ranking = Ranking(ClipScorer(), PredictionCache, None, told.append)
+    assert ranking.score("d", PredictedCaption("now", -1.0)).said.caption == "now"
     assert ranking.get("d") is None

@@ -8,31 +8,31 @@ import pytest
 
 from tests.components.neurons.planted import NEURONS, links
 from tests.components.videos.conftest import write_clip
-from topiclens.components.refinement.acquisition import Said, TopicWords
+from topiclens.components.refinement.acquisition import PredictedCaption, TopicWords
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
-from topiclens.components.topics.table import Topic as Row
+from topiclens.components.topics.table import Topic
 from topiclens.components.videos.sampling import Sampling
-from topiclens.pipeline.review.backend import Bench, RunReviewBackend
+from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.pipeline.review.clips import Clips
 from topiclens.pipeline.review.jobs import Jobs
-from topiclens.pipeline.review.pictures import Films
-from topiclens.pipeline.review.ranking import Judge, Ranking
+from topiclens.pipeline.review.pictures import ClipMedia
+from topiclens.pipeline.review.ranking import ClipScorer, Ranking
 from topiclens.pipeline.review.similar import Similar
-from topiclens.pipeline.review.viewer import Shelf, Viewing
+from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
 from topiclens.serving.review.changes import Correction, State
-from topiclens.serving.review.clips import Topic
+from topiclens.serving.review.clips import TopicChoice
 
 FRAMES, DIM = 4, 3
 SAYS = {"7": "dog dog dog", "8": "man man man"}
 PEOPLE = {"v0": ("a man",), "v1": ("dog dog dog",), "v2": ("dog dog dog",)}
 
 
-class Served:
+class ServedModel:
     """Says "dog" of every clip, and "man" where topic 1 is enhanced by 1 or more; sees topic 1 in the first.
 
     Its version 8 says "man" of every clip.
@@ -61,7 +61,7 @@ class Served:
         return [WhatIf("man man man" if man else "dog dog dog", -3.0, np.array([0.1, 0.9, 0.2])) for man in told]
 
 
-class ReviewBackend(Viewing):
+class ReviewBackend(Viewer):
     told = ()
 
     def corrections(self, state=None):
@@ -80,137 +80,144 @@ def record(name):
 
 @pytest.fixture
 def served():
-    return Served()
+    return ServedModel()
 
 
 @pytest.fixture
-def desk(tmp_path, served):
+def backend(tmp_path, served):
     film = write_clip(tmp_path / "film.mp4", FRAMES)
     rows = {"v0": {"video_id": "v0", "path": str(film)}, "v1": {"features": "v1.npy"}, "v2": {"features": "v2.npy"}}
     clips = Clips(rows, map(record, PEOPLE))
-    table = tuple(Row(link.id, link.name, link.words, None, 0.5) for link in links().topics)
+    table = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
     model = TopicModel(("dog", "man", "waves"), 9 * np.eye(3, dtype=int), 1, 0.1, 0.01, OccurrenceRule(), 0, table)
-    judge = Judge(clips, TopicWords.of(model), lambda: Similar.of(map(record, PEOPLE)), 2)
+    scorer = ClipScorer(clips, TopicWords.of(model), lambda: Similar.of(map(record, PEOPLE)), 2)
 
     class PredictionCache:
         def __init__(self, version):
-            self.said = {name: Said(SAYS[version], -3.0, np.zeros(3)) for name in PEOPLE}
+            self.said = {name: PredictedCaption(SAYS[version], -3.0, np.zeros(3)) for name in PEOPLE}
 
         def complete(self, explain):
             yield len(self.said)
 
-    ranking = Ranking(judge, PredictionCache, served.explain, lambda done: None)
-    topics = [Topic(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
+    ranking = Ranking(scorer, PredictionCache, served.explain, lambda done: None)
+    topics = [TopicChoice(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
     sampling = Sampling(n_frames=FRAMES)
-    shelf = Shelf(clips, Films(clips, sampling), sampling, lambda version: links(), lambda version: topics)
-    return ReviewBackend("run", shelf, served, ranking)
+    sources = ReviewSources(
+        clips, ClipMedia(clips, sampling), sampling, lambda version: links(), lambda version: topics
+    )
+    return ReviewBackend("run", sources, served, ranking)
 
 
 @pytest.fixture
-def closed(desk):
+def closed(backend):
     """The same, where people banned the topic of men."""
-    desk._shelf = dataclasses.replace(desk._shelf, closed={1: "banned"})
-    return desk
+    backend._sources = dataclasses.replace(backend._sources, closed={1: "banned"})
+    return backend
 
 
-def queue(desk, count=len(PEOPLE), **asked):
+def queue(backend, count=len(PEOPLE), **asked):
     """The queue, once all is judged."""
-    while len(desk._ranking.ordered()) < count:
-        desk.queue(10)
-    return desk.queue(10, **asked)
+    while len(backend._ranking.ordered()) < count:
+        backend.queue(10)
+    return backend.queue(10, **asked)
 
 
-def test_the_queue_begins_with_the_clip_that_people_describe_otherwise(desk):
-    found = queue(desk)
+def test_the_queue_begins_with_the_clip_that_people_describe_otherwise(backend):
+    found = queue(backend)
     assert found.total == 3 and [item.video_id for item in found.items] == ["v0", "v1", "v2"]
     assert found.items[0].gain > found.items[1].gain
     assert "1 of 1 people mention “man”, the caption does not" in found.items[0].reasons
     assert found.items[0].picture == FRAMES // 2 and found.items[1].picture is None
 
 
-def test_what_is_said_of_a_clip_is_said_of_the_version_that_is_served_now(desk, served):
-    queue(desk)
-    assert "1 of 1 people mention “man”, the caption does not" in desk.clip("v0").reasons
+def test_what_is_said_of_a_clip_is_said_of_the_version_that_is_served_now(backend, served):
+    queue(backend)
+    assert "1 of 1 people mention “man”, the caption does not" in backend.clip("v0").reasons
     served.served = "8"
-    clip = desk.clip("v0")
+    clip = backend.clip("v0")
     assert clip.caption == "man man man" and not any("“man”" in reason for reason in clip.reasons)
 
 
-def test_a_clip_that_was_corrected_goes_to_the_end_until_that_is_taken_back(desk):
+def test_a_clip_that_was_corrected_goes_to_the_end_until_that_is_taken_back(backend):
     def correction(state):
         return Correction("a" * 32, "v0", 1, "man", "Ann", None, state, "dog dog dog")
 
-    desk.told = (correction(State.PREVIEWED),)
-    assert [item.video_id for item in queue(desk).items] == ["v1", "v2", "v0"]
-    assert desk.queue(10).items[-1].corrections == 1
-    desk.told = (correction(State.REVOKED),)
-    assert [item.video_id for item in desk.queue(10).items] == ["v0", "v1", "v2"]
+    backend.told = (correction(State.PREVIEWED),)
+    assert [item.video_id for item in queue(backend).items] == ["v1", "v2", "v0"]
+    assert backend.queue(10).items[-1].corrections == 1
+    backend.told = (correction(State.REVOKED),)
+    assert [item.video_id for item in backend.queue(10).items] == ["v0", "v1", "v2"]
 
 
-def test_the_queue_is_searched_and_read_in_pages(desk):
-    assert [item.video_id for item in queue(desk, search="V2 dog").items] == ["v2"]
-    assert desk.queue(1, 1).items == desk.queue(3).items[1:2] and desk.queue(1, 1).total == 3
-    assert desk.queue(10, search="cat").total == 0
+def test_the_queue_is_searched_and_read_in_pages(backend):
+    assert [item.video_id for item in queue(backend, search="V2 dog").items] == ["v2"]
+    assert backend.queue(1, 1).items == backend.queue(3).items[1:2] and backend.queue(1, 1).total == 3
+    assert backend.queue(10, search="cat").total == 0
 
 
-def test_a_clip_shows_what_the_model_did_and_what_it_may_miss(desk):
-    queue(desk)
-    clip = desk.clip("v0")
+def test_a_clip_shows_what_the_model_did_and_what_it_may_miss(backend):
+    queue(backend)
+    clip = backend.clip("v0")
     assert clip.version == "7" and clip.pictures and clip.playable and len(clip.seconds) == FRAMES == clip.frames
     assert [word.text for word in clip.words] == ["dog"] * 3 and sum(clip.words[0].attention) == pytest.approx(1)
     assert [score.id for score in clip.scores] == [1, 2, 0]
     (suggestion, *_) = clip.suggestions
     assert (suggestion.name, suggestion.strength) == ("man", 1.0)  # the smallest of those tried
     assert clip.timelines[0].topic_id == 1 and len(clip.timelines[0].neurons[0].activations) == FRAMES
-    assert clip.next_id == "v1" and desk.clip("v2").next_id is None
+    assert clip.next_id == "v1" and backend.clip("v2").next_id is None
 
 
-def test_what_brought_features_alone_has_no_pictures(desk):
-    assert desk.frame("v1", 0) is None and desk.video("v1") is None
-    assert not desk.clip("v1").pictures and desk.clip("v1").seconds == ()
+def test_what_brought_features_alone_has_no_pictures(backend):
+    assert backend.frame("v1", 0) is None and backend.video("v1") is None
+    assert not backend.clip("v1").pictures and backend.clip("v1").seconds == ()
 
 
-def test_pictures_are_of_the_frames_that_the_model_sees(desk):
-    assert desk.frame("v0", FRAMES - 1).startswith(b"\xff\xd8")
-    assert desk.video("v0").media_type == "video/mp4" and Path(desk.video("v0").path).name == "film.mp4"
+def test_pictures_are_of_the_frames_that_the_model_sees(backend):
+    assert backend.frame("v0", FRAMES - 1).startswith(b"\xff\xd8")
+    assert backend.video("v0").media_type == "video/mp4" and Path(backend.video("v0").path).name == "film.mp4"
     for index in (-1, FRAMES):
         with pytest.raises(NotFound):
-            desk.frame("v0", index)
+            backend.frame("v0", index)
 
 
-def test_a_clip_is_explained_once_a_version(desk, served):
-    desk.clip("v1")
+def test_a_clip_is_explained_once_a_version(backend, served):
+    backend.clip("v1")
     asked = served.asked
-    desk.clip("v1")
+    backend.clip("v1")
     assert served.asked == asked
 
 
-def test_what_if_tells_the_caption_the_scores_and_the_time(desk):
-    told = desk.what_if("v0", {1: 1.0})
+def test_what_if_tells_the_caption_the_scores_and_the_time(backend):
+    told = backend.what_if("v0", {1: 1.0})
     assert (told.caption, told.milliseconds) == ("man man man", 12.5)
     assert dataclasses.astuple(told.scores[0]) == (1, "man", 0.9)
-    assert desk.what_if("v0", {}).caption == "dog dog dog"
+    assert backend.what_if("v0", {}).caption == "dog dog dog"
 
 
 @pytest.mark.parametrize("strength", [9.0, -9.0, float("nan"), float("inf")])
-def test_strengths_have_bounds(desk, strength):
+def test_strengths_have_bounds(backend, strength):
     with pytest.raises(ReviewError, match="from -8 to 8"):
-        desk.what_if("v0", {1: strength})
+        backend.what_if("v0", {1: strength})
 
 
 @pytest.mark.parametrize("wanted", ["nobody", "../v0", ""])
-def test_clips_are_known_by_their_ids_alone(desk, wanted):
-    for ask in (desk.clip, desk.video, lambda name: desk.frame(name, 0), lambda name: desk.what_if(name, {})):
+def test_clips_are_known_by_their_ids_alone(backend, wanted):
+    for ask in (
+        backend.clip,
+        backend.video,
+        lambda name: backend.frame(name, 0),
+        lambda name: backend.what_if(name, {}),
+    ):
         with pytest.raises(NotFound, match="no such clip in this run, or not on this page"):
             ask(wanted)
     with pytest.raises(NotFound, match="no topic 9"):
-        desk.what_if("v0", {9: 1.0})
+        backend.what_if("v0", {9: 1.0})
 
 
-def test_topics_are_found_by_name_first_and_then_by_their_words(desk):
-    assert [topic.name for topic in desk.topics()] == ["dog", "man", "sea"]
-    assert [topic.name for topic in desk.topics("wave")] == ["sea"]
-    assert [topic.name for topic in desk.topics("DO")] == ["dog"] and desk.topics("cat") == []
+def test_topics_are_found_by_name_first_and_then_by_their_words(backend):
+    assert [topic.name for topic in backend.topics()] == ["dog", "man", "sea"]
+    assert [topic.name for topic in backend.topics("wave")] == ["sea"]
+    assert [topic.name for topic in backend.topics("DO")] == ["dog"] and backend.topics("cat") == []
 
 
 def test_a_banned_topic_is_no_choice_and_what_was_said_of_it_is_still_read(closed):
@@ -221,8 +228,8 @@ def test_a_banned_topic_is_no_choice_and_what_was_said_of_it_is_still_read(close
 
 
 def test_nobody_proposes_a_banned_topic(closed, tmp_path):
-    bench = Bench(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
-    desk = RunReviewBackend(bench, "run", closed._shelf, closed._served, closed._ranking)
+    context = RefinementContext(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
+    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking)
     with pytest.raises(Refused, match="can miss the topic “man”: it is banned"):
-        desk.propose("v0", [0, 1], "Ann")
-    assert desk.corrections() == []
+        backend.propose("v0", [0, 1], "Ann")
+    assert backend.corrections() == []

@@ -3,10 +3,10 @@
 import sys
 import time
 
-from topiclens.pipeline.review.jobs import Report
+from topiclens.pipeline.review.jobs import JobReporter
 
 if __name__ == "__main__":
-    report = Report(sys.argv[1])
+    report = JobReporter(sys.argv[1])
     report.progress("Reading", 1.0)
     report.progress("Learning", 0.2)
     report.progress("Learning", 0.5)

@@ -1,4 +1,4 @@
-"""A desk in memory behind the page, and browsers' and programs' ways to ask it."""
+"""A backend in memory behind the page, and browsers' and programs' ways to ask it."""
 
 import re
 import secrets
@@ -6,7 +6,7 @@ import secrets
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serving.review.memory_desk import MemoryDesk
+from tests.serving.review.memory_backend import MemoryBackend
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
 from topiclens.serving.review.limits import PageLimits
@@ -20,13 +20,13 @@ HERE = "http://127.0.0.1:8600"
 
 
 @pytest.fixture
-def desk() -> MemoryDesk:
-    return MemoryDesk(CAPTIONS)
+def backend() -> MemoryBackend:
+    return MemoryBackend(CAPTIONS)
 
 
-def opened(desk, access: Access | None = None, limits: PageLimits = PageLimits(), **client) -> TestClient:
+def opened(backend, access: Access | None = None, limits: PageLimits = PageLimits(), **client) -> TestClient:
     """A browser that has opened the page: it has the cookie and the token."""
-    app = create_app(desk, access or Access.on_loopback("ada"), limits=limits)
+    app = create_app(backend, access or Access.on_loopback("ada"), limits=limits)
     browser = TestClient(app, base_url=HERE, client=client.pop("peer", ("127.0.0.1", 50000)), **client)
     page = browser.get("/sign-in")
     token = re.search('name="csrf" content="([0-9a-f]{64})"', page.text)
@@ -36,8 +36,8 @@ def opened(desk, access: Access | None = None, limits: PageLimits = PageLimits()
 
 
 @pytest.fixture
-def browser(desk) -> TestClient:
-    return opened(desk)
+def browser(backend) -> TestClient:
+    return opened(backend)
 
 
 @pytest.fixture

@@ -91,8 +91,8 @@ def test_loopback_is_no_longer_local_when_a_proxy_stands_before_it():
     assert access.of_connection("192.168.1.4", {}) is None
 
 
-def test_nobody_unknown_gets_anything(desk, tokens):
-    browser = opened(desk, tokens[0], peer=("203.0.113.9", 1))
+def test_nobody_unknown_gets_anything(backend, tokens):
+    browser = opened(backend, tokens[0], peer=("203.0.113.9", 1))
     assert browser.get("/", follow_redirects=False).headers["location"] == "/sign-in"
     for path in ("/api/queue", "/api/openapi.json", "/api/nix"):
         answer = browser.get(path)
@@ -102,8 +102,8 @@ def test_nobody_unknown_gets_anything(desk, tokens):
     assert browser.get("/api/queue", headers={"Authorization": "Bearer wrong"}).status_code == 401
 
 
-def test_a_form_on_a_foreign_page_signs_nobody_out(desk, tokens):
-    browser = opened(desk, tokens[0])
+def test_a_form_on_a_foreign_page_signs_nobody_out(backend, tokens):
+    browser = opened(backend, tokens[0])
     browser.post("/sign-in", data={"csrf": browser.csrf, "token": tokens[1]})
     foreign = {"origin": "https://evil.example", "sec-fetch-site": "cross-site", "cookie": "", "X-CSRF-Token": ""}
     answer = browser.post("/publish", headers=foreign, cookies={})
@@ -111,15 +111,15 @@ def test_a_form_on_a_foreign_page_signs_nobody_out(desk, tokens):
     assert "rita, reviewer" in browser.get("/").text
 
 
-def test_people_sign_in_with_a_token_and_out_again(desk, tokens):
-    browser = opened(desk, tokens[0])
-    before = browser.cookies["topiclens_visit"]
+def test_people_sign_in_with_a_token_and_out_again(backend, tokens):
+    browser = opened(backend, tokens[0])
+    before = browser.cookies["topiclens_session"]
     wrong = send(browser, "/sign-in", token="x" * 48)
     assert wrong.status_code == 401 and "not known here" in wrong.text
     answer = browser.post("/sign-in", data={"csrf": browser.csrf, "token": tokens[1]}, follow_redirects=False)
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=lax" in cookie and tokens[1] not in cookie
-    assert browser.cookies["topiclens_visit"] != before  # a visit that somebody planted is worth nothing
+    assert browser.cookies["topiclens_session"] != before  # a session that somebody planted is worth nothing
     page = browser.get("/")
     assert "rita, reviewer" in page.text
     browser.csrf = page.text.split('name="csrf" content="')[1][:64]
@@ -133,8 +133,8 @@ PUBLISHING = [
 ]  # fmt: skip
 
 
-def test_reviewers_may_not_change_the_model(desk, tokens):
-    browser = opened(desk, tokens[0])
+def test_reviewers_may_not_change_the_model(backend, tokens):
+    browser = opened(backend, tokens[0])
     browser.headers["Authorization"] = f"Bearer {tokens[1]}"
     for path, fields in PUBLISHING:
         answer = send(browser, path, **fields)
@@ -142,13 +142,13 @@ def test_reviewers_may_not_change_the_model(desk, tokens):
         fields = {"corrections": ["0"]} if path == "/refinements" else fields
         assert browser.post(f"/api{path}", json=fields).status_code == 403
     assert send(browser, "/corrections", video_id="stage", topic=["1"]).status_code == 200
-    assert desk.corrections()[0].author == "rita" and desk.latest_job() is None
+    assert backend.corrections()[0].author == "rita" and backend.latest_job() is None
     text = browser.get("/corrections").text
     assert "Start refinement" not in text and "A publisher starts the refinement" in text
 
 
-def test_publishers_may(desk, tokens):
-    browser = opened(desk, tokens[0])
+def test_publishers_may(backend, tokens):
+    browser = opened(backend, tokens[0])
     browser.headers["Authorization"] = f"Bearer {tokens[2]}"
     del browser.headers["X-CSRF-Token"]  # no foreign page can make a browser send a bearer token
     browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]})

@@ -29,7 +29,7 @@ def test_topics_go_by_name_as_on_the_command_line(browser):
     assert refused.status_code == 404 and "Did you mean 2 (kitchen)" in refused.json()["detail"]
 
 
-def test_a_correction_s_life(browser, desk):
+def test_a_correction_s_life(browser, backend):
     made = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1, 3, 1]})
     assert made.status_code == 201
     dance, guitar = made.json()
@@ -38,7 +38,7 @@ def test_a_correction_s_life(browser, desk):
     job = browser.post("/api/refinements", json={}).json()
     assert job["state"] == "running" and job["corrections"] == [dance["id"]]
     assert browser.post("/api/refinements", json={}).status_code == 409
-    desk.finish()
+    backend.finish()
     job = browser.get("/api/refinement", params={"job_id": job["id"]}).json()
     assert job["verdict"]["blessed"] and job["verdict"]["captions"] == {dance["id"]: dance["caption_after"]}
     assert browser.post("/api/publish").json()["version"] == "2"
@@ -96,10 +96,10 @@ def test_broken_bodies_are_refused(browser, raw):
 @pytest.mark.parametrize(
     ("error", "status"), [(Unavailable("The model is away."), 503), (ReviewError("Say less."), 422)]
 )
-def test_the_desk_s_troubles_have_a_status(browser, desk, monkeypatch, error, status):
+def test_the_desk_s_troubles_have_a_status(browser, backend, monkeypatch, error, status):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(desk, "queue", fail)
+    monkeypatch.setattr(backend, "queue", fail)
     assert browser.get("/api/queue").status_code == browser.get("/").status_code == status
     assert browser.get("/api/queue").json() == {"detail": str(error)}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.serving.review.browser import Browser
 from tests.serving.review.conftest import CAPTIONS
-from tests.serving.review.memory_desk import MemoryDesk
+from tests.serving.review.memory_backend import MemoryBackend
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
 from topiclens.serving.review.changes import JobState, State
@@ -19,9 +19,9 @@ PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new",
 
 
 @pytest.fixture
-def served(desk):
+def served(backend):
     """The address of the page; stopped afterwards."""
-    server = server_of(create_app(desk, Access.on_loopback("ada")))
+    server = server_of(create_app(backend, Access.on_loopback("ada")))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -42,7 +42,7 @@ def phone():
         yield browser
 
 
-def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wide, served, desk):
+def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wide, served, backend):
     wide.faults.clear()
     wide.go(f"{served}/")
     wide.tab_to("To the content")
@@ -67,30 +67,30 @@ def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wid
     wide.tab_to("Submit correction")
     wide.press("Enter")
     wide.until("document.querySelector('.done')")
-    assert "in the ledger" in wide.text(".done") and desk.corrections()[0].topic == "dance"
+    assert "in the ledger" in wide.text(".done") and backend.corrections()[0].topic == "dance"
 
     wide.go(f"{served}/corrections")
     wide.tab_to("Start refinement")
     wide.press("Enter")
     wide.until("document.querySelector('progress')")
-    desk.finish()
+    backend.finish()
     wide.until("document.body.innerText.includes('Passed the gate')")  # by itself
     wide.tab_to("Publish version 2")
     wide.press("Enter")
     wide.tab_to("Publish now")
     wide.press("Enter")
     wide.until("document.body.innerText.includes('answers from now on')")
-    assert desk.latest_job().state is JobState.PUBLISHED and desk.corrections()[0].state is State.LIVE
+    assert backend.latest_job().state is JobState.PUBLISHED and backend.corrections()[0].state is State.LIVE
     wide.tab_to("Roll back to version 1")
     wide.press("Enter")
     wide.tab_to("Roll back now")
     wide.press("Enter")
     wide.until("document.body.innerText.includes('Rolled back')")
-    assert desk.versions()[-1].served
+    assert backend.versions()[-1].served
     assert not wide.faults
 
 
-def test_any_topic_can_be_searched_for_and_slid(wide, served, desk):
+def test_any_topic_can_be_searched_for_and_slid(wide, served, backend):
     wide.go(f"{served}/clip?id=room")
     wide.tab_to("Search all topics")
     wide.type("word17")
@@ -107,34 +107,34 @@ def test_any_topic_can_be_searched_for_and_slid(wide, served, desk):
     assert wide.text("#about") == "What version 1 says."
 
 
-def test_one_caption_is_asked_for_after_many_moves(wide, served, desk):
+def test_one_caption_is_asked_for_after_many_moves(wide, served, backend):
     wide.go(f"{served}/clip?id=stage")
     wide.run("""(() => { const s = document.querySelector('[name=strength-1]');
         for (let i = 1; i <= 20; i++) { s.value = i / 4; s.dispatchEvent(new Event('input', {bubbles: true})); }
         })()""")
     wide.until("document.querySelector('#caption mark')")
-    assert desk.asked == [{1: 5.0}]
+    assert backend.asked == [{1: 5.0}]
 
 
-def test_a_model_that_does_not_answer_is_told_where_the_caption_stands(wide, served, desk, monkeypatch):
+def test_a_model_that_does_not_answer_is_told_where_the_caption_stands(wide, served, backend, monkeypatch):
     from topiclens.serving.review.backend import Unavailable
 
     def away(*_):
         raise Unavailable("The served model does not answer.")
 
     wide.go(f"{served}/clip?id=stage")
-    monkeypatch.setattr(desk, "what_if", away)
+    monkeypatch.setattr(backend, "what_if", away)
     wide.click("[name=topic][value='1']")
     wide.until("document.querySelector('#about').textContent.includes('The served model does not answer.')")
     assert wide.text("#caption") == CAPTIONS["stage"]
 
 
-def test_no_page_is_wider_than_a_phone(phone, served, desk):
-    long = MemoryDesk({"x" * 200: "w" * 120})
-    desk._captions |= long._captions
-    desk.propose("x" * 200, [1, 3], "a" * 80)
-    desk.start_refinement("ada")
-    desk.finish(culprits=[desk.corrections()[0].id])
+def test_no_page_is_wider_than_a_phone(phone, served, backend):
+    long = MemoryBackend({"x" * 200: "w" * 120})
+    backend._captions |= long._captions
+    backend.propose("x" * 200, [1, 3], "a" * 80)
+    backend.start_refinement("ada")
+    backend.finish(culprits=[backend.corrections()[0].id])
     for path in (*PAGES, f"/clip?id={'x' * 200}"):
         phone.go(served + path)
         assert phone.run("document.documentElement.scrollWidth") <= 360, path
@@ -145,8 +145,8 @@ def test_no_page_is_wider_than_a_phone(phone, served, desk):
     assert small == []  # WCAG 2.2, 2.5.8: what is touched has 24 pixels
 
 
-def test_a_screen_reader_finds_names_roles_and_one_main_heading(wide, served, desk):
-    desk.propose("stage", [1], "ada")
+def test_a_screen_reader_finds_names_roles_and_one_main_heading(wide, served, backend):
+    backend.propose("stage", [1], "ada")
     for path in PAGES:
         wide.go(served + path)
         nodes = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in wide.tree() if "role" in n]
@@ -186,17 +186,17 @@ CONTRASTS = """(() => {
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_stands_out(served, desk, dark):
-    desk.propose("stage", [1, 3], "ada")
-    desk.start_refinement("ada")
-    desk.finish(culprits=[desk.corrections()[0].id])
+def test_every_text_stands_out(served, backend, dark):
+    backend.propose("stage", [1, 3], "ada")
+    backend.start_refinement("ada")
+    backend.finish(culprits=[backend.corrections()[0].id])
     with Browser(dark=dark) as browser:
         for path in (*PAGES, "/clip?id=stage&strength-1=2"):
             browser.go(served + path)
             assert browser.run(CONTRASTS) == [], path
 
 
-def test_without_a_script_the_forms_do_it_all(served, desk):
+def test_without_a_script_the_forms_do_it_all(served, backend):
     with Browser(script=False) as browser:
         browser.go(f"{served}/clip?id=stage")
         for name in ("dance", "Strength of dance"):
@@ -210,14 +210,14 @@ def test_without_a_script_the_forms_do_it_all(served, desk):
         browser.tab_to("Submit correction")
         browser.press("Enter")
         browser.until("document.querySelector('.done')")
-        assert desk.corrections()[0].topic == "dance"
+        assert backend.corrections()[0].topic == "dance"
 
 
-def test_a_film_that_the_browser_cannot_decode_gives_way_to_its_frames(wide, served, desk, tmp_path, monkeypatch):
+def test_a_film_that_the_browser_cannot_decode_gives_way_to_its_frames(wide, served, backend, tmp_path, monkeypatch):
     (tmp_path / "clip.mp4").write_bytes(b"no film at all" * 100)
-    clip = dataclasses.replace(desk.clip("stage"), playable=True)
-    monkeypatch.setattr(desk, "clip", lambda video_id: clip)
-    monkeypatch.setattr(desk, "video", lambda video_id: VideoFile(tmp_path / "clip.mp4", "video/mp4", 8.2, 9.7))
+    clip = dataclasses.replace(backend.clip("stage"), playable=True)
+    monkeypatch.setattr(backend, "clip", lambda video_id: clip)
+    monkeypatch.setattr(backend, "video", lambda video_id: VideoFile(tmp_path / "clip.mp4", "video/mp4", 8.2, 9.7))
     wide.go(f"{served}/clip?id=stage")
     wide.until("document.querySelector('.film .note')")
     assert wide.text(".film .note") == "This browser cannot play the film; its frames are below."
@@ -233,7 +233,7 @@ def test_motion_stops_where_people_ask_for_it(wide, served):
     assert set(durations) == {"0s"}
 
 
-def test_screenshots(wide, phone, served, desk, tmp_path):
+def test_screenshots(wide, phone, served, backend, tmp_path):
     """Pictures to be looked at lie in the test's folder; here, that none is blank."""
     from PIL import Image
 

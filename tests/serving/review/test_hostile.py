@@ -65,8 +65,8 @@ class Asker:
 
 
 @pytest.fixture
-def asker(desk):
-    with opened(desk, raise_server_exceptions=True) as browser:
+def asker(backend):
+    with opened(backend, raise_server_exceptions=True) as browser:
         yield Asker(browser)
 
 
@@ -153,7 +153,7 @@ def _fill_in(asker: Asker, path: str) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Cookie": "topiclens_visit=" + "A" * 43}, {"Cookie": "topiclens_visit=../../x; ;;=;"},
+        {"Cookie": "topiclens_session=" + "A" * 43}, {"Cookie": "topiclens_session=../../x; ;;=;"},
         {"Content-Length": "-1"}, {"Content-Length": "9" * 30},
         {"Authorization": "Bearer \xff"}, {"Authorization": "Bearer"}, {"Host": "\xff"},
         {"Origin": "http://[::1"}, {"Sec-Fetch-Site": "\x80"}, {"Range": "bytes=-99999999999999999999"},

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.serving.review.conftest import opened, send
-from tests.serving.review.memory_desk import TOPICS, MemoryDesk
+from tests.serving.review.memory_backend import TOPICS, MemoryBackend
 from topiclens.serving.review import text
 from topiclens.serving.review.changes import JobState, State
-from topiclens.serving.review.clips import Topic
+from topiclens.serving.review.clips import TopicChoice
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover='x' {{7*7}} &amp; ../../etc"""
 
@@ -32,7 +32,7 @@ def test_the_queue_shows_clips_in_the_desk_s_order_with_reasons(browser):
 
 
 def test_long_queues_are_turned_page_by_page():
-    browser = opened(MemoryDesk({f"clip-{i}": f"caption number {i}." for i in range(50)}))
+    browser = opened(MemoryBackend({f"clip-{i}": f"caption number {i}." for i in range(50)}))
     seen, address, pages = [], "/", 0
     while address:
         text = browser.get(address).text
@@ -53,11 +53,11 @@ def test_a_clip_shows_the_evidence(browser):
 
 
 def test_a_topic_that_the_desk_does_not_offer_is_no_choice_though_the_model_sees_it():
-    class Closed(MemoryDesk):
+    class Closed(MemoryBackend):
         def topics(self, search=""):
             return [topic for topic in super().topics(search) if topic.id != 0]
 
-    closed, plain = (opened(desk({"stage": "a woman"})) for desk in (Closed, MemoryDesk))
+    closed, plain = (opened(backend({"stage": "a woman"})) for backend in (Closed, MemoryBackend))
     text = closed.get("/clip?id=stage&topic=dog&strength-0=1").text
     assert 'name="strength-0"' not in text
     rows = plain.get("/clip?id=stage").text.count('class="topic"')
@@ -74,7 +74,7 @@ def test_what_is_new_in_a_caption_is_marked_phrase_by_phrase():
 
 
 def test_features_alone_are_said_and_frames_numbered():
-    text = opened(MemoryDesk({"a": "a man"}, pictures=False)).get("/clip?id=a").text
+    text = opened(MemoryBackend({"a": "a man"}, pictures=False)).get("/clip?id=a").text
     assert "features without pictures" in text and "/frame?" not in text and '<div class="blank">8</div>' in text
 
 
@@ -85,18 +85,18 @@ def test_a_topic_without_a_neuron_can_be_missed_but_not_tried(browser):
     assert "disabled" not in re.search('<input type="checkbox".*?>', row)[0]
 
 
-def test_without_a_script_the_form_shows_the_caption_of_moved_topics(browser, desk):
+def test_without_a_script_the_form_shows_the_caption_of_moved_topics(browser, backend):
     text = browser.get("/clip?id=stage&strength-1=1.25&strength-2=0&strength-0=-2").text
-    assert desk.asked == [{1: 1.25, 0: -2.0}]
+    assert backend.asked == [{1: 1.25, 0: -2.0}]
     assert "<mark>dancing</mark>" in text and "<mark>woman</mark>" not in text
     assert "would say" in text and "answered in 12 ms" in text
 
 
 @pytest.mark.parametrize("strength", ["9", "-8.1", "nan", "inf", "1e400", "x", "1,5"])
-def test_strengths_beyond_bounds_are_refused_in_a_sentence(browser, desk, strength):
+def test_strengths_beyond_bounds_are_refused_in_a_sentence(browser, backend, strength):
     answer = browser.get("/clip", params={"id": "stage", "strength-1": strength})
     assert answer.status_code == 422 and "A strength must be a number from -8 to 8." in answer.text
-    assert not desk.asked
+    assert not backend.asked
 
 
 def test_topics_are_found_by_their_names_and_words(browser):
@@ -105,22 +105,22 @@ def test_topics_are_found_by_their_names_and_words(browser):
     assert "No other topic has “zebra”" in browser.get("/clip?id=stage&topic=zebra").text
 
 
-def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(browser, desk):
+def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(browser, backend):
     answer = send(browser, "/corrections", video_id="stage", topic=["1", "3"])
     assert answer.url.path == "/clip" and "in the ledger" in answer.text and "<mark>dancing</mark>" in answer.text
-    dance, guitar = [c.id for c in desk.corrections()][::-1]
+    dance, guitar = [c.id for c in backend.corrections()][::-1]
     of_clip = f'name="correction_id" value="{guitar}"><input type="hidden" name="video_id" value="stage">'
     assert of_clip in answer.text and "“guitar”</span></button>" in answer.text
     assert "“guitar” of stage</span></button>" in browser.get("/corrections").text
 
     answer = send(browser, "/corrections/withdraw", correction_id=guitar, video_id="stage")
-    assert "taken back" in answer.text and desk.corrections(State.REVOKED)[0].id == guitar
+    assert "taken back" in answer.text and backend.corrections(State.REVOKED)[0].id == guitar
 
     answer = send(browser, "/refinements", correction=[dance])
     assert "Under way" in answer.text and 'value="20"' in answer.text and "loss 0.31" in answer.text
     assert 'http-equiv="refresh"' in answer.text  # within <noscript>
 
-    desk.finish()
+    backend.finish()
     text = browser.get("/corrections").text
     assert "Passed the gate" in text and "All earlier live corrections still hold." in text and "+0.003" in text
 
@@ -129,68 +129,68 @@ def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(brows
     assert "a woman is standing on a stage dancing" in browser.get("/").text
 
     answer = send(browser, "/versions/rollback", version="1")
-    assert "Rolled back" in answer.text and desk.versions()[1].served
+    assert "Rolled back" in answer.text and backend.versions()[1].served
 
     text = browser.get("/history").text
     assert text.index("rolled back") < text.index("published") < text.index("started a refinement")
     assert "ada" in text and "3 May 2026, 09:0" in text
 
 
-def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, desk):
+def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, backend):
     send(browser, "/corrections", video_id="stage", topic=["1", "3"])
-    dance, guitar = [c.id for c in desk.corrections()][::-1]
+    dance, guitar = [c.id for c in backend.corrections()][::-1]
     send(browser, "/refinements", correction=[dance, guitar])
-    desk.finish(culprits=[guitar])
+    backend.finish(culprits=[guitar])
     text = browser.get("/corrections").text
     assert "Refused by the gate" in text and "the gate failed by it" in text
     offer = re.search(r"<form[^>]*>(?:(?!</form>).)*Refine without it", text, re.S)[0]
     assert re.findall('name="correction" value="([^"]+)"', offer) == [dance]
     send(browser, "/refinements", correction=[dance])
-    assert desk.latest_job().state is JobState.RUNNING and desk.latest_job().corrections == (dance,)
+    assert backend.latest_job().state is JobState.RUNNING and backend.latest_job().corrections == (dance,)
 
 
-def test_a_live_correction_is_taken_back_by_a_rebuild(browser, desk):
+def test_a_live_correction_is_taken_back_by_a_rebuild(browser, backend):
     send(browser, "/corrections", video_id="stage", topic=["1"])
-    send(browser, "/refinements", correction=[desk.corrections()[0].id])
-    desk.finish()
+    send(browser, "/refinements", correction=[backend.corrections()[0].id])
+    backend.finish()
     send(browser, "/publish")
     assert "Take back" in browser.get("/corrections").text
-    answer = send(browser, "/corrections/rollback", correction_id=desk.corrections()[0].id)
+    answer = send(browser, "/corrections/rollback", correction_id=backend.corrections()[0].id)
     assert "1 correction out of the served version" in answer.text
 
 
-def test_a_model_that_training_left_waits_and_says_for_what(browser, desk):
+def test_a_model_that_training_left_waits_and_says_for_what(browser, backend):
     assert "It waits" not in browser.get("/versions").text
-    desk._versions.insert(0, replace(desk.versions()[0], version="2", served=False, waits=True))
+    backend._versions.insert(0, replace(backend.versions()[0], version="2", served=False, waits=True))
     text = browser.get("/versions").text
     assert "It waits: the next refinement starts from it" in text
     assert "Serve version 2 as it is" in text and "Roll back to version 2" not in text
 
 
-def test_a_live_correction_that_the_new_model_lacks_is_ticked_and_what_is_taken_back_is_named(browser, desk):
+def test_a_live_correction_that_the_new_model_lacks_is_ticked_and_what_is_taken_back_is_named(browser, backend):
     send(browser, "/corrections", video_id="stage", topic=["1", "3"])
-    dance, guitar = [c.id for c in desk.corrections()][::-1]
-    desk._corrections[dance] = replace(desk._correction(dance), state=State.LIVE, lacking=True)
+    dance, guitar = [c.id for c in backend.corrections()][::-1]
+    backend._corrections[dance] = replace(backend._correction(dance), state=State.LIVE, lacking=True)
     text = browser.get("/corrections").text
     assert f'name="correction" value="{dance}" checked' in text and "does not know it" in text
     send(browser, "/refinements", correction=[guitar])
-    desk.finish()
-    desk._job = replace(desk.latest_job(), takes_back=(dance,))
+    backend.finish()
+    backend._job = replace(backend.latest_job(), takes_back=(dance,))
     text = browser.get("/corrections").text
     assert "Publishing it takes back 1 live correction: “dance” of stage." in text
-    assert f'name="version" value="{desk.latest_job().candidate}"' in text
+    assert f'name="version" value="{backend.latest_job().candidate}"' in text
 
 
-def test_the_candidate_that_a_person_saw_is_published_or_none(browser, desk):
+def test_the_candidate_that_a_person_saw_is_published_or_none(browser, backend):
     send(browser, "/corrections", video_id="stage", topic=["1"])
-    send(browser, "/refinements", correction=[desk.corrections()[0].id])
-    desk.finish()
+    send(browser, "/refinements", correction=[backend.corrections()[0].id])
+    backend.finish()
     answer = send(browser, "/publish", version="99")
     assert answer.status_code == 409 and "has taken its place" in answer.text
-    assert "Published" in send(browser, "/publish", version=desk.latest_job().candidate).text
+    assert "Published" in send(browser, "/publish", version=backend.latest_job().candidate).text
 
 
-def test_what_the_desk_refuses_is_said_in_its_words(browser):
+def test_what_the_backend_refuses_is_said_in_its_words(browser):
     answer = send(browser, "/publish")
     assert answer.status_code == 409 and "No candidate waits to be published." in answer.text
     assert browser.get("/clip?id=nix").status_code == 404
@@ -200,12 +200,12 @@ def test_what_the_desk_refuses_is_said_in_its_words(browser):
 
 
 def test_nothing_hostile_reaches_a_page_as_html():
-    topics = (*TOPICS[:4], Topic(99, HOSTILE, (HOSTILE,), 2))
-    desk = MemoryDesk({HOSTILE: HOSTILE}, topics=topics, name=HOSTILE)
-    browser = opened(desk)
+    topics = (*TOPICS[:4], TopicChoice(99, HOSTILE, (HOSTILE,), 2))
+    backend = MemoryBackend({HOSTILE: HOSTILE}, topics=topics, name=HOSTILE)
+    browser = opened(backend)
     send(browser, "/corrections", video_id=HOSTILE, topic=["99"])
-    send(browser, "/refinements", correction=[desk.corrections()[0].id])
-    desk.finish(culprits=[desk.corrections()[0].id])
+    send(browser, "/refinements", correction=[backend.corrections()[0].id])
+    backend.finish(culprits=[backend.corrections()[0].id])
     pages = [browser.get(path) for path in ("/", "/corrections", "/versions", "/history", "/new")]
     moved = {"id": HOSTILE, "topic": HOSTILE[:9], "strength-99": "3"}
     for parameters in ({"id": HOSTILE}, moved, {"id": HOSTILE + "x"}):

@@ -15,16 +15,16 @@ FORMS = ("/corrections", "/corrections/withdraw", "/corrections/rollback", "/ref
          "/versions/rollback", "/new", "/sign-in", "/sign-out")  # fmt: skip
 
 
-def test_no_form_works_without_the_page_s_token(browser, desk):
+def test_no_form_works_without_the_page_s_token(browser, backend):
     stranger = TestClient(browser.app, base_url=HERE, client=("127.0.0.1", 1))
     for path in FORMS:
         for client, token in ((browser, ""), (browser, "0" * 64), (stranger, browser.csrf)):
             answer = client.post(path, data={"csrf": token, "video_id": "stage", "topic": "1", "version": "1"})
             assert answer.status_code == 403, path
-    assert not desk.corrections()
+    assert not backend.corrections()
 
 
-def test_no_call_that_changes_works_without_the_page_s_token(browser, desk):
+def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
     paths = browser.get("/api/openapi.json").json()["paths"]
     changing = [path for path, operations in paths.items() if "post" in operations]
     assert len(changing) == 8
@@ -38,7 +38,7 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, desk):
     for path in changing:
         answer = browser.post(path, json=bodies.get(path, {}), headers={"X-CSRF-Token": "0" * 64})
         assert answer.status_code == 403, path
-    assert not desk.corrections() and not desk.asked
+    assert not backend.corrections() and not backend.asked
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, desk):
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_what_another_page_sends_is_refused_even_with_the_token(browser, desk, headers):
+def test_what_another_page_sends_is_refused_even_with_the_token(browser, backend, headers):
     answer = browser.post("/publish", data={"csrf": browser.csrf}, headers=headers)
     assert answer.status_code == 403 and "sent from another page" in answer.text
 
 
-def test_what_our_page_sends_is_taken(browser, desk):
+def test_what_our_page_sends_is_taken(browser, backend):
     headers = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
     form = {"csrf": browser.csrf, "video_id": "stage", "topic": "1"}
     assert browser.post("/corrections", data=form, headers=headers).status_code == 200
-    assert len(desk.corrections()) == 1
+    assert len(backend.corrections()) == 1
 
 
 def test_a_foreign_name_for_this_machine_gets_nothing(browser):
@@ -82,7 +82,7 @@ def test_every_answer_carries_the_headers(browser):
     assert refused.headers["cache-control"] == "no-store" and "content-security-policy" in refused.headers
 
 
-def test_pages_load_nothing_from_elsewhere_and_run_no_script_of_their_own(browser, desk):
+def test_pages_load_nothing_from_elsewhere_and_run_no_script_of_their_own(browser, backend):
     send(browser, "/corrections", video_id="stage", topic=["1"])
     for path in ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new", "/sign-in", "/nix"):
         text = browser.get(path).text
@@ -90,8 +90,8 @@ def test_pages_load_nothing_from_elsewhere_and_run_no_script_of_their_own(browse
         assert "<script>" not in text and "<style" not in text
 
 
-def test_addresses_and_bodies_are_bounded(desk):
-    browser = opened(desk, limits=PageLimits(max_body_bytes=1000, max_address_bytes=500))
+def test_addresses_and_bodies_are_bounded(backend):
+    browser = opened(backend, limits=PageLimits(max_body_bytes=1000, max_address_bytes=500))
     assert browser.get("/", params={"search": "x" * 600}).status_code == 414
     assert browser.post("/api/what-if", content=b"x" * 1001).status_code == 413
     assert send(browser, "/publish", filler="x" * 1000).status_code == 413
@@ -112,8 +112,8 @@ def test_a_refusal_leaves_the_forms_that_are_open_good(browser):
     assert send(browser, "/corrections", video_id="stage", topic=["1"]).status_code == 200
 
 
-def test_a_body_that_does_not_arrive_is_not_waited_for(desk):
-    app = create_app(desk, Access.on_loopback("ada"), limits=PageLimits(body_seconds=0.05, max_body_bytes=2**10))
+def test_a_body_that_does_not_arrive_is_not_waited_for(backend):
+    app = create_app(backend, Access.on_loopback("ada"), limits=PageLimits(body_seconds=0.05, max_body_bytes=2**10))
     sent = []
 
     async def receive():
@@ -131,11 +131,11 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(desk):
     assert sent[0]["status"] == 408
 
 
-def test_what_breaks_inside_shows_neither_traceback_nor_path(browser, desk, monkeypatch, caplog):
+def test_what_breaks_inside_shows_neither_traceback_nor_path(browser, backend, monkeypatch, caplog):
     def fail(*_):
         open("/very/secret/path")
 
-    monkeypatch.setattr(desk, "queue", fail)
+    monkeypatch.setattr(backend, "queue", fail)
     for path in ("/", "/api/queue"):
         with caplog.at_level(logging.ERROR, "topiclens.serving.review.request_limits"):
             answer = browser.get(path)

@@ -133,16 +133,16 @@ def test_a_decoder_that_a_clip_has_won_is_not_believed(monkeypatch, tmp_path, an
         wanted_frames(clip_of(3), lambda count: [0])
 
 
-def test_an_uploaded_clip_gets_a_caption(desk):
-    browser = opened(desk)
+def test_an_uploaded_clip_gets_a_caption(backend):
+    browser = opened(backend)
     film = ("../../<b>.mp4", clip_of(12), "text/html")
     page = browser.post("/new", data={"csrf": browser.csrf}, files={"clip": film})
     assert page.status_code == 200 and "a clip of 8 frames" in page.text and "<b>" not in page.text
     assert browser.post("/api/new", files={"clip": film}).json()["caption"] == "a clip of 8 frames"
 
 
-def test_uploads_that_cannot_be_used_are_told_why(desk):
-    browser = opened(desk, limits=PageLimits(max_upload_bytes=30_000))
+def test_uploads_that_cannot_be_used_are_told_why(backend):
+    browser = opened(backend, limits=PageLimits(max_upload_bytes=30_000))
     assert "at most 29 KiB" in browser.get("/new").text
     for path, data in (("/new", {"csrf": browser.csrf}), ("/api/new", {})):
         answer = browser.post(path, data=data, files={"clip": ("a.mp4", b"no film", "video/mp4")})
@@ -153,8 +153,8 @@ def test_uploads_that_cannot_be_used_are_told_why(desk):
         assert answer.status_code == 422 and "Expected a file" in answer.text
 
 
-def test_a_model_without_a_frame_network_says_so(desk, monkeypatch):
-    monkeypatch.setattr(desk, "accepts_clips", lambda: False)
-    browser = opened(desk)
+def test_a_model_without_a_frame_network_says_so(backend, monkeypatch):
+    monkeypatch.setattr(backend, "accepts_clips", lambda: False)
+    browser = opened(backend)
     assert "takes features alone" in browser.get("/new").text
     assert browser.post("/api/new", files={"clip": clip_of(2)}).status_code == 409

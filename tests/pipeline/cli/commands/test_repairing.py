@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from tests.pipeline.repair import bench
+from tests.pipeline.repair import stand_ins
 from topiclens.pipeline.cli import main as cli
 from topiclens.pipeline.cli.commands import repairing
 from topiclens.pipeline.repair import corrections, proposals, refinements
-from topiclens.pipeline.repair.root_lock import alone
+from topiclens.pipeline.repair.root_lock import lock_root
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> str:
     """A root with a pushed version, whose refinements are taught by the stand-in."""
-    bench.train(tmp_path, "100")
+    stand_ins.train(tmp_path, "100")
     refine, rollback = refinements.refine, refinements.rollback
-    monkeypatch.setattr(refinements, "refine", lambda *a, **options: refine(*a, **options, teacher=bench.teach))
-    monkeypatch.setattr(refinements, "rollback", lambda *a, **options: rollback(*a, **options, teacher=bench.teach))
+    monkeypatch.setattr(refinements, "refine", lambda *a, **options: refine(*a, **options, teacher=stand_ins.teach))
+    monkeypatch.setattr(refinements, "rollback", lambda *a, **options: rollback(*a, **options, teacher=stand_ins.teach))
     return str(tmp_path)
 
 
@@ -34,7 +34,7 @@ def run(root, capsys):
 
 
 def propose(root, video) -> proposals.Proposal:
-    return proposals.propose(root, video, "dance", "Ann", eye=bench.Eye())
+    return proposals.propose(root, video, "dance", "Ann", model=stand_ins.AskedModel())
 
 
 def test_a_proposal_is_told_with_its_dose_or_with_why_there_is_none(root):
@@ -85,5 +85,5 @@ def test_a_ledger_travels_as_json_lines(root, run, tmp_path):
 
 def test_whoever_comes_second_is_told_who_is_at_work(root, run):
     propose(root, "v1")
-    with alone(root, "Ann", "refining"):
+    with lock_root(root, "Ann", "refining"):
         assert "Ann is refining (process" in run("refine")

@@ -21,8 +21,8 @@ from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import frame_features, names_of, sampling_of
-from topiclens.pipeline.repair.model_store import Shelf
-from topiclens.pipeline.repair.proposals import Seen
+from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.stored import stored_videos
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.topic_lookup import find_topic
@@ -36,8 +36,8 @@ class UnknownVideo(ValueError):
     """Neither a video of the run's dataset nor a file."""
 
 
-class ServedModel:
-    """One version of a run's model; a `topiclens.pipeline.repair.proposals.Eye`.
+class LocalModel:
+    """One version of a run's model; a `topiclens.pipeline.repair.proposals.AskedModel`.
 
     Args:
         root: of the run.
@@ -50,7 +50,7 @@ class ServedModel:
 
     def __init__(self, root: str, version: str, limits: DecodingLimits = DecodingLimits()):
         self.version, self._root, self._limits = version, root, limits
-        self._folder = str(Shelf(root).version(version))
+        self._folder = str(ModelStore(root).version(version))
         captioner, self._vocabulary, self._meta = load_captioner(self._folder)
         self._model = EditedCaptioner(captioner, **self._meta["decoding"])
         self.links = version_links(root, self._folder)
@@ -60,7 +60,7 @@ class ServedModel:
         """A topic, as `topiclens.schemas.topic_lookup.find_topic` finds it."""
         return find_topic(wanted, self.links.topics)
 
-    def video(self, wanted: str) -> Seen:
+    def video(self, wanted: str) -> VideoFeatures:
         """A video of the run's dataset by its id, or else a file, whose features are kept for the refinement.
 
         Raises:
@@ -70,7 +70,7 @@ class ServedModel:
         """
         rows, stored = stored_videos(run_metadata.newest(self._root), {wanted})
         if wanted in stored:
-            return Seen(wanted, rows[wanted]["content"], stored[wanted].frames)
+            return VideoFeatures(wanted, rows[wanted]["content"], stored[wanted].frames)
         if not os.path.isfile(wanted):
             raise UnknownVideo(
                 f"{wanted!r} is no video of the dataset of {self._root!r}, and there is no such file. Check the path, "
@@ -78,19 +78,19 @@ class ServedModel:
             )
         return self._file(wanted)
 
-    def doses(self, video: Seen, topic: int) -> StrengthSweep:
+    def doses(self, video: VideoFeatures, topic: int) -> StrengthSweep:
         """What the model says of a video at each strength of a topic."""
         nothing = np.zeros(len(self.links.topics), np.int64)
         record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
         return sweep_strengths(self._model, self._vocabulary, self.links, self._enhancement, record, topic)
 
-    def _file(self, path: str) -> Seen:
+    def _file(self, path: str) -> VideoFeatures:
         with open(path, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         extract = frame_features(self._meta, self._folder)  # before a long film is decoded for a model that sees none
         frames = extract(encode_frames(sample_video(path, sampling_of(self._folder), limits=self._limits).frames))
         keep_file(self._root, content, self._meta["features"], frames)
-        return Seen(f"{content[:8]}-{os.path.basename(path)}", content, frames)
+        return VideoFeatures(f"{content[:8]}-{os.path.basename(path)}", content, frames)
 
 
 def version_links(root: str, folder: str) -> TopicLinks:

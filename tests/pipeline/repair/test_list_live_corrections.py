@@ -5,7 +5,7 @@ import pytest
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import CorrectedTopic, Correction
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.pipeline.repair.corrections import LEDGER_FILE, to_teach
+from topiclens.pipeline.repair.corrections import LEDGER_FILE, list_live_corrections
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def published(ledger: Ledger, version: str, parent: str, *corrections: str) -> N
 
 
 def ids(root) -> list[str]:
-    return [Correction.from_json(row).id for row in to_teach(str(root))]
+    return [Correction.from_json(row).id for row in list_live_corrections(str(root))]
 
 
 def test_those_that_are_live_oldest_first_and_none_that_nobody_published(ledger, tmp_path):
@@ -39,10 +39,10 @@ def test_those_that_are_live_oldest_first_and_none_that_nobody_published(ledger,
     published(ledger, "3", "2", one)
     for correction in (candidate, previewed):
         ledger.transition(correction, "previewed", by="Ann")
-    before = to_teach(str(tmp_path))
+    before = list_live_corrections(str(tmp_path))
     ledger.transition(candidate, "in candidate", by="Ben")
     assert ids(tmp_path) == [one, two]
-    assert to_teach(str(tmp_path)) == before, "a candidate that waits changes nothing of what a training is taught"
+    assert list_live_corrections(str(tmp_path)) == before, "a candidate that waits changes nothing of this"
 
 
 def test_what_was_taken_back_is_not_taught(ledger, tmp_path):
@@ -54,10 +54,10 @@ def test_what_was_taken_back_is_not_taught(ledger, tmp_path):
 
 
 def test_a_root_that_nobody_corrected_gets_no_ledger(tmp_path):
-    assert to_teach(str(tmp_path)) == [] and not list(tmp_path.iterdir())
+    assert list_live_corrections(str(tmp_path)) == [] and not list(tmp_path.iterdir())
 
 
 def test_a_ledger_elsewhere_is_read(ledger, tmp_path):
     published(ledger, "2", "1", proposed(ledger, "v1"))
-    found = to_teach("gs://bucket/root", RefinementSettings(ledger=str(tmp_path / LEDGER_FILE)))
+    found = list_live_corrections("gs://bucket/root", RefinementSettings(ledger=str(tmp_path / LEDGER_FILE)))
     assert [row["video_id"] for row in found] == ["v1"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from topiclens.pipeline.review.served import Served
+from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import Unavailable
 
@@ -30,11 +30,11 @@ class Client:
 
 @pytest.fixture
 def served(monkeypatch):
-    def served(**client) -> Served:
+    def served(**client) -> ServedModel:
         monkeypatch.setattr(
-            "topiclens.pipeline.review.served.CaptionClient", lambda *address, **options: Client(**client)
+            "topiclens.pipeline.review.served_model.CaptionClient", lambda *address, **options: Client(**client)
         )
-        return Served("grpc://127.0.0.1:1", 3)
+        return ServedModel("grpc://127.0.0.1:1", 3)
 
     return served
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from topiclens.pipeline.repair.model_store import Shelf
-from topiclens.pipeline.repair.proposals import Seen
+from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.pipeline.repair.proposals import VideoFeatures
 
 TAUGHT = "taught.json"
 
@@ -25,13 +25,13 @@ def train(root, version: str, taught=()) -> Path:
     Args:
         taught: ids of the corrections that its own step of refinement taught.
     """
-    shelf = Shelf(str(root))
-    shutil.rmtree(shelf.versions / ".incoming", ignore_errors=True)
-    folder = _write(shelf.versions / ".incoming" / version, list(taught))
+    store = ModelStore(str(root))
+    shutil.rmtree(store.versions / ".incoming", ignore_errors=True)
+    folder = _write(store.versions / ".incoming" / version, list(taught))
     if taught:
         (folder / "assets.extra").mkdir()
         (folder / "assets.extra" / "verdict.json").write_text(json.dumps({"blessed": True, "taught": list(taught)}))
-    return folder.rename(shelf.version(version))
+    return folder.rename(store.version(version))
 
 
 def taught_to(folder: Path) -> list[str]:
@@ -74,7 +74,7 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Eye:
+class AskedModel:
     """Sees every video that is asked for; no strength brings a topic into the video `hopeless`."""
 
     version: str = "100"
@@ -82,10 +82,10 @@ class Eye:
     def topic(self, wanted) -> Topic:
         return Topic()
 
-    def video(self, wanted: str) -> Seen:
-        return Seen(wanted, "0" * 64, np.ones((2, 4), np.float32))
+    def video(self, wanted: str) -> VideoFeatures:
+        return VideoFeatures(wanted, "0" * 64, np.ones((2, 4), np.float32))
 
-    def doses(self, video: Seen, topic: int) -> Response:
+    def doses(self, video: VideoFeatures, topic: int) -> Response:
         return Response(works=video.video_id != "hopeless")
 
 
@@ -117,24 +117,24 @@ def disagreements(root, ledger) -> list[str]:
     """What ledger, served folder, pinned version and candidates do not agree on; nothing after a recovery."""
     from topiclens.serving import model_config
 
-    shelf, found = Shelf(str(root)), list(ledger.disagreements())
+    store, found = ModelStore(str(root)), list(ledger.disagreements())
     served = ledger.served()
     live = sorted(correction.id for correction in ledger.corrections("live"))
-    taught = sorted(taught_to(shelf.version(served.version)))
+    taught = sorted(taught_to(store.version(served.version)))
     if taught != live:
         found.append(f"version {served.version} was taught {taught}, and {live} are live")
-    pinned = model_config.read(shelf.config, "topiclens").labels["stable"]
+    pinned = model_config.read(store.config, "topiclens").labels["stable"]
     if str(pinned) != served.version:
         found.append(f"version {pinned} is pinned, and {served.version} is served")
     recorded = {version.version for version in ledger.versions()}
-    waiting = {item for candidate in shelf.read() for item in candidate.corrections if candidate.blessed}
+    waiting = {item for candidate in store.read() for item in candidate.corrections if candidate.blessed}
     loose = {correction.id for correction in ledger.corrections("in candidate")} - waiting
     if loose:
         found.append(f"{sorted(loose)} are in a candidate that is not there")
-    for number in os.listdir(shelf.versions):
+    for number in os.listdir(store.versions):
         if number.isdecimal() and number not in recorded:
             found.append(f"version {number} is there and not recorded")
-    for folder in shelf.candidates.iterdir() if shelf.candidates.is_dir() else ():
+    for folder in store.candidates.iterdir() if store.candidates.is_dir() else ():
         if folder.name in recorded or not (folder / "candidate.json").exists():
             found.append(f"candidate {folder.name} is published or half made, and still there")
     return found

@@ -1,4 +1,4 @@
-"""A desk in memory: a made-up captioner that says more of a topic as it is enhanced, and a ledger that is a list."""
+"""A backend in memory: a made-up captioner that says more of a topic as it is enhanced, and a ledger that is a list."""
 
 import io
 import threading
@@ -13,42 +13,42 @@ from topiclens.serving.review.changes import (
     Change,
     Correction,
     HistoryEntry,
-    Job,
     JobState,
     Metric,
     Reason,
+    RefinementJob,
     State,
     Verdict,
     Version,
 )
 from topiclens.serving.review.clips import (
     CaptionWord,
-    Clip,
-    NeuronTimeline,
+    ClipNeuronTimeline,
+    ClipPage,
+    ClipTopicScore,
+    ClipTopicTimeline,
     NewCaption,
-    Queue,
     QueueItem,
+    QueuePage,
     Suggestion,
-    Topic,
-    TopicScore,
-    TopicTimeline,
-    WhatIf,
+    TopicChoice,
+    WhatIfResult,
 )
 
 FRAMES = 8
 TOPICS = (
-    Topic(0, "dog, ball", ("dog", "ball", "fetch", "grass"), 4),
-    Topic(1, "dance", ("dancing", "dance", "stage"), 3),
-    Topic(2, "kitchen", ("cooking", "pan", "onion"), 5),
-    Topic(3, "guitar", ("guitar", "playing", "song"), 2),
-    Topic(4, "snow", ("snow", "ski"), 0),
-    *(Topic(i, f"topic {i}", (f"word{i}",), 1) for i in range(5, 30)),
+    TopicChoice(0, "dog, ball", ("dog", "ball", "fetch", "grass"), 4),
+    TopicChoice(1, "dance", ("dancing", "dance", "stage"), 3),
+    TopicChoice(2, "kitchen", ("cooking", "pan", "onion"), 5),
+    TopicChoice(3, "guitar", ("guitar", "playing", "song"), 2),
+    TopicChoice(4, "snow", ("snow", "ski"), 0),
+    *(TopicChoice(i, f"topic {i}", (f"word{i}",), 1) for i in range(5, 30)),
 )
 STRENGTH_THAT_TELLS = 1.25  # from here on a topic's first word is in the caption
 _BEGAN = datetime(2026, 5, 3, 9, 0, tzinfo=UTC)
 
 
-class MemoryDesk:
+class MemoryBackend:
     """Implements `topiclens.serving.review.backend.ReviewBackend`; `finish` plays the refinement to its end.
 
     Args:
@@ -64,7 +64,7 @@ class MemoryDesk:
         self._corrections: dict[str, Correction] = {}
         self._versions = [Version("1", None, _BEGAN, "training", verdict="As training left it.", served=True)]
         self._history: list[HistoryEntry] = []
-        self._job: Job | None = None
+        self._job: RefinementJob | None = None
         self._lock = threading.RLock()
         self.asked: list[dict[int, float]] = []
 
@@ -83,7 +83,7 @@ class MemoryDesk:
             )
             for place, video_id in enumerate(found)
         ]
-        return Queue(tuple(items[offset : offset + limit]), len(found))
+        return QueuePage(tuple(items[offset : offset + limit]), len(found))
 
     def clip(self, video_id):
         caption = self._caption(video_id)
@@ -91,7 +91,7 @@ class MemoryDesk:
         ids = list(self._captions)
         place = ids.index(video_id)
         wave = [((i * 7 + 3) % 11) / 11 for i in range(FRAMES)]
-        return Clip(
+        return ClipPage(
             video_id=video_id,
             caption=caption,
             version=self._served().version,
@@ -106,11 +106,11 @@ class MemoryDesk:
             reasons=("unsure of 3 words", "sees dance, says nothing of it"),
             scores=self._scores({}),
             timelines=tuple(
-                TopicTimeline(
+                ClipTopicTimeline(
                     t.id,
                     t.name,
                     tuple(
-                        NeuronTimeline(10 * t.id + n, tuple((2 * w - 1) * (1 - 0.3 * n) for w in wave))
+                        ClipNeuronTimeline(10 * t.id + n, tuple((2 * w - 1) * (1 - 0.3 * n) for w in wave))
                         for n in range(min(3, t.neurons))
                     ),
                 )
@@ -150,7 +150,7 @@ class MemoryDesk:
         for topic_id, strength in strengths.items():
             if self._topics[topic_id].neurons and strength >= STRENGTH_THAT_TELLS:
                 caption += f" {self._topics[topic_id].words[0]}"
-        return WhatIf(caption, self._scores(strengths), 12.4)
+        return WhatIfResult(caption, self._scores(strengths), 12.4)
 
     # What is changed.
 
@@ -195,7 +195,7 @@ class MemoryDesk:
                 self._move(correction, State.IN_CANDIDATE)
             title = f"{len(chosen)} corrections to version {self._served().version}"
             candidate = str(1 + max(int(v.version) for v in self._versions))
-            self._job = Job(
+            self._job = RefinementJob(
                 f"job-{self._now():%H%M%S}", title, JobState.RUNNING, by, self._now(), tuple(ids),
                 ("Reading the training clips.", "Step 4 of 20, loss 0.31."), 0.2, candidate=candidate,
             )  # fmt: skip
@@ -270,7 +270,7 @@ class MemoryDesk:
                 raise Refused("This correction is not live. Withdraw it.")
             self._move(correction, State.REVOKED)
             self._note(by, f"took back {correction.topic}", correction.video_id)
-            self._job = Job(
+            self._job = RefinementJob(
                 "back", "1 correction out of the served version", JobState.RUNNING, by, self._now(), (correction_id,)
             )
             return self._job
@@ -315,7 +315,7 @@ class MemoryDesk:
     def _scores(self, strengths):
         base = {topic: 0.75 / (1 + topic) for topic in self._topics}
         scores = [
-            TopicScore(i, self._topics[i].name, min(1.0, score + 0.2 * strengths.get(i, 0.0)))
+            ClipTopicScore(i, self._topics[i].name, min(1.0, score + 0.2 * strengths.get(i, 0.0)))
             for i, score in base.items()
         ]
         return tuple(sorted(scores, key=lambda score: -score.score))

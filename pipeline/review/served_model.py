@@ -17,7 +17,7 @@ from topiclens.serving.review.backend import ReviewError, Unavailable
 _TIMEOUT, _TELLING, _LOADING = 60.0, 5.0, 15.0
 
 
-class Served:
+class ServedModel:
     """The served model, for several threads.
 
     Args:
@@ -31,7 +31,7 @@ class Served:
 
     def version(self) -> str:
         """The version that answers now."""
-        with _told():
+        with _errors_for_people():
             return str(self._client.wait_until_ready(timeout=_TELLING))
 
     def wait(self) -> str:
@@ -48,7 +48,7 @@ class Served:
         Raises:
             Unavailable: another version answers, or one whose topics are not this run's.
         """
-        with _told():
+        with _errors_for_people():
             answers = self._client.explain_all(clips)
         self._check(version)
         for scores in (answer.topic_scores for answer in answers if answer.topic_scores is not None):
@@ -64,7 +64,7 @@ class Served:
         deltas = np.zeros((1, self._n_topics), np.float32)
         deltas[0, list(strengths)] = list(strengths.values())
         begun = time.perf_counter()
-        with _told():
+        with _errors_for_people():
             (answer,) = self._client.what_if_all([frames], deltas)
         return answer, 1000 * (time.perf_counter() - begun)
 
@@ -72,19 +72,19 @@ class Served:
         """What it would say of a clip at each strength of one topic; Unavailable where another version answers."""
         deltas = np.zeros((len(strengths), self._n_topics), np.float32)
         deltas[:, topic] = strengths
-        with _told():
+        with _errors_for_people():
             answers = self._client.what_if_all([frames] * len(strengths), deltas)
         self._check(version)
         return answers
 
     def signatures(self) -> Mapping:
         """What it can do."""
-        with _told():
+        with _errors_for_people():
             return self._client.metadata().signatures
 
     def caption_frames(self, jpegs: Sequence[bytes]) -> ExplainedCaption:
         """Captions a clip that nobody has seen, through the model's own frame network."""
-        with _told():
+        with _errors_for_people():
             return self._client.explain_all([jpegs])[0]
 
     def _check(self, version: str) -> None:
@@ -97,7 +97,7 @@ class Served:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _errors_for_people() -> Iterator[None]:
     """What a person at the page is told where the server fails: addresses and commands are for whoever runs it."""
     try:
         yield

@@ -11,8 +11,8 @@ from tests.components.videos.conftest import write_clip
 from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.pipeline import run_metadata
-from topiclens.pipeline.repair import served
-from topiclens.pipeline.repair.served import ServedModel, UnknownVideo, kept_file
+from topiclens.pipeline.repair import local_model
+from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, kept_file
 from topiclens.pipeline.repair.teach import _corrected
 from topiclens.pipeline.values import SettingError
 from topiclens.trainer.exported import read_meta
@@ -37,32 +37,32 @@ def film(tmp_path) -> str:
 def network(monkeypatch):
     """A network that sees of each frame its place, in the width that the planted parent reads."""
     monkeypatch.setattr(
-        served, "frame_features", lambda meta, folder: lambda jpegs: np.arange(6.0 * len(jpegs)).reshape(-1, 6)
+        local_model, "frame_features", lambda meta, folder: lambda jpegs: np.arange(6.0 * len(jpegs)).reshape(-1, 6)
     )
 
 
 def test_a_video_of_the_dataset_goes_by_its_id(root):
-    seen = ServedModel(root, VERSION).video("val0")
+    seen = LocalModel(root, VERSION).video("val0")
     assert seen.video_id == "val0" and np.array_equal(seen.frames, VAL[0].frames)
 
 
 def test_what_is_neither_a_video_nor_a_file_is_named_with_what_to_do(root):
     with pytest.raises(UnknownVideo, match="'nowhere.mp4' is no video of the dataset .* no such file. Check the path"):
-        ServedModel(root, VERSION).video("nowhere.mp4")
+        LocalModel(root, VERSION).video("nowhere.mp4")
 
 
 def test_a_model_that_reads_the_datasets_features_sees_no_file(root, film):
     with pytest.raises(SettingError, match="cannot see a video file. Name videos of its run's dataset by their ids"):
-        ServedModel(root, VERSION).video(film)
+        LocalModel(root, VERSION).video(film)
 
 
 def test_a_file_costs_no_more_than_it_may(root, film, network):
     with pytest.raises(UnreadableVideo, match="'mine.mp4' has more than 2 frames .`limits.max_frames`.*Cut it"):
-        ServedModel(root, VERSION, DecodingLimits(max_frames=2)).video(film)
+        LocalModel(root, VERSION, DecodingLimits(max_frames=2)).video(film)
 
 
 def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refinement(root, film, network, features):
-    seen = ServedModel(root, VERSION).video(film)
+    seen = LocalModel(root, VERSION).video(film)
     with open(film, "rb") as file:
         assert seen.content == hashlib.file_digest(file, "sha256").hexdigest()
     assert seen.video_id == f"{seen.content[:8]}-mine.mp4" and seen.frames.shape == (FRAMES, 6)
@@ -73,7 +73,7 @@ def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refineme
 
 @pytest.mark.parametrize("change", [{"backbone": "googlenet"}, {"sampling": "centred"}, {"n_frames": 28}])
 def test_features_that_a_model_reads_otherwise_are_not_taken_for_its_own(root, film, network, features, change):
-    seen = ServedModel(root, VERSION).video(film)
+    seen = LocalModel(root, VERSION).video(film)
     assert kept_file(root, seen.content, features | change) is None
     said = dataclasses.replace(correction(seen.video_id), content=seen.content)
     assert _corrected(run_metadata.newest(root), features | change, [said], 3) == []
