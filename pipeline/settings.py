@@ -292,7 +292,9 @@ class Settings:
             name, equals, value = change.partition("=")
             section, dot, field = name.strip().partition(".")
             if not (equals and dot):
-                raise SettingError(f"Expected section.name=value, got {change!r}; for instance training.epochs=20.")
+                raise SettingError(
+                    f"Expected section.name=value, got {name.strip()!r}; for instance training.epochs=20."
+                )
             settings = settings._with(section, field, literal(value.strip()))
         return settings
 
@@ -349,6 +351,11 @@ class Settings:
             )
         except (TypeError, ValueError) as error:
             raise SettingError(str(error)) from error
+
+
+def ledger_url() -> str | None:
+    """The ledger's URL in `TOPICLENS_LEDGER`, which may hold its password; None where nobody set it."""
+    return os.environ.get("TOPICLENS_LEDGER") or None
 
 
 def cache_folder() -> str:

@@ -97,7 +97,7 @@ def _read_url(url: str) -> URL:
     """The URL with the driver that we use; a plain path is a SQLite file's."""
     if "://" not in url:
         return URL.create(_DRIVERS["sqlite"], database=url)
-    expected = "expected postgresql://user:password@host/name, sqlite:///file or a file's path"
+    expected = "expected postgresql://user@host/name, sqlite:///file or a file's path"
     try:
         parsed = make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):  # whose words may hold the password

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -11,6 +12,8 @@ from topiclens.components.refinement.descent import OPTIMIZERS
 # Those of `topiclens.components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
 NEURONS = ("named", "chosen", "all")
 NEARNESS = ("gates", "weights")  # of `topiclens.components.refinement.nearness`, likewise
+# As SQLAlchemy reads a URL: user:password@, or an option of libpq.
+_PASSWORD = re.compile(r"://[^:/]*:[^@]+@|[?&](ssl)?password=", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,9 @@ class RefinementSettings:
     """How corrections are taught to the encoder, and what the refined model must not lose.
 
     Args:
-        ledger: the URL of the ledger of corrections, such as `postgresql://user:password@host/name`; None is
-            `corrections.db` in the run's root.
+        ledger: the URL of the ledger of corrections without a password, such as `postgresql://user@host/name`; None is
+            the URL in the environment variable TOPICLENS_LEDGER, or else `corrections.db` in the run's root. The
+            password comes from PGPASSWORD or `~/.pgpass`, as for any PostgreSQL client, or from TOPICLENS_LEDGER.
         neurons: which of them a topic enhances: `named`, those that it names, as in the paper; `chosen`, every one that
             it chose in some training video (eq. 9); `all`.
         relative: enhances by what the neurons do in the topic's videos more than in all, not by all that they do there,
@@ -68,7 +72,7 @@ class RefinementSettings:
     seed: int = 0
 
     def told(self) -> dict:
-        """What a rebuild needs of them, for JSON. Where the ledger is is none of it, and may hold a password."""
+        """What a rebuild needs of them, for JSON: all but where the ledger is."""
         return {name: value for name, value in asdict(self).items() if name != "ledger"}
 
     @classmethod
@@ -78,6 +82,12 @@ class RefinementSettings:
         return cls(**{**known, "mu": tuple(known.get("mu", cls.mu))})
 
     def __post_init__(self):
+        if self.ledger is not None and _PASSWORD.search(self.ledger):
+            raise ValueError(
+                "refinement.ledger holds a password, and settings are kept in files and shown by `ps`. Give the URL "
+                "without it, such as postgresql://user@host/name, and the password by PGPASSWORD or ~/.pgpass; or give "
+                "the whole URL by the environment variable TOPICLENS_LEDGER."
+            )
         if self.neurons not in NEURONS:
             raise ValueError(f"refinement.neurons is {self.neurons!r}; expected one of {', '.join(NEURONS)}.")
         if self.nearness not in NEARNESS:

@@ -23,16 +23,19 @@ from topiclens.components.refinement.records import Correction, LedgerError, Sta
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, lock_root
+from topiclens.pipeline.settings import ledger_url
 
 LEDGER_FILE = "corrections.db"
 
 
 def open_ledger(root: str, settings=None) -> Ledger:
-    """The ledger of a root: `ROOT/corrections.db`, or what the setting `refinement.ledger` names.
+    """The ledger of a root: that of the setting `refinement.ledger`, else that of the environment variable
+    TOPICLENS_LEDGER, else `ROOT/corrections.db`.
 
-    A ledger is of one root: it tells which of the root's versions is served.
+    A ledger is of one root: it tells which of the root's versions is served. A password stands in the variable or where
+    PostgreSQL's clients look for it (PGPASSWORD, `~/.pgpass`), never in a setting.
     """
-    named = getattr(settings, "ledger", None)
+    named = _named_ledger(settings)
     if named is None and not os.path.isdir(root):
         raise FileNotFoundError(f"No run was ever started on root {root!r}: there is no such folder.")
     return Ledger.open(named or os.path.join(root, LEDGER_FILE))
@@ -66,7 +69,11 @@ def recover_root(root: str, settings=None) -> None:
 
 
 def _has_ledger(root: str, settings) -> bool:
-    return getattr(settings, "ledger", None) is not None or os.path.exists(os.path.join(root, LEDGER_FILE))
+    return _named_ledger(settings) is not None or os.path.exists(os.path.join(root, LEDGER_FILE))
+
+
+def _named_ledger(settings) -> str | None:
+    return getattr(settings, "ledger", None) or ledger_url()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ FOLDER/000007/lock             held, through the kernel, by the process that wor
 FOLDER/000007/progress.jsonl   what it has done so far
 FOLDER/000007/outcome.json     what came of it; absent where it broke off
 FOLDER/000007/errors.txt       what it complained of
+
+Only the user who started them can read them.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from topiclens.components.refinement.records import now, time_of, time_text
 from topiclens.pipeline.files import replace_text
@@ -94,8 +97,8 @@ class Jobs:
         """Starts a process that works on an order, and returns the job's id at once."""
         self._started = [process for process in self._started if process.poll() is None]
         place = self._place()
-        replace_text(place / _JOB, json.dumps(order.to_json(), ensure_ascii=False))
-        with open(place / _LOCK, "w") as lock, open(place / _ERRORS, "wb") as errors:
+        _write(place / _JOB, json.dumps(order.to_json(), ensure_ascii=False))
+        with _create(place / _LOCK) as lock, _create(place / _ERRORS) as errors:
             fcntl.flock(lock, fcntl.LOCK_EX)  # shared with the process that inherits the file, and freed by its end
             process = subprocess.Popen(
                 [sys.executable, "-m", WORKER, str(place)],
@@ -137,7 +140,7 @@ class Jobs:
             number = 1 + max((int(place.name) for place in self._folder.iterdir() if place.name.isdecimal()), default=0)
             place = self._folder / f"{number:06d}"
             try:
-                place.mkdir()
+                place.mkdir(mode=0o700)
                 return place
             except FileExistsError:
                 continue
@@ -156,12 +159,12 @@ class JobReporter:
 
     def progress(self, what: str, share: float) -> None:
         """Notes what is being done, and how much of that is."""
-        with open(self._place / _PROGRESS, "a", encoding="utf-8") as file:
+        with _create(self._place / _PROGRESS) as file:
             file.write(json.dumps({"what": what, "share": share, "time": time_text(now())}) + "\n")
 
     def done(self, outcome: Mapping) -> None:
         """Notes what came of it; `error` in it says why nothing did."""
-        replace_text(self._place / _OUTCOME, json.dumps(outcome, ensure_ascii=False))
+        _write(self._place / _OUTCOME, json.dumps(outcome, ensure_ascii=False))
 
 
 def _steps(path: Path) -> tuple[tuple[str, float], ...]:
@@ -173,6 +176,16 @@ def _steps(path: Path) -> tuple[tuple[str, float], ...]:
                 row = json.loads(line)
                 steps[row["what"]] = float(row["share"])
     return tuple(steps.items())
+
+
+def _create(path: Path) -> TextIO:
+    """A file to write on at its end, which its owner alone may read."""
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _write(path: Path, text: str) -> None:
+    replace_text(path, text)
+    path.chmod(0o600)
 
 
 def _is_held(lock: Path) -> bool:

@@ -5,14 +5,38 @@ import json
 import pytest
 
 from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.pipeline.settings import Settings
 
 
 def test_settings_come_back_from_json_without_the_place_of_the_ledger():
-    settings = RefinementSettings(ledger="postgresql://ann:secret@host/ledger", mu=(2.0,), max_drop={"CIDEr": 0.1})
+    settings = RefinementSettings(ledger="postgresql://ann@host/ledger", mu=(2.0,), max_drop={"CIDEr": 0.1})
     text = json.dumps(settings.told())
-    assert "secret" not in text
+    assert "ann@host" not in text
     back = RefinementSettings.of({**json.loads(text), "corrections": []})
     assert back.ledger is None and (back.mu, back.max_drop) == ((2.0,), {"CIDEr": 0.1})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:s3cret@host/name",
+        "postgresql://ann:s3/cr?et@host/name",
+        "postgresql://ann@host/name?sslmode=require&password=s3cret",
+        "postgresql://host/name?PASSWORD=s3cret",
+    ],
+)
+def test_a_password_is_no_setting_and_the_refusal_does_not_repeat_it(url):
+    for refuse in (lambda: RefinementSettings(ledger=url), lambda: Settings().changed([f"refinement.ledger={url}"])):
+        with pytest.raises(ValueError, match="PGPASSWORD or ~/.pgpass.*TOPICLENS_LEDGER") as error:
+            refuse()
+        assert "s3" not in str(error.value) and "et@" not in str(error.value)
+    with pytest.raises(ValueError, match="Expected section.name=value, got 'ledger'"):
+        Settings().changed([f"ledger={url}"])
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann@host:5432/name?sslmode=require", "sqlite:///a:b@c.db", "a/b.db"])
+def test_a_url_without_a_password_is_taken(url):
+    assert RefinementSettings(ledger=url).ledger == url
 
 
 @pytest.mark.parametrize(

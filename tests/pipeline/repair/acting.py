@@ -6,8 +6,8 @@ from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.serving import model_config
 
 
-def propose(root, video="v1") -> str:
-    return proposals.propose(root, video, "dance", "Ann", model=stand_ins.AskedModel()).correction.id
+def propose(root, video="v1", **options) -> str:
+    return proposals.propose(root, video, "dance", "Ann", model=stand_ins.AskedModel(), **options).correction.id
 
 
 def refine(root, **options):
