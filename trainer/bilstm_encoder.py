@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from topiclens.trainer.encoder import Encoder
-from topiclens.trainer.lstm import lstm_over_time
+from topiclens.trainer.lstm import lstm_over_time, lstm_signal_step, lstm_signal_step_gradient
 
 
 class BiLstmEncoder(Encoder):
@@ -31,17 +31,23 @@ class BiLstmEncoder(Encoder):
         self.backward.build((None, self.feature_dim))
 
     def read(self, frames, mask):
-        ahead = self._read(self.forward, frames, mask)
-        back = self._read(self.backward, frames, mask, backwards=True)
+        return self._read_both(frames, mask)
+
+    def read_linearised(self, frames, mask):
+        return self._read_both(frames, mask, lstm_signal_step, lstm_signal_step_gradient)
+
+    def _read_both(self, frames, mask, *step):
+        ahead = self._read(self.forward, frames, mask, False, *step)
+        back = self._read(self.backward, frames, mask, True, *step)
         return ops.concatenate([ahead, back], axis=-1)
 
-    def _read(self, cell, frames, mask, backwards=False):
+    def _read(self, cell, frames, mask, backwards, *step):
         """The states (videos, time, units) of one direction; at padding they stay as they were."""
         videos, time = ops.shape(frames)[:2]
         # The frames' part of every step is one product. Time first: a step is then one piece of memory.
         rows = ops.reshape(ops.transpose(frames, (1, 0, 2)), (-1, self.feature_dim))
         inputs = ops.reshape(ops.matmul(rows, cell.kernel) + cell.bias, (time, videos, 4 * self.units))
-        states = lstm_over_time(inputs, cell.recurrent_kernel, ops.transpose(mask)[:, :, None], backwards)
+        states = lstm_over_time(inputs, cell.recurrent_kernel, ops.transpose(mask)[:, :, None], backwards, *step)
         return ops.transpose(states, (1, 0, 2))
 
     def get_config(self):

@@ -73,10 +73,18 @@ class Encoder(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def call(self, frames, training=False):
+    def read_linearised(self, frames, mask):
+        """What `read` gives, such that input times gradient is relevance (`topiclens.trainer.relevance`).
+
+        An encoder with gates holds them fast here. This default suits encoders without: what is not linear in `read`,
+        biases among it, then takes its part of the relevance.
+        """
+        return self.read(frames, mask)
+
+    def call(self, frames, training=False, linearised=False):
         mask = frame_mask(frames)
         frames = self.dropout(frames, training=training)
-        v = self.read(frames, mask)
+        v = self.read_linearised(frames, mask) if linearised else self.read(frames, mask)
         v = v * ops.cast(mask, v.dtype)[:, :, None]
         memory = ops.concatenate([v, frames], axis=-1) if self.skip else v
         memory_mean = masked_mean(memory, mask)

@@ -30,6 +30,39 @@ def lstm_step(z, c):
     return o * tanh_c, c_after, Gates(i, f, g, o, c, tanh_c)
 
 
+class SignalGates(NamedTuple):
+    """What lets a signal pass, as constants; each (batch, units)."""
+
+    written: object  # i tanh(z_g) / z_g, from z_g to c
+    kept: object  # f, from the c before to c
+    shown: object  # o tanh(c) / c, from c to h
+
+
+def lstm_signal_step(z, c):
+    """`lstm_step` with all that lets a signal pass held fast, so that input times gradient is relevance: the signal
+    takes all of it, the gates none (Arras et al. 2017). See `topiclens.trainer.relevance`."""
+    i, f, g, o = ops.split(z, 4, axis=-1)
+    i, f, o = (ops.stop_gradient(ops.sigmoid(gate)) for gate in (i, f, o))
+    written, kept = i * tanh_slope(g), f
+    c_after = kept * c + written * g
+    shown = o * tanh_slope(c_after)
+    return shown * c_after, c_after, SignalGates(written, kept, shown)
+
+
+def lstm_signal_step_gradient(gates, d_h, d_c):
+    """`lstm_step_gradient` of `lstm_signal_step`."""
+    d_c = d_c + d_h * gates.shown
+    d_g = d_c * gates.written
+    nothing = ops.zeros_like(d_g)
+    return ops.concatenate([nothing, nothing, d_g, nothing], axis=-1), d_c * gates.kept
+
+
+def tanh_slope(z):
+    """tanh(z) / z as a constant: where tanh(z) is z times it, tanh hands its relevance on unchanged."""
+    zero = ops.equal(z, 0)
+    return ops.stop_gradient(ops.where(zero, 1.0, ops.tanh(z) / ops.where(zero, 1.0, z)))
+
+
 def lstm_step_gradient(gates, d_h, d_c):
     """From the gradients of what a step made, h and c, to those of what it was made of: z and the c before."""
     i, f, g, o, c_before, tanh_c = gates
@@ -49,7 +82,7 @@ def transposed(weight):
     return ops.concatenate([ops.transpose(upper), ops.transpose(lower)], axis=1)
 
 
-def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
+def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False, step=lstm_step, step_gradient=lstm_step_gradient):
     """The states of an LSTM that begins at zero.
 
     Args:
@@ -57,12 +90,13 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
         recurrent_kernel: (units, 4 * units).
         keep: (time, batch, 1) bool; False leaves the state as it is.
         backwards: begins at the last step.
+        step, step_gradient: of an ordinary LSTM, or `lstm_signal_step` and its gradient.
     Returns:
         h after each step, (time, batch, units), in the order of time.
     """
     time = ops.shape(inputs)[0]
     if not isinstance(time, int):
-        return _scan(inputs, recurrent_kernel, keep, backwards)
+        return _scan(inputs, recurrent_kernel, keep, backwards, step)
 
     order = range(time)[::-1] if backwards else range(time)
     keeps = ops.unstack(keep, time)
@@ -74,7 +108,7 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
         before, states, gates = [None] * time, [None] * time, [None] * time
         for t in order:
             before[t] = h
-            next_h, next_c, gates[t] = lstm_step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
+            next_h, next_c, gates[t] = step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
             h, c = ops.where(keeps[t], next_h, h), ops.where(keeps[t], next_c, c)
             states[t] = h
 
@@ -86,7 +120,7 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
             d_inputs = [None] * time
             for t in reversed(order):
                 d_h = d_h + d_states[t]
-                d_z, d_c_before = lstm_step_gradient(gates[t], d_h, d_c)
+                d_z, d_c_before = step_gradient(gates[t], d_h, d_c)
                 d_inputs[t] = ops.where(keeps[t], d_z, 0.0)
                 d_h = ops.matmul(d_inputs[t], transposed_kernel) + ops.where(keeps[t], 0.0, d_h)
                 d_c = ops.where(keeps[t], d_c_before, d_c)
@@ -103,15 +137,15 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False):
     return unrolled(inputs, ops.reshape(recurrent_kernel, recurrent_kernel.shape))
 
 
-def _scan(inputs, recurrent_kernel, keep, backwards):
+def _scan(inputs, recurrent_kernel, keep, backwards, step):
     """``lstm_over_time`` where the number of steps is not known when the graph is built."""
 
-    def step(state, t):
+    def read(state, t):
         h, c = state
-        next_h, next_c, _ = lstm_step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
+        next_h, next_c, _ = step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
         state = ops.where(keep[t], next_h, h), ops.where(keep[t], next_c, c)
         return state, state
 
     zeros = ops.zeros((ops.shape(inputs)[1], recurrent_kernel.shape[0]), inputs.dtype)
-    _, (states, _) = ops.scan(step, (zeros, zeros), ops.arange(ops.shape(inputs)[0]), reverse=backwards)
+    _, (states, _) = ops.scan(read, (zeros, zeros), ops.arange(ops.shape(inputs)[0]), reverse=backwards)
     return states

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topiclens.components.relevance.captioner import explain
+from topiclens.components.relevance.word_relevance import explain
 from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.vocabulary import PAD

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.relevance.border import BorderEffect, border_effect
-from topiclens.components.relevance.captioner import explain
-from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.components.relevance.word_relevance import explain
 from topiclens.components.videos.sampling import POLICIES, WITH_STEP, Sampling
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.relevance import traced_propagation
 
 # (features (t, dim) by video id) -> word numbers by video id.
 Write = Callable[[Mapping[str, np.ndarray]], Mapping[str, Sequence[int]]]
@@ -75,7 +76,7 @@ def frames_of_any(samplings: Iterable[Sampling], total: int, video_id: str) -> t
 
 
 def study_policies(
-    captioner,
+    captioner: Captioner,
     videos: Sequence[ClipFeatures],
     samplings: Iterable[Sampling],
     *,
@@ -86,19 +87,23 @@ def study_policies(
     """Samples each video anew in every way, lets the model caption it, and measures where the words look.
 
     Args:
-        captioner: a `topiclens.trainer.captioner.Captioner`.
+        captioner: that writes the captions.
         videos: with the frames that all samplings take.
         samplings: to be compared.
         write: captions sampled videos.
         metric: of captions, by video id.
         seed: of the intervals.
     """
-    plain = PlainCaptioner.of(captioner)
+    propagate = traced_propagation(captioner)
     for sampling in samplings:
         sampled = {video.video_id: video.sampled(sampling) for video in videos}
         captions = write(sampled)
         effect = border_effect(
-            (explain(plain, sampled[video_id], words).frames for video_id, words in captions.items() if len(words)),
+            (
+                explain(captioner, sampled[video_id], words, propagate=propagate).frames
+                for video_id, words in captions.items()
+                if len(words)
+            ),
             np.random.default_rng(seed),
         )
         yield PolicyEffect(sampling, effect, metric(captions))

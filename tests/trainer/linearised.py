@@ -19,7 +19,7 @@ def tanh(z):
 
 def linearised_relevance(model, clip, words):
     """Activation times gradient of each word's logit: a dictionary of `scores`, `features`, `neurons`, `previous`,
-    `initial`, `decoder_bias` and `encoder_bias`, as in WordRelevance, for a clip without padding."""
+    `initial`, `decoder_bias`, `encoder_bias` and `alpha`, as in WordRelevance, for a clip without padding."""
     weights = {
         v.path.split("/", 1)[1]: tf.constant(np.array(v, np.float64)) for v in model.weights if "seed" not in v.path
     }
@@ -53,13 +53,14 @@ def linearised_relevance(model, clip, words):
         memory = tf.concat([v, frames], axis=1) if model.config.skip else v
         mean = tf.reduce_mean(memory, axis=0)
         first = h, c = [tanh(dense(f"decoder/initial_{s}", mean)) for s in "hc"]
-        scores = []
+        scores, attention = [], []
         for y, word in zip(previous, words):
             compared = tf.linalg.matvec(weights["decoder/attention/state_projection/kernel"], h, True) + (
                 memory @ weights["decoder/attention/frame_projection/kernel"]
                 + weights["decoder/attention/frame_projection/bias"]
             )
             alpha = hold(tf.nn.softmax((tf.tanh(compared) @ weights["decoder/attention/score/kernel"])[:, 0]))
+            attention.append(alpha.numpy())
             context = tf.linalg.matvec(memory, alpha, True)
             h, c = lstm("decoder/cell", tf.concat([y, context], 0), h, c)
             scores.append(dense("decoder/readout", tf.concat([h, context, y], 0))[word])
@@ -81,4 +82,5 @@ def linearised_relevance(model, clip, words):
         "initial": initial,
         "decoder_bias": of_biases("decoder"),
         "encoder_bias": of_biases("encoder"),
+        "alpha": np.array(attention),
     }
