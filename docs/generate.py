@@ -18,8 +18,8 @@ REFERENCE = Path(__file__).parent / "reference"
 
 def settings() -> str:
     """A table of all settings, with the defaults that hold without a preset."""
-    from topiclens.pipeline.cli.commands.settings_table import described
     from topiclens.pipeline.settings import Settings
+    from topiclens.pipeline.settings_table import described
 
     rows = [(f"`{name}`", f"`{value}`", meaning) for name, value, meaning in described(Settings())]
     return table(("setting", "default", "meaning"), rows)
@@ -27,9 +27,9 @@ def settings() -> str:
 
 def commands() -> str:
     """Each command's help, as the command prints it on 100 columns."""
-    from topiclens.pipeline.cli.arguments import parser
+    from topiclens.pipeline.cli.main import make_parser
 
-    (subcommands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    (subcommands,) = (action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction))
     shown = []
     for name, command in subcommands.choices.items():
         command.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100)

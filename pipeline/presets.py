@@ -13,7 +13,7 @@ from topiclens.pipeline.settings import (
     TrainingSettings,
     VocabularySettings,
 )
-from topiclens.pipeline.values import SettingError
+from topiclens.pipeline.values import SettingError, did_you_mean
 from topiclens.trainer.settings import TrainingConfig
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.
@@ -70,5 +70,5 @@ def preset(name: str) -> Settings:
         SettingError: there is no such preset.
     """
     if name not in PRESETS:
-        raise SettingError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+        raise SettingError(f"There is no preset {name!r}. {did_you_mean(name, PRESETS)}")
     return PRESETS[name]

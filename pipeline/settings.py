@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import EQUAL, Sampling
-from topiclens.pipeline.values import SettingError, fitting, literal
+from topiclens.pipeline.values import SettingError, did_you_mean, fitting, literal
 from topiclens.schemas.features import N_FRAMES
 from topiclens.serving.review.limits import PageLimits
 from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
@@ -301,13 +301,11 @@ class Settings:
     def _with(self, section: str, field: str, value) -> Settings:
         sections = [entry.name for entry in dataclasses.fields(self)]
         if section not in sections:
-            raise SettingError(f"There is no section {section!r} of settings; there are {', '.join(sections)}.")
+            raise SettingError(f"There is no section {section!r} of settings. {did_you_mean(section, sections)}")
         current = getattr(self, section)
         names = {entry.name: entry for entry in dataclasses.fields(current)}
         if field not in names:
-            raise SettingError(
-                f"There is no setting {section}.{field}. The settings of {section} are {', '.join(sorted(names))}."
-            )
+            raise SettingError(f"There is no setting {section}.{field}. {did_you_mean(field, names)}")
         value = fitting(f"{section}.{field}", getattr(current, field), value)
         try:
             changed = dataclasses.replace(self, **{section: dataclasses.replace(current, **{field: value})})

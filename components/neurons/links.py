@@ -184,22 +184,15 @@ def most_frequent(links: TopicLinks, count: int) -> list[TopicLink]:
     return sorted((topic for topic in links.topics if topic.neurons), key=lambda topic: -topic.videos)[:count]
 
 
-def format_table(links: TopicLinks, *, neurons_shown: int = 5) -> str:
-    """The links as text: topics with most votes first, then what has no partner."""
-    rows = _table(links, neurons_shown)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
-    return "\n".join([*lines, "", *_remarks(links)])
-
-
 def as_markdown(links: TopicLinks, *, neurons_shown: int = 3) -> str:
-    """The same as Markdown, for narrower pages."""
-    header, *rows = ("| " + " | ".join(cells) + " |" for cells in _table(links, neurons_shown))
+    """`table_rows` and `remarks` as Markdown."""
+    header, *rows = ("| " + " | ".join(cells) + " |" for cells in table_rows(links, neurons_shown))
     lines = [header, "|---|---|" + "---:|" * 4 + "---|", *rows]
-    return "\n\n".join(["\n".join(lines), *_remarks(links)])
+    return "\n\n".join(["\n".join(lines), *remarks(links)])
 
 
-def _table(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:
+def table_rows(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:
+    """The head, then a row for each topic that has a neuron, most votes first."""
     names = {topic.id: topic.name for topic in links.topics}
     rows = [("topic", "name", "videos", "neurons", "votes", "difference", "the strongest (votes; also prefers)")]
     for topic in sorted(links.topics, key=lambda topic: -sum(linked.votes for linked in topic.neurons)):
@@ -226,7 +219,8 @@ def _table(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def _remarks(links: TopicLinks) -> list[str]:
+def remarks(links: TopicLinks) -> list[str]:
+    """How many neurons carry a topic, and which topics and neurons have no partner."""
     lines = [f"{links.n_neurons - len(links.without_topic)} of {links.n_neurons} neurons carry a topic."]
     if links.without_neuron:
         lines.append("Topics without a neuron: " + ", ".join(f"{t.name} ({t.id})" for t in links.without_neuron) + ".")

@@ -117,21 +117,14 @@ def mean_npmi(topics: Iterable[Topic]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def format_table(topics: Iterable[Topic]) -> str:
-    """The table as text, topics that occur in most videos first.
-
-    >>> print(format_table([Topic(4, "guitar, playing", ("guitar", "playing", "man"), 0.41, 0.125)]))
-       id  videos   NPMI  name             words
-        4   12.5%   0.41  guitar, playing  guitar playing man
-    """
-    topics = sorted(topics, key=lambda topic: (-topic.share_of_videos, topic.id))
-    width = max([len("name"), *(len(topic.name) for topic in topics)])
-    lines = [f"   id  videos   NPMI  {'name':{width}}  words"]
-    for topic in topics:
-        coherence = "    -" if topic.npmi is None else f"{topic.npmi:5.2f}"
+def table_rows(topics: Iterable[Topic]) -> list[tuple[str, ...]]:
+    """The head, then a row for each topic, those that occur in most videos first."""
+    rows = [("id", "videos", "NPMI", "name", "words")]
+    for topic in sorted(topics, key=lambda topic: (-topic.share_of_videos, topic.id)):
+        coherence = "-" if topic.npmi is None else f"{topic.npmi:.2f}"
         words = " ".join(topic.words) + (f"  [{topic.marks}]" if topic.marks else "")
-        lines.append(f"{topic.id:5d}  {topic.share_of_videos:6.1%}  {coherence}  {topic.name:{width}}  {words}")
-    return "\n".join(line.rstrip() for line in lines)
+        rows.append((str(topic.id), f"{topic.share_of_videos:.1%}", coherence, topic.name, words))
+    return rows
 
 
 def _held_words(corpus: Corpus, order: np.ndarray, counts: np.ndarray) -> list[list[str]]:

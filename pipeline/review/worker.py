@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from topiclens.pipeline.cli.main import explained
+from topiclens.pipeline.errors import explain_fault
 from topiclens.pipeline.repair import refinements
 from topiclens.pipeline.repair.model_store import CandidateVersion
 from topiclens.pipeline.repair.refinements import Rollback
@@ -32,7 +32,7 @@ def work(report: JobReporter) -> None:
             report.done(_told(candidate))
     except Exception as error:
         _log.exception("The job broke off")
-        report.done({"error": explained(error) or f"It broke off: {type(error).__name__}."})
+        report.done({"error": explain_fault(error)})
         raise
 
 

@@ -1,1 +1,1 @@
-"""What the subcommands of `topiclens` do, each imported when it is asked for."""
+"""The commands of `topiclens`, a file each; see `topiclens.pipeline.cli.main`."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.components.neurons.conftest import small_captioner
-from topiclens.components.neurons.links import TopicLinks, as_markdown, format_table, link, most_frequent, name_neurons
+from topiclens.components.neurons.links import TopicLinks, as_markdown, link, most_frequent, name_neurons
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.neurons.perceptron import Perceptron
 from topiclens.components.topics.table import Topic
@@ -47,7 +47,7 @@ def test_a_topics_neurons_come_with_their_figures_the_most_chosen_first(links):
 def test_what_has_no_partner_is_listed(links):
     assert [topic.name for topic in links.without_neuron] == ["dance"]
     assert links.without_topic == [1, 3]
-    table = format_table(links)
+    table = as_markdown(links)
     assert "Topics without a neuron: dance (2)." in table and "Neurons without a topic: 1, 3." in table
     assert "3 of 5 neurons carry a topic." in table and "0 (5; man), 4 (2)" in table
 

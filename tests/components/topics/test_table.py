@@ -5,7 +5,7 @@ import pytest
 
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.naming import most_relevant, name_topics
-from topiclens.components.topics.table import Topic, describe_topics, format_table, mean_npmi
+from topiclens.components.topics.table import Topic, describe_topics, mean_npmi, table_rows
 
 
 def test_forms_of_one_word_make_one_part_of_a_name():
@@ -60,11 +60,11 @@ def test_the_table_lists_topics_by_how_often_they_occur():
         Topic(1, "unused topic 1", (), None, 0.0),
         Topic(2, "guitar, playing", ("guitar", "playing", "man"), -0.25, 0.3),
     ]
-    header, *lines = format_table(rows).splitlines()
-    assert header.split() == ["id", "videos", "NPMI", "name", "words"]
-    assert [line.split()[0] for line in lines] == ["2", "0", "1"]
-    assert lines[0].split() == ["2", "30.0%", "-0.25", "guitar,", "playing", "guitar", "playing", "man"]
-    assert lines[2].split() == ["1", "0.0%", "-", "unused", "topic", "1"]
+    header, first, _, last = table_rows(rows)
+    assert header == ("id", "videos", "NPMI", "name", "words")
+    assert [row[0] for row in table_rows(rows)[1:]] == ["2", "0", "1"]
+    assert first == ("2", "30.0%", "-0.25", "guitar, playing", "guitar playing man")
+    assert last == ("1", "0.0%", "-", "unused topic 1", "")
 
 
 def test_a_topic_survives_its_json():

@@ -255,7 +255,7 @@ def test_either_files_or_ids_are_explained(named):
 
 
 def test_neither_tfx_nor_beam_is_needed():
-    modules = "topiclens.pipeline.cli.main, topiclens.pipeline.cli.commands.explaining, topiclens.trainer.export"
+    modules = "topiclens.pipeline.cli.main, topiclens.pipeline.explaining, topiclens.trainer.export"
     modules += ", topiclens.serving.client, topiclens.serving.saved_model"
     code = f"import sys, {modules}, topiclens.components.features.backbones.registry"
     code += "; print({'tfx', 'apache_beam'} & set(sys.modules))"

@@ -1,4 +1,4 @@
-"""`topiclens topics`: the topics of a run as people have them, and what people decide about them."""
+"""The topics of a run as people have them, and what people decide about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from topiclens.components.topics import governance
 from topiclens.components.topics.apply_governance import as_decided, moved
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.model import TopicModel
-from topiclens.components.topics.table import Fate, Topic, format_table
+from topiclens.components.topics.table import Fate, Topic
 from topiclens.pipeline.run_metadata import newest
 from topiclens.pipeline.topic_register import governance_file, hold
 
@@ -38,8 +38,8 @@ class Decisions:
         return any(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
-def show(root: str, file: str | None = None) -> str:
-    """The table of a run's topics with the names that people gave, and what the next run will change.
+def read_topics(root: str, file: str | None = None) -> tuple[tuple[Topic, ...], list[str]]:
+    """A run's topics with the names that people gave, and in words what the next run will change.
 
     Args:
         file: of the decisions, where it is not the root's own.
@@ -47,11 +47,10 @@ def show(root: str, file: str | None = None) -> str:
     model = TopicModel.load(newest(root).folder("topiclens.TopicModel"))
     path = governance_file(root, file)
     decided = governance.load(path)
-    lines = [format_table(as_decided(model.topics, decided))]
-    lines += [f"Decided upon: {reason}." for reason in moved(decided, model.topics)]
+    lines = [f"Decided upon: {reason}." for reason in moved(decided, model.topics)]
     if ahead := _ahead(model.topics, decided):
         lines.append(f"\nDecided in {path}:\n{ahead}")
-    return "\n".join(lines)
+    return as_decided(model.topics, decided), lines
 
 
 def decide(root: str, decisions: Decisions, file: str | None = None) -> str:

@@ -19,7 +19,7 @@ from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome
 
 if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
-    from topiclens.components.refinement.experiment import Result, Together
+    from topiclens.components.refinement.experiment import Experiment, Result, Together
     from topiclens.components.refinement.missing_topics import InaccurateCaption
     from topiclens.schemas.records import VideoRecord
 
@@ -48,7 +48,7 @@ def correct_halves(
     full: bool = False,
     folder: str,
     say: Callable[[str], None] = print,
-) -> str:
+) -> Experiment:
     """Corrects with one half of a video's frames and tests with the other, video after video.
 
     Each video is taught to the same parent, as in the paper; then all of them at once. What is done is kept, a file for
@@ -66,7 +66,7 @@ def correct_halves(
         folder: gets `corrections.md` and `corrections.json`, and the folders of what is done.
         say: takes the lines of progress.
     Returns:
-        The table, Markdown.
+        What was found; the folder holds it as Markdown and as JSON.
     Raises:
         NothingToCorrect: the rule finds no video.
         topiclens.pipeline.run_metadata.NothingThere: the run did not come so far.
@@ -125,7 +125,7 @@ def correct_halves(
     )
     artifact_io.write_text(os.path.join(folder, _JSON), json.dumps(experiment.to_json(), ensure_ascii=False, indent=1))
     artifact_io.write_text(os.path.join(folder, _TABLE), experiment.to_markdown())
-    return experiment.to_markdown()
+    return experiment
 
 
 def _in_turn(trials, found, halved, items, kept, judge, say) -> list[Result]:

@@ -15,7 +15,7 @@ from topiclens.components.refinement import half_trials as halving
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.cli import main as cli
-from topiclens.pipeline.cli.commands import experiments
+from topiclens.pipeline.experiments import correct_halves
 from topiclens.schemas import records
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE
@@ -77,8 +77,8 @@ def no_java(monkeypatch):
 
 def run(outcome, folder, settings=SETTINGS, **options):
     said = []
-    table = experiments.correct_halves(outcome, settings, folder=str(folder), say=said.append, **options)
-    return table, json.loads((folder / "corrections.json").read_text()), said
+    found = correct_halves.correct_halves(outcome, settings, folder=str(folder), say=said.append, **options)
+    return found.to_markdown(), json.loads((folder / "corrections.json").read_text()), said
 
 
 def timeless(experiment):
@@ -151,16 +151,16 @@ def test_what_is_done_is_kept_and_a_stopped_experiment_goes_on(outcome, kept, tm
 
 
 def test_words_of_two_captions_that_are_in_common_are_those_of_either():
-    assert experiments._words_in_common("a dog runs", "a dog dog sleeps") == 2 / 4
-    assert experiments._words_in_common("a dog", "a dog") == 1 and experiments._words_in_common("", "") == 0
+    assert correct_halves._words_in_common("a dog runs", "a dog dog sleeps") == 2 / 4
+    assert correct_halves._words_in_common("a dog", "a dog") == 1 and correct_halves._words_in_common("", "") == 0
 
 
 def test_videos_can_be_halved_by_turns():
     clip = video("clip", "val", 0, frames=5)
-    odd, even = experiments._halves([clip], alternating=True)["clip"]
+    odd, even = correct_halves._halves([clip], alternating=True)["clip"]
     np.testing.assert_array_equal(odd.frames, clip.frames[[1, 3]])
     np.testing.assert_array_equal(even.frames, clip.frames[[0, 2, 4]])
-    first, second = experiments._halves([clip], alternating=False)["clip"]
+    first, second = correct_halves._halves([clip], alternating=False)["clip"]
     np.testing.assert_array_equal(np.concatenate([first.frames, second.frames]), clip.frames)
     assert len(first.frames) == 2
 

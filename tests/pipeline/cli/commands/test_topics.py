@@ -7,8 +7,8 @@ import pytest
 from tests.components.topics.conftest import planted_documents
 from topiclens.components.topics import fitting
 from topiclens.components.topics.governance import load
+from topiclens.pipeline import governing
 from topiclens.pipeline.cli import main as cli
-from topiclens.pipeline.cli.commands import governing
 from topiclens.pipeline.run_metadata import Outcome
 
 
@@ -26,6 +26,7 @@ def model(tmp_path_factory):
 @pytest.fixture
 def topics(model, tmp_path, monkeypatch, capsys):
     """Runs the command on a root whose newest run has that model; gives what it says."""
+    monkeypatch.setenv("COLUMNS", "200")  # so that a topic is a line
     monkeypatch.setattr(governing, "newest", lambda root: Outcome(root, {"topiclens.TopicModel": model}, True))
 
     def run(*arguments, status=0):

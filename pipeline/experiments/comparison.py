@@ -105,7 +105,7 @@ def compare(
     seeds: int,
     folder: str,
     say: Callable[[str], None] = print,
-) -> str:
+) -> dict[str, list[dict]]:
     """Trains and studies every variant with every seed, and writes the table.
 
     What is done is kept, a file for each training, and not done again; a killed training goes on from its last epoch.
@@ -119,7 +119,7 @@ def compare(
             seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
         say: takes the lines of progress.
     Returns:
-        The table, Markdown.
+        Variant -> the figures of each seed.
     Raises:
         topiclens.trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other
             records.
@@ -142,12 +142,11 @@ def compare(
             trained += 1
         with open(os.path.join(place, "result.json"), encoding="utf-8") as file:
             results[variant.name].append(json.load(file))
-    table = as_markdown(results)
     _write(os.path.join(folder, _JSON), json.dumps(results, indent=1))
-    _write(os.path.join(folder, _TABLE), table)
+    _write(os.path.join(folder, _TABLE), as_markdown(results))
     pair = reversed(chosen[:2])  # LSTM-I above LSTM-B
     _draw_profiles({one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}, folder)
-    return table
+    return results
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
@@ -161,21 +160,25 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(values.mean()), float(half)
 
 
-def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
-    """A row for each figure, a column for each variant: the mean over the seeds and its 95 % interval."""
-    names = list(results)
-    lines = ["| figure | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+def table_rows(results: Mapping[str, Sequence[Mapping]]) -> list[list[str]]:
+    """The head, then a row for each figure: in each variant's column the mean over the seeds and its 95 % interval."""
+    rows = [["figure", *results]]
     for key, label in FIGURES.items():
-        cells = []
-        for name in names:
-            values = [result[key] for result in results[name] if result.get(key) is not None]
+        cells = [label]
+        for of_seeds in results.values():
+            values = [result[key] for result in of_seeds if result.get(key) is not None]
             mean, half = interval(values) if values else (float("nan"), float("nan"))
             cells.append(
                 "not measured" if np.isnan(mean) else f"{mean:.4f}" + ("" if np.isnan(half) else f" ± {half:.4f}")
             )
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    lines.append("| seeds | " + " | ".join(str(len(results[name])) for name in names) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return [*rows, ["seeds", *(str(len(of_seeds)) for of_seeds in results.values())]]
+
+
+def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
+    """`table_rows` as Markdown."""
+    header, *rows = ("| " + " | ".join(cells) + " |" for cells in table_rows(results))
+    return "\n".join([header, "|---|" + "---|" * len(results), *rows]) + "\n"
 
 
 def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.components.videos.conftest import write_clip
-from tests.pipeline.cli.commands.test_explaining import DIM, FEATURES, save, tiny_backbone
+from tests.pipeline.cli.commands.test_explain import DIM, FEATURES, save, tiny_backbone
 from tests.trainer.numpy_captioner import tiny_captioner
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.extract import FeatureExtractor
@@ -16,7 +16,7 @@ from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.cli import main as cli
-from topiclens.pipeline.cli.commands import borders
+from topiclens.pipeline.experiments import borders
 
 OWN = Sampling(n_frames=4)
 
@@ -71,16 +71,17 @@ def test_features_of_every_policy_are_those_of_its_own_sampling_of_the_clip(rows
 
 def test_every_policy_is_measured_under_the_name_that_the_setting_has(root, capsys):
     assert cli.main(["border", "--root", root, "--steps", "1", "3"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("3 validation videos, 4 frames a policy")
-    names = [line[:20].strip() for line in lines[3:9]]
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert said.err.startswith("3 validation videos, 4 frames a policy")
+    names = [line[:20].strip() for line in lines[1:7]]
     assert names == ["equal", "centred", "step 1", "step 3", "random_clip 1", "random_clip 3"]
     assert lines[-1].startswith("As a setting of new runs: --set features.sampling=") or lines[-1].startswith("Keep")
 
 
 def test_the_number_of_videos_is_bounded_and_videos_without_a_choice_are_told(root, capsys):
     assert cli.main(["border", "--root", root, "--videos", "1", "--frames", "3"]) == 0
-    assert capsys.readouterr().out.startswith("1 validation videos, 3 frames a policy")
+    assert capsys.readouterr().err.startswith("1 validation videos, 3 frames a policy")
     assert cli.main(["border", "--root", root, "--frames", "99"]) == 1
     assert "more than 99 frames" in capsys.readouterr().err
     assert cli.main(["border", "--root", root, "--steps", "0"]) == 1

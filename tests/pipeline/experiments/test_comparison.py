@@ -11,7 +11,7 @@ from topiclens.components.neurons import plots
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.topics.table import Topic
-from topiclens.pipeline.cli.commands import comparison
+from topiclens.pipeline.experiments import comparison
 from topiclens.pipeline.presets import preset
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.trainer.checkpoints import CheckpointMismatch
@@ -73,10 +73,10 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     arguments = dict(seeds=2, folder=str(tmp_path), say=lambda line: None)
     with pytest.raises(KeyboardInterrupt):
         comparison.compare(RUN, preset("flickr8k"), **arguments)
-    table = comparison.compare(RUN, preset("flickr8k"), **arguments)
+    comparison.compare(RUN, preset("flickr8k"), **arguments)
     names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
     assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
-    assert (tmp_path / "comparison.md").read_text() == table and "0.5500 ±" in table
+    assert "0.5500 ±" in (tmp_path / "comparison.md").read_text()
 
     os.remove(tmp_path / "topics-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
     comparison.compare(RUN, preset("flickr8k"), **arguments)

@@ -36,8 +36,8 @@ def measure_borders(
     videos: int,
     seed: int = 0,
     say: Callable[[str], None] = print,
-) -> None:
-    """Prints the border index and the captions' CIDEr under every sampling policy, and which one to sample by.
+) -> list[PolicyEffect]:
+    """Measures the border index and the captions' CIDEr under every sampling policy.
 
     The frames are taken of the validation videos themselves, so that a step here is the setting `features.step`.
 
@@ -48,7 +48,9 @@ def measure_borders(
         steps: of the policies with a fixed step.
         videos: validation videos used, at most; the first by id.
         seed: of the random clips and the intervals.
-        say: takes the lines.
+        say: takes the lines of progress.
+    Returns:
+        The effect of each policy; the first is the model's own.
     Raises:
         TooFewFrames: no validation video has more frames than a policy takes.
         SamplingError: a number of frames or a step below 1.
@@ -91,14 +93,17 @@ def measure_borders(
         texts = {video_id: vocabulary.decode(words) for video_id, words in captions.items()}
         return judge(references, texts)["CIDEr"]
 
-    say(f"{len(chosen)} validation videos, {own.n_frames} frames a policy; an index of 1 is no border effect\n")
-    say(f"{'policy':20} {'border index':>12} {'95 % interval':>15} {'CIDEr':>7}")
+    say(f"{len(chosen)} validation videos, {own.n_frames} frames a policy; an index of 1 is no border effect")
     found = []
     for one in study_policies(captioner, chosen, samplings, write=write, metric=cider, seed=seed):
         found.append(one)
-        interval = f"{one.effect.low:.3f}–{one.effect.high:.3f}"
-        say(f"{one.sampling.name:20} {one.effect.index:12.3f} {interval:>15} {one.metric:7.3f}")
-    say(f"\n{advice(found[0], recommend(found), sampling_of(directory))}")
+        say(f"Measured {one.sampling.name}, policy {len(found)} of {len(samplings)}")
+    return found
+
+
+def advise(measured: Sequence[PolicyEffect], model: str) -> str:
+    """`advice` on what was measured with a model."""
+    return advice(measured[0], recommend(measured), sampling_of(model))
 
 
 def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:

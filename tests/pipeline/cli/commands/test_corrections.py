@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.repair import stand_ins
 from topiclens.pipeline.cli import main as cli
-from topiclens.pipeline.cli.commands import repairing
+from topiclens.pipeline.cli.commands.correct import tell_proposal
 from topiclens.pipeline.repair import corrections, proposals, refinements
 from topiclens.pipeline.repair.root_lock import lock_root
 
@@ -39,9 +39,9 @@ def propose(root, video) -> proposals.Proposal:
 
 def test_a_proposal_is_told_with_its_dose_or_with_why_there_is_none(root):
     works, hopeless = propose(root, "v1"), propose(root, "hopeless")
-    told = repairing.told_proposal(works)
+    told = tell_proposal(works)
     assert "now:  a girl\nwith dance, strength 0.5:  a girl dancing\n" in told and works.correction.id in told
-    told = repairing.told_proposal(hopeless)
+    told = tell_proposal(hopeless)
     assert "as the stand-in says" in told and "no refinement takes it in" in told
 
 
@@ -49,10 +49,12 @@ def test_corrections_are_listed_with_their_captions_and_in_one_state(root, run):
     assert run("corrections").startswith("No corrections.")
     one = propose(root, "v1").correction.id
     propose(root, "hopeless")
-    header, first, captions, second, _ = run("corrections").splitlines()
-    assert header.split()[:4] == ["id", "state", "video", "misses"]
-    assert first.split()[:4] == [one[:8], "previewed", "v1", "dance"] and captions.strip() == "a girl → a girl dancing"
-    assert second.split()[1] == "proposed"
+    lines = run("corrections").splitlines()
+    assert lines[0].split()[:4] == ["id", "state", "video", "misses"] and max(map(len, lines)) <= 80
+    first, second = (line.split() for line in lines[1:] if not line.startswith(" "))
+    assert first[:4] == [one[:8], "previewed", "v1", "dance"] and second[1] == "proposed"
+    shown = " ".join(line[lines[0].index("captions") :].strip() for line in lines[1:])
+    assert "a girl → a girl dancing" in shown
     assert json.loads(run("corrections", "--state", "previewed", "--json"))["id"] == one
 
 
@@ -67,7 +69,7 @@ def test_the_way_from_a_proposal_to_a_rollback_is_told_in_words(root, run):
     assert f"Version {version} is served." in published
     listed = run("versions").splitlines()
     assert listed[1].split()[:4] == ["100", "trained", "–", "0"]
-    assert listed[2].split()[:4] == [version, "100", one[:8], "1"] and listed[2].endswith("(now)")
+    assert listed[2].split()[:4] == [version, "100", one[:8], "1"] and listed[-1].endswith("(now)")
     assert "live with version " + version in run("corrections", "--history", one[:8])
     assert run("rollback", one[:8], "--by", "Cleo") == "Version 100 is served.\n"
     assert run("rollback", bad) == f"Correction {bad} is revoked. It was in no served version.\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks, links_of
-from topiclens.pipeline.cli.commands.supposing import Supposition, strengths
+from topiclens.pipeline.supposing import Supposition, strengths
 from topiclens.pipeline.values import SettingError
 from topiclens.schemas.topic_lookup import UnknownTopic
 from topiclens.trainer.exported import EXTRA

@@ -11,8 +11,9 @@ from PIL import Image
 from tests.components.videos.conftest import number_shown, write_clip
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline import captioning
+from topiclens.pipeline.cli import checks, report
 from topiclens.pipeline.cli import main as cli
-from topiclens.pipeline.cli.commands import captioning, report
 from topiclens.serving.answers import Caption, WhatIf
 from topiclens.trainer.exported import EXTRA, FORMAT, JSON_FILE
 
@@ -51,7 +52,9 @@ def model(tmp_path):
         folder = tmp_path / "model"
         (folder / EXTRA).mkdir(parents=True, exist_ok=True)
         (folder / "saved_model.pb").touch()
-        (folder / EXTRA / JSON_FILE).write_text(json.dumps({"format": FORMAT, "features": features}))
+        (folder / EXTRA / JSON_FILE).write_text(
+            json.dumps({"format": FORMAT, "features": features, "model": {"n_topics": 3}})
+        )
         return str(folder)
 
     return model
@@ -60,6 +63,7 @@ def model(tmp_path):
 @pytest.fixture(autouse=True)
 def recorder(monkeypatch):
     monkeypatch.setattr(captioning, "_captioner", lambda *_: contextlib.nullcontext(Recorder()))
+    monkeypatch.setattr(checks, "check_server", lambda address: None)
 
 
 def caption(capsys, clip, *arguments) -> tuple[int, ...]:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.reader import sample_video
-from topiclens.pipeline.cli.commands.supposing import Supposition, strengths
 from topiclens.pipeline.exports import sampling_of
 from topiclens.pipeline.settings import cache_folder
-from topiclens.pipeline.values import SettingError
+from topiclens.pipeline.supposing import Supposition, strengths
 from topiclens.serving.answers import Caption
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.frames import encode_frames
@@ -64,8 +63,6 @@ def caption_files(
 @contextlib.contextmanager
 def _captioner(model: str | os.PathLike | None, server: str | None, beam: int | None) -> Iterator[Captioning]:
     if server:
-        if beam:
-            raise SettingError("--beam goes with --model: a server's beam was fixed when its model was exported.")
         from topiclens.serving.client import CaptionClient
 
         with CaptionClient(server) as client:

@@ -1,0 +1,134 @@
+"""What is checked before anything that takes long is loaded. None of it imports TensorFlow or TFX."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from topiclens.components.refinement.settings import RefinementSettings
+
+
+class InputError(ValueError):
+    """Something that was typed cannot be used."""
+
+
+def check_videos(videos: Sequence[str]) -> dict[str, str]:
+    """Looks at video files before a model is loaded for them.
+
+    Returns:
+        Video -> what is wrong with it, where not one of them can be used; empty where one can.
+    """
+    from topiclens.components.videos.decoding import UnreadableVideo
+    from topiclens.components.videos.reader import probe
+
+    faults = {}
+    for video in videos:
+        try:
+            probe(video)
+        except (UnreadableVideo, OSError) as error:
+            faults[video] = str(error)
+        else:
+            return {}
+    return faults
+
+
+def check_model(model: str) -> str:
+    """The exported model that a path means.
+
+    Raises:
+        FileNotFoundError, topiclens.trainer.exported.ExportError: there is none.
+    """
+    from topiclens.serving.saved_model import resolve_version
+    from topiclens.trainer.exported import read_meta
+
+    folder = str(resolve_version(model))
+    read_meta(folder)
+    return folder
+
+
+def check_correction(root: str, video: str, topic: str, settings: RefinementSettings) -> None:
+    """Whether the served model knows a topic, and whether a video is of the run's dataset or a file.
+
+    Raises:
+        topiclens.schemas.topic_lookup.UnknownTopic, InputError: it does not, or it is neither.
+        topiclens.pipeline.run_metadata.NothingThere: no run came far enough.
+    """
+    from topiclens.components.common import artifact_io
+    from topiclens.pipeline import run_metadata
+    from topiclens.pipeline.exports import names_of
+    from topiclens.pipeline.repair.corrections import recovered_ledger
+    from topiclens.pipeline.repair.model_store import ModelStore
+    from topiclens.schemas.topic_lookup import find_topic
+
+    outcome = run_metadata.newest(root)
+    with recovered_ledger(root, settings) as ledger:
+        served = ledger.served()
+    links = names_of(root, str(ModelStore(root).version(served.version)))[0] if served else None
+    if links is not None:
+        find_topic(topic, links.topics)
+    lines = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).split("\n")
+    if not os.path.isfile(video) and all(json.loads(line)["video_id"] != video for line in lines if line):
+        raise InputError(
+            f"{video!r} is no video of the dataset of {root!r}, and there is no such file. Check the path, or take an "
+            "id of the dataset's manifest."
+        )
+
+
+def check_writable(folder: str) -> None:
+    """Whether a folder can be made, or written to where it is there.
+
+    Raises:
+        InputError: it cannot.
+    """
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"{str(place)!r} is a file, so {folder!r} cannot be a folder. Name another one.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{str(place)!r} cannot be written to, so {folder!r} cannot be used. Name another one.")
+
+
+def check_port(host: str, port: int, option: str) -> None:
+    """Whether a server can listen at a port.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not 0 <= port < 2**16:
+        raise InputError(f"{option} is {port}; expected a port from 1 to 65535, or 0 for one that is free.")
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Nothing can listen at port {port} of {host} ({error.strerror}). Stop what listens there, or choose "
+            f"another port by {option}."
+        ) from error
+
+
+def check_server(address: str) -> None:
+    """Whether somebody answers at a model server's address.
+
+    Raises:
+        InputError: it is no address, or the machine says that nobody does.
+    """
+    scheme, _, rest = address.rpartition("://")
+    host, _, port = rest.partition("/")[0].rpartition(":")
+    if scheme not in ("", "grpc", "http", "https") or not host or not port.isdecimal():
+        raise InputError(f"{address!r} is no address of a model server; expected one such as grpc://127.0.0.1:8500.")
+    if any(name.lower() in ("http_proxy", "https_proxy", "grpc_proxy") for name in os.environ):
+        return  # the proxy can tell, this machine cannot
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+    except TimeoutError:
+        return  # slow is not wrong: whoever asks it waits longer
+    except OSError as error:
+        raise InputError(
+            f"Nobody answers at {address} ({error.strerror}). 'topiclens serve' starts a model server."
+        ) from error

@@ -1,0 +1,43 @@
+"""`topiclens border`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from topiclens.pipeline.cli import arguments, checks, output
+
+HELP = "measure how much a caption depends on a clip's first and last frames"
+EXAMPLE = "topiclens border --root runs/sample --steps 1 2 4"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.add_root(parser)
+    parser.add_argument("--model", metavar="DIR", help="another exported model than the run's own")
+    parser.add_argument("--frames", type=int, metavar="N", help="frames that a policy takes (default: as the model)")
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2], metavar="N",
+                        help="of the policies that have one, in frames of the videos (default: 1 2)")  # fmt: skip
+    parser.add_argument("--videos", type=int, default=100, help="validation videos at most (default: %(default)s)")
+    arguments.add_json(parser, "one sampling policy a line")
+
+
+def run(options: argparse.Namespace) -> int:
+    from topiclens.pipeline import run_metadata
+    from topiclens.pipeline.experiments.borders import advise, measure_borders
+
+    outcome = run_metadata.newest(options.root)
+    model = checks.check_model(options.model or outcome.model)
+    measured = measure_borders(
+        outcome, model=model, n_frames=options.frames, steps=options.steps, videos=options.videos, say=output.note
+    )
+    if options.json:
+        for one in measured:
+            output.print_json(dataclasses.asdict(one))
+        return 0
+    rows = [
+        (one.sampling.name, f"{one.effect.index:.3f}", f"{one.effect.low:.3f}–{one.effect.high:.3f}",
+         f"{one.metric:.3f}") for one in measured
+    ]  # fmt: skip
+    print(output.table(("policy", "border index", "95 % interval", "CIDEr"), *rows))
+    print("\n" + advise(measured, model))
+    return 0

@@ -1,0 +1,44 @@
+"""`topiclens compare`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from topiclens.pipeline.cli import arguments, checks, output
+
+HELP = "compare LSTM-I, LSTM-B and LSTM-I with shuffled topics"
+EXAMPLE = "topiclens compare --root runs/flickr8k --preset flickr8k --seeds 5"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.add_root(parser, "the run whose records are used")
+    arguments.add_preset(parser)
+    arguments.add_changes(parser)
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model (default: 5)")
+    parser.add_argument("--also", type=float, nargs="+", default=[], metavar="LAMBDA",
+                        help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
+    parser.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
+    arguments.add_json(parser, "the figures of every training")
+
+
+def run(options: argparse.Namespace) -> int:
+    from topiclens.pipeline import run_metadata
+    from topiclens.pipeline.experiments import comparison
+    from topiclens.pipeline.presets import preset
+
+    settings, outcome = preset(options.preset), run_metadata.newest(options.root)
+    if not options.full:
+        settings = comparison.reduced(settings, comparison.training_videos(outcome))
+    settings = settings.changed(options.changes)
+    folder = os.path.join(options.root, "comparison", "full" if options.full else "reduced")
+    checks.check_writable(folder)
+    results = comparison.compare(
+        outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder, say=output.note
+    )
+    if options.json:
+        output.print_json(results, indent=1)
+    else:
+        print(output.table(*comparison.table_rows(results)))
+    output.note(f"Kept in {folder}")
+    return 0

@@ -1,0 +1,20 @@
+"""`topiclens completion`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "print what makes a shell complete commands, options, presets and settings"
+EXAMPLE = 'eval "$(topiclens completion bash)"        # in ~/.bashrc; zsh in ~/.zshrc\n' \
+    "  topiclens completion fish > ~/.config/fish/completions/topiclens.fish"  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
+
+
+def run(options: argparse.Namespace) -> int:
+    import argcomplete
+
+    print(argcomplete.shellcode(["topiclens"], shell=options.shell))
+    return 0

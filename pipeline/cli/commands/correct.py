@@ -1,0 +1,53 @@
+"""`topiclens correct`."""
+
+from __future__ import annotations
+
+import argparse
+
+from topiclens.pipeline.cli import arguments, checks, output
+
+HELP = "say that a caption misses a topic, and see the caption with it"
+EXAMPLE = "topiclens correct clip-17 --topic dance --author Ann --root runs/sample"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("video", metavar="VIDEO_ID_OR_FILE")
+    parser.add_argument("--topic", required=True, metavar="TOPIC", help="the topic that is missing: its name or its id")
+    arguments.add_by(parser, "--author", "who says so")
+    arguments.add_root(parser)
+    arguments.add_changes(parser, " of refinement, or of what a file may cost",
+                          "refinement.NAME=VALUE or limits.NAME=VALUE")  # fmt: skip
+    arguments.add_json(parser, "the correction")
+
+
+def run(options: argparse.Namespace) -> int:
+    from topiclens.pipeline.repair.proposals import propose
+
+    settings = arguments.settings_of(options, "refinement", "limits")
+    checks.check_correction(options.root, options.video, options.topic, settings.refinement)
+    proposal = propose(
+        options.root, options.video, options.topic, options.author or arguments.user(), settings=settings.refinement,
+        limits=settings.limits,
+    )  # fmt: skip
+    if options.json:
+        output.print_json(proposal.correction.to_json())
+    else:
+        print(tell_proposal(proposal))
+    return 0
+
+
+def tell_proposal(proposal) -> str:
+    """A correction with the caption before, the one with the topic, and what comes next."""
+    correction, dose = proposal.correction, proposal.response.smallest
+    lines = [f"now:  {correction.caption_before}"]
+    if dose is None:
+        lines += [
+            proposal.response.verdict,
+            f"Correction {correction.id} is kept as proposed; no refinement takes it in.",
+        ]
+    else:
+        lines += [
+            f"with {correction.topic.name}, strength {dose.strength:g}:  {dose.caption}",
+            f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.",
+        ]
+    return "\n".join(lines)

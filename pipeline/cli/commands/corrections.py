@@ -1,0 +1,78 @@
+"""`topiclens corrections`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from topiclens.pipeline.cli import arguments, output
+
+if TYPE_CHECKING:
+    from topiclens.components.refinement.records import Correction
+
+HELP = "list what people corrected, and what became of it"
+EXAMPLE = "topiclens corrections --state live --root runs/sample"
+
+_SHOWN = 8  # characters of an id: enough to tell it from the others
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", choices=("proposed", "previewed", "in candidate", "live", "revoked"),
+                        help="only corrections in this state")  # fmt: skip
+    parser.add_argument("--history", metavar="ID", help="of one correction: who did what with it, and when")
+    arguments.add_json(parser, "one correction a line")
+    parser.add_argument("--export", metavar="FILE", help="write the whole ledger as JSON Lines")
+    parser.add_argument("--import", dest="incoming", metavar="FILE", help="take in an export")
+    arguments.add_refinement(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from topiclens.pipeline.files import replace_text
+    from topiclens.pipeline.repair.corrections import find_correction, recovered_ledger
+
+    with recovered_ledger(options.root, arguments.settings_of(options, "refinement").refinement) as ledger:
+        if options.incoming:
+            with open(options.incoming, "rb") as file:
+                print(f"{ledger.import_lines(file)} lines brought something new.")
+        if options.export:
+            lines = ledger.export_lines()
+            replace_text(options.export, "".join(f"{line}\n" for line in lines))
+            print(f"Wrote {len(lines)} lines to {options.export}")
+        if options.history:
+            correction = find_correction(ledger, options.history)
+            print(correction.to_json() if options.json else _tell_history(correction))
+        elif not (options.incoming or options.export):
+            found = ledger.corrections(options.state)
+            if options.json:
+                for one in found:
+                    output.print_json(one.to_json())
+            else:
+                print(_tell(found))
+    return 0
+
+
+def shorten(ids: Iterable[str]) -> str:
+    """Ids of corrections, so much of each as tells it from the others."""
+    return " ".join(item[:_SHOWN] for item in ids)
+
+
+def _tell(corrections: Sequence[Correction]) -> str:
+    """A row a correction, oldest first, with its captions."""
+    if not corrections:
+        return "No corrections. 'topiclens correct VIDEO --topic TOPIC' makes one."
+    rows = [
+        (one.id[:_SHOWN], one.state.value, one.video_id, one.topic.name, one.author, f"{one.time:%Y-%m-%d %H:%M}",
+         " → ".join(filter(None, (one.caption_before, one.caption_after)))) for one in corrections
+    ]  # fmt: skip
+    return output.table(("id", "state", "video", "misses", "by", "proposed (UTC)", "captions"), *rows)
+
+
+def _tell_history(correction: Correction) -> str:
+    """Who did what with a correction, and when."""
+    lines = [f"Correction {correction.id}: {correction.video_id} misses {correction.topic.name}"]
+    for event in correction.history:
+        with_version = f" with version {event.version}" if event.version else ""
+        caption = f": {event.caption}" if event.caption else ""
+        lines.append(f"{event.time:%Y-%m-%d %H:%M:%S}  {event.state.value}{with_version}, {event.by}{caption}")
+    return "\n".join(lines)

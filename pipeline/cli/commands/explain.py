@@ -1,0 +1,86 @@
+"""`topiclens explain`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+
+from topiclens.pipeline.cli import arguments, checks, output
+
+HELP = "show why a caption is what it is, on a page for each video"
+EXAMPLE = "topiclens explain clip.mp4 --root runs/sample --output pages"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("videos", nargs="*", default=[], metavar="VIDEO")
+    which.add_argument("--id", dest="ids", nargs="+", default=[], metavar="ID",
+                       help="videos of the run's dataset instead of files, by the features that the run stored; also "
+                       "where the dataset brought features alone")  # fmt: skip
+    arguments.add_root(parser, "the run whose model is explained and whose topics name neurons")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--model", metavar="DIR", help="an exported model or a folder of versions (default: the root's)")
+    where.add_argument("--server", metavar="ADDRESS", help="ask a model server; it gives no relevance")
+    arguments.add_sampling(parser)
+    parser.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
+    arguments.add_json(parser, "one explanation a video")
+
+
+def run(options: argparse.Namespace) -> int:
+    output_folder = options.output or os.path.join(options.root, "explanations")
+    sampling = arguments.sampling_of(options)
+    faults = _check(options, output_folder)
+    failed = len(faults)
+    for video, fault in faults.items():
+        if options.json:
+            output.print_json({"error": fault, "video": video, "page": None})
+        else:
+            print(f"{video}: {fault}", file=sys.stderr)
+    if faults:
+        return 1
+    from topiclens.pipeline.explaining import explain_files, explain_stored
+
+    where = {"root": options.root, "model": options.model, "server": options.server}
+    if options.ids:
+        explained = explain_stored(options.ids, output_folder, **where)
+    else:
+        explained = explain_files(options.videos, output_folder, **where, **sampling)
+    for video in explained:
+        failed += video.fault is not None
+        if options.json:
+            told = {"error": video.fault} if video.fault else dataclasses.asdict(video.explanation)
+            output.print_json({**told, "video": video.video, "page": video.page})
+        elif video.fault:
+            print(f"{video.video}: {video.fault}", file=sys.stderr)
+        else:
+            print(f"{video.video}: {video.explanation.caption}\n    {video.page}", flush=True)
+    if len(options.ids or options.videos) > 1 and not options.json:
+        print(f"All of them: {os.path.join(output_folder, 'index.html')}")
+    return 1 if failed else 0
+
+
+def _check(options: argparse.Namespace, output_folder: str) -> dict[str, str]:
+    """What is wrong with the videos, where not one of them can be used."""
+    from topiclens.pipeline.exports import sampling_of
+
+    sampling = arguments.sampling_of(options)
+    model = None
+    if options.ids:
+        from topiclens.pipeline import run_metadata
+
+        if any(value is not None for value in sampling.values()):
+            raise checks.InputError("--id explains the frames that the run stored: no sampling can be chosen for them.")
+        outcome = run_metadata.newest(options.root)
+        outcome.folder("Examples")
+        model = options.model or outcome.model
+    elif not options.server:
+        model = options.model or os.path.join(options.root, "serving", "topiclens")
+    if model and not options.server:
+        sampling_of(checks.check_model(model), **sampling)
+    checks.check_writable(output_folder)
+    faults = {} if options.ids else checks.check_videos(options.videos)
+    if options.server and not faults:
+        checks.check_server(options.server)
+    return faults

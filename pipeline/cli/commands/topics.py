@@ -1,0 +1,46 @@
+"""`topiclens topics`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from topiclens.pipeline.cli import arguments, output
+
+HELP = "show the topics of a run, and decide about them"
+EXAMPLE = "topiclens topics --root runs/sample --rename 7 surfing --merge 3 12 --ban 5"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.add_root(parser)
+    parser.add_argument("--file", metavar="FILE", help="where decisions are kept, as topics.governance names it "
+                        "(default: ROOT/governance.json)")  # fmt: skip
+    arguments.add_json(parser, "one topic a line, as people decided it")
+    group = parser.add_argument_group(
+        "decisions", "A topic is named by its id or its name. Decisions are kept in a file for the next run. Each of "
+        "these options may be\ngiven several times.")  # fmt: skip
+    many: dict[str, Any] = {"action": "append", "default": []}
+    group.add_argument("--rename", nargs=2, metavar=("TOPIC", "NAME"), help="give a topic another name", **many)
+    group.add_argument("--merge", nargs="+", metavar="TOPIC", help="let several topics count as the first one", **many)
+    group.add_argument("--ban", metavar="TOPIC", help="let a topic occur in no video any more", **many)
+    group.add_argument("--seed", nargs="+", metavar=("NAME", "WORD"),
+                       help="look for a topic of this name with these words", **many)  # fmt: skip
+    group.add_argument("--undo", metavar="TOPIC", help="take back all that was decided about a topic", **many)
+
+
+def run(options: argparse.Namespace) -> int:
+    from topiclens.components.topics.table import table_rows
+    from topiclens.pipeline.governing import Decisions, decide, read_topics
+
+    decisions = Decisions(options.undo, options.rename, options.merge, options.ban, options.seed)
+    if decisions:
+        print(decide(options.root, decisions, options.file))
+        return 0
+    topics, ahead = read_topics(options.root, options.file)
+    if options.json:
+        for topic in topics:
+            output.print_json(topic.to_json())
+        return 0
+    print(output.table(*table_rows(topics)))
+    print(*ahead, sep="\n", end="\n" if ahead else "")
+    return 0
