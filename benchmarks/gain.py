@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import glob
-import json
 import os
 
 import numpy as np
@@ -18,6 +17,7 @@ from topiclens.components.refinement.acquisition import PredictedCaption, TopicW
 from topiclens.components.topics.documents import content_words
 from topiclens.components.topics.model import TopicModel
 from topiclens.pipeline import run_metadata
+from topiclens.schemas.json_lines import read_rows
 from topiclens.trainer.vocabulary import tokenize
 
 
@@ -58,8 +58,7 @@ def main() -> None:
 
 def _rows(*path: str):
     for name in sorted(glob.glob(os.path.join(*path))):
-        with open(name, encoding="utf-8") as file:
-            yield from map(json.loads, file)
+        yield from read_rows(name)
 
 
 def _told(topics: TopicWords, caption: str, references: list[str]) -> np.ndarray:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from topiclens.components.common import artifact_io
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.schemas import records
+from topiclens.schemas.json_lines import read_rows
+
+
+def dataset_rows(outcome: Outcome) -> Iterator[dict]:
+    """The rows of all videos of a run's dataset, in order."""
+    return read_rows(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl"))
 
 
 def split_videos(outcome: Outcome, split: str) -> list[records.VideoRecord]:
@@ -20,8 +24,7 @@ def stored_videos(
     outcome: Outcome, wanted: Collection[str]
 ) -> tuple[dict[str, Mapping], dict[str, records.VideoRecord]]:
     """The rows and the records of some of a run's videos, by id; of an id that it has not, there is neither."""
-    lines = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).split("\n")
-    rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines)) if row["video_id"] in wanted}
+    rows = {row["video_id"]: row for row in dataset_rows(outcome) if row["video_id"] in wanted}
     stored = {}
     for split in sorted({row["split"] for row in rows.values()}):
         files = records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))

@@ -18,6 +18,7 @@ from topiclens.components.topics.model import MODEL, TABLE, TopicModel, write_fi
 from topiclens.pipeline.run_metadata import METADATA, Outcome, newest
 from topiclens.pipeline.settings import Settings
 from topiclens.pipeline.steps import json_of
+from topiclens.schemas.files import read_json, write_json
 
 ANEW = "none"
 _LAST = "last.json"
@@ -97,12 +98,12 @@ def _folder(root: str, name: str | None) -> str | None:
 
 def _last(root: str) -> dict | None:
     path = Path(root, "topics", _LAST)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return read_json(path) if path.exists() else None
 
 
 def _write_last(root: str, asked_for: str | None, topics: str, previous: str | None) -> None:
     row = {"asked": asked_for, "topics": topics, "previous": previous}
-    write_files(Path(root, "topics"), {_LAST: (json.dumps(row, indent=1) + "\n").encode()})
+    write_json(Path(root, "topics", _LAST), row)
 
 
 def _is_root(place: str) -> bool:

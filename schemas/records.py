@@ -25,6 +25,7 @@ from collections.abc import Collection, Iterable, Iterator
 import numpy as np
 
 from topiclens.schemas import features
+from topiclens.schemas.files import replacing
 
 
 class RecordError(ValueError):
@@ -217,7 +218,7 @@ def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[
 
 
 def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:
-    """Writes one gzip TFRecord file aside, then renames it; local or ``gs://``.
+    """Writes or replaces one gzip TFRecord file; local or ``gs://``.
 
     Args:
         path: the file to make or replace.
@@ -227,11 +228,9 @@ def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:
     """
     import tensorflow as tf
 
-    partial = f"{path}.partial-{os.getpid()}"
     count = 0
-    with tf.io.TFRecordWriter(partial, options="GZIP") as writer:
+    with replacing(path) as aside, tf.io.TFRecordWriter(aside, options="GZIP") as writer:
         for record in records:
             writer.write(record if isinstance(record, bytes) else encode(record))
             count += 1
-    tf.io.gfile.rename(partial, path, overwrite=True)
     return count

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from topiclens.trainer.files import write_aside
+from topiclens.schemas.files import read_json, write_bytes, write_json
 
 LAST, BEST = "last.npz", "best.npz"
 _FINGERPRINT = "fingerprint.json"
@@ -100,7 +100,7 @@ class Checkpoints:
     def _write(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        write_aside(self._path(name), buffer.getvalue())
+        write_bytes(self._path(name), buffer.getvalue())
 
     def _read(self, name: str) -> dict[str, np.ndarray]:
         with tf.io.gfile.GFile(self._path(name), "rb") as file:
@@ -122,13 +122,11 @@ def claim(folder: str | os.PathLike, facts: Mapping[str, Mapping]) -> None:
         CheckpointMismatch: it belongs to another; the message says what differs.
     """
     path = os.path.join(os.fspath(folder), _FINGERPRINT)
-    facts = json.loads(json.dumps(facts))
+    facts = json.loads(json.dumps(facts, sort_keys=True))
     if not tf.io.gfile.exists(path):
-        tf.io.gfile.makedirs(os.fspath(folder))
-        write_aside(path, json.dumps(facts, indent=1, sort_keys=True).encode())
+        write_json(path, facts)
         return
-    with tf.io.gfile.GFile(path) as file:
-        known = json.loads(file.read())
+    known = read_json(path)
     if known != facts:
         raise CheckpointMismatch(
             f"{os.fspath(folder)} holds the checkpoints of another training: {'; '.join(_differences(known, facts))}. "

@@ -6,6 +6,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from topiclens.schemas.files import read_text, write_text
+
 PAD, BOS, EOS, UNK = range(4)
 SPECIAL_WORDS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
@@ -68,7 +70,7 @@ class Vocabulary:
     @classmethod
     def from_text(cls, text: str, source: str = "the vocabulary") -> "Vocabulary":
         """Reads what `save` wrote: one word a line, the special words first, so line i (from 0) is word i."""
-        lines = text.splitlines()
+        lines = text.removesuffix("\n").split("\n")
         if tuple(lines[: len(SPECIAL_WORDS)]) != SPECIAL_WORDS:
             raise ValueError(
                 f"{source} does not begin with the lines {', '.join(SPECIAL_WORDS)} but with "
@@ -78,18 +80,14 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":
-        with open(path, encoding="utf-8") as file:
-            return cls.from_text(file.read(), source=os.fspath(path))
+        return cls.from_text(read_text(path), source=os.fspath(path))
 
     def to_text(self) -> str:
         return "".join(f"{word}\n" for word in self.words)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes one word a line: aside first, then renamed, so that a reader never sees half a file."""
-        aside = f"{os.fspath(path)}.tmp"
-        with open(aside, "w", encoding="utf-8") as file:
-            file.write(self.to_text())
-        os.replace(aside, path)
+        """Writes one word a line."""
+        write_text(path, self.to_text())
 
     def encode(self, caption: str) -> list[int]:
         """Word numbers of a caption, without BOS and EOS; unlisted words become UNK."""

@@ -16,6 +16,7 @@ from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import CaptionMetricsArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import mark, write_blessing
 from topiclens.components.topics.model import TopicModel
+from topiclens.schemas.files import read_json, read_text, write_text
 
 _dsl = tfx.dsl.components
 
@@ -50,11 +51,11 @@ def CaptionEvaluator(
         )
         report.write_report(metrics_folder, judgements, examples=config["examples"])
         baseline = os.path.join(baseline_dir, report.METRICS_FILE)
-        previous = json.loads(artifact_io.read_text(baseline))["splits"] if tf.io.gfile.exists(baseline) else None
+        previous = read_json(baseline)["splits"] if tf.io.gfile.exists(baseline) else None
         verdict = blessings.bless(
             report.read_figures(metrics_folder), thresholds, split=config["decisive_split"], previous=previous
         )
         write_blessing(blessing_folder, verdict)
     if verdict.blessed:
-        artifact_io.write_text(baseline, artifact_io.read_text(os.path.join(metrics.uri, report.METRICS_FILE)))
+        write_text(baseline, read_text(os.path.join(metrics.uri, report.METRICS_FILE)))
     mark(blessing, verdict)

@@ -7,26 +7,26 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from topiclens.components.captions.evaluator import METRICS, Judgement
-from topiclens.components.common.blessing import write_aside
+from topiclens.schemas.files import write_json, write_text
+from topiclens.schemas.json_lines import write_rows
 
 METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "summary.md"
 EXAMPLES = 5  # best and worst captions shown of each split
 
 
 def write_report(folder: str | os.PathLike, judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) -> None:
-    """Writes the three files of the judged splits, each aside and then renamed.
+    """Writes the three files of the judged splits.
 
     Args:
         judgements: by split.
         examples: how many best and worst captions the summary shows of each split.
     """
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     figures = {"splits": {split: split_figures(judgement) for split, judgement in judgements.items()}}
     rows = [row for split, judgement in judgements.items() for row in caption_rows(split, judgement)]
-    write_aside(folder / CAPTIONS_FILE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    write_aside(folder / SUMMARY_FILE, summary(judgements, examples=examples))
-    write_aside(folder / METRICS_FILE, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
+    write_rows(folder / CAPTIONS_FILE, rows)
+    write_text(folder / SUMMARY_FILE, summary(judgements, examples=examples))
+    write_json(folder / METRICS_FILE, figures)
 
 
 def read_figures(folder: str | os.PathLike) -> dict[str, dict]:

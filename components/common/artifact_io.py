@@ -2,7 +2,7 @@
 
 Steps read and write plain paths. On Vertex AI and Kubeflow an artifact's URI is
 an object store's; it is copied here before a step reads it, and copied there
-once a step has written all of it. TensorFlow is loaded for what is remote, and to write, not to read a local file.
+once a step has written all of it. See `topiclens.schemas.files` for single files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from topiclens.trainer.files import copy_tree, is_remote, write_aside
+from topiclens.schemas.files import copy_tree, is_remote
 
 
 @contextlib.contextmanager
@@ -36,32 +36,3 @@ def writable(uri: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="topiclens-") as folder:
         yield folder
         copy_tree(folder, uri.rstrip("/"))
-
-
-def write_bytes(path: str, content: bytes) -> None:
-    """Writes a small file aside and renames it; local or on an object store, from any worker."""
-    import tensorflow as tf
-
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    write_aside(path, content)
-
-
-def write_text(path: str, text: str) -> None:
-    """`write_bytes` of a text."""
-    write_bytes(path, text.encode())
-
-
-def read_bytes(path: str) -> bytes:
-    """A small file's content; local or on an object store."""
-    if not is_remote(path):
-        with open(path, "rb") as file:
-            return file.read()
-    import tensorflow as tf
-
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read()
-
-
-def read_text(path: str) -> str:
-    """A small file's text; local or on an object store."""
-    return read_bytes(path).decode()

@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 
+from topiclens.schemas.files import write_json, write_text
+
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 
 
@@ -41,14 +43,14 @@ def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
     verdict, other = (BLESSED, NOT_BLESSED) if blessing.blessed else (NOT_BLESSED, BLESSED)
     (folder / other).unlink(missing_ok=True)
     lines = [f"{'+' if reason.passed else '-'} {reason.words}" for reason in blessing.reasons]
-    write_aside(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
+    write_text(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
     content = {
         "blessed": blessing.blessed,
         "split": blessing.split,
         "reasons": [dataclasses.asdict(reason) for reason in blessing.reasons],
     }
-    write_aside(folder / "reasons.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
-    write_aside(folder / verdict, "")
+    write_json(folder / "reasons.json", content)
+    write_text(folder / verdict, "")
 
 
 def mark(artifact, blessing: Blessing) -> None:
@@ -65,10 +67,3 @@ def read_blessing(folder: str | os.PathLike) -> Blessing:
     """Reads what `write_blessing` wrote."""
     content = json.loads((pathlib.Path(folder) / "reasons.json").read_text(encoding="utf-8"))
     return Blessing(content["split"], tuple(Reason(**reason) for reason in content["reasons"]))
-
-
-def write_aside(path: pathlib.Path, text: str) -> None:
-    """Writes a local file under another name and renames it, so that a reader never sees half of it."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)

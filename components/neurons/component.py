@@ -26,6 +26,7 @@ from topiclens.components.neurons.tensorboard import write_neurons
 from topiclens.components.neurons.transform import TallyNeurons
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
+from topiclens.schemas.files import read_json, write_json
 from topiclens.trainer.export import export_again
 from topiclens.trainer.exported import EXTRA, read_meta
 
@@ -111,7 +112,7 @@ def NeuronEvaluator(
 
     before, changed = None, None
     if tf.io.gfile.exists(os.path.join(baseline_dir, LINKS_FILE)):
-        before = json.loads(artifact_io.read_text(os.path.join(baseline_dir, evaluator.FIGURES_FILE)))
+        before = read_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE))
         changed = evaluator.changes(named, TopicLinks.load(baseline_dir))
     evaluator.write_report(figures.uri, found, named, changed, effects)
     write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
@@ -124,5 +125,5 @@ def NeuronEvaluator(
         write_blessing(folder, verdict)
     if verdict.blessed:
         named.save(baseline_dir)
-        artifact_io.write_text(os.path.join(baseline_dir, evaluator.FIGURES_FILE), json.dumps(found.to_json()))
+        write_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE), found.to_json())
     mark(blessing, verdict)

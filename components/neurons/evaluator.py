@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.blessing import Reason, verdict_of
 from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLinks
+from topiclens.schemas.files import write_json, write_text
 
 FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
 _SHOWN = 12
@@ -108,8 +107,8 @@ def write_report(
         effects: on captions; None where they were not measured.
     """
     values = figures.to_json() | (effects.to_json() if effects else {})
-    artifact_io.write_text(os.path.join(folder, FIGURES_FILE), json.dumps(values, indent=1))
-    artifact_io.write_text(os.path.join(folder, SUMMARY_FILE), summary(figures, links, changed, effects))
+    write_json(os.path.join(folder, FIGURES_FILE), values)
+    write_text(os.path.join(folder, SUMMARY_FILE), summary(figures, links, changed, effects))
 
 
 def summary(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.neurons.perceptron import Perceptron
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.files import read_json, write_json
 from topiclens.trainer.exported import EXTRA
 
 LINKS_FILE = "links.json"
@@ -94,13 +93,12 @@ class TopicLinks:
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes `links.json`."""
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
-        artifact_io.write_text(os.path.join(folder, LINKS_FILE), text)
+        write_json(os.path.join(folder, LINKS_FILE), asdict(self))
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> TopicLinks:
         """Reads what `save` wrote."""
-        data = json.loads(artifact_io.read_text(os.path.join(folder, LINKS_FILE)))
+        data = read_json(os.path.join(folder, LINKS_FILE))
         topics = [
             TopicLink(
                 **{**row, "words": tuple(row["words"]), "neurons": tuple(LinkedNeuron(**n) for n in row["neurons"])}

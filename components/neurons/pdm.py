@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.compiling import compiled
 from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.schemas.files import read_bytes, write_bytes
 
 TALLY_FILE = "tally.npz"
 
@@ -50,12 +50,12 @@ class Tally:
         """Writes `tally.npz`."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **{name: getattr(self, name) for name in self.__dataclass_fields__})
-        artifact_io.write_bytes(os.path.join(folder, TALLY_FILE), buffer.getvalue())
+        write_bytes(os.path.join(folder, TALLY_FILE), buffer.getvalue())
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> Tally:
         """Reads what `save` wrote."""
-        with np.load(io.BytesIO(artifact_io.read_bytes(os.path.join(folder, TALLY_FILE)))) as arrays:
+        with np.load(io.BytesIO(read_bytes(os.path.join(folder, TALLY_FILE)))) as arrays:
             return cls(**arrays)
 
     @property

@@ -7,9 +7,9 @@ import os
 import numpy as np
 from tensorboard.plugins import projector
 
-from topiclens.components.common import artifact_io
 from topiclens.components.neurons.activations import MeanActivations
 from topiclens.components.neurons.links import TopicLinks, most_frequent
+from topiclens.schemas.files import write_text
 
 _MOST_VIDEOS = 2000  # they are drawn in the browser
 _MOST_DIMENSIONS = 200  # the page projects wider vectors at random before it looks for their principal components
@@ -30,12 +30,12 @@ def write_embeddings(log_dir: str, links: TopicLinks, videos: MeanActivations) -
         videos: at most 2,000 of them are shown, the first.
     """
     rows = slice(_MOST_VIDEOS)
-    artifact_io.write_text(os.path.join(log_dir, _VIDEOS_FILE), _metadata(videos.ids[rows], videos.topics[rows], links))
+    write_text(os.path.join(log_dir, _VIDEOS_FILE), _metadata(videos.ids[rows], videos.topics[rows], links))
     config = projector.ProjectorConfig()
     for name, vectors in (("features", videos.features[rows]), ("neurons", videos.mean[rows])):
         components = principal_components(vectors, _MOST_DIMENSIONS)
         lines = ("\t".join(f"{value:.4f}" for value in row) for row in components)
-        artifact_io.write_text(os.path.join(log_dir, f"{name}.tsv"), "\n".join(lines) + "\n")
+        write_text(os.path.join(log_dir, f"{name}.tsv"), "\n".join(lines) + "\n")
         embedding = config.embeddings.add()
         embedding.tensor_name, embedding.tensor_shape[:] = name, components.shape
         embedding.tensor_path, embedding.metadata_path = f"{name}.tsv", _VIDEOS_FILE

@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from topiclens.components.common import artifact_io, jsonl
+from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
 from topiclens.components.neurons.links import TopicLinks
@@ -19,6 +19,7 @@ from topiclens.components.refinement.refine import Evidence, refine
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
+from topiclens.schemas.json_lines import read_rows
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def Refine(
 
 def _of_the_dataset(corrections: Sequence[Correction], uri: str) -> list[Correction]:
     """Those that were said of a video of the dataset as it is now; the others are named in the log."""
-    rows = jsonl.read(os.path.join(uri, "videos.jsonl")) if corrections else ()
+    rows = read_rows(os.path.join(uri, "videos.jsonl")) if corrections else ()
     contents = {row["video_id"]: row["content"] for row in rows}
     if elsewhere := [one.id for one in corrections if contents.get(one.video_id) != one.content]:
         _log.warning(

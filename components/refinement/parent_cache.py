@@ -9,7 +9,7 @@ import os
 import pathlib
 from collections.abc import Iterable
 
-from topiclens.components.common.blessing import write_aside
+from topiclens.schemas.files import write_json
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import EXTRA, JSON_FILE, weights_path
 
@@ -49,11 +49,10 @@ class ParentCache:
             return None
 
     def remember(self, content: dict, *what) -> None:
-        """Keeps it, aside first and then renamed."""
+        """Keeps it."""
         path = self._path(what)
         try:
-            os.makedirs(self._folder, exist_ok=True)
-            write_aside(path, json.dumps(content, ensure_ascii=False))
+            write_json(path, content)
         except OSError as error:
             _log.info("What was measured of the parent is not kept: %s", error)
 

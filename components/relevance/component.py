@@ -10,7 +10,7 @@ from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
 from topiclens.components.captions.report import CAPTIONS_FILE
-from topiclens.components.common import artifact_io, jsonl
+from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import (
     CaptionMetricsArtifact,
     DatasetArtifact,
@@ -22,6 +22,7 @@ from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.relevance.report import choose, write_report
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.schemas import records
+from topiclens.schemas.json_lines import read_rows
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -44,11 +45,11 @@ def ExplanationReport(
     config = json.loads(config_json)
     split = config["split"]
     rows = {
-        row["video_id"]: row for row in jsonl.read(os.path.join(dataset.uri, "videos.jsonl")) if row["split"] == split
+        row["video_id"]: row for row in read_rows(os.path.join(dataset.uri, "videos.jsonl")) if row["split"] == split
     }
     scores = {
         row["video_id"]: row["scores"].get("CIDEr", 0.0)
-        for row in jsonl.read(os.path.join(metrics.uri, CAPTIONS_FILE))
+        for row in read_rows(os.path.join(metrics.uri, CAPTIONS_FILE))
         if row["split"] == split
     }
     chosen = choose(scores or dict.fromkeys(rows, 0.0), config["videos"])  # a split may not be judged

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import Explanation, explanation
 from topiclens.components.relevance.frame_pictures import film_of
@@ -18,6 +16,7 @@ from topiclens.components.relevance.picture import picture
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
 from topiclens.schemas.records import VideoRecord
 
 INDEX, ENTRIES = "index.html", "index.json"
@@ -47,9 +46,9 @@ class Report:
         """
         name = self._file_name(name)
         path = os.path.join(self._folder, name)
-        artifact_io.write_bytes(f"{path}.png", picture(explained, pictures))
-        artifact_io.write_text(f"{path}.json", explained.to_json() + "\n")
-        artifact_io.write_text(f"{path}.html", page(explained, pictures))
+        write_bytes(f"{path}.png", picture(explained, pictures))
+        write_text(f"{path}.json", explained.to_json() + "\n")
+        write_text(f"{path}.html", page(explained, pictures))
         middle = pictures[len(pictures) // 2] if pictures else None
         self._entries.append(Entry(explained.video, f"{name}.html", explained.caption, middle, about))
         return f"{path}.html"
@@ -61,11 +60,9 @@ class Report:
     def write_index(self, title: str = "Captions, explained") -> str:
         """Writes `index.html`, and `index.json`, which tells the same to programs; gives the path of the first."""
         told = [{"video": entry.video, "page": entry.page, "said": entry.said} for entry in self._entries]
-        artifact_io.write_text(
-            os.path.join(self._folder, ENTRIES), json.dumps(told, ensure_ascii=False, indent=1) + "\n"
-        )
+        write_json(os.path.join(self._folder, ENTRIES), told)
         path = os.path.join(self._folder, INDEX)
-        artifact_io.write_text(path, index(self._entries, title))
+        write_text(path, index(self._entries, title))
         return path
 
     def _file_name(self, wanted: str) -> str:
@@ -81,7 +78,7 @@ class Report:
 
 def first_explained(folder: str) -> tuple[str, str] | None:
     """The caption and the path of the page that a report's index names first; None where it has no page."""
-    entries = json.loads(artifact_io.read_text(os.path.join(folder, ENTRIES)))
+    entries = read_json(os.path.join(folder, ENTRIES))
     pages = ((entry["said"], os.path.join(folder, entry["page"])) for entry in entries if entry["page"])
     return next(pages, None)
 

@@ -8,7 +8,7 @@ from tfx import v1 as tfx
 
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, TopicModelArtifact
-from topiclens.components.common.jsonl import ReadRows
+from topiclens.components.common.read_rows import ReadRows
 from topiclens.components.topics.apply_governance import write_renamed
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.transform import ModelTopics

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topiclens.components.topics import model as files
 from topiclens.components.topics.apply_governance import describe, identify, seeds_of
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.labels import OccurrenceRule, by_label
 from topiclens.components.topics.matching import Matching
-from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.model import LABELS, LOG_LIKELIHOOD, MATCHING, TopicModel
 from topiclens.components.topics.table import describe_topics
 from topiclens.components.topics.warplda import Step, WarpLDA
+from topiclens.schemas.files import format_json
+from topiclens.schemas.json_lines import format_rows
 
 SAMPLES = 20
 ITERATIONS_BETWEEN_SAMPLES = 5  # neighbouring states of a chain are nearly the same
@@ -48,15 +48,14 @@ class Fit:
         history = enumerate(self.log_likelihood, start=1)
         matching = {}
         if self.matching is not None:
-            told = json.dumps(self.matching.to_json(self.model.topics), indent=1, ensure_ascii=False)
-            matching = {files.MATCHING: (told + "\n").encode()}
+            matching = {MATCHING: format_json(self.matching.to_json(self.model.topics)).encode()}
         return {
             **self.model.to_files(),
             **matching,
-            files.LABELS: _json_lines({"video_id": name, "topics": list(topics)} for name, topics in labels),
-            files.LOG_LIKELIHOOD: _json_lines(
+            LABELS: format_rows({"video_id": name, "topics": list(topics)} for name, topics in labels).encode(),
+            LOG_LIKELIHOOD: format_rows(
                 {"iteration": iteration, "log_likelihood": round(value, 6)} for iteration, value in history
-            ),
+            ).encode(),
         }
 
 
@@ -131,7 +130,3 @@ def fit(
 def _is_sample(iterations_left: int) -> bool:
     place, between = divmod(iterations_left, ITERATIONS_BETWEEN_SAMPLES)
     return place < SAMPLES and not between
-
-
-def _json_lines(rows) -> bytes:
-    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from topiclens.components.common import json_rows
-from topiclens.components.topics.model import write_files
+from topiclens.schemas.files import write_json
 
 FILE = "governance.json"
 _SCHEMA = "governance.schema.json"
@@ -177,8 +176,7 @@ def edited(path: str | os.PathLike) -> Iterator[list[Governance]]:
         fcntl.flock(folder, fcntl.LOCK_EX)  # a second editor waits, and then reads what the first wrote
         held = [load(path)]
         yield held
-        row = checked(held[0]).to_json()
-        write_files(path.parent, {path.name: (json.dumps(row, indent=1, ensure_ascii=False) + "\n").encode()})
+        write_json(path, checked(held[0]).to_json())
     finally:
         os.close(folder)
 

@@ -17,6 +17,7 @@ from topiclens.components.topics.documents import content_words, index_of, numbe
 from topiclens.components.topics.labels import OccurrenceRule, by_label
 from topiclens.components.topics.priors import WordPrior
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.files import format_json, write_bytes
 
 MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
 MATCHING = "matching.json"
@@ -107,7 +108,7 @@ class TopicModel:
             **({} if self.label_of is None else {"own_ids": self.ids, "label_of": self.label_of}),
         }
         table = {"topics": [topic.to_json() for topic in self.topics]}
-        return {MODEL: _npz(arrays), TABLE: (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode()}
+        return {MODEL: _npz(arrays), TABLE: format_json(table).encode()}
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> TopicModel:
@@ -170,13 +171,9 @@ def word_probabilities(counts: np.ndarray, beta: float | np.ndarray) -> np.ndarr
 
 
 def write_files(folder: str | os.PathLike, files: Mapping[str, bytes]) -> None:
-    """Writes files into a local folder, each aside first and then renamed."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes files into a folder, by name."""
     for name, content in files.items():
-        aside = folder / f".{name}.{os.getpid()}.tmp"
-        aside.write_bytes(content)
-        os.replace(aside, folder / name)
+        write_bytes(os.path.join(folder, name), content)
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:

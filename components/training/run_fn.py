@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from topiclens.schemas import records
+from topiclens.schemas.files import copy_tree, is_remote
 from topiclens.trainer.export import export
 from topiclens.trainer.exported import EXTRA
-from topiclens.trainer.files import copy_tree, is_remote
 from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
 from topiclens.trainer.training import TrainingResult, train
 from topiclens.trainer.vocabulary import Vocabulary

@@ -10,10 +10,11 @@ from tfx import v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
-from topiclens.components.common import artifact_io, jsonl
 from topiclens.components.common.artifacts import ExamplesReportArtifact
 from topiclens.components.validation.check import demand_sound
 from topiclens.components.validation.transform import FindProblems
+from topiclens.schemas.files import write_json
+from topiclens.schemas.json_lines import read_rows
 from topiclens.schemas.records import files_of
 
 _dsl = tfx.dsl.components
@@ -55,10 +56,8 @@ def ExamplesCheck(
             | beam.MapTuple(lambda video_id, problem: json.dumps({"video_id": video_id, "problem": problem}))
             | beam.io.WriteToText(found, num_shards=1, shard_name_template="", file_name_suffix=".jsonl")
         )
-    problems = [(row["video_id"], row["problem"]) for row in jsonl.read(f"{found}.jsonl")]
+    problems = [(row["video_id"], row["problem"]) for row in read_rows(f"{found}.jsonl")]
     against_schema = anomalies_of(anomalies.uri)
-    artifact_io.write_text(
-        os.path.join(report.uri, "report.json"),
-        json.dumps({"anomalies": against_schema, "videos_with_problems": len({v for v, _ in problems})}, indent=2),
-    )
+    summary = {"anomalies": against_schema, "videos_with_problems": len({video_id for video_id, _ in problems})}
+    write_json(os.path.join(report.uri, "report.json"), summary)
     demand_sound(problems, against_schema)

@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
-from topiclens.components.common.downloads import written_aside
 from topiclens.components.videos import manifest
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features, split_reference
@@ -28,6 +27,8 @@ from topiclens.components.videos.findings import (
 )
 from topiclens.components.videos.reader import probe
 from topiclens.schemas.features import SPLITS
+from topiclens.schemas.files import write_text
+from topiclens.schemas.json_lines import format_rows, number_lines
 from topiclens.trainer.vocabulary import tokenize
 
 VIDEOS, TEXTS, REJECTED, SUMMARY = "videos.jsonl", "texts.jsonl", "rejected.jsonl", "summary.json"
@@ -60,7 +61,7 @@ def ingest(
         The summary.
     """
     findings = []
-    for number, line in manifest.read_lines(manifest_path):
+    for number, line in number_lines(manifest_path):
         findings += check_line(number, line, root=os.fspath(root), limits=limits)
     findings = _regroup(findings, lambda kept: kept.video_id, keep_first_of_id)
     widths = collections.Counter(kept.width for kept in findings if isinstance(kept, Accepted) and kept.width)
@@ -70,8 +71,7 @@ def ingest(
     findings = [hold_out(found, held_out) if isinstance(found, Accepted) else found for found in findings]
     texts = dataset_files(findings)
     for name, text in texts.items():
-        with written_aside(os.path.join(output_dir, name)) as aside:
-            aside.write_text(text, encoding="utf-8")
+        write_text(os.path.join(output_dir, name), text)
     return json.loads(texts[SUMMARY])
 
 
@@ -126,9 +126,9 @@ def dataset_files(findings: Iterable[Finding]) -> dict[str, str]:
         "first_reasons": [f"{found.video_id}: {found.reason}" for found in rejected if found.what == "video"][:3],
     }
     return {
-        VIDEOS: _json_lines(videos),
-        TEXTS: _json_lines(texts),
-        REJECTED: _json_lines(_rejected_row(found) for found in rejected),
+        VIDEOS: format_rows(videos),
+        TEXTS: format_rows(texts),
+        REJECTED: format_rows(_rejected_row(found) for found in rejected),
         SUMMARY: json.dumps(summary, indent=2, ensure_ascii=False) + "\n",
     }
 
@@ -224,7 +224,3 @@ def _rejected_row(found: Rejected) -> dict:
 def _by_split(rows: Iterable[Mapping]) -> dict[str, int]:
     counts = collections.Counter(row["split"] for row in rows)
     return {split: counts[split] for split in SPLITS if counts[split]}
-
-
-def _json_lines(rows: Iterable[Mapping]) -> str:
-    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in rows)

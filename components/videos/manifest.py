@@ -1,11 +1,6 @@
 """The dataset manifest: one JSON object a line, checked against ``schemas/manifest.schema.json``."""
 
-import json
-import os
-from collections.abc import Iterable, Iterator
-
 from topiclens.components.common import json_rows
-from topiclens.components.common.downloads import written_aside
 
 
 class ManifestError(ValueError):
@@ -18,15 +13,6 @@ class ManifestError(ValueError):
     def __init__(self, message: str, video_id: str | None = None):
         super().__init__(message)
         self.video_id = video_id
-
-
-def read_lines(path: str | os.PathLike) -> Iterator[tuple[int, bytes]]:
-    """Yields (line number from 1, bytes) for every line that is not blank."""
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            line = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
-            if line:
-                yield number, line
 
 
 def parse_line(number: int, line: bytes) -> dict:
@@ -50,33 +36,6 @@ def parse_line(number: int, line: bytes) -> dict:
     if fault:
         raise ManifestError(f"line {number}: {fault}", video_id)
     return row
-
-
-def read(path: str | os.PathLike) -> Iterator[dict]:
-    """Yields the rows of a manifest, or of any file that one of the steps wrote; the first bad row raises.
-
-    Raises:
-        ManifestError: a line is not a JSON object.
-    """
-    for number, line in read_lines(path):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise ManifestError(f"{os.fspath(path)}, line {number}: not JSON ({error}).") from None
-        if not isinstance(row, dict):
-            got = json_rows.shown(row)
-            raise ManifestError(f"{os.fspath(path)}, line {number}: expected a JSON object, got {got}.")
-        yield row
-
-
-def write(path: str | os.PathLike, rows: Iterable[dict]) -> int:
-    """Writes rows as JSON Lines, aside first and renamed when whole; returns their count."""
-    count = 0
-    with written_aside(path) as aside, open(aside, "w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    return count
 
 
 def _both_fault(row) -> str | None:

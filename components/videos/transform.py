@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 
 import apache_beam as beam
 
-from topiclens.components.common import artifact_io
-from topiclens.components.videos import findings, ingest, manifest
+from topiclens.components.videos import findings, ingest
 from topiclens.components.videos.decoding import DecodingLimits
+from topiclens.schemas.files import write_text
+from topiclens.schemas.json_lines import number_lines
 
 
 class IngestVideos(beam.PTransform):
@@ -47,7 +48,7 @@ class IngestVideos(beam.PTransform):
         read, unread = (
             pipeline
             | "Manifest" >> beam.Create([self._manifest_path])
-            | "Lines" >> beam.FlatMap(manifest.read_lines)
+            | "Lines" >> beam.FlatMap(number_lines)
             | "Spread" >> beam.Reshuffle()
             | "CheckLine" >> beam.FlatMapTuple(self._check_line)
             | "Checked" >> _Sift()
@@ -89,7 +90,7 @@ class IngestVideos(beam.PTransform):
     def _write(self, found: Iterable[findings.Finding]) -> dict:
         files = ingest.dataset_files(found)
         for name, text in files.items():
-            artifact_io.write_text(os.path.join(self._output_dir, name), text)
+            write_text(os.path.join(self._output_dir, name), text)
         return json.loads(files[ingest.SUMMARY])
 
 

@@ -6,10 +6,10 @@ import apache_beam as beam
 from tfx import v1 as tfx
 from tfx.types.standard_artifacts import TransformGraph
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact
-from topiclens.components.common.jsonl import ReadRows
+from topiclens.components.common.read_rows import ReadRows
 from topiclens.components.vocabulary.transform import CountWords
+from topiclens.schemas.files import write_text
 from topiclens.trainer.vocabulary import Vocabulary as Words
 
 _dsl = tfx.dsl.components
@@ -34,5 +34,5 @@ def Vocabulary(
             | ReadRows(os.path.join(dataset.uri, "videos.jsonl"))
             | CountWords()
             | beam.combiners.ToDict()
-            | beam.Map(lambda counts: artifact_io.write_text(path, Words.from_counts(counts, min_count).to_text()))
+            | beam.Map(lambda counts: write_text(path, Words.from_counts(counts, min_count).to_text()))
         )

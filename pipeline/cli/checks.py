@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Sequence
@@ -58,11 +57,11 @@ def check_correction(root: str, video: str, topic: str, settings: RefinementSett
         topiclens.schemas.topic_lookup.UnknownTopic, InputError: it does not, or it is neither.
         topiclens.pipeline.run_metadata.NothingThere: no run came far enough.
     """
-    from topiclens.components.common import artifact_io
     from topiclens.pipeline import run_metadata
     from topiclens.pipeline.exports import names_of
     from topiclens.pipeline.repair.corrections import recovered_ledger
     from topiclens.pipeline.repair.model_store import ModelStore
+    from topiclens.pipeline.stored import dataset_rows
     from topiclens.schemas.topic_lookup import find_topic
 
     outcome = run_metadata.newest(root)
@@ -71,8 +70,7 @@ def check_correction(root: str, video: str, topic: str, settings: RefinementSett
     links = names_of(root, str(ModelStore(root).version(served.version)))[0] if served else None
     if links is not None:
         find_topic(topic, links.topics)
-    lines = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).split("\n")
-    if not os.path.isfile(video) and all(json.loads(line)["video_id"] != video for line in lines if line):
+    if not os.path.isfile(video) and all(row["video_id"] != video for row in dataset_rows(outcome)):
         raise InputError(
             f"{video!r} is no video of the dataset of {root!r}, and there is no such file. Check the path, or take an "
             "id of the dataset's manifest."

@@ -18,14 +18,14 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
         outcome: of a run whose model was pushed.
         count: how many videos at most.
     """
-    from topiclens.components.common import jsonl
     from topiclens.components.features.store import read_features
     from topiclens.pipeline.exports import sampling_of
+    from topiclens.pipeline.stored import dataset_rows
     from topiclens.serving.client import CaptionClient
     from topiclens.serving.local.server import LocalServer
     from topiclens.serving.saved_model import resolve_version
 
-    rows = list(jsonl.read(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")))
+    rows = list(dataset_rows(outcome))
     chosen = sorted((row for row in rows if row["split"] in HELD_OUT), key=lambda row: HELD_OUT.index(row["split"]))
     chosen = chosen[:count]
     features = {}

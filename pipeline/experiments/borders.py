@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -56,7 +55,7 @@ def measure_borders(
         SamplingError: a number of frames or a step below 1.
     """
     from topiclens.components.captions.evaluator import EpochScores
-    from topiclens.components.common import jsonl
+    from topiclens.pipeline.stored import dataset_rows
     from topiclens.trainer.export import load_captioner
     from topiclens.trainer.validation import CaptionWriter
     from topiclens.trainer.vocabulary import EOS
@@ -65,11 +64,7 @@ def measure_borders(
     own = sampling_of(directory, n_frames=n_frames)
     samplings = candidates(own, steps, seed)
     captioner, vocabulary, meta = load_captioner(directory)
-    rows = [
-        row
-        for row in jsonl.read(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl"))
-        if row["split"] == "val"
-    ]
+    rows = [row for row in dataset_rows(outcome) if row["split"] == "val"]
     rows.sort(key=lambda row: row["video_id"])
     chosen = list(itertools.islice(_features(rows, samplings, meta["features"]), videos))
     if not chosen:

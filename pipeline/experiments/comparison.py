@@ -65,10 +65,10 @@ def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
 
 def training_videos(outcome: Outcome) -> int:
     """How many videos a run trains on."""
-    from topiclens.components.common import artifact_io
     from topiclens.components.videos.ingest import SUMMARY
+    from topiclens.schemas.files import read_json
 
-    summary = json.loads(artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), SUMMARY)))
+    summary = read_json(os.path.join(outcome.folder("topiclens.Dataset"), SUMMARY))
     return summary["videos_by_split"].get("train", 0)
 
 
@@ -258,15 +258,15 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
 
 def _draw_profiles(places: Mapping[str, str], folder: str) -> None:
     """Fig. 3 of what was studied in `places`, by the model's name, the first on top and choosing the topics."""
-    from topiclens.components.common import artifact_io
     from topiclens.components.neurons.links import TopicLinks
     from topiclens.components.neurons.pdm import Tally
     from topiclens.components.neurons.tensorboard import write_profiles
+    from topiclens.schemas.files import write_bytes
 
     tallies = {name: Tally.load(place) for name, place in places.items()}
     links = {name: TopicLinks.load(place) for name, place in places.items()}
     picture = write_profiles(os.path.join(folder, "logs", "neurons"), tallies, links)
-    artifact_io.write_bytes(os.path.join(folder, _PROFILES), picture)
+    write_bytes(os.path.join(folder, _PROFILES), picture)
 
 
 def _left(began: float, trained: int, remaining: int) -> str:
@@ -276,6 +276,6 @@ def _left(began: float, trained: int, remaining: int) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    from topiclens.components.common import artifact_io
+    from topiclens.schemas.files import write_text
 
-    artifact_io.write_text(path, text)
+    write_text(path, text)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome
+from topiclens.pipeline.stored import dataset_rows
+from topiclens.schemas.files import read_bytes, read_json, write_json, write_text
 
 if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
     from topiclens.components.refinement.experiment import Experiment, Result, Together
@@ -123,8 +124,8 @@ def correct_halves(
         videos=str(judge),
         settings=told,
     )
-    artifact_io.write_text(os.path.join(folder, _JSON), json.dumps(experiment.to_json(), ensure_ascii=False, indent=1))
-    artifact_io.write_text(os.path.join(folder, _TABLE), experiment.to_markdown())
+    write_json(os.path.join(folder, _JSON), experiment.to_json())
+    write_text(os.path.join(folder, _TABLE), experiment.to_markdown())
     return experiment
 
 
@@ -205,8 +206,8 @@ class _Kept:
     def of(self, name: str, compute: Callable[[], Mapping]) -> dict:
         """What was kept under a name, computed first where nothing was."""
         if not self.has(name):
-            artifact_io.write_text(self._path(name), json.dumps(compute(), ensure_ascii=False, indent=1))
-        return json.loads(artifact_io.read_text(self._path(name)))
+            write_json(self._path(name), compute())
+        return read_json(self._path(name))
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, f"{name}.json")
@@ -283,14 +284,13 @@ def _fingerprint(outcome: Outcome, told: Mapping) -> str:
 
     digest = hashlib.sha256(json.dumps([_METHOD, told, outcome.folder("Examples")], sort_keys=True).encode())
     for path in (weights_path(outcome.model), os.path.join(outcome.folder("topiclens.NeuronLinks"), LINKS_FILE)):
-        digest.update(artifact_io.read_bytes(path))
+        digest.update(read_bytes(path))
     return digest.hexdigest()[:12]
 
 
 def _parts(outcome: Outcome, split: str, alternating: bool) -> str:
     """What is halved, and how; only photos come as bundles of features, a region a row."""
-    rows = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).splitlines()
-    first = next((row for row in map(json.loads, rows) if row["split"] == split), {})
+    first = next((row for row in dataset_rows(outcome) if row["split"] == split), {})
     how = "by turns" if alternating else "in the middle"
     if ".npz#" in first.get("features", ""):
         return f"the regions of each photo, halved {how}: they are no moments of a video"

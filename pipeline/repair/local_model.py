@@ -24,6 +24,7 @@ from topiclens.pipeline.exports import frame_features, names_of, sampling_of
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.stored import stored_videos
+from topiclens.schemas.files import replacing
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.frames import encode_frames
@@ -109,19 +110,15 @@ def version_links(root: str, folder: str) -> TopicLinks:
 
 
 def keep_file(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
-    """Keeps the features of a corrected file, aside first.
+    """Keeps the features of a corrected file.
 
     Args:
         content: SHA-256 of the file.
         features: how they were made, as `captioner.json` of a version tells it.
         frames: (time, feature_dim) float32.
     """
-    path = _kept(root, content, features)
-    path.parent.mkdir(exist_ok=True)
-    aside = path.with_suffix(f".partial-{os.getpid()}")
-    with open(aside, "wb") as file:
+    with replacing(_kept(root, content, features)) as aside, open(aside, "wb") as file:
         np.save(file, frames)
-    os.replace(aside, path)
 
 
 def kept_file(root: str, content: str, features: Mapping) -> np.ndarray | None:

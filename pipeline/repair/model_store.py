@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from topiclens.pipeline.files import replace_text
 from topiclens.pipeline.paths import NAME
+from topiclens.schemas.files import write_json
 from topiclens.serving.model_config import FILE as CONFIG_FILE
 from topiclens.serving.saved_model import versions_under
 
@@ -115,7 +115,7 @@ class CandidateVersion:
 
     def save(self, store: ModelStore) -> None:
         """Says that the candidate is whole."""
-        replace_text(self.folder(store) / _RECORD, json.dumps(asdict(self), ensure_ascii=False, indent=1))
+        write_json(self.folder(store) / _RECORD, asdict(self))
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> CandidateVersion:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.records import LedgerError, State, Version
-from topiclens.pipeline.files import replace_text
 from topiclens.pipeline.paths import NAME
 from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
+from topiclens.schemas.files import write_text
 from topiclens.serving import model_config
 from topiclens.serving.saved_model import versions_under
 from topiclens.trainer.exported import EXTRA
@@ -97,7 +97,7 @@ def pin(store: ModelStore, ledger: Ledger) -> None:
     previous = before[-1] if before and store.version(before[-1]).is_dir() else None
     text = model_config.pinned(NAME, int(stable), None if previous is None else int(previous))
     if not store.config.exists() or store.config.read_text(encoding="utf-8") != text:
-        replace_text(store.config, text)
+        write_text(store.config, text)
 
 
 def carried(ledger: Ledger, version: str) -> tuple[str, ...]:

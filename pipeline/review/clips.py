@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.pipeline.run_metadata import NothingThere, Outcome
+from topiclens.pipeline.stored import dataset_rows
 from topiclens.schemas import features, records
 from topiclens.trainer.videos import FrameStore
 
@@ -51,8 +51,7 @@ class Clips:
         Raises:
             NothingThere: there is no clip in any of them.
         """
-        lines = artifact_io.read_text(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl")).split("\n")
-        rows = {row["video_id"]: row for row in map(json.loads, filter(None, lines))}
+        rows = {row["video_id"]: row for row in dataset_rows(outcome)}
         there = [split for split in splits if os.path.isdir(split_folder(outcome, split))]
         if not there:
             raise NothingThere(

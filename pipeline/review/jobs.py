@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TextIO
 
 from topiclens.components.refinement.records import now, time_of, time_text
-from topiclens.pipeline.files import replace_text
+from topiclens.schemas.files import format_json, replacing
+from topiclens.schemas.json_lines import parse_rows
 
 _JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
 WORKER = "topiclens.pipeline.review.worker"
@@ -97,7 +98,7 @@ class Jobs:
         """Starts a process that works on an order, and returns the job's id at once."""
         self._started = [process for process in self._started if process.poll() is None]
         place = self._place()
-        _write(place / _JOB, json.dumps(order.to_json(), ensure_ascii=False))
+        _write(place / _JOB, order.to_json())
         with _create(place / _LOCK) as lock, _create(place / _ERRORS) as errors:
             fcntl.flock(lock, fcntl.LOCK_EX)  # shared with the process that inherits the file, and freed by its end
             process = subprocess.Popen(
@@ -164,17 +165,16 @@ class JobReporter:
 
     def done(self, outcome: Mapping) -> None:
         """Notes what came of it; `error` in it says why nothing did."""
-        _write(self._place / _OUTCOME, json.dumps(outcome, ensure_ascii=False))
+        _write(self._place / _OUTCOME, outcome)
 
 
 def _steps(path: Path) -> tuple[tuple[str, float], ...]:
     """What was done, each once, with the share that was noted last; a line that is being written is left out."""
     steps: dict[str, float] = {}
     if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                row = json.loads(line)
-                steps[row["what"]] = float(row["share"])
+        complete, _, _ = path.read_bytes().rpartition(b"\n")
+        for row in parse_rows(complete, path):
+            steps[row["what"]] = float(row["share"])
     return tuple(steps.items())
 
 
@@ -183,9 +183,9 @@ def _create(path: Path) -> TextIO:
     return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def _write(path: Path, text: str) -> None:
-    replace_text(path, text)
-    path.chmod(0o600)
+def _write(path: Path, value: Mapping) -> None:
+    with replacing(path) as aside, _create(Path(aside)) as file:
+        file.write(format_json(value))
 
 
 def _is_held(lock: Path) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.components.refinement.acquisition import PredictedCaption
 from topiclens.pipeline.review.clips import Clips
+from topiclens.schemas.json_lines import read_rows, write_rows
 from topiclens.serving.answers import ExplainedCaption
 
 # Clips that are asked about together, and that a page which is killed has to ask about again.
@@ -46,21 +45,20 @@ class PredictionCache:
             path = os.path.join(self._folder, f"{start:07d}.jsonl")
             if not os.path.exists(path):
                 answers = explain([self._clips.frames(video_id) for video_id in batch], self._version)
-                artifact_io.write_text(path, "".join(map(_line, batch, answers)))
+                write_rows(path, map(_row, batch, answers))
             self.said.update(_read(path))
             yield len(self.said)
 
 
-def _line(video_id: str, answer: ExplainedCaption) -> str:
+def _row(video_id: str, answer: ExplainedCaption) -> dict:
     scores = None if answer.topic_scores is None else np.round(answer.topic_scores.astype(float), _DECIMALS).tolist()
-    row = {"video_id": video_id, "caption": answer.text, "log_prob": answer.log_prob, "topic_scores": scores}
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return {"video_id": video_id, "caption": answer.text, "log_prob": answer.log_prob, "topic_scores": scores}
 
 
 def _read(path: str) -> dict[str, PredictedCaption]:
-    rows = map(json.loads, filter(None, artifact_io.read_text(path).split("\n")))
     return {
-        row["video_id"]: PredictedCaption(row["caption"], row["log_prob"], _array(row["topic_scores"])) for row in rows
+        row["video_id"]: PredictedCaption(row["caption"], row["log_prob"], _array(row["topic_scores"]))
+        for row in read_rows(path)
     }
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topiclens.components.common import artifact_io
 from topiclens.schemas import features
+from topiclens.schemas.files import write_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Similar:
         """Writes an `.npz`, aside first."""
         buffer = io.BytesIO()
         np.savez(buffer, ids=self.ids, centre=self.centre, directions=self.directions, topics=self.topics)
-        artifact_io.write_bytes(os.fspath(path), buffer.getvalue())
+        write_bytes(os.fspath(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Similar:

@@ -12,8 +12,9 @@ import textwrap
 import av
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from topiclens.components.common.downloads import DEFAULT_CACHE, written_aside
+from topiclens.components.common.downloads import DEFAULT_CACHE
 from topiclens.pipeline.sample.fetch import materialise, segments, wheels
+from topiclens.schemas.files import replacing
 
 SHEET = pathlib.Path("docs", "images", "contact_sheet.jpg")  # run from a checkout
 _COLUMNS = 8
@@ -36,7 +37,7 @@ def contact_sheet(folder: str | os.PathLike, picture: str | os.PathLike = SHEET)
         sheet.paste(ImageOps.fit(frame, _FRAME), (left, top))
         caption = "\n".join(textwrap.wrap(row["captions"][0], 30))
         draw.multiline_text((left, top + _FRAME[1]), caption, fill=_INK[row["split"]], font=font, spacing=1)
-    with written_aside(picture) as aside:
+    with replacing(picture) as aside:
         sheet.save(aside, "JPEG", quality=62, optimize=True)
     return pathlib.Path(picture)
 

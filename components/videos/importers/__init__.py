@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from topiclens.components.videos import manifest
 from topiclens.components.videos.importers import flickr8k, msrvtt, msvd
+from topiclens.schemas.json_lines import write_rows
 
 MANIFEST = "manifest.jsonl"
 LAYOUTS = (msvd, msrvtt, flickr8k)
@@ -66,5 +67,5 @@ def manifest_of(
     folder, imported = pathlib.Path(folder), pathlib.Path(imported)
     if (layout or detect_layout(folder)) == "manifest":
         return folder / MANIFEST
-    manifest.write(imported, rows(folder, layout, captions_only=captions_only))
+    write_rows(imported, rows(folder, layout, captions_only=captions_only))
     return imported

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from collections.abc import Iterator
 
 from topiclens.components.videos.manifest import ManifestError
 
@@ -10,7 +11,7 @@ CLIP_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg
 
 def read_text(path: pathlib.Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ManifestError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -24,9 +25,15 @@ def read_json(path: pathlib.Path):
         raise ManifestError(f"{str(path)!r} is not JSON ({error}). Was the download cut short?") from error
 
 
+def number_lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, text) of every line that is not blank. A caption may hold other line ends than a line feed."""
+    lines = (line.strip() for line in read_text(path).split("\n"))
+    return ((number, line) for number, line in enumerate(lines, start=1) if line)
+
+
 def read_list(path: pathlib.Path) -> list[str]:
     """The lines of a list of ids, in order, without blank ones."""
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    return [line for _, line in number_lines(path)]
 
 
 def split_lists(folder: pathlib.Path, names: dict[str, str]) -> list[tuple[str, list[str]]]:

@@ -26,12 +26,11 @@ def found_in(folder: pathlib.Path) -> bool:
 def rows(folder: pathlib.Path) -> Iterator[dict]:
     """Yields a row for every listed photo, in the lists' order; text alone where its split has no bundle."""
     captions = defaultdict(list)
-    for number, line in enumerate(files.read_text(folder / TOKENS).splitlines(), start=1):
+    for number, line in files.number_lines(folder / TOKENS):
         key, tab, caption = line.partition("\t")
-        if line.strip():
-            if not tab or "#" not in key:
-                raise ManifestError(f"{TOKENS}, line {number}: {line[:80]!r}; expected `photo.jpg#0<tab>caption`.")
-            captions[key.rsplit("#", 1)[0]].append(caption.strip())
+        if not tab or "#" not in key:
+            raise ManifestError(f"{TOKENS}, line {number}: {line[:80]!r}; expected `photo.jpg#0<tab>caption`.")
+        captions[key.rsplit("#", 1)[0]].append(caption.strip())
     lists = files.split_lists(folder, LISTS)
     if not lists:
         raise ManifestError(f"{str(folder)!r} has none of {', '.join(LISTS)}, which say what each photo is for.")

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from topiclens.pipeline.files import replace_text
     from topiclens.pipeline.repair.corrections import find_correction, recovered_ledger
+    from topiclens.schemas.files import write_text
 
     with recovered_ledger(options.root, arguments.settings_of(options, "refinement").refinement) as ledger:
         if options.incoming:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
                 print(f"{ledger.import_lines(file)} lines brought something new.")
         if options.export:
             lines = ledger.export_lines()
-            replace_text(options.export, "".join(f"{line}\n" for line in lines))
+            write_text(options.export, "".join(f"{line}\n" for line in lines))
             print(f"Wrote {len(lines)} lines to {options.export}")
         if options.history:
             correction = find_correction(ledger, options.history)

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from topiclens.components.common import artifact_io
+from topiclens.schemas.files import read_text, write_text
 
 REMOTE = "ram://topiclens-test"
 
@@ -17,21 +18,14 @@ def test_a_local_folder_is_used_in_place(tmp_path):
 
 def test_a_remote_folder_is_copied_there_and_back():
     with artifact_io.writable(f"{REMOTE}/whole") as folder:
-        artifact_io.write_text(f"{folder}/deep/er/file.txt", "text")
+        write_text(f"{folder}/deep/er/file.txt", "text")
         assert not tf.io.gfile.exists(f"{REMOTE}/whole/deep/er/file.txt"), "nothing may show before all is written"
     with artifact_io.readable(f"{REMOTE}/whole") as copy:
-        assert artifact_io.read_text(f"{copy}/deep/er/file.txt") == "text"
+        assert read_text(f"{copy}/deep/er/file.txt") == "text"
 
 
 def test_a_failure_leaves_nothing_at_the_remote_folder():
     with pytest.raises(RuntimeError, match="disk full"), artifact_io.writable(f"{REMOTE}/half") as folder:
-        artifact_io.write_text(f"{folder}/file.txt", "text")
+        write_text(f"{folder}/file.txt", "text")
         raise RuntimeError("disk full")
     assert not tf.io.gfile.exists(f"{REMOTE}/half/file.txt")
-
-
-def test_a_small_file_is_written_aside_first(tmp_path):
-    artifact_io.write_text(str(tmp_path / "a.txt"), "one")
-    artifact_io.write_text(str(tmp_path / "a.txt"), "two")
-    assert artifact_io.read_text(str(tmp_path / "a.txt")) == "two"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

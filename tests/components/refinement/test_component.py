@@ -10,12 +10,13 @@ from tfx.types import standard_artifacts
 
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
-from topiclens.components.common import artifacts, jsonl
+from topiclens.components.common import artifacts
 from topiclens.components.common.blessing import Blessing, Reason, read_blessing, write_blessing
 from topiclens.components.refinement.component import Refine
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
+from topiclens.schemas.json_lines import write_rows
 from topiclens.trainer.exported import read_meta
 
 CONFIG = {**SETTINGS.told(), "cache_dir": None}
@@ -27,7 +28,7 @@ def inputs(tmp_path_factory):
     root = tmp_path_factory.mktemp("run")
     export_parent(root / "model" / "Format-Serving")
     rows = [{"video_id": video.video_id, "content": correction().content} for video in (*TRAIN, *VAL)]
-    jsonl.write(str(root / "dataset" / "videos.jsonl"), rows)
+    write_rows(str(root / "dataset" / "videos.jsonl"), rows)
     for split, videos in (("train", TRAIN), ("val", VAL)):
         (root / "examples" / f"Split-{split}").mkdir(parents=True)
         records.write(str(root / "examples" / f"Split-{split}" / "data.gz"), videos)

@@ -8,9 +8,10 @@ from tfx.types import standard_artifacts
 
 from tests.components.relevance.test_explanation import make_links
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from topiclens.components.common import artifacts, jsonl
+from topiclens.components.common import artifacts
 from topiclens.components.relevance.component import ExplanationReport
 from topiclens.schemas import records
+from topiclens.schemas.json_lines import write_rows
 from topiclens.trainer.export import export
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -35,9 +36,9 @@ def run(tmp_path_factory):
             for name in names
         ]
         records.write(str(root / "examples" / f"Split-{split}" / "data.gz"), videos)
-    jsonl.write(str(root / "dataset" / "videos.jsonl"), rows)
+    write_rows(str(root / "dataset" / "videos.jsonl"), rows)
     judged = [{"video_id": f"val{n}", "split": "val", "scores": {"BLEU-4": 0.0, "CIDEr": n / 10}} for n in range(5)]
-    jsonl.write(str(root / "metrics" / "captions.jsonl"), judged)
+    write_rows(str(root / "metrics" / "captions.jsonl"), judged)
     make_links().save(root / "links")
     kinds = {
         "model": standard_artifacts.Model, "dataset": artifacts.DatasetArtifact,

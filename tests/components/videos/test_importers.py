@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from topiclens.components.videos import importers, manifest
+from topiclens.schemas.json_lines import number_lines
 
 
 @pytest.fixture
@@ -96,11 +97,18 @@ def test_flickr8k_gathers_captions_by_photo_and_points_into_its_bundles(flickr8k
     ]
 
 
+def test_a_caption_may_hold_what_python_takes_for_a_line_end(flickr8k):
+    (flickr8k / "Flickr8k.token.txt").write_text(
+        "p1.jpg#0\tA\u2028dog\x85runs .\r\np2.jpg#0\tA\x0ccat .\n", encoding="utf-8", newline=""
+    )
+    assert [row["captions"] for row in importers.rows(flickr8k)] == [["A\u2028dog\x85runs ."], ["A\x0ccat ."]]
+
+
 @pytest.mark.parametrize("corpus", ["msvd", "msrvtt", "flickr8k"])
 def test_every_imported_row_is_a_valid_manifest_row(corpus, request, tmp_path_factory):
     folder = request.getfixturevalue(corpus)
     path = importers.manifest_of(folder, tmp_path_factory.mktemp("work") / "imported.jsonl")
-    rows = [manifest.parse_line(number, line) for number, line in manifest.read_lines(path)]
+    rows = [manifest.parse_line(number, line) for number, line in number_lines(path)]
     assert rows == list(importers.rows(folder))
 
 

@@ -70,30 +70,3 @@ def test_the_error_carries_the_id_where_it_can_be_read():
     with pytest.raises(manifest.ManifestError) as error:
         manifest.parse_line(1, line(split="dev"))
     assert error.value.video_id == "a"
-
-
-def test_lines_are_numbered_as_an_editor_does(tmp_path):
-    path = tmp_path / "manifest.jsonl"
-    path.write_bytes(b"\xef\xbb\xbf" + line() + b"\r\n\n  \n" + line(video_id="b"))
-    numbered = [(number, json.loads(text)["video_id"]) for number, text in manifest.read_lines(path)]
-    assert numbered == [(1, "a"), (4, "b")]
-
-
-def test_rows_survive_a_round_trip(tmp_path):
-    rows = [ROW, ROW | {"video_id": "ü\u2028b", "captions": ['a "dog"\nruns']}]
-    assert manifest.write(tmp_path / "manifest.jsonl", rows) == 2
-    assert list(manifest.read(tmp_path / "manifest.jsonl")) == rows
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "manifest.jsonl"
-    manifest.write(path, [ROW])
-
-    def broken():
-        yield ROW | {"video_id": "new"}
-        raise RuntimeError("stopped")
-
-    with pytest.raises(RuntimeError, match="stopped"):
-        manifest.write(path, broken())
-    assert list(manifest.read(path)) == [ROW]
-    assert list(tmp_path.iterdir()) == [path]

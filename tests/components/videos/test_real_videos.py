@@ -4,8 +4,9 @@ import collections
 
 import pytest
 
-from topiclens.components.videos import importers, ingest, manifest
+from topiclens.components.videos import importers, ingest
 from topiclens.components.videos.reader import sample_frames
+from topiclens.schemas.json_lines import read_rows
 
 pytestmark = pytest.mark.data
 
@@ -20,7 +21,7 @@ def test_all_58_msvd_clips_are_ingested_and_decode(data_folder, tmp_path):
     assert summary["videos_by_split"] == {"train": 54, "val": 4}
     assert summary["texts_by_split"] == {"train": 1146, "val": 96}
     assert summary["rejected_videos"] == summary["rejected_captions"] == 0
-    for row in manifest.read(tmp_path / "out" / ingest.VIDEOS):
+    for row in read_rows(tmp_path / "out" / ingest.VIDEOS):
         sampled = sample_frames(row["path"], 28)
         assert len(sampled.frames) == 28 and sampled.total >= 28, row["video_id"]
         # The id holds the seconds it was cut at.
@@ -35,5 +36,5 @@ def test_all_precomputed_features_are_ingested(corpus, splits, captions, data_fo
     summary = ingested(data_folder / corpus, tmp_path)
     assert summary["videos_by_split"] == splits and summary["captions"] == captions
     assert summary["rejected_videos"] == 0
-    rows = list(manifest.read(tmp_path / "out" / ingest.VIDEOS))
+    rows = list(read_rows(tmp_path / "out" / ingest.VIDEOS))
     assert collections.Counter(row["split"] for row in rows) == splits

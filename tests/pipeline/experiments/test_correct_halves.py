@@ -9,7 +9,6 @@ import pytest
 
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner
 from topiclens.components.captions import meteor
-from topiclens.components.common import artifact_io
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement import half_trials as halving
 from topiclens.components.refinement.settings import RefinementSettings
@@ -122,16 +121,16 @@ def test_the_control_teaches_another_topic_and_brings_nothing_in(outcome, kept):
 
 def test_what_is_done_is_kept_and_a_stopped_experiment_goes_on(outcome, kept, tmp_path, monkeypatch):
     _, whole, _ = run(outcome, kept)
-    computed, write = [], artifact_io.write_text
+    computed, write = [], correct_halves.write_json
 
-    def stopping(path, text):
-        write(path, text)
+    def stopping(path, value):
+        write(path, value)
         computed.append(os.path.basename(path))
         if computed[-1].startswith("0000"):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(artifact_io, "write_text", stopping)
+        patch.setattr(correct_halves, "write_json", stopping)
         with pytest.raises(KeyboardInterrupt):
             run(outcome, tmp_path)
     corrected, correct = [], halving.HalfTrials.correct

@@ -9,6 +9,7 @@ import pytest
 from topiclens.components.refinement.records import now
 from topiclens.pipeline.review import jobs
 from topiclens.pipeline.review.jobs import Jobs, Order
+from topiclens.schemas.files import write_json
 
 SECONDS = 60
 
@@ -42,6 +43,17 @@ def test_a_job_tells_its_steps_and_its_outcome(folder):
     assert course.outcome == {"candidate": "7"} and not course.error and not course.running
     asked = there.order(job_id)
     assert (asked.by, asked.corrections, asked.changes) == ("Ann", ("a" * 32,), ("refinement.steps=3",))
+
+
+def test_steps_are_read_whole_whatever_they_say_and_without_the_one_that_is_being_written(tmp_path):
+    place = tmp_path / "000001"
+    write_json(place / "job.json", order().to_json())
+    report = jobs.JobReporter(place)
+    for share in (0.25, 0.5):
+        report.progress("a\u2028dog\x85runs\r", share)
+    with open(place / "progress.jsonl", "a") as file:
+        file.write('{"what": "half')
+    assert Jobs(tmp_path).course("000001").steps == (("a\u2028dog\x85runs\r", 0.5),)
 
 
 def test_another_page_finds_the_job_that_runs_and_sees_it_end(folder):

@@ -75,3 +75,13 @@ def test_a_captioner_that_learnt_no_topics_has_no_scores(clips, tmp_path):
 def test_equal_clips_have_equal_keys_in_whatever_order_they_come(clips):
     rows = {f"v{i}": {} for i in range(10)}
     assert Clips(rows, reversed(list(parsed()))).key == clips.key != Clips(rows, parsed(9)).key
+
+
+def test_a_caption_may_hold_what_python_takes_for_a_line_end(clips, tmp_path):
+    def explain(asked, version):
+        return [ExplainedCaption("a\u2028dog\x85runs\r", -1.5, (), None, None, None) for _ in asked]
+
+    list(PredictionCache(tmp_path, "1", clips).complete(explain))
+    again = PredictionCache(tmp_path, "1", clips)
+    list(again.complete(Model()))
+    assert {said.caption for said in again.said.values()} == {"a\u2028dog\x85runs\r"}
