@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from topiclens.trainer.edits import edited
+
 
 class TemporalAttention(keras.layers.Layer):
     """Averages frames, each weighted by its relevance to the decoder state (Dong et al. 2017, eq. 3-4).
@@ -17,6 +19,7 @@ class TemporalAttention(keras.layers.Layer):
         memory: (batch, time, memory_dim), the encoded frames v.
         mask: (batch, time) bool, False at padding.
         keys: (batch, time, units), ``project(memory)`` where it has been computed before: it is the same at every step.
+        edits, step: changes of the activations at this step, see ``topiclens.trainer.edits``.
     Returns:
         context (batch, queries, memory_dim); alpha (batch, queries, time), summing to 1 over the kept frames.
     """
@@ -39,7 +42,7 @@ class TemporalAttention(keras.layers.Layer):
         keys = self.frame_projection(ops.reshape(memory, (-1, memory_dim)))
         return ops.reshape(keys, (batch, time, self.units))
 
-    def call(self, state, memory, mask, keys=None):
+    def call(self, state, memory, mask, keys=None, edits=(), step=None):
         keys = self.project(memory) if keys is None else keys
         batch, n_queries, state_dim = ops.shape(state)
         # All products are of matrices. TensorFlow 2.16 even corrupts its memory on some (a, b, c, d) x (d, 1) (oneDNN).
@@ -48,8 +51,8 @@ class TemporalAttention(keras.layers.Layer):
         comparison = ops.tanh(queries + keys[:, None, :, :])
         scores = self.score(ops.reshape(comparison, (-1, self.units)))
         scores = ops.reshape(scores, (batch, n_queries, -1)) + padding_bias(mask)[:, None, :]
-        alpha = ops.softmax(scores, axis=-1)
-        return ops.matmul(alpha, memory), alpha
+        alpha = edited("decoder.alpha", ops.softmax(scores, axis=-1), edits, step)
+        return edited("decoder.context", ops.matmul(alpha, memory), edits, step), alpha
 
     def get_config(self):
         return super().get_config() | {"units": self.units}

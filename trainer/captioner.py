@@ -6,6 +6,9 @@ import keras
 from keras import ops
 
 from topiclens.trainer.decoder import CaptionDecoder
+from topiclens.trainer.decoding import search, with_end
+from topiclens.trainer.edits import check_names, check_steps
+from topiclens.trainer.encoder import edit_video
 from topiclens.trainer.encoders import make_encoder
 from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
 from topiclens.trainer.settings import CaptionerConfig
@@ -62,6 +65,46 @@ class Captioner(keras.Model):
     def encode(self, frames, training=False):
         """The encoder's named activations ``v``, ``mask``, ``mean``, ``memory``, ``memory_mean``: see Encoder."""
         return self.encoder(frames, training=training)
+
+    def run(self, frames, words=None, *, edits=(), record=(), video_index=None, **decoding):
+        """Runs the captioner while activations are changed, and records activations by name.
+
+        Args:
+            frames: (videos, time, feature_dim), padded with zero rows.
+            words: (videos, steps) int, a known caption of each video, w_1 .. w_k and then PAD, EOS being a word like
+                any other; None lets the captioner write, under the edits.
+            edits: changes of activations, see ``topiclens.trainer.edits.Edit``.
+            record: names of ``topiclens.trainer.edits.ACTIVATIONS``.
+            video_index: (rows,) int, for many runs on few videos: the row of ``frames`` that each run is of. ``words``
+                and ``edits`` then have a row for each run.
+            decoding: beam, max_words and length_penalty, where there are no words; see
+                ``topiclens.trainer.decoding.beam_search``.
+        Returns:
+            The recorded activations, after the edits, by name. The decoder's have a row for each word, and one more
+            for the end of captions that were written; zero after it. Captions that were written are in ``words``
+            (videos, max_words) int32, PAD after the last word, and ``log_prob`` (videos,).
+        Raises:
+            ValueError: there is no such activation.
+        """
+        check_names(record)
+        video = self.encode(frames)
+        if video_index is not None:
+            video = {name: ops.take(values, video_index, axis=0) for name, values in video.items()}
+        video = edit_video(video, edits)
+        found = {f"encoder.{name}": values for name, values in video.items()}
+        written = {}
+        if words is None:
+            words, log_prob = search(self, video, edits=edits, **decoding)
+            written, words = {"words": words, "log_prob": log_prob}, with_end(words)
+        parts = {name.split(".")[0] for name in record}
+        if "topics" in parts:
+            named = self.topic_perceptron.read(video["mean"], edits)
+            found |= {f"topics.{name}": values for name, values in named.items()}
+        if "decoder" in parts:
+            check_steps(edits, words.shape[1])
+            named = self.decoder.read(words, video["memory"], video["mask"], video["memory_mean"], edits)
+            found |= {f"decoder.{name}": values for name, values in named.items()}
+        return {**written, **{name: found[name] for name in record}}
 
     def topic_scores(self, frames):
         """f(mean v): (videos, time, feature_dim) to (videos, n_topics)."""

@@ -4,9 +4,10 @@ import keras
 from keras import ops
 
 from topiclens.trainer.attention import TemporalAttention, padding_bias
+from topiclens.trainer.edits import edited
 from topiclens.trainer.losses import log_prob_of
 from topiclens.trainer.recurrence import Packing, attend_and_recur, each_once
-from topiclens.trainer.vocabulary import PAD
+from topiclens.trainer.vocabulary import BOS, PAD
 
 
 class CaptionDecoder(keras.layers.Layer):
@@ -56,32 +57,79 @@ class CaptionDecoder(keras.layers.Layer):
         self.initial_c.build((None, memory_dim))
         self.readout.build((None, self.units + memory_dim + self.embedding_units))
 
-    def initial_state(self, memory_mean):
+    def initial_state(self, memory_mean, edits=()):
         """h_0 and c_0 from the mean frame (eq. 5): (batch, memory_dim) to two (batch, units)."""
-        return self.initial_h(memory_mean), self.initial_c(memory_mean)
+        h, c = self.initial_h(memory_mean), self.initial_c(memory_mean)
+        return edited("decoder.initial_h", h, edits), edited("decoder.initial_c", c, edits)
 
-    def step(self, words, state, memory, mask, keys=None, training=False):
+    def step(self, words, state, memory, mask, keys=None, edits=(), step=None):
         """Reads one word and predicts the next, for one or more captions ('queries': beams) of each video.
 
         Args:
             words: (batch, queries) int, y_{t-1}.
             state: the pair h_{t-1}, c_{t-1}, each (batch, queries, units).
             memory: (batch, time, memory_dim); mask: (batch, time) bool; keys: ``attention.project(memory)``.
+            edits, step: changes of the activations at this step, see ``topiclens.trainer.edits``.
         Returns:
-            logits (batch, queries, vocabulary_size), the next state, and the named activations ``context``
-            (batch, queries, memory_dim) and ``alpha`` (batch, queries, time).
+            the named activations, each (batch, queries, its width): ``alpha``, ``context``, ``h``, ``c`` and
+            ``logits``.
         """
+        now = self._advance(words, state, memory, mask, keys, edits, step)
+        logits = self._logits(words, now["h"], now["context"])
+        return {**now, "logits": edited("decoder.logits", logits, edits, step)}
+
+    def read(self, words, memory, mask, memory_mean, edits=()):
+        """The named activations as known captions are written, one of each video.
+
+        Args:
+            words: (videos, steps) int, w_1 .. w_k and then PAD; EOS is a word like any other.
+            memory, mask, memory_mean: the encoded videos.
+            edits: see ``topiclens.trainer.edits``.
+        Returns:
+            ``initial_h`` and ``initial_c`` (videos, units); ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each
+            (videos, steps, its width), from which w_t is chosen at step t - 1. They are zero where PAD stands.
+        """
+        initial_h, initial_c = self.initial_state(memory_mean, edits)
+        before = ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
+        keys = self.attention.project(memory)
+
+        def advance(last, step):
+            state = last["h"][:, None], last["c"][:, None]
+            now = self._advance(ops.take(before, step, axis=1)[:, None], state, memory, mask, keys, edits, step)
+            now = {name: values[:, 0] for name, values in now.items()}
+            return now, now
+
+        nothing = {"alpha": ops.zeros_like(memory[:, :, 0]), "context": ops.zeros_like(memory_mean)}
+        steps = ops.arange(ops.shape(words)[1])
+        _, named = ops.scan(advance, {**nothing, "h": initial_h, "c": initial_c}, steps)
+        named = {name: ops.transpose(values, (1, 0, 2)) for name, values in named.items()}
+        logits = self._logits(before, named["h"], named["context"])
+        named["logits"] = edited("decoder.logits", logits, edits)
+        written = ops.not_equal(words, PAD)[:, :, None]
+        named = {name: ops.where(written, values, 0.0) for name, values in named.items()}
+        return {"initial_h": initial_h, "initial_c": initial_c, **named}
+
+    def _advance(self, words, state, memory, mask, keys, edits, step):
+        """``step`` without the logits."""
         batch, queries = ops.shape(words)
-        context, alpha = self.attention(state[0], memory, mask, keys)
+        context, alpha = self.attention(state[0], memory, mask, keys, edits=edits, step=step)
         # Rows of matrices from here on: products of higher rank are slow.
         y, context_rows, h, c = (
             ops.reshape(values, (batch * queries, values.shape[-1]))
             for values in (self.embedding(words), context, *state)
         )
-        _, (h, c) = self.cell(ops.concatenate([y, context_rows], axis=-1), [h, c])
-        logits = self.predict(ops.concatenate([h, context_rows], axis=-1), y, training)
-        logits, h, c = (ops.reshape(rows, (batch, queries, rows.shape[-1])) for rows in (logits, h, c))
-        return logits, (h, c), {"context": context, "alpha": alpha}
+        _, state = self.cell(ops.concatenate([y, context_rows], axis=-1), [h, c])
+        h, c = (
+            edited(name, ops.reshape(rows, (batch, queries, self.units)), edits, step)
+            for name, rows in zip(("decoder.h", "decoder.c"), state)
+        )
+        return {"alpha": alpha, "context": context, "h": h, "c": c}
+
+    def _logits(self, words, h, context):
+        """The logits of the words after ``words`` (batch, queries), from the state and context at each of them."""
+        parts = (ops.concatenate([h, context], axis=-1), self.embedding(words))
+        rows = (ops.reshape(values, (-1, values.shape[-1])) for values in parts)
+        return ops.reshape(self.predict(*rows), (*ops.shape(words), self.vocabulary_size))
 
     def predict(self, state, y, training=False):
         """Logits (rows, vocabulary_size) of the next word from [h_t, context_t] and y_{t-1} (eq. 6)."""

@@ -7,6 +7,7 @@ Both score a caption by its whole log-probability, the end-of-sentence word incl
 import numpy as np
 from keras import ops
 
+from topiclens.trainer.edits import check_steps
 from topiclens.trainer.vocabulary import BOS, EOS, PAD, UNK
 
 _NEVER = float("-inf")
@@ -44,8 +45,14 @@ def beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):
     return search(model, model.encode(frames), beam, max_words, length_penalty)
 
 
-def search(model, video, beam=5, max_words=20, length_penalty=0.0):
-    """`beam_search` in videos that are encoded already: ``video`` is what ``model.encode`` gives."""
+def search(model, video, beam=5, max_words=20, length_penalty=0.0, edits=()):
+    """`beam_search` in videos that are encoded already.
+
+    Args:
+        video: what ``model.encode`` gives.
+        edits: changes of the decoder's activations, see `topiclens.trainer.edits`.
+    """
+    check_steps(edits, max_words + 1)
     decoder = model.decoder
     memory, mask = video["memory"], video["mask"]
     keys = decoder.attention.project(memory)
@@ -63,9 +70,9 @@ def search(model, video, beam=5, max_words=20, length_penalty=0.0):
 
     def extend(step, state, words, log_prob, best_words, best_log_prob, best_rank):
         last = ops.where(step == 0, BOS, ops.take(words, ops.maximum(step - 1, 0), axis=2))
-        logits, state, _ = decoder.step(last, state, memory, mask, keys)
+        now = decoder.step(last, state, memory, mask, keys, edits, step)
         rules = ops.where(step == max_words, only_the_end, forbidden)
-        candidates = log_prob[:, :, None] + ops.log_softmax(logits, axis=-1) + rules
+        candidates = log_prob[:, :, None] + ops.log_softmax(now["logits"], axis=-1) + rules
         scores, places = ops.top_k(ops.reshape(candidates, (videos, beam * vocabulary_size)), beam)
         parents, next_words = places // vocabulary_size, places % vocabulary_size
 
@@ -81,13 +88,14 @@ def search(model, video, beam=5, max_words=20, length_penalty=0.0):
         best_rank = ops.where(better, ended_rank, best_rank)
 
         # The rest go on.
-        state = tuple(_of_beam(part, parents) for part in state)
+        state = tuple(_of_beam(part, parents) for part in (now["h"], now["c"]))
         here = ops.arange(max_words) == step
         words = ops.where(here, next_words[:, :, None], _of_beam(words, parents))
         log_prob = ops.where(next_words == EOS, _NEVER, scores)
         return step + 1, state, words, log_prob, best_words, best_log_prob, best_rank
 
-    state = tuple(ops.repeat(part[:, None], beam, axis=1) for part in decoder.initial_state(video["memory_mean"]))
+    initial = decoder.initial_state(video["memory_mean"], edits)
+    state = tuple(ops.repeat(part[:, None], beam, axis=1) for part in initial)
     nothing = ops.zeros((videos, beam, max_words), dtype="int32")
     # All beams begin alike: but for one they would be the same caption several times.
     alone = ops.where(ops.arange(beam) == 0, 0.0, _NEVER) + ops.zeros((videos, 1))
@@ -99,6 +107,13 @@ def search(model, video, beam=5, max_words=20, length_penalty=0.0):
         maximum_iterations=max_words + 1,
     )
     return best_words, best_log_prob
+
+
+def with_end(words):
+    """Captions (videos, steps) int, PAD after the last word, each with an EOS behind it: (videos, steps + 1)."""
+    n_words = ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1, keepdims=True)
+    longer = ops.pad(words, ((0, 0), (0, 1)), constant_values=PAD)
+    return ops.where(ops.equal(ops.arange(ops.shape(longer)[1]), n_words), EOS, longer)
 
 
 def _of_beam(values, parents):

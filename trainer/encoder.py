@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from topiclens.trainer.edits import edited
+
 
 def frame_mask(frames):
     """(videos, time) bool, True where a row of ``frames`` (videos, time, dim) is a real frame: padding is all zeros."""
@@ -16,19 +18,24 @@ def masked_mean(rows, mask):
     return total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
 
 
-def with_neurons(video, v):
-    """An encoded video whose neurons are changed before the decoder sees them.
+def edit_video(video, edits):
+    """An encoded video whose activations are changed before f and the decoder see them.
 
     Args:
         video: the encoder's named activations.
-        v: (videos, time, neurons), zero at padding.
+        edits: those of other activations than `encoder.v` and `encoder.mean` play no part.
     Returns:
-        The same dictionary, all of whose entries follow from the new ``v``; raw features in the memory stay.
+        The same dictionary, all of whose entries follow from the changed ones; raw features in the memory stay.
     """
-    neurons = v.shape[-1]
+    if not any(edit.name.startswith("encoder.") for edit in edits):
+        return video
+    neurons, mask = video["v"].shape[-1], video["mask"]
+    v = edited("encoder.v", video["v"], edits) * ops.cast(mask, video["v"].dtype)[:, :, None]
     memory = ops.concatenate([v, video["memory"][:, :, neurons:]], axis=-1)
-    memory_mean = masked_mean(memory, video["mask"])
-    return {**video, "v": v, "mean": memory_mean[:, :neurons], "memory": memory, "memory_mean": memory_mean}
+    memory_mean = masked_mean(memory, mask)
+    mean = edited("encoder.mean", memory_mean[:, :neurons], edits)
+    memory_mean = ops.concatenate([mean, memory_mean[:, neurons:]], axis=-1)
+    return {"v": v, "mask": mask, "mean": mean, "memory": memory, "memory_mean": memory_mean}
 
 
 class Encoder(keras.layers.Layer):

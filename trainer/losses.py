@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from topiclens.trainer.edits import edited
+
 
 class TopicPerceptron(keras.layers.Layer):
     """f of eq. 8: a two-layer perceptron from the mean encoder activation to a score for each topic.
@@ -32,8 +34,14 @@ class TopicPerceptron(keras.layers.Layer):
         self.hidden.build(mean_shape)
         self.score.build((None, self.units))
 
+    def read(self, mean, edits=(), training=False):
+        """The named activations ``hidden`` (videos, units) and ``scores`` (videos, n_topics)."""
+        hidden = edited("topics.hidden", self.hidden(mean), edits)
+        scores = self.score(self.dropout(hidden, training=training))
+        return {"hidden": hidden, "scores": edited("topics.scores", scores, edits)}
+
     def call(self, mean, training=False):
-        return self.score(self.dropout(self.hidden(mean), training=training))
+        return self.read(mean, training=training)["scores"]
 
     def get_config(self):
         return super().get_config() | {

@@ -2,8 +2,7 @@
 
 from keras import ops
 
-from topiclens.trainer.decoding import search
-from topiclens.trainer.encoder import with_neurons
+from topiclens.trainer.edits import Edit
 
 
 def what_if(model, frames, topic_deltas, enhancement, beam=5, max_words=20, length_penalty=0.0):
@@ -21,9 +20,7 @@ def what_if(model, frames, topic_deltas, enhancement, beam=5, max_words=20, leng
         A dictionary of ``words`` (videos, max_words) int32, PAD after the last one; ``log_prob`` (videos,); and
         ``topic_scores`` (videos, n_topics), f(mean v*).
     """
-    video = model.encode(frames)
-    real = ops.cast(video["mask"], video["v"].dtype)[:, :, None]
-    added = ops.matmul(topic_deltas, enhancement)[:, None, :]
-    video = with_neurons(video, video["v"] + added * real)
-    words, log_prob = search(model, video, beam, max_words, length_penalty)
-    return {"words": words, "log_prob": log_prob, "topic_scores": model.topic_perceptron(video["mean"])}
+    enhanced = Edit("encoder.v", add=ops.matmul(topic_deltas, enhancement)[:, None, :])
+    decoding = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
+    found = model.run(frames, edits=[enhanced], record=["topics.scores"], **decoding)
+    return {"words": found["words"], "log_prob": found["log_prob"], "topic_scores": found["topics.scores"]}

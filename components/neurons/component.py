@@ -16,7 +16,7 @@ from topiclens.components.common.artifacts import NeuronFiguresArtifact, NeuronL
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
-from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import measure_effects, sampled
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.figures import measure
@@ -105,7 +105,7 @@ def NeuronEvaluator(
     if config["effect_videos"]:
         asked = sampled(held_out.ids, config["effect_videos"], config["seed"])
         effects = measure_effects(
-            EditedCaptioner(neurons.captioner), neurons.vocabulary,
+            BatchedCaptioner(neurons.captioner), neurons.vocabulary,
             [video for video in records.read(files) if video.video_id in asked], named,
             seed=config["seed"], steps=config["deletion_steps"],
         )  # fmt: skip

@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.deletion import deletion_orders, mean_drops
-from topiclens.components.neurons.edits import EditedCaptioner, Edits
 from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.schemas.records import VideoRecord
-from topiclens.trainer.vocabulary import EOS, Vocabulary
+from topiclens.trainer.decoding import with_end
+from topiclens.trainer.edits import Edit
+from topiclens.trainer.vocabulary import Vocabulary
 
 MAX_CAPTION_WORDS = 30  # a topic's word that comes later in a caption is not asked about
 VIDEOS = 100  # held-out videos that are asked about, unless more or fewer are wished for
@@ -60,7 +62,7 @@ def sampled(ids: Iterable[str], count: int, seed: int) -> frozenset[str]:
 
 
 def measure_effects(
-    model: EditedCaptioner,
+    model: BatchedCaptioner,
     vocabulary: Vocabulary,
     videos: Sequence[VideoRecord],
     links: TopicLinks,
@@ -121,7 +123,7 @@ def questions(videos: Sequence[VideoRecord], links: TopicLinks, vocabulary: Voca
 
 
 def deletion(
-    model: EditedCaptioner,
+    model: BatchedCaptioner,
     vocabulary: Vocabulary,
     videos: Sequence[VideoRecord],
     links: TopicLinks,
@@ -146,24 +148,23 @@ def deletion(
         return {"deletion_questions": 0, **dict.fromkeys(names.values())}
 
     words, weights = _as_arrays(asked)
-    video = np.array([question.video for question in asked])
-    untouched = Edits.of(videos, video, model.n_neurons)
-    whole = model.scores(untouched, words, weights)
-    orders = deletion_orders(linked, model.slopes(untouched, words, weights), rng, steps)
+    of = [videos[question.video] for question in asked]
+    whole = model.scores(of, words, weights)
+    orders = deletion_orders(linked, model.slopes(of, words, weights), rng, steps)
     result: dict[str, float | int | None] = {"deletion_questions": len(asked)}
     for name, order in orders.items():
-        keep = _keep(order, model.n_neurons)
+        keep = _keep(order, links.n_neurons)
         row, step = np.nonzero(order >= 0)
         drops = np.zeros((len(asked), order.shape[1] + 1))
         if len(row):
-            edits = Edits.of(videos, video[row], model.n_neurons, keep=keep[row, step])
-            drops[row, step + 1] = whole[row] - model.scores(edits, words[row], weights[row])
+            out = Edit("encoder.v", scale=keep[row, step][:, None])
+            drops[row, step + 1] = whole[row] - model.scores([of[i] for i in row], words[row], weights[row], [out])
         result[names[name]] = _macro(mean_drops(drops, order), topics)
     return result
 
 
 def insertion(
-    model: EditedCaptioner,
+    model: BatchedCaptioner,
     vocabulary: Vocabulary,
     videos: Sequence[VideoRecord],
     links: TopicLinks,
@@ -177,7 +178,7 @@ def insertion(
     A topic's words enter a caption if the one written after has a word of the topic that the one written before had
     not. Off topic, the same is asked of all other topics that the video lacks, about those of their words that are not
     the enhanced topic's too. The gain is of the log of how many of the topic's words the model expects on its way along
-    the caption that it wrote before (`EditedCaptioner.expected`): after enhancement less before.
+    the caption that it wrote before (`BatchedCaptioner.expected`): after enhancement less before.
 
     Returns:
         The insertion part of `CaptionEffects`.
@@ -196,10 +197,9 @@ def insertion(
         return {"insertion_questions": 0, **nothing}
 
     video, topics = np.array(chosen).T
-    untouched = Edits.of(videos, video, model.n_neurons)
-    added = np.float32(strength) * named_enhancement(links)[topics]
-    edits = Edits.of(videos, video, model.n_neurons, added=added)
-    before, after = model.write(untouched), model.write(edits)
+    of = [videos[place] for place in video]
+    enhanced = Edit("encoder.v", add=np.float32(strength) * named_enhancement(links)[topics][:, None])
+    before, after = model.write(of), model.write(of, [enhanced])
 
     on_topic, off_topic = [], []
     for place, topic, old, new in zip(video, topics, before, after):
@@ -212,8 +212,8 @@ def insertion(
     wanted = np.zeros((len(chosen), len(vocabulary)), np.float32)
     for row, topic in zip(wanted, topics):
         row[list(topic_words[topic])] = 1
-    read = _ended(before)
-    gains = model.expected(edits, read, wanted) - model.expected(untouched, read, wanted)
+    read = np.asarray(with_end(before))
+    gains = model.expected(of, read, wanted, [enhanced]) - model.expected(of, read, wanted)
     return {
         "insertion_questions": len(chosen),
         "insertion_on_topic": float(np.mean(on_topic)),
@@ -247,10 +247,3 @@ def _keep(order: np.ndarray, n_neurons: int) -> np.ndarray:
 def _macro(values: np.ndarray, topics: np.ndarray) -> float:
     """The mean over the topics of the mean over each topic's values."""
     return float(np.mean([values[topics == topic].mean() for topic in np.unique(topics)]))
-
-
-def _ended(captions: np.ndarray) -> np.ndarray:
-    """Captions (n, words), PAD after the last word, each with an EOS behind it: (n, words + 1)."""
-    ended = np.pad(captions, ((0, 0), (0, 1)))
-    ended[np.arange(len(captions)), np.count_nonzero(captions, axis=1)] = EOS
-    return ended

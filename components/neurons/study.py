@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from topiclens.components.neurons.activations import encoder_of, mean_activations
-from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
 from topiclens.components.neurons.figures import NeuronFigures, measure
 from topiclens.components.neurons.links import TopicLinks, link
@@ -52,6 +52,6 @@ def study(
     figures = measure(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
     effects = measure_effects(
-        EditedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed
+        BatchedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed
     )
     return counted, links, figures, effects

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from topiclens.components.neurons.activations import NeuronModel, encoder_of, load, mean_activations
-from topiclens.components.neurons.edits import ROWS, EditedCaptioner, Edits
+from topiclens.components.neurons.batched_captioner import ROWS, BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Tally, tally
@@ -55,8 +55,8 @@ class Bench:
         loaded: NeuronModel = load(folder)
         self.meta = read_meta(folder)
         self.parent, self.vocabulary, self.f, self.links = loaded.captioner, loaded.vocabulary, loaded.f, links
-        self.model = EditedCaptioner(twin(self.parent), **self.meta["decoding"])
-        links.check_fit(self.model.n_neurons)
+        self.model = BatchedCaptioner(twin(self.parent), **self.meta["decoding"])
+        links.check_fit(self.parent.encoder.n_neurons)
         self.enhancement = enhancement_in(folder, links) if enhancement is None else enhancement
         self._encode = encoder_of(self.model.captioner)
         self.untouched = Candidate(self.parent.encoder.get_weights())
@@ -73,7 +73,7 @@ class Bench:
         self._take(candidate)
         for start in range(0, len(missing), ROWS):
             batch = missing[start : start + ROWS]
-            written = self.model.write(self._as_they_are(batch))
+            written = self.model.write(batch)
             candidate.captions.update(
                 (video.video_id, self.vocabulary.decode(words.tolist())) for video, words in zip(batch, written)
             )
@@ -84,10 +84,10 @@ class Bench:
     def topic_score(self, candidate: Candidate, video: VideoRecord, topic: int) -> float:
         """f(mean v) of a topic in a video."""
         self._take(candidate)
-        return float(self.model.topic_scores(self._as_they_are([video]))[0, topic])
+        return float(self.model.topic_scores([video])[0, topic])
 
     def expected(self, candidate: Candidate, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
-        """How many of some words a candidate expects to say on its way along a caption; see `EditedCaptioner`."""
+        """How many of some words a candidate expects to say on its way along a caption; see `BatchedCaptioner`."""
         known = [self.vocabulary.id(word) for word in words if word in self.vocabulary]
         if not known:
             return 0.0
@@ -95,7 +95,7 @@ class Bench:
         wanted[0, known] = 1
         steps = np.array([[*(self.vocabulary.id(word) for word in caption.split()), EOS, PAD]])
         self._take(candidate)
-        return float(np.exp(self.model.expected(self._as_they_are([video]), steps, wanted)[0]))
+        return float(np.exp(self.model.expected([video], steps, wanted)[0]))
 
     def named_anew(
         self, candidate: Candidate, train: Iterable[VideoRecord], topics: Sequence[Topic]
@@ -137,6 +137,3 @@ class Bench:
 
     def _take(self, candidate: Candidate) -> None:
         self.model.captioner.encoder.set_weights(candidate.encoder)
-
-    def _as_they_are(self, videos: Sequence[VideoRecord]) -> Edits:
-        return Edits.of(videos, np.arange(len(videos)), self.model.n_neurons)

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from topiclens.components.neurons.edits import EditedCaptioner, Edits
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import activation_added
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.edits import Edit
 from topiclens.trainer.vocabulary import Vocabulary
 
 STEP = 0.25  # from one strength to the next
@@ -69,7 +70,7 @@ def strengths_up_to(bound: float = BOUND, step: float = STEP) -> np.ndarray:
 
 
 def sweep_strengths(
-    model: EditedCaptioner,
+    model: BatchedCaptioner,
     vocabulary: Vocabulary,
     links: TopicLinks,
     enhancement: np.ndarray,
@@ -90,18 +91,13 @@ def sweep_strengths(
     Raises:
         ValueError: there is no such topic, or the links are of another model.
     """
-    links.check_fit(model.n_neurons)
+    links.check_fit(model.captioner.encoder.n_neurons)
     added = activation_added(enhancement, {topic: 1.0})
     tried = np.union1d(0.0, strengths_up_to() if strengths is None else strengths)
-    edits = Edits.of(
-        [video],
-        np.zeros(len(tried), int),
-        model.n_neurons,
-        added=tried[:, None].astype(np.float32) * added,
-    )
-    captions = [vocabulary.decode(words.tolist()) for words in model.write(edits)]
+    runs, edits = [video] * len(tried), [Edit("encoder.v", add=tried[:, None, None].astype(np.float32) * added)]
+    captions = [vocabulary.decode(words.tolist()) for words in model.write(runs, edits)]
     learnt = model.captioner.config.interpretive_weight > 0
-    scores = model.topic_scores(edits)[:, topic].tolist() if learnt else [None] * len(tried)
+    scores = model.topic_scores(runs, edits)[:, topic].tolist() if learnt else [None] * len(tried)
 
     return response_of(video.video_id, links.topics[topic], tried.tolist(), captions, scores, vocabulary)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from topiclens.components.features.backbones import registry
-from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
@@ -53,7 +53,7 @@ class LocalModel:
         self.version, self._root, self._limits = version, root, limits
         self._folder = str(ModelStore(root).version(version))
         captioner, self._vocabulary, self._meta = load_captioner(self._folder)
-        self._model = EditedCaptioner(captioner, **self._meta["decoding"])
+        self._model = BatchedCaptioner(captioner, **self._meta["decoding"])
         self.links = version_links(root, self._folder)
         self._enhancement = enhancement_in(self._folder, self.links)
 

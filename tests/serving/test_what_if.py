@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from keras import ops
 
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.neurons.enhancement import activation_added, enhanced, named_enhancement
@@ -17,7 +16,8 @@ from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidStrength, WrongSignature
 from topiclens.serving.signatures import Signature, TensorSpec
 from topiclens.trainer.decoding import search
-from topiclens.trainer.encoder import with_neurons
+from topiclens.trainer.edits import Edit
+from topiclens.trainer.encoder import edit_video
 from topiclens.trainer.export import export
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -78,7 +78,7 @@ def test_the_answer_is_the_enhanced_activations_caption_and_scores(captioner, mo
         video = model.encode(clip[None])
         added = activation_added(named_enhancement(links()), dict(enumerate(deltas)))
         changed = enhanced(np.asarray(video["v"]), np.asarray(video["mask"]), added[None]).astype(np.float32)
-        video = with_neurons(video, ops.convert_to_tensor(changed))
+        video = edit_video(video, [Edit("encoder.v", set=changed)])
         (words,), (log_prob,) = map(np.asarray, search(model, video, BEAM, MAX_WORDS))
         assert answer.text == Vocabulary(WORDS).decode(words.tolist())
         np.testing.assert_allclose(answer.log_prob, log_prob, rtol=1e-5)

@@ -23,8 +23,9 @@ def step_by_step(model, batch):
     state = tuple(part[:, None] for part in decoder.initial_state(mean))
     total = 0.0
     for t in range(words.shape[1] - 1):
-        logits, state, _ = decoder.step(words[:, t : t + 1], state, memory, mask)
-        log_probs = tf.gather(tf.nn.log_softmax(logits[:, 0]), words[:, t + 1], batch_dims=1)
+        now = decoder.step(words[:, t : t + 1], state, memory, mask)
+        state = now["h"], now["c"]
+        log_probs = tf.gather(tf.nn.log_softmax(now["logits"][:, 0]), words[:, t + 1], batch_dims=1)
         total += log_probs * (words[:, t + 1] != 0)
     return total
 

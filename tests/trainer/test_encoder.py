@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from topiclens.trainer.bilstm_encoder import BiLstmEncoder
-from topiclens.trainer.encoder import frame_mask, masked_mean, with_neurons
+from topiclens.trainer.edits import Edit
+from topiclens.trainer.encoder import edit_video, frame_mask, masked_mean
 
 
 @pytest.fixture
@@ -73,11 +74,11 @@ def test_changed_neurons_are_what_the_decoder_sees(skip):
     clips[1, 2:] = 0
     activations = encoder(clips)
     v = 2 * activations["v"].numpy()
-    changed = with_neurons(activations, v)
+    changed = edit_video(activations, [Edit("encoder.v", scale=2.0)])
     np.testing.assert_allclose(changed["memory"], np.concatenate([v, clips], -1) if skip else v, rtol=1e-6)
     np.testing.assert_allclose(changed["mean"], 2 * activations["mean"], rtol=1e-5)
     np.testing.assert_allclose(changed["memory_mean"][1], changed["memory"][1].numpy().sum(axis=0) / 2, rtol=1e-5)
-    for name, values in with_neurons(activations, activations["v"]).items():
+    for name, values in edit_video(activations, [Edit("encoder.v", add=0.0)]).items():
         np.testing.assert_allclose(values, activations[name], rtol=1e-6)
 
 

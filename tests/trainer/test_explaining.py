@@ -6,7 +6,7 @@ import pytest
 from tests.trainer.linearised import linearised_relevance
 from tests.trainer.numpy_captioner import clip_of, tiny_captioner
 from topiclens.trainer.decoding import beam_search
-from topiclens.trainer.explaining import attention_of, explained_beam_search
+from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.vocabulary import PAD
 
 BEAM, MAX_WORDS = 3, 7
@@ -35,10 +35,11 @@ def test_the_attention_is_that_of_a_second_derivation(seed, skip):
 
 def test_attention_is_shared_out_among_real_frames_by_real_words():
     model, frames = tiny_captioner(), clips()
-    words = np.array([[5, 3, 8, 4], [5, 3, PAD, PAD], [PAD] * 4], np.int32)
-    attention = np.asarray(attention_of(model, model.encode(frames), words))
+    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
+    words, attention = np.asarray(explained["words"]), np.asarray(explained["attention"])
+    assert (words == PAD).any() and (words != PAD).any()
     np.testing.assert_allclose(attention.sum(axis=2), words != PAD, atol=1e-5)
-    assert not attention[1, :, 3:].any() and not attention[2].any()
+    assert not attention[1, :, 3:].any() and not attention[words == PAD].any()
 
 
 def test_words_scores_and_activations_are_those_of_the_captioner():

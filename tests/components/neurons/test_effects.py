@@ -8,7 +8,7 @@ import pytest
 from tests.components.neurons.conftest import WORDS, small_captioner
 from tests.components.neurons.planted import DOG, DOGS_WEIGHT, MAN, NEURONS, VOCABULARY, links, planted_captioner
 from tests.components.neurons.test_figures import random_f
-from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import (
     CaptionEffects,
     deletion,
@@ -24,7 +24,7 @@ from topiclens.schemas.records import VideoRecord
 
 @pytest.fixture(scope="module")
 def planted():
-    return EditedCaptioner(planted_captioner(), max_words=3)
+    return BatchedCaptioner(planted_captioner(), max_words=3)
 
 
 def clips(*topics, captions=("a man runs", "the dog runs after a dog and on")):

@@ -8,7 +8,7 @@ import pytest
 from tests.components.neurons.conftest import small_captioner
 from tests.components.neurons.planted import DOG, DOGS_WEIGHT, MANS_WEIGHT, VOCABULARY, links, planted_captioner
 from topiclens.components.captions.generate import pad
-from topiclens.components.neurons.edits import EditedCaptioner
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.refinement.strength_sweep import strengths_up_to, sweep_strengths
 from topiclens.schemas.records import VideoRecord
@@ -25,7 +25,7 @@ def response(model, named, video, topic, strengths=None):
 
 @pytest.fixture(scope="module")
 def planted():
-    return EditedCaptioner(planted_captioner(), max_words=3)
+    return BatchedCaptioner(planted_captioner(), max_words=3)
 
 
 def test_the_smallest_strength_that_brings_a_word_in_is_found(planted):
@@ -60,7 +60,7 @@ def test_words_that_stood_in_the_caption_before_do_not_count(planted):
 
 def test_scores_are_those_of_f_on_the_enhanced_mean():
     captioner = small_captioner(n_topics=3, interpretive_weight=0.1)
-    found = response(EditedCaptioner(captioner, max_words=3), links(), CLIP, 1, (0.5, 2))
+    found = response(BatchedCaptioner(captioner, max_words=3), links(), CLIP, 1, (0.5, 2))
     mean = np.asarray(captioner.encode(pad([CLIP]))["mean"])
     for dose in found.doses:
         enhanced = mean + 0.5 * dose.strength * (np.arange(8) == 5)  # the man's neuron and its mean activation
@@ -79,8 +79,8 @@ def test_strengths_reach_the_bound():
 
 
 def test_another_models_links_and_unknown_topics_are_refused():
-    model = EditedCaptioner(small_captioner(encoder_units=3), max_words=3)
+    model = BatchedCaptioner(small_captioner(encoder_units=3), max_words=3)
     with pytest.raises(ValueError, match="links are of 8 neurons, the captioner has 6"):
         response(model, links(), CLIP, 1)
     with pytest.raises(ValueError, match="no topic 3"):
-        response(EditedCaptioner(small_captioner(), max_words=3), links(), CLIP, 3)
+        response(BatchedCaptioner(small_captioner(), max_words=3), links(), CLIP, 3)

@@ -1,0 +1,186 @@
+"""A captioner on many edited videos: thousands of runs, a few graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from keras import ops
+
+from topiclens.components.captions.generate import pad
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.edits import Edit
+from topiclens.trainer.losses import log_prob_of
+from topiclens.trainer.vocabulary import PAD
+
+ROWS = 128  # runs that pass the decoder together
+_MOST_LOGITS = 2**25  # at once: 128 MiB
+_NEVER = -1e9  # the log-probability of what does not count; finite, so that sums and slopes stay numbers
+_CHANGES = ("scale", "add", "set", "at")
+
+
+class BatchedCaptioner:
+    """What a captioner reads and writes under edits, in batches.
+
+    Every method takes a video for each run; one that is asked about many times is encoded once a batch. The edits have
+    a row for each run, or one row for all. Without edits the captioner is as it is.
+
+    Args:
+        captioner: on TensorFlow, trained with topics or without.
+        max_words, beam, length_penalty: how it writes, see `topiclens.trainer.decoding.beam_search`; beam 1 is greedy.
+    """
+
+    def __init__(self, captioner: Captioner, max_words: int = 20, beam: int = 1, length_penalty: float = 0.0):
+        self.captioner = captioner
+        self._decoding = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
+        self._graphs: dict[tuple, Callable] = {}
+
+    def scores(
+        self, videos: Sequence[VideoRecord], words: np.ndarray, weights: np.ndarray, edits: Sequence[Edit] = ()
+    ) -> np.ndarray:
+        """sum_t weight_t log p(w_t | w_1 .. w_t-1, v) of known captions: (runs,).
+
+        Args:
+            words: (runs, steps) int, a caption for each run, PAD after its end; EOS is a word like any other.
+            weights: (runs, steps), 0 at PAD.
+        """
+        return self._in_batches(self._score, videos, edits, words, weights)
+
+    def slopes(self, videos: Sequence[VideoRecord], words: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Gradient times input of each neuron, sum_i v_ij d score / d v_ij over the frames i: (runs, neurons).
+
+        To the first order, this is how far the score of `scores` falls when neuron j is taken out.
+        """
+        return self._in_batches(self._slope, videos, (), words, weights)
+
+    def expected(
+        self, videos: Sequence[VideoRecord], words: np.ndarray, wanted: np.ndarray, edits: Sequence[Edit] = ()
+    ) -> np.ndarray:
+        """log sum_t sum_w p(w | w_1 .. w_t-1, v) over the steps t of known captions and the wanted words w: (runs,).
+
+        It is the log of how many wanted words the model expects on its way along the caption.
+
+        Args:
+            words: (runs, steps) int, as in `scores`.
+            wanted: (runs, vocabulary_size), 1 at wanted words, 0 at others; at least one is wanted.
+        """
+        return self._in_batches(self._expect, videos, edits, words, wanted)
+
+    def write(self, videos: Sequence[VideoRecord], edits: Sequence[Edit] = ()) -> np.ndarray:
+        """Captions: (runs, max_words) int, PAD after the last word."""
+        return self._in_batches(self._write, videos, edits)
+
+    def topic_scores(self, videos: Sequence[VideoRecord], edits: Sequence[Edit] = ()) -> np.ndarray:
+        """f(mean v), of the captioner's own f: (runs, n_topics); they mean nothing if it never learnt f (LSTM-B)."""
+        return self._in_batches(self._topics, videos, edits)
+
+    def _score(self, run: dict, words, weights):
+        logits = self.captioner.run(**run, words=words, record=("decoder.logits",))["decoder.logits"]
+        log_probs = log_prob_of(ops.reshape(words, (-1,)), ops.reshape(logits, (-1, logits.shape[-1])))
+        return ops.sum(weights[:, : ops.shape(words)[1]] * ops.reshape(log_probs, ops.shape(words)), axis=1)
+
+    def _slope(self, run: dict, words, weights):
+        import tensorflow as tf
+
+        keep = ops.ones((ops.shape(words)[0], 1, self.captioner.encoder.n_neurons))
+        with tf.GradientTape() as tape:
+            tape.watch(keep)
+            score = self._score({**run, "edits": [Edit("encoder.v", scale=keep)]}, words, weights)
+        return ops.squeeze(tape.gradient(score, keep), axis=1)
+
+    def _expect(self, run: dict, words, wanted):
+        logits = self.captioner.run(**run, words=words, record=("decoder.logits",))["decoder.logits"]
+        told = ops.logsumexp(ops.log_softmax(logits) + _NEVER * (1 - wanted)[:, None], axis=2)
+        return ops.logsumexp(ops.where(ops.equal(words, PAD), _NEVER, told), axis=1)
+
+    def _write(self, run: dict):
+        return self.captioner.run(**run, **self._decoding)["words"]
+
+    def _topics(self, run: dict):
+        # No caption is needed: one PAD is read.
+        words = ops.zeros((ops.shape(run["video_index"])[0], 1), "int32")
+        return self.captioner.run(**run, words=words, record=("topics.scores",))["topics.scores"]
+
+    def _in_batches(
+        self,
+        answer: Callable,
+        videos: Sequence[VideoRecord],
+        edits: Sequence[Edit],
+        words: np.ndarray | None = None,
+        more: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Answers for all runs, short captions with short ones, in the order of the runs."""
+        changes = [_Changes(edit, len(videos)) for edit in edits]
+        graph = self._graph(answer, changes, words is not None)
+        place_of = {id(video): place for place, video in enumerate(videos)}
+        video = np.array([place_of[id(video)] for video in videos])
+        lengths = np.zeros(len(videos), int) if words is None else np.count_nonzero(words != PAD, axis=1)
+        order = np.argsort(lengths, kind="stable")
+        answers, start = [], 0
+        while start < len(order):
+            rows = order[start : start + ROWS]
+            if words is not None:  # the logits of all steps are held at once
+                longest = max(lengths[rows[-1]], 1)
+                rows = rows[: max(_MOST_LOGITS // (longest * self.captioner.config.vocabulary_size), 1)]
+            start += len(rows)
+            places, index = np.unique(video[rows], return_inverse=True)
+            inputs = [pad([videos[place] for place in places]), index, [change.of(rows) for change in changes]]
+            if words is not None:
+                inputs += [words[rows, : max(lengths[rows])], more[rows]]
+            answers.append(graph(*inputs).numpy())
+        return np.concatenate(answers)[np.argsort(order)]
+
+    def _graph(self, answer: Callable, changes: Sequence[_Changes], reads: bool) -> Callable:
+        """One graph for all runs whose edits differ in numbers alone."""
+        import tensorflow as tf
+
+        key = answer.__name__, tuple(change.key for change in changes)
+        if key not in self._graphs:
+            numbers = tf.TensorSpec([None, None], tf.float32)
+            signature = [
+                tf.TensorSpec([None, None, self.captioner.config.feature_dim], tf.float32),
+                tf.TensorSpec([None], tf.int32),
+                [change.specs() for change in changes],
+                *([tf.TensorSpec([None, None], tf.int32), numbers] if reads else []),
+            ]
+
+            def run(frames, video_index, arrays, *more):
+                edits = [Edit(change.name, **values) for change, values in zip(changes, arrays)]
+                return answer({"frames": frames, "video_index": video_index, "edits": edits}, *more)
+
+            self._graphs[key] = tf.function(run, input_signature=signature, autograph=False)
+        return self._graphs[key]
+
+
+class _Changes:
+    """The numbers of an edit, from which each batch takes its rows."""
+
+    def __init__(self, edit: Edit, runs: int):
+        given = {name: getattr(edit, name) for name in _CHANGES}
+        self.name = edit.name
+        self._arrays = {
+            name: np.asarray(value, bool if name == "at" else np.float32)
+            for name, value in given.items()
+            if value is not None
+        }
+        for name, array in self._arrays.items():
+            if array.ndim < 2 or len(array) not in (1, runs):
+                raise ValueError(
+                    f"The {name} of an edit of {edit.name} has shape {array.shape}; expected a row for each of {runs} "
+                    "runs, or one row for all."
+                )
+        # The rows vary from batch to batch, and the steps or frames may; what is 1 is broadcast.
+        shapes = {
+            name: (None, *(size if size == 1 else None for size in array.shape[1:-1]), array.shape[-1])
+            for name, array in self._arrays.items()
+        }
+        self.key = self.name, tuple(shapes.items())
+
+    def specs(self) -> dict:
+        import tensorflow as tf
+
+        return {name: tf.TensorSpec(shape, self._arrays[name].dtype) for name, shape in self.key[1]}
+
+    def of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: array if len(array) == 1 else array[rows] for name, array in self._arrays.items()}
