@@ -1,11 +1,21 @@
 """TopicLens: video captioning whose neurons have names."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("topiclens/__init__.py").read_text(encoding="utf-8"), re.M)[1]
+
+# All that a client of a served model needs: an extra cannot take away what the package itself requires.
+REQUIRES = ["numpy>=1.26", "pillow>=10", "av>=14"]
+CLIENT = ["grpcio>=1.60", "protobuf>=4.22", "matplotlib>=3.8"]
 
 # What each pin is for: TFX 1.16 is the newest release that installs whole, and it was
 # tested with TensorFlow 2.16, Keras 3.6, Beam 2.59; its parts still import pkg_resources
 # (setuptools < 81) and dill. requirements.lock holds the exact set, with hashes.
-REQUIRES = [
+ALL = [
+    *CLIENT,
     "tensorflow==2.16.2",
     "keras==3.6.0",
     "tf-keras==2.16.0",
@@ -23,9 +33,6 @@ REQUIRES = [
     "numba>=0.60",
     "scipy>=1.11",
     "threadpoolctl>=3",
-    "av>=14",
-    "pillow>=10",
-    "matplotlib>=3.8",
     "jsonschema>=4.20",
     "pycocoevalcap==1.2",
     "sqlalchemy>=2.1,<3",
@@ -59,7 +66,7 @@ TEST = [
 
 setup(
     name="topiclens",
-    version="0.1.0",
+    version=VERSION,
     description="Video captioning whose neurons have names",
     long_description=open("README.md", encoding="utf-8").read(),
     long_description_content_type="text/markdown",
@@ -70,10 +77,15 @@ setup(
     package_dir={"topiclens": "topiclens", **{f"topiclens.{top}": top for top in FOLDERS}},
     include_package_data=True,
     package_data={
-        "": ["*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"],
+        "": ["py.typed", "*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"],
         "topiclens.serving.review": ["templates/*.html", "static/*"],
     },
     install_requires=REQUIRES,
-    extras_require={"postgresql": POSTGRESQL, "test": [*POSTGRESQL, *TEST]},
+    extras_require={
+        "client": CLIENT,
+        "all": ALL,
+        "postgresql": POSTGRESQL,
+        "test": [*ALL, *POSTGRESQL, *TEST],
+    },
     entry_points={"console_scripts": ["topiclens = topiclens.pipeline.cli.main:main"]},
 )

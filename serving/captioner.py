@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature, missing_signature, wrong_input
 from topiclens.serving.saved_model import SavedModel, error_text, resolve_version
+from topiclens.serving.signatures import Signature
 
 
 class LocalCaptioner(Captioning):
@@ -26,7 +28,7 @@ class LocalCaptioner(Captioning):
         ModelNotLoaded: nothing that loads is there.
     """
 
-    def __init__(self, directory: str | Path, *, threads: int = 0, **options):
+    def __init__(self, directory: str | os.PathLike[str], *, threads: int = 0, **options: Any):
         super().__init__(**options)
         import tensorflow as tf
 
@@ -41,7 +43,11 @@ class LocalCaptioner(Captioning):
                 f"Expected a SavedModel that loads at '{directory}', but TensorFlow says: {error_text(error)}. Likely "
                 "cause: a copy that was cut short, or a model of another TensorFlow. Push or copy the version again."
             ) from error
-        self.signatures = self._model.signatures
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What the model can do, by name."""
+        return self._model.signatures
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one batch through a signature (see ``Captioning.predict``)."""

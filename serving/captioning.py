@@ -27,6 +27,7 @@ MAX_MESSAGE_BYTES = 32 * 2**20
 MAX_STRENGTH = 100.0
 
 Answer = TypeVar("Answer", bound=Caption)
+Scored = TypeVar("Scored", ExplainedCaption, WhatIf)
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,7 @@ class Captioning(abc.ABC):
         max_message_bytes: the most bytes of frames in one request; a batch is split to fit.
         n_frames: clips are padded to at least this many frames. Requests of equal length are what lets a
             server batch them with those of other clients; None pads only to a batch's longest clip.
-
-    Attributes:
-        signatures: what the model can do, by name.
     """
-
-    signatures: Mapping[str, signatures.Signature]
 
     def __init__(
         self,
@@ -79,6 +75,11 @@ class Captioning(abc.ABC):
         self._max_batch = max_batch
         self._max_message_bytes = max_message_bytes
         self._n_frames = n_frames or 1
+
+    @property
+    @abc.abstractmethod
+    def signatures(self) -> Mapping[str, signatures.Signature]:
+        """What the model can do, by name."""
 
     @abc.abstractmethod
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -180,7 +181,7 @@ class Captioning(abc.ABC):
             "names. Give the topic's id ('topiclens topics' shows it), or pass the topics when you open the model."
         )
 
-    def _named(self, answers: list[Answer]) -> list[Answer]:
+    def _named(self, answers: list[Scored]) -> list[Scored]:
         """The answers with the names of the topics that they score."""
         names = tuple(topic.name for topic in self.topics)
         return [dataclasses.replace(answer, topics=names) for answer in answers] if names else answers

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from topiclens.serving.errors import (
 )
 from topiclens.serving.signatures import ModelMetadata, Signature, VersionStatus
 from topiclens.serving.transports import ModelSpec, Transport, TransportError
+
+Result = TypeVar("Result")
 
 MODEL_NAME = "topiclens"
 # Seconds. The first request after a model is loaded also pays for its optimisation.
@@ -61,7 +64,7 @@ class CaptionClient(Captioning):
         timeout: float = TIMEOUT,
         retries: int = 4,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        **options,
+        **options: Any,
     ):
         super().__init__(max_message_bytes=max_message_bytes, **options)
         self._model = ModelSpec(model, version)
@@ -123,13 +126,13 @@ class CaptionClient(Captioning):
         """Ends the connection."""
         self._transport.close()
 
-    def _ask(self, method):
+    def _ask(self, method: Callable[[ModelSpec, float], Result]) -> Result:
         try:
             return self._with_retries(lambda timeout: method(self._model, timeout), self._timeout)
         except TransportError as error:
             raise self._explain(error) from error
 
-    def _with_retries(self, attempt, timeout: float):
+    def _with_retries(self, attempt: Callable[[float], Result], timeout: float) -> Result:
         """Tries until an answer comes; only UNAVAILABLE is worth another try, and never past ``timeout``."""
         end = time.monotonic() + timeout
         wait = _FIRST_WAIT
@@ -143,7 +146,7 @@ class CaptionClient(Captioning):
             wait = min(2 * wait, _LONGEST_WAIT)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _explain_refusal(self, error: TransportError, signature: str, inputs: Mapping) -> ServingError:
+    def _explain_refusal(self, error: TransportError, signature: str, inputs: Mapping[str, np.ndarray]) -> ServingError:
         """Says what the model expects, where the server only said that this was not it."""
         if error.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
             try:

@@ -36,8 +36,8 @@ def _encode(index: int, frame: np.ndarray, short_side: int, quality: int) -> byt
     image = Image.fromarray(frame)
     scale = short_side / min(image.size)
     if scale < 1:
-        size = tuple(max(1, round(side * scale)) for side in image.size)
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     # Full colour resolution: halving it, JPEG's habit, moves the features more than the quality does.
     image.save(buffer, "JPEG", quality=quality, subsampling=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -95,9 +96,9 @@ class SavedModel:
         self._session.close()
 
 
-def resolve_version(directory: str | Path) -> Path:
-    """The SavedModel folder meant by a path: itself, or of a serving base folder the version that answers, which is the
-    one that `models.config` pins or else the largest.
+def resolve_version(directory: str | os.PathLike[str]) -> Path:
+    """The SavedModel folder meant by a path: itself; or of a serving base folder, or of a run's root, the version that
+    answers, which is the one that `models.config` pins or else the largest.
 
     Raises:
         FileNotFoundError: neither is there.
@@ -106,8 +107,11 @@ def resolve_version(directory: str | Path) -> Path:
     directory = Path(directory)
     if (directory / "saved_model.pb").is_file():
         return directory
+    in_root = directory / "serving" / "topiclens"
+    if in_root.is_dir():
+        directory = in_root
     versions = versions_under(directory)
-    wanted = model_config.policy_of(directory).wanted(versions)
+    wanted = model_config.policy_of(directory).wanted(list(versions))
     if wanted:
         return versions[wanted[-1]]
     raise FileNotFoundError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -43,10 +43,10 @@ def prepare_clip(index: int, video: Video, reader: Reader | None = None) -> np.n
         return _checked_features(index, video)
     if len(video) and isinstance(video[0], np.ndarray):
         try:
-            return encode_frames(video)
+            return encode_frames(cast("Sequence[np.ndarray]", video))
         except ValueError as error:
             raise InvalidClip(f"Clip {index}: {error}") from error
-    return _checked_jpegs(index, video)
+    return _checked_jpegs(index, cast("Sequence[bytes]", video))
 
 
 def _checked_features(index: int, clip: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def _checked_features(index: int, clip: np.ndarray) -> np.ndarray:
     return clip
 
 
-def _checked_jpegs(index: int, clip: Sequence[bytes] | Sequence[np.ndarray]) -> list[bytes]:
+def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
     if isinstance(clip, bytes) or not all(isinstance(frame, bytes) for frame in clip):
         raise InvalidClip(
             f"Expected clip {index} as a sequence of JPEG bytes, got {type(clip).__name__}. Likely cause: one image, "

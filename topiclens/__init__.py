@@ -1,18 +1,72 @@
-"""TopicLens: video captioning whose neurons have names."""
+"""TopicLens: video captioning whose neurons have names.
+
+    import topiclens
+
+    captioner = topiclens.load("runs/sample")               # or a folder of versions, or one exported model
+    captioner.caption("clip.mp4")                           # a caption
+    captioner.explain("clip.mp4").plot()                    # the frames that each word looks at
+    captioner.what_if("clip.mp4", {"dance": 1.0})           # the caption if the clip showed more of a topic
+    topiclens.connect("grpc://127.0.0.1:8500")              # the same three questions to a served model
+
+    topiclens.run("msvd", data="clips", root="runs/mine")   # the whole pipeline, from clips to a served model
+    topiclens.fit_topics(captions, n_topics=100)            # one step alone: topics of captions
+    topiclens.train("train*.gz", "val*.gz", ...)            # one step alone: a captioner
+    topiclens.name_neurons(model, records)                  # one step alone: which neuron carries which topic
+
+A video is a file, features (time, dim), RGB frames (time, height, width, 3) uint8, or a list of JPEG frames.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.2.0"
 
-# TFX and Kubeflow look artifact types up by their TYPE_NAME, ``topiclens.Dataset`` and so on. They are loaded on first
-# use: importing TFX takes many seconds, and the rest does not need it.
+if TYPE_CHECKING:
+    from topiclens.api import connect, fit_topics, load, name_neurons, run
+    from topiclens.schemas.records import VideoRecord
+    from topiclens.schemas.topic_lookup import UnknownTopic
+    from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf
+    from topiclens.serving.errors import ServingError
+    from topiclens.trainer.export import export
+    from topiclens.trainer.training import train
+
+__all__ = [
+    "Caption", "ExplainedCaption", "ServingError", "UnknownTopic", "VideoRecord", "WhatIf", "__version__", "connect",
+    "export", "fit_topics", "load", "name_neurons", "run", "train",
+]  # fmt: skip
+
+# All of it is loaded on first use: importing TensorFlow takes seconds and TFX many, and the client needs neither.
+_MODULES = {
+    "Caption": "serving.answers",
+    "ExplainedCaption": "serving.answers",
+    "ServingError": "serving.errors",
+    "UnknownTopic": "schemas.topic_lookup",
+    "VideoRecord": "schemas.records",
+    "WhatIf": "serving.answers",
+    "connect": "api",
+    "export": "trainer.export",
+    "fit_topics": "api",
+    "load": "api",
+    "name_neurons": "api",
+    "run": "api",
+    "train": "trainer.training",
+}
+# TFX and Kubeflow look artifact types up by their TYPE_NAME, ``topiclens.Dataset`` and so on.
 _ARTIFACTS = (
     "Dataset", "FrameFeatures", "TopicModel", "ExamplesReport", "CaptionMetrics", "NeuronLinks", "NeuronFigures",
     "Explanations",
 )  # fmt: skip
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"topiclens.{_MODULES[name]}"), name)
     if name in _ARTIFACTS:
         from topiclens.components.common import artifacts
 
         return getattr(artifacts, f"{name}Artifact")
     raise AttributeError(f"module 'topiclens' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

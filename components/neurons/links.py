@@ -129,7 +129,7 @@ def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.n
     return np.where(np.take_along_axis(counted.votes, best[None], axis=0)[0], best, -1)
 
 
-def link(tally: Tally, topics: Sequence[Topic]) -> TopicLinks:
+def link(tally: Tally, topics: Sequence[Topic | TopicLink]) -> TopicLinks:
     """Names every neuron by the topic that chose it most often.
 
     Where topics chose it equally often, the one to which it makes the larger mean difference has it, and then the one

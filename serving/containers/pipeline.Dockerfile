@@ -1,7 +1,7 @@
 # The image that Kubeflow and Vertex AI run the pipeline's steps in:
-#   docker build -f serving/containers/pipeline.Dockerfile -t REGISTRY/topiclens:0.1.0 .
+#   docker build -f serving/containers/pipeline.Dockerfile -t REGISTRY/topiclens:0.2.0 .
 #   topiclens run --preset msvd --data /mnt/msvd --set features.weights=/mnt/bvlc_googlenet.npz \
-#     --root gs://BUCKET/topiclens --compile pipeline.json --image REGISTRY/topiclens:0.1.0
+#     --root gs://BUCKET/topiclens --compile pipeline.json --image REGISTRY/topiclens:0.2.0
 FROM python:3.11-slim
 
 # Two small packages come as source alone, and METEOR is Java.

@@ -1,25 +1,17 @@
-"""TensorFlow Serving over gRPC, through the official ``tensorflow-serving-api`` stubs."""
+"""TensorFlow Serving over gRPC, without TensorFlow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import grpc
 import numpy as np
-
-# The stubs import TensorFlow, for its own protocol buffers: seconds, so this module is imported only when used.
-import tensorflow as tf
 from google.protobuf import json_format
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
 
 from topiclens.serving.signatures import ModelMetadata, VersionStatus, parse_signatures
 from topiclens.serving.transports import ModelSpec, TransportError
+from topiclens.serving.transports.messages import MESSAGES, STATES, read_tensor, write_tensor
 
 # What a message carries beside its frames: names, shapes, field tags.
 _ENVELOPE_BYTES = 2**20
@@ -37,28 +29,27 @@ class GrpcTransport:
             # A proxy that the environment names is for the world outside.
             options.append(("grpc.enable_http_proxy", 0))
         self._channel = grpc.insecure_channel(target, options=options)
-        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._predict = self._method("PredictionService/Predict", "PredictResponse")
+        self._status = self._method("ModelService/GetModelStatus", "StatusResponse")
+        self._metadata = self._method("PredictionService/GetModelMetadata", "MetadataResponse")
 
     def predict(
         self, model: ModelSpec, signature: str, inputs: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]:
-        request = predict_pb2.PredictRequest()
-        _fill(request.model_spec, model)
+        request = _request("PredictRequest", model)
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
-        response = _call(self._prediction.Predict, request, timeout)
-        return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
+            write_tensor(request.inputs[name], array)
+        response = _call(self._predict, request, timeout)
+        return {name: read_tensor(tensor) for name, tensor in response.outputs.items()}
 
     def status(self, model: ModelSpec, timeout: float) -> list[VersionStatus]:
-        request = get_model_status_pb2.GetModelStatusRequest()
-        _fill(request.model_spec, model)
-        response = _call(self._model.GetModelStatus, request, timeout)
+        response = _call(self._status, _request("StatusRequest", model), timeout)
+        names = {number: name for name, number in STATES.items()}
         return [
             VersionStatus(
                 version.version,
-                get_model_status_pb2.ModelVersionStatus.State.Name(version.state),
+                names.get(version.state, str(version.state)),
                 _code_name(version.status.error_code),
                 version.status.error_message,
             )
@@ -66,24 +57,32 @@ class GrpcTransport:
         ]
 
     def metadata(self, model: ModelSpec, timeout: float) -> ModelMetadata:
-        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        _fill(request.model_spec, model)
-        response = _call(self._prediction.GetModelMetadata, request, timeout)
-        definitions = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(definitions)
+        request = _request("MetadataRequest", model)
+        request.metadata_field.append("signature_def")
+        response = _call(self._metadata, request, timeout)
+        definitions = MESSAGES["SignatureDefMap"].FromString(response.metadata["signature_def"].value)
         parsed = json_format.MessageToDict(definitions, preserving_proto_field_name=True).get("signature_def", {})
         return ModelMetadata(response.model_spec.name, response.model_spec.version.value, parse_signatures(parsed))
 
     def close(self) -> None:
         self._channel.close()
 
+    def _method(self, name: str, response: str) -> grpc.UnaryUnaryMultiCallable:
+        return self._channel.unary_unary(
+            f"/tensorflow.serving.{name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=MESSAGES[response].FromString,
+        )
 
-def _fill(spec, model: ModelSpec) -> None:
-    spec.name = model.name
+
+def _request(kind: str, model: ModelSpec) -> Any:
+    request = MESSAGES[kind]()
+    request.model_spec.name = model.name
     if isinstance(model.version, str):
-        spec.version_label = model.version
+        request.model_spec.version_label = model.version
     elif model.version is not None:
-        spec.version.value = model.version
+        request.model_spec.version.value = model.version
+    return request
 
 
 def _code_name(number: int) -> str:
@@ -91,7 +90,7 @@ def _code_name(number: int) -> str:
     return next((code.name for code in grpc.StatusCode if code.value[0] == number), str(number))
 
 
-def _call(method, request, timeout: float):
+def _call(method: grpc.UnaryUnaryMultiCallable, request: Any, timeout: float) -> Any:
     try:
         return method(request, timeout=timeout)
     except grpc.RpcError as error:

@@ -123,7 +123,7 @@ def _to_json(array: np.ndarray) -> list:
     return [value if isinstance(value, str) else {"b64": base64.b64encode(value).decode("ascii")} for value in array]
 
 
-def _from_json(values) -> np.ndarray:
+def _from_json(values: object) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind == "O":  # the objects are {"b64": ...}, how the server writes outputs named *_bytes
         decoded = [base64.b64decode(value["b64"]) for value in array.flat]

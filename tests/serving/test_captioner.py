@@ -65,7 +65,7 @@ def test_the_way_to_a_caption_imports_neither_tfx_nor_beam_nor_keras():
     code = (
         "import sys, topiclens.serving.captioner, topiclens.serving.client, topiclens.serving.frames; "
         "light = 'tensorflow' not in sys.modules; "
-        "import topiclens.serving.transports.rest_transport; "
+        "import topiclens.serving.transports.rest_transport, topiclens.serving.transports.grpc_transport; "
         "print(light, 'tensorflow' in sys.modules, {'tfx', 'apache_beam', 'keras'} & set(sys.modules))"
     )
     run = subprocess.run(

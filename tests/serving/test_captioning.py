@@ -11,6 +11,8 @@ from topiclens.serving.frames import encode_frames
 class Recorder(Captioning):
     """Keeps the batches, and answers each clip with its number of real frames."""
 
+    signatures = {}
+
     def __init__(self, **options):
         super().__init__(**options)
         self.batches = []

@@ -117,6 +117,8 @@ def test_a_model_whose_neurons_have_no_names_says_what_to_do(toy_versions, serve
 class Recorder(Captioning):
     """Keeps the batches, and answers each clip with its first strength."""
 
+    signatures = {}
+
     def __init__(self, **options):
         super().__init__(**options)
         self.batches = []
