@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from topiclens.components.captions.evaluator import METRICS
-from topiclens.components.common.blessing import Blessing, Reason, verdict_of
+from topiclens.components.common.blessing import Blessing, verdict_of
+from topiclens.schemas.verdicts import Reason
 
 
 @dataclasses.dataclass(frozen=True)

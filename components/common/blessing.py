@@ -6,17 +6,9 @@ import os
 import pathlib
 
 from topiclens.schemas.files import write_json, write_text
+from topiclens.schemas.verdicts import Reason
 
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
-
-
-@dataclasses.dataclass(frozen=True)
-class Reason:
-    """One threshold: whether it lets the model pass, and the sentence that says so."""
-
-    threshold: str
-    passed: bool
-    words: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +20,7 @@ class Blessing:
 
     @property
     def blessed(self) -> bool:
-        return all(reason.passed for reason in self.reasons)
+        return all(reason.met for reason in self.reasons)
 
 
 def verdict_of(passed: bool) -> str:
@@ -42,7 +34,7 @@ def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     verdict, other = (BLESSED, NOT_BLESSED) if blessing.blessed else (NOT_BLESSED, BLESSED)
     (folder / other).unlink(missing_ok=True)
-    lines = [f"{'+' if reason.passed else '-'} {reason.words}" for reason in blessing.reasons]
+    lines = [f"{'+' if reason.met else '-'} {reason.words}" for reason in blessing.reasons]
     write_text(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
     content = {
         "blessed": blessing.blessed,

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from topiclens.components.common.blessing import Reason, verdict_of
+from topiclens.components.common.blessing import verdict_of
 from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.schemas.files import write_json, write_text
+from topiclens.schemas.verdicts import Reason
 
 FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
 _SHOWN = 12

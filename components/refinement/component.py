@@ -14,11 +14,11 @@ from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
 from topiclens.components.neurons.links import TopicLinks
-from topiclens.components.refinement.records import Correction
 from topiclens.components.refinement.refine import Evidence, refine
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
+from topiclens.schemas.corrections import Correction
 from topiclens.schemas.json_lines import read_rows
 
 _dsl = tfx.dsl.components
@@ -64,7 +64,7 @@ def Refine(
             parent, path_utils.serving_model_path(refined), corrections, evidence, RefinementSettings.of(config),
             cache_dir=config["cache_dir"],
         )  # fmt: skip
-    found = Blessing(given.split, given.reasons + verdict.blessing(given.split).reasons)
+    found = Blessing(given.split, (*given.reasons, *verdict.all_reasons))
     with artifact_io.writable(blessing.uri) as folder:
         write_blessing(folder, found)
     mark(blessing, found)

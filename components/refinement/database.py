@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
-from topiclens.components.refinement.records import LedgerError
+from topiclens.components.refinement.rules import LedgerError
 
 WAIT_SECONDS = 30  # for the writer before us
 CONNECT_SECONDS = 10

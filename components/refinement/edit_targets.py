@@ -10,11 +10,11 @@ import numpy as np
 from topiclens.components.refinement.candidate_captioner import Bench
 from topiclens.components.refinement.gate import gained, label
 from topiclens.components.refinement.propagation import CorrectedVideo
-from topiclens.components.refinement.records import Correction
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.refinement.strength_sweep import StrengthSweep, strengths_up_to, sweep_strengths
 from topiclens.components.topics.matching import resolve
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
 
 

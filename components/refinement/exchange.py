@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from topiclens.components.common import json_rows
 from topiclens.components.refinement import rules, store
-from topiclens.components.refinement.records import Correction, LedgerError, Record, Serving, Version
+from topiclens.components.refinement.rules import LedgerError
+from topiclens.schemas.corrections import Correction, Record, Serving, Version
 
 MAX_LINE_BYTES = 4 * 2**20
 _SHOWN_FAULTS = 20

@@ -15,12 +15,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from topiclens.components.common.blessing import Blessing, verdict_of
-from topiclens.components.common.blessing import Reason as Threshold
-from topiclens.components.refinement.records import Correction
+from topiclens.components.common.blessing import verdict_of
+from topiclens.schemas.corrections import Correction
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.exported import EXTRA
 
 if TYPE_CHECKING:
@@ -31,95 +31,19 @@ CORRECTED, HALF, LIVE, METRIC, NEURONS = "corrected", "held-out half", "live", "
 _SHOWN = 3  # neurons
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One check: what it is about, whether it is met, and the sentence that says so with its number and threshold.
-
-    Attributes:
-        check: `corrected`, `held-out half`, `live`, `metric` or `neurons`; `teachable` where nothing could be taught.
-        correction: the id of the correction that it is about; None where it is about the model.
-    """
-
-    check: str
-    met: bool
-    words: str
-    correction: str | None = None
+def save_verdict(verdict: Verdict, export: str | os.PathLike) -> None:
+    """Writes `verdict.json` into an export's `assets.extra`, which the model server passes over."""
+    with open(os.path.join(export, EXTRA, VERDICT_FILE), "w", encoding="utf-8") as file:
+        json.dump(verdict.to_json(), file, ensure_ascii=False, indent=1)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says of a candidate.
-
-    Attributes:
-        blessed: whether it may be served.
-        reasons: for and against, in the order in which they were checked. The cheap checks come first, and after one
-            that is not met the dearer ones are not made.
-        culprits: ids of the corrections without which the rest of the batch passes; none where it is blessed.
-        captions: correction id -> the caption of its video by the candidate.
-        metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
-        taught: ids of the corrections that the candidate carries.
-        set_aside: id of a correction that cannot be taught -> why.
-        passing: ids of the batch that passes without the culprits.
-        advice: in words what to do about a candidate that is not blessed.
-        mu: of eq. 10, as it was chosen; None where nothing was taught.
-    """
-
-    blessed: bool
-    reasons: tuple[Reason, ...]
-    culprits: tuple[str, ...] = ()
-    captions: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    taught: tuple[str, ...] = ()
-    set_aside: Mapping[str, str] = field(default_factory=dict)
-    passing: tuple[str, ...] = ()
-    advice: str = ""
-    mu: float | None = None
-
-    def to_json(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, row: Mapping) -> Verdict:
-        lists = {name: tuple(row[name]) for name in ("culprits", "taught", "passing")}
-        reasons = tuple(Reason(**reason) for reason in row["reasons"])
-        metrics = {metric: tuple(pair) for metric, pair in row["metrics"].items()}
-        return cls(**{**row, **lists, "reasons": reasons, "metrics": metrics})
-
-    def save(self, export: str | os.PathLike) -> None:
-        """Writes `verdict.json` into an export's `assets.extra`, which the model server passes over."""
-        with open(os.path.join(export, EXTRA, VERDICT_FILE), "w", encoding="utf-8") as file:
-            json.dump(self.to_json(), file, ensure_ascii=False, indent=1)
-
-    @classmethod
-    def load(cls, export: str | os.PathLike) -> Verdict | None:
-        """What `save` wrote; None where the export is of no refinement."""
-        path = os.path.join(export, EXTRA, VERDICT_FILE)
-        if not os.path.exists(path):
-            return None
-        with open(path, encoding="utf-8") as file:
-            return cls.from_json(json.load(file))
-
-    def blessing(self, split: str) -> Blessing:
-        """The same for the Pusher. What is set aside stands in nobody's way, as long as something is taught."""
-        reasons = [Threshold(reason.check, reason.met, reason.words) for reason in self.reasons]
-        set_aside = [Threshold("teachable", bool(self.taught), words) for words in self.set_aside.values()]
-        return Blessing(split, (*reasons, *set_aside))
-
-    def lines(self) -> Iterator[str]:
-        """The verdict as a terminal shows it."""
-        yield "blessed" if self.blessed else "not blessed"
-        yield from (f"{'+' if reason.met else '-'} {reason.words}" for reason in self.reasons)
-        yield from (f"  {words}" for words in self.set_aside.values())
-        if self.advice:
-            yield self.advice
-
-    def to_markdown(self) -> str:
-        verdict, *reasons = self.lines()
-        lines = [f"# Refinement: {verdict}", "", *(f"- {line.strip().removeprefix('- ')}" for line in reasons)]
-        if self.metrics:
-            lines += ["", "| metric | parent | candidate |", "|---|---|---|"]
-            lines += [f"| {metric} | {old:.4f} | {new:.4f} |" for metric, (old, new) in self.metrics.items()]
-        return "\n".join(lines) + "\n"
+def load_verdict(export: str | os.PathLike) -> Verdict | None:
+    """What `save_verdict` wrote; None where the export is of no refinement."""
+    path = os.path.join(export, EXTRA, VERDICT_FILE)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return Verdict.from_json(json.load(file))
 
 
 def label(correction: Correction) -> str:

@@ -17,12 +17,12 @@ from topiclens.components.refinement import gate
 from topiclens.components.refinement.candidate_captioner import Bench, Candidate
 from topiclens.components.refinement.cost import CaptionCost, furthest
 from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
-from topiclens.components.refinement.gate import Reason
 from topiclens.components.refinement.nearness import Nearness, near_and_others, nearness_of
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.verdicts import Reason
 
 # Told what is being done, in words, and how much of it is, from 0 to 1.
 Progress = Callable[[str, float], None]

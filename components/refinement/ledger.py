@@ -21,18 +21,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from topiclens.components.refinement import exchange, publication, records, rules, store
+from topiclens.components.refinement import exchange, publication, rules, store
 from topiclens.components.refinement.database import Database
-from topiclens.components.refinement.records import (
-    CorrectedTopic,
-    Correction,
-    Event,
-    LedgerError,
-    Serving,
-    State,
-    Version,
-)
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.tables import METADATA
+from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version, now
 
 
 @dataclass(frozen=True)
@@ -54,12 +47,12 @@ class Ledger:
         now: the clock.
     """
 
-    def __init__(self, database: Database, now: Callable[[], datetime] = records.now):
+    def __init__(self, database: Database, now: Callable[[], datetime] = now):
         self._database = database
         self._now = now
 
     @classmethod
-    def open(cls, url: str | os.PathLike, now: Callable[[], datetime] = records.now) -> Ledger:
+    def open(cls, url: str | os.PathLike, now: Callable[[], datetime] = now) -> Ledger:
         """Opens a ledger, and creates it where there is none.
 
         Args:

@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from topiclens.components.refinement import exchange, rules, store
-from topiclens.components.refinement.records import Correction, Event, LedgerError, Serving, State, Version
+from topiclens.components.refinement.rules import LedgerError
+from topiclens.schemas.corrections import Correction, Event, Serving, State, Version
 
 
 def append(connection: Connection, correction: Correction, event: Event) -> Correction:

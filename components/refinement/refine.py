@@ -13,15 +13,16 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import Bench
 from topiclens.components.refinement.culprits import culprits
 from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
-from topiclens.components.refinement.gate import Reason, Verdict, label
+from topiclens.components.refinement.gate import label, save_verdict
 from topiclens.components.refinement.gate_evaluator import GateEvaluator, Progress, Trial
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.propagation import twin
-from topiclens.components.refinement.records import Correction
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.matching import resolve
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.export import export_again
 from topiclens.trainer.exported import EXTRA
 
@@ -215,7 +216,7 @@ def _export(
         extra={"refinement": learnt},
     )
     links.save(os.path.join(aside, EXTRA))
-    verdict.save(aside)
+    save_verdict(verdict, aside)
     os.replace(aside, output)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from topiclens.components.refinement.records import Correction, LedgerError, Record, Serving, State, Version
+from topiclens.schemas.corrections import Correction, Record, Serving, State, Version
+
+
+class LedgerError(ValueError):
+    """The ledger cannot be reached, or refuses; the message says what was expected, what came and what to do."""
+
 
 # What a person or a step may do to a correction. Back from IN_CANDIDATE to PREVIEWED goes what the gate left out.
 MOVES: Mapping[State, tuple[State, ...]] = {

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
 
-from topiclens.components.refinement.records import (
-    CorrectedTopic,
-    Correction,
-    Event,
-    LedgerError,
-    Serving,
-    State,
-    Version,
-    time_of,
-    time_text,
-)
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.tables import CORRECTIONS, EVENTS, SERVINGS, VERSION_CORRECTIONS, VERSIONS
+from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version, time_of
 
 _C, _E = CORRECTIONS.c, EVENTS.c
 _ID = re.compile("[0-9a-f]{32}")
@@ -84,62 +76,32 @@ def servings(connection: Connection) -> tuple[Serving, ...]:
 
 
 def add_correction(connection: Connection, correction: Correction) -> None:
-    connection.execute(
-        insert(CORRECTIONS).values(
-            id=correction.id,
-            time=time_text(correction.time),
-            author=correction.author,
-            video_id=correction.video_id,
-            content=correction.content,
-            topic_id=correction.topic.id,
-            topic_name=correction.topic.name,
-            topic_words=list(correction.topic.words),
-            caption_before=correction.caption_before,
-            model_before=correction.model_before,
-        )
-    )
+    row = correction.to_json()
+    _insert(connection, CORRECTIONS, row | {f"topic_{name}": value for name, value in row["topic"].items()})
     add_events(connection, correction, after=0)
 
 
 def add_events(connection: Connection, correction: Correction, after: int) -> None:
     """Appends a correction's events to the `after` of them that are there."""
-    for number, event in enumerate(correction.events[after:], start=after + 1):
-        connection.execute(
-            insert(EVENTS).values(
-                correction_id=correction.id,
-                number=number,
-                state=event.state.value,
-                time=time_text(event.time),
-                by=event.by,
-                caption=event.caption,
-                version=event.version,
-            )
-        )
+    for number, event in enumerate(correction.to_json()["events"][after:], start=after + 1):
+        _insert(connection, EVENTS, {**event, "correction_id": correction.id, "number": number})
 
 
 def add_version(connection: Connection, version: Version) -> None:
-    connection.execute(
-        insert(VERSIONS).values(
-            version=version.version,
-            parent=version.parent,
-            time=time_text(version.time),
-            by=version.by,
-            verdict=version.verdict,
-            settings=dict(version.settings),
-        )
-    )
-    for position, correction_id in enumerate(version.corrections):
-        connection.execute(
-            insert(VERSION_CORRECTIONS).values(version=version.version, position=position, correction_id=correction_id)
-        )
+    row = version.to_json()
+    _insert(connection, VERSIONS, row)
+    for position, correction_id in enumerate(row["corrections"]):
+        place = {"version": version.version, "position": position, "correction_id": correction_id}
+        _insert(connection, VERSION_CORRECTIONS, place)
 
 
 def add_serving(connection: Connection, serving: Serving) -> None:
-    connection.execute(
-        insert(SERVINGS).values(
-            number=serving.number, version=serving.version, time=time_text(serving.time), by=serving.by
-        )
-    )
+    _insert(connection, SERVINGS, serving.to_json())
+
+
+def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Adds a row out of a record's JSON; what is no column of the table is left out."""
+    connection.execute(insert(table).values({column.name: row[column.name] for column in table.c}))
 
 
 def _correction(rows: list) -> Correction:

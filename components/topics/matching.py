@@ -27,7 +27,7 @@ LEAST_OVERLAP = 0.25  # of the top words: 4 of 10 and 10 are 4 / 16
 
 
 class TopicThen(Protocol):
-    """A topic as it was, such as a ledger's `topiclens.components.refinement.records.CorrectedTopic`."""
+    """A topic as it was, such as a ledger's `topiclens.schemas.corrections.CorrectedTopic`."""
 
     id: int
     name: str

@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import Correction, LedgerError, State
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, lock_root
 from topiclens.pipeline.settings import ledger_url
+from topiclens.schemas.corrections import Correction, State
 
 LEDGER_FILE = "corrections.db"
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from topiclens.pipeline.paths import NAME
 from topiclens.schemas.files import write_json
+from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.model_config import FILE as CONFIG_FILE
 from topiclens.serving.saved_model import versions_under
 
@@ -83,8 +84,7 @@ class CandidateVersion:
         corrections: the ids of those that it adds to its parent's, in order.
         revoked: the ids of the live corrections that cease to be live with it.
         by: who asked for it.
-        verdict: what the gate said, as `topiclens.components.refinement.gate.Verdict.to_json` gives it.
-        told: the same in words.
+        verdict: what the gate said.
         settings: what the refinement was told.
     """
 
@@ -93,18 +93,17 @@ class CandidateVersion:
     corrections: tuple[str, ...]
     revoked: tuple[str, ...]
     by: str
-    verdict: Mapping
-    told: str
+    verdict: Verdict
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 
     @property
     def blessed(self) -> bool:
-        return self.verdict["blessed"]
+        return self.verdict.blessed
 
     @property
     def captions(self) -> Mapping[str, str]:
         """Correction id -> the caption of its video by the candidate."""
-        return self.verdict["captions"]
+        return self.verdict.captions
 
     def folder(self, store: ModelStore) -> Path:
         return store.candidates / self.version
@@ -120,7 +119,9 @@ class CandidateVersion:
     @classmethod
     def load(cls, folder: str | os.PathLike) -> CandidateVersion:
         row = json.loads(Path(folder, _RECORD).read_text(encoding="utf-8"))
-        return cls(**{**row, "corrections": tuple(row["corrections"]), "revoked": tuple(row["revoked"])})
+        lists = {name: tuple(row[name]) for name in ("corrections", "revoked")}
+        known = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
+        return cls(**{**known, **lists, "verdict": Verdict.from_json(row["verdict"])})
 
     def discard(self, store: ModelStore) -> None:
         """Removes it; its record goes last, so that nobody takes what is left for whole."""

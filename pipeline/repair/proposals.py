@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import CorrectedTopic, Correction
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import recovered_ledger
+from topiclens.schemas.corrections import CorrectedTopic, Correction
 
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLink

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import Correction, LedgerError, State, Version
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import find_correction, locked_root, recovered_ledger
 from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
-
-if TYPE_CHECKING:
-    from topiclens.components.refinement.gate import Verdict
+from topiclens.schemas.corrections import Correction, State, Version
+from topiclens.schemas.verdicts import Verdict
 
 # root, parent's export, export to write, corrections to teach, live ones to keep, settings, progress -> Verdict
-Teacher = Callable[[str, str, str, Sequence[Correction], Sequence[Correction], Any, Any], "Verdict"]
+Teacher = Callable[[str, str, str, Sequence[Correction], Sequence[Correction], Any, Any], Verdict]
 
 
 class NothingToRefine(RuntimeError):
@@ -104,7 +103,7 @@ def refined_already(root: str, *, only: Sequence[str] | None = None, settings=No
         if candidate is None or not candidate.blessed or dict(candidate.settings) != _scalars(settings):
             return None
         batch = {correction.id for correction in _batch(ledger, only)}
-        looked_at = {*candidate.corrections, *candidate.verdict["set_aside"]}
+        looked_at = {*candidate.corrections, *candidate.verdict.set_aside}
         return candidate if set(candidate.corrections) <= batch <= looked_at else None
 
 
@@ -196,13 +195,12 @@ def _teach(
         corrections=tuple(carried),
         revoked=versions.lost(ledger, (*kept, *carried)),
         by=by,
-        verdict=verdict.to_json(),
-        told=verdict.to_markdown(),
+        verdict=verdict,
         settings=_scalars(settings),
     )
     candidate.save(store)
     versions.release(ledger, set(carried) if candidate.blessed else set(), by)
-    return CandidateVersion.load(candidate.folder(store))  # in the form in which whoever publishes it reads it
+    return candidate
 
 
 def _without(

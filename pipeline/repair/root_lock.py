@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TextIO
 
-from topiclens.components.refinement.records import now
+from topiclens.schemas.corrections import now
 
 LOCK = ".refinement.lock"
 PASSING = "putting the root right"  # takes a moment, so that whoever comes second waits

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from topiclens.components.refinement import refine as refining
-from topiclens.components.refinement.gate import Verdict
-from topiclens.components.refinement.records import Correction
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.model import TopicModel
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair.local_model import kept_file, version_links
 from topiclens.pipeline.settings import cache_folder
 from topiclens.pipeline.stored import split_videos, stored_videos
+from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.verdicts import Verdict
 from topiclens.trainer.exported import read_meta
 
 

@@ -7,20 +7,20 @@ leaves one of the states that `recover` knows, and every command begins with `re
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from topiclens.components.refinement.gate import load_verdict
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import LedgerError, State, Version
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.paths import NAME
 from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
+from topiclens.schemas.corrections import State, Version
 from topiclens.schemas.files import write_text
 from topiclens.serving import model_config
 from topiclens.serving.saved_model import versions_under
-from topiclens.trainer.exported import EXTRA
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
@@ -43,13 +43,15 @@ def publish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: 
         VersionError: it was refused.
     """
     if not candidate.blessed:
-        raise VersionError(f"Candidate {candidate.version} was refused, and is not published:\n{candidate.told}")
+        raise VersionError(
+            f"Candidate {candidate.version} was refused, and is not published:\n{candidate.verdict.to_markdown()}"
+        )
     ledger.record_version(
         candidate.version,
         parent=candidate.parent,
         corrections=candidate.corrections,
         by=candidate.by,
-        verdict=candidate.told[:VERDICT_CHARACTERS],
+        verdict=candidate.verdict.to_markdown()[:VERDICT_CHARACTERS],
         settings=candidate.settings,
         serve=False,
     )
@@ -218,11 +220,8 @@ def _trained(version: str) -> str:
 
 def taught_on_the_way(folder: Path) -> tuple[str, ...]:
     """The ids of the corrections that the pipeline's own step of refinement taught to a version; mostly none."""
-    try:
-        verdict = json.loads((folder / EXTRA / "verdict.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    return tuple(verdict["taught"]) if verdict["blessed"] else ()
+    verdict = load_verdict(folder)
+    return verdict.taught if verdict is not None and verdict.blessed else ()
 
 
 def _still_fits(ledger: Ledger, candidate: CandidateVersion) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,7 @@ from dataclasses import dataclass
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import LedgerError, now
-from topiclens.components.refinement.records import State as Recorded
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import proposals, refinements, versions
 from topiclens.pipeline.repair.corrections import open_ledger
@@ -19,16 +19,18 @@ from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import AskedModel
 from topiclens.pipeline.repair.root_lock import RootBusy
 from topiclens.pipeline.repair.versions import VersionError
-from topiclens.pipeline.review import telling
-from topiclens.pipeline.review.jobs import Jobs, Order
+from topiclens.pipeline.review.hidden_paths import hide_paths
+from topiclens.pipeline.review.history import list_history
+from topiclens.pipeline.review.jobs import JobRequest, Jobs
 from topiclens.pipeline.review.served_captioner import ServedVersion
 from topiclens.pipeline.review.viewer import Viewer
+from topiclens.schemas.corrections import Correction, State, now
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
-from topiclens.serving.review.changes import Correction, HistoryEntry, JobState, RefinementJob, State, Version
+from topiclens.serving.review.changes import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
-_WAITING = (Recorded.PREVIEWED, Recorded.IN_CANDIDATE)
+_WAITING = (State.PREVIEWED, State.IN_CANDIDATE)
 # Seconds: a server looks for versions every one to five, and loads one in a few.
 FOLLOWING = 20.0
 
@@ -67,13 +69,13 @@ class RunReviewBackend(Viewer):
 
     # Corrections
 
-    def corrections(self, state: State | None = None) -> Sequence[Correction]:
+    def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
         with self._kept() as ledger:
-            recorded = ledger.corrections(None if state is None else Recorded(state.value))
+            recorded = ledger.corrections(state)
             lacking = versions.lacking(ledger)
-        return [telling.correction(one, lacking=one.id in lacking) for one in reversed(recorded)]
+        return [ReviewedCorrection(**vars(one), lacking=one.id in lacking) for one in reversed(recorded)]
 
-    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[Correction]:
+    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[ReviewedCorrection]:
         self._check(video_id)
         missed = {topic.id: topic for topic in map(self._topic, topics)}
         for topic in missed.values():
@@ -84,7 +86,7 @@ class RunReviewBackend(Viewer):
             proposed = proposals.propose_all(
                 self._context.root, video_id, list(missed), author, settings=self._context.settings, model=self._model()
             )
-        return [telling.correction(one.correction, one.response.verdict) for one in proposed]
+        return [ReviewedCorrection(**vars(one.correction), note=one.response.verdict) for one in proposed]
 
     def _model(self) -> AskedModel:
         version = self._served.version()
@@ -95,15 +97,17 @@ class RunReviewBackend(Viewer):
         vocabulary = Vocabulary(words[len(SPECIAL_WORDS) :])
         return ServedVersion(self._served, version, self._sources.clips, links, vocabulary)
 
-    def withdraw(self, correction_id: str, by: str) -> Correction:
+    def withdraw(self, correction_id: str, by: str) -> ReviewedCorrection:
         with self._kept() as ledger:
             recorded = self._recorded(ledger, correction_id)
-            if recorded.state is Recorded.LIVE:
+            if recorded.state is State.LIVE:
                 raise Refused("The correction is in the model that is served: roll it back there.")
-            if recorded.state is Recorded.IN_CANDIDATE:
+            if recorded.state is State.IN_CANDIDATE:
                 refinements.rollback(self._context.root, correction_id, by, settings=self._context.settings)
-                return telling.correction(ledger.correction(correction_id))
-            return telling.correction(ledger.transition(correction_id, Recorded.REVOKED, by=by))
+                recorded = ledger.correction(correction_id)
+            else:
+                recorded = ledger.transition(correction_id, State.REVOKED, by=by)
+        return ReviewedCorrection(**vars(recorded))
 
     # Refinements
 
@@ -125,7 +129,7 @@ class RunReviewBackend(Viewer):
     def rollback_correction(self, correction_id: str, by: str) -> RefinementJob:
         with self._kept() as ledger:
             recorded = self._recorded(ledger, correction_id)
-        if recorded.state is not Recorded.LIVE:
+        if recorded.state is not State.LIVE:
             raise Refused(f"The correction is {recorded.state.value}: only a live one can be rolled back.")
         title = f"the model without “{recorded.topic.name}” of {recorded.video_id}"
         return self._start(title, by, [recorded.id], takes_out=True)
@@ -135,27 +139,25 @@ class RunReviewBackend(Viewer):
         with self._starting:
             running = context.jobs.running()
             if running is not None:
-                other = context.jobs.order(running)
+                other = context.jobs.read(running)
                 raise Refused(f"{other.by} has a refinement running: {other.title}. One runs at a time.")
-            order = Order(context.root, title, by, now(), tuple(corrections), takes_out, context.changes)
-            started = context.jobs.start(order)
+            request = JobRequest(context.root, title, by, now(), tuple(corrections), takes_out, context.changes)
+            started = context.jobs.start(request)
         return self.job(started)
 
     def job(self, job_id: str) -> RefinementJob:
-        jobs = self._context.jobs
         try:
-            order, course = jobs.order(job_id), jobs.course(job_id)
+            job = self._context.jobs.read(job_id)
         except KeyError:
             raise NotFound("There is no such refinement.") from None
+        if job.state is not JobState.BLESSED:
+            return job
         with self._kept() as ledger:
             served_ever = {serving.version for serving in ledger.servings()}
-        waiting = {candidate.version for candidate in self._folders.read()}
-        told = telling.job(job_id, order, course)
-        if told.state is not JobState.BLESSED:
-            return told
-        if told.candidate is None or told.candidate in served_ever:
-            return telling.moved(told, JobState.PUBLISHED)
-        return told if told.candidate in waiting else telling.moved(told, JobState.SUPERSEDED)
+        if job.candidate is None or job.candidate in served_ever:
+            return dataclasses.replace(job, state=JobState.PUBLISHED)
+        waits = job.candidate in {candidate.version for candidate in self._folders.read()}
+        return job if waits else dataclasses.replace(job, state=JobState.SUPERSEDED)
 
     def latest_job(self) -> RefinementJob | None:
         ids = self._context.jobs.ids()
@@ -163,13 +165,13 @@ class RunReviewBackend(Viewer):
 
     # Versions
 
-    def publish(self, by: str, version: str | None = None) -> Version:
+    def publish(self, by: str, version: str | None = None) -> ReviewedVersion:
         with self._kept():
             published = refinements.publish(self._context.root, by, version=version, settings=self._context.settings)
         self._await(published.version)
         return self._version(published.version)
 
-    def rollback_version(self, version: str, by: str) -> Version:
+    def rollback_version(self, version: str, by: str) -> ReviewedVersion:
         if version not in {one.version for one in self.versions()}:
             raise NotFound(f"There is no version {version}.")
         with self._kept():
@@ -177,13 +179,24 @@ class RunReviewBackend(Viewer):
         self._await(version)
         return self._version(version)
 
-    def versions(self) -> Sequence[Version]:
+    def versions(self) -> Sequence[ReviewedVersion]:
         with self._kept() as ledger:
-            return telling.versions(ledger, lambda name: self._folders.version(name).is_dir())
+            served = ledger.served()
+            refined_next = versions.parent(ledger) if served else None
+            return [
+                ReviewedVersion(
+                    **vars(one),
+                    carried=versions.carried(ledger, one.version),
+                    served=one == served,
+                    waits=one.version == refined_next and one != served,
+                    available=self._folders.version(one.version).is_dir(),
+                )
+                for one in reversed(ledger.versions())
+            ]
 
     def history(self, limit: int, offset: int = 0) -> Sequence[HistoryEntry]:
         with self._kept() as ledger:
-            return telling.history(ledger)[offset : offset + limit]
+            return list_history(ledger)[offset : offset + limit]
 
     def _await(self, version: str) -> None:
         """Waits a while until the server has followed, so that what a person sees next is of the new version."""
@@ -194,11 +207,11 @@ class RunReviewBackend(Viewer):
                     return
             time.sleep(0.1)
 
-    def _version(self, name: str) -> Version:
+    def _version(self, name: str) -> ReviewedVersion:
         return next(version for version in self.versions() if version.version == name)
 
     @staticmethod
-    def _recorded(ledger: Ledger, correction_id: str):
+    def _recorded(ledger: Ledger, correction_id: str) -> Correction:
         try:
             return ledger.correction(correction_id)
         except LedgerError:
@@ -212,4 +225,4 @@ class RunReviewBackend(Viewer):
         except ReviewError:
             raise
         except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:
-            raise Refused(telling.without_paths(str(error), self._context.root)) from error
+            raise Refused(hide_paths(str(error), self._context.root)) from error

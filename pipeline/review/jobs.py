@@ -16,23 +16,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from topiclens.components.refinement.records import now, time_of, time_text
+from topiclens.pipeline.review.hidden_paths import hide_paths
+from topiclens.schemas.corrections import now, time_of, time_text, to_plain
 from topiclens.schemas.files import format_json, replacing
 from topiclens.schemas.json_lines import parse_rows
+from topiclens.schemas.verdicts import Verdict
+from topiclens.serving.review.changes import JobState, RefinementJob
 
 _JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
 WORKER = "topiclens.pipeline.review.worker"
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a job is to do.
+class JobRequest:
+    """What a job is asked to do.
 
     Attributes:
         root: of the run.
@@ -51,30 +54,14 @@ class Order:
     takes_out: bool = False
     changes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict:
-        return {**asdict(self), "time": time_text(self.time)}
+    def save(self, place: Path) -> None:
+        _write(place / _JOB, to_plain(asdict(self)))
 
     @classmethod
-    def from_json(cls, row: Mapping) -> Order:
+    def load(cls, place: Path) -> JobRequest:
+        row = json.loads((place / _JOB).read_text(encoding="utf-8"))
         lists = {name: tuple(row[name]) for name in ("corrections", "changes")}
         return cls(**{**row, **lists, "time": time_of(row["time"])})
-
-
-@dataclass(frozen=True)
-class Course:
-    """How far a job has come.
-
-    Attributes:
-        running: whether a process works on it.
-        steps: what it has done and does, in order, each with the share of it that is done.
-        outcome: what came of it, as the worker wrote it; None while there is nothing.
-        error: why it broke off; empty unless it did.
-    """
-
-    running: bool
-    steps: tuple[tuple[str, float], ...]
-    outcome: Mapping | None
-    error: str
 
 
 class Jobs:
@@ -94,11 +81,11 @@ class Jobs:
             return []
         return sorted(place.name for place in self._folder.iterdir() if (place / _JOB).exists())
 
-    def start(self, order: Order) -> str:
-        """Starts a process that works on an order, and returns the job's id at once."""
+    def start(self, request: JobRequest) -> str:
+        """Starts a process that works on a request, and returns the job's id at once."""
         self._started = [process for process in self._started if process.poll() is None]
         place = self._place()
-        _write(place / _JOB, order.to_json())
+        request.save(place)
         with _create(place / _LOCK) as lock, _create(place / _ERRORS) as errors:
             fcntl.flock(lock, fcntl.LOCK_EX)  # shared with the process that inherits the file, and freed by its end
             process = subprocess.Popen(
@@ -112,23 +99,39 @@ class Jobs:
         self._started.append(process)
         return place.name
 
-    def order(self, job_id: str) -> Order:
-        """What a job was asked; KeyError if there is no such job."""
+    def read(self, job_id: str) -> RefinementJob:
+        """How far a job has come, as its worker tells; KeyError if there is no such job."""
         if job_id not in self.ids():
             raise KeyError(job_id)
-        return Order.from_json(json.loads((self._folder / job_id / _JOB).read_text(encoding="utf-8")))
-
-    def course(self, job_id: str) -> Course:
-        """How far a job has come."""
         place = self._folder / job_id
         running = _is_held(place / _LOCK)  # asked first: what ends after that has written its outcome before
-        outcome = json.loads((place / _OUTCOME).read_text(encoding="utf-8")) if (place / _OUTCOME).exists() else None
-        error = ""
-        if not running and outcome is None:
+        request = JobRequest.load(place)
+        outcome = json.loads((place / _OUTCOME).read_text(encoding="utf-8")) if (place / _OUTCOME).exists() else {}
+        error = outcome.get("error", "")
+        if not running and not outcome:
             error = "It was broken off, and left everything as it was. Start it again."
-        elif outcome is not None and "error" in outcome:
-            outcome, error = None, outcome["error"]
-        return Course(running, _steps(place / _PROGRESS), outcome, error)
+        verdict = Verdict.from_json(outcome["verdict"]) if "verdict" in outcome else None
+        if running:
+            state = JobState.RUNNING
+        elif error:
+            state = JobState.FAILED
+        else:
+            state = JobState.BLESSED if verdict is None or verdict.blessed else JobState.REFUSED
+        steps = _steps(place / _PROGRESS)
+        return RefinementJob(
+            id=job_id,
+            title=request.title,
+            state=state,
+            by=request.by,
+            started=request.time,
+            corrections=request.corrections,
+            lines=tuple(f"{what} ({share:.0%})" if 0 < share < 1 else what for what, share in steps),
+            share=1.0 if state in (JobState.BLESSED, JobState.REFUSED) else _share(steps),
+            verdict=verdict,
+            error=hide_paths(error, request.root),
+            candidate=outcome.get("candidate"),
+            takes_back=tuple(outcome.get("revoked", ())),
+        )
 
     def running(self) -> str | None:
         """The id of the job that a process works on."""
@@ -156,7 +159,7 @@ class JobReporter:
 
     def __init__(self, place: str | os.PathLike):
         self._place = Path(place)
-        self.order = Order.from_json(json.loads((self._place / _JOB).read_text(encoding="utf-8")))
+        self.request = JobRequest.load(self._place)
 
     def progress(self, what: str, share: float) -> None:
         """Notes what is being done, and how much of that is."""
@@ -176,6 +179,11 @@ def _steps(path: Path) -> tuple[tuple[str, float], ...]:
         for row in parse_rows(complete, path):
             steps[row["what"]] = float(row["share"])
     return tuple(steps.items())
+
+
+def _share(steps: Sequence[tuple[str, float]]) -> float:
+    """How much is done, where nobody knows how many steps there will be: each takes a fifth of what is left."""
+    return 1 - 0.8 ** (len(steps) - 1 + steps[-1][1]) if steps else 0.0
 
 
 def _create(path: Path) -> TextIO:

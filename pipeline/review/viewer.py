@@ -17,10 +17,11 @@ from topiclens.pipeline.review.pictures import ClipMedia
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.pipeline.review.views import scores_of, suggested, timelines_of, words_of
+from topiclens.schemas.corrections import State
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, ReviewError, Unavailable
-from topiclens.serving.review.changes import Correction, State
+from topiclens.serving.review.changes import ReviewedCorrection
 from topiclens.serving.review.clips import (
     ClipPage,
     NewCaption,
@@ -148,7 +149,7 @@ class Viewer(abc.ABC):
         return NewCaption(answer.text, scores_of(answer.topic_scores, self._sources.topics(self._served.version())))
 
     @abc.abstractmethod
-    def corrections(self, state: State | None = None) -> Sequence[Correction]:
+    def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
         """All corrections in a state, or all there are; newest first."""
 
     def _items(self) -> list[QueueItem]:

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from topiclens.schemas.corrections import State
 from topiclens.serving.review import uploads
 from topiclens.serving.review.backend import NotFound
-from topiclens.serving.review.changes import Correction, HistoryEntry, RefinementJob, State, Version
+from topiclens.serving.review.changes import HistoryEntry, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.clips import ClipPage, ClipTopicScore, NewCaption, QueuePage, TopicChoice, WhatIfResult
 from topiclens.serving.review.dependencies import (
     MOST_TOPICS,
@@ -130,19 +131,19 @@ def what_if(backend: TheBackend, _: Writer, question: WhatIfQuestion) -> WhatIfA
 
 
 @ROUTER.get("/corrections")
-def corrections(backend: TheBackend, _: Reader, state: State | None = None) -> list[Correction]:
+def corrections(backend: TheBackend, _: Reader, state: State | None = None) -> list[ReviewedCorrection]:
     """Newest first."""
     return list(backend.corrections(state))
 
 
 @ROUTER.post("/corrections", status_code=201)
-def propose(backend: TheBackend, person: Writer, proposal: ProposalRequest) -> list[Correction]:
+def propose(backend: TheBackend, person: Writer, proposal: ProposalRequest) -> list[ReviewedCorrection]:
     """Notes what a caption misses."""
     return list(backend.propose(proposal.video_id, list(dict.fromkeys(proposal.topics)), person.name))
 
 
 @ROUTER.post("/corrections/withdraw")
-def withdraw(backend: TheBackend, person: Writer, which: WhichCorrection) -> Correction:
+def withdraw(backend: TheBackend, person: Writer, which: WhichCorrection) -> ReviewedCorrection:
     """Takes back a correction that is in no served version."""
     return backend.withdraw(which.correction_id, person.name)
 
@@ -169,19 +170,19 @@ def refinement(backend: TheBackend, _: Reader, job_id: Id | None = None) -> Refi
 
 
 @ROUTER.post("/publish")
-def publish(backend: TheBackend, person: Publisher, which: WhichCandidate | None = None) -> Version:
+def publish(backend: TheBackend, person: Publisher, which: WhichCandidate | None = None) -> ReviewedVersion:
     """Serves the candidate that the gate blessed."""
     return backend.publish(person.name, which and which.version)
 
 
 @ROUTER.get("/versions")
-def versions(backend: TheBackend, _: Reader) -> list[Version]:
+def versions(backend: TheBackend, _: Reader) -> list[ReviewedVersion]:
     """Newest first."""
     return list(backend.versions())
 
 
 @ROUTER.post("/versions/rollback")
-def rollback_version(backend: TheBackend, person: Publisher, which: WhichVersion) -> Version:
+def rollback_version(backend: TheBackend, person: Publisher, which: WhichVersion) -> ReviewedVersion:
     """Serves an earlier version."""
     return backend.rollback_version(which.version, person.name)
 

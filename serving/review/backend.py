@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from topiclens.serving.review.changes import Correction, HistoryEntry, RefinementJob, State, Version
+from topiclens.schemas.corrections import State
+from topiclens.serving.review.changes import HistoryEntry, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.clips import ClipPage, NewCaption, QueuePage, TopicChoice, VideoFile, WhatIfResult
 
 
@@ -67,15 +68,15 @@ class ReviewBackend(Protocol):
         """
         ...
 
-    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[Correction]:
+    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[ReviewedCorrection]:
         """Notes that the caption misses these topics: a correction each, in their order, previewed where it can be."""
         ...
 
-    def withdraw(self, correction_id: str, by: str) -> Correction:
+    def withdraw(self, correction_id: str, by: str) -> ReviewedCorrection:
         """Takes back a correction that is in no served version."""
         ...
 
-    def corrections(self, state: State | None = None) -> Sequence[Correction]:
+    def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
         """All corrections in a state, or all there are; newest first."""
         ...
 
@@ -95,7 +96,7 @@ class ReviewBackend(Protocol):
         """The refinement that was started last; None before the first."""
         ...
 
-    def publish(self, by: str, version: str | None = None) -> Version:
+    def publish(self, by: str, version: str | None = None) -> ReviewedVersion:
         """Serves the blessed candidate.
 
         Args:
@@ -105,11 +106,11 @@ class ReviewBackend(Protocol):
         """
         ...
 
-    def versions(self) -> Sequence[Version]:
+    def versions(self) -> Sequence[ReviewedVersion]:
         """Newest first."""
         ...
 
-    def rollback_version(self, version: str, by: str) -> Version:
+    def rollback_version(self, version: str, by: str) -> ReviewedVersion:
         """Serves a version that was served before."""
         ...
 

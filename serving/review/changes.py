@@ -1,21 +1,50 @@
-"""What the review page shows of corrections, refinements and versions, as plain data. Times have a time zone."""
+"""What the review page shows of corrections, refinements and versions: the records themselves, and what it adds."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import computed_field
+from pydantic.dataclasses import dataclass
 
-class State(enum.StrEnum):
-    """How far a correction has come; the states of the ledger."""
+from topiclens.schemas.corrections import Correction, Version
+from topiclens.schemas.verdicts import Verdict
 
-    PROPOSED = "proposed"
-    PREVIEWED = "previewed"
-    IN_CANDIDATE = "in candidate"
-    LIVE = "live"
-    REVOKED = "revoked"
+
+@dataclass(frozen=True)
+class ReviewedCorrection(Correction):
+    """A correction of the ledger.
+
+    Attributes:
+        note: a sentence on the preview, such as that no strength brings the topic's words in; may be empty.
+        lacking: live, but the model that the next refinement starts from, which training left since, was not taught it.
+    """
+
+    note: str = ""
+    lacking: bool = False
+
+    # The API tells them beside the events, from which they follow.
+    state = computed_field(Correction.state)
+    caption_after = computed_field(Correction.caption_after)
+    model_after = computed_field(Correction.model_after)
+
+
+@dataclass(frozen=True)
+class ReviewedVersion(Version):
+    """A version of the ledger.
+
+    Attributes:
+        carried: the ids of all corrections in it, its ancestors' first.
+        served: whether it answers now.
+        waits: whether training left it since, and the next refinement starts from it.
+        available: whether it can be rolled back to.
+    """
+
+    carried: tuple[str, ...] = ()
+    served: bool = False
+    waits: bool = False
+    available: bool = True
 
 
 class JobState(enum.StrEnum):
@@ -32,83 +61,6 @@ class JobState(enum.StrEnum):
     FAILED = "failed"
     PUBLISHED = "published"
     SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True)
-class Change:
-    """A step in a correction's life: its state from then on, when, by whom, and the caption and version it brought."""
-
-    state: State
-    time: datetime
-    by: str
-    caption: str | None = None
-    version: str | None = None
-
-
-@dataclass(frozen=True)
-class Correction:
-    """A person's word that a clip's caption misses a topic.
-
-    Attributes:
-        id: of the ledger.
-        video_id, topic_id, topic: the clip, and the topic with its name.
-        author, time: who said so, and when.
-        state: how far it has come.
-        caption_before: what the model said.
-        caption_after: what it says with the topic: the preview's, then the refined model's; None while not known.
-        changes: its steps, oldest first, the proposal among them.
-        note: a sentence on the preview, such as that no strength brings the topic's words in; may be empty.
-        lacking: live, but the model that the next refinement starts from, which training left since, was not taught it.
-    """
-
-    id: str
-    video_id: str
-    topic_id: int
-    topic: str
-    author: str
-    time: datetime
-    state: State
-    caption_before: str
-    caption_after: str | None = None
-    changes: tuple[Change, ...] = ()
-    note: str = ""
-    lacking: bool = False
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One thing that the gate looked at: a sentence, and whether it holds."""
-
-    text: str
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure on validation before and after; higher is better."""
-
-    name: str
-    before: float
-    after: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says of a candidate.
-
-    Attributes:
-        blessed: whether it may be published.
-        reasons: all that was looked at.
-        culprits: the ids of the corrections that it failed by; none where it is blessed, or nobody in particular did.
-        captions: a correction's id -> the candidate's caption of its clip.
-        metrics: of the captions.
-    """
-
-    blessed: bool
-    reasons: tuple[Reason, ...]
-    culprits: tuple[str, ...] = ()
-    captions: Mapping[str, str] = field(default_factory=dict)
-    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,33 +93,6 @@ class RefinementJob:
     error: str = ""
     candidate: str | None = None
     takes_back: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version of the model.
-
-    Attributes:
-        version, parent: its name and that of the version it refines; None for a model as training left it.
-        time, by: when it was made, and who asked for it.
-        corrections: the ids of all in it, its ancestors' first.
-        added: the ids of those that it adds to its parent.
-        verdict: what the gate said, in a sentence.
-        served: whether it answers now.
-        waits: whether training left it since, and the next refinement starts from it.
-        available: whether it can be rolled back to.
-    """
-
-    version: str
-    parent: str | None
-    time: datetime
-    by: str
-    corrections: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    verdict: str = ""
-    served: bool = False
-    waits: bool = False
-    available: bool = True
 
 
 @dataclass(frozen=True)

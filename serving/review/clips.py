@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from topiclens.serving.review.changes import Correction
+from topiclens.serving.review.changes import ReviewedCorrection
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class ClipPage:
     scores: tuple[ClipTopicScore, ...] = ()
     timelines: tuple[ClipTopicTimeline, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
-    corrections: tuple[Correction, ...] = ()
+    corrections: tuple[ReviewedCorrection, ...] = ()
     next_id: str | None = None
 
 

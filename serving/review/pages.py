@@ -7,9 +7,10 @@ import json
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 
+from topiclens.schemas.corrections import State
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
-from topiclens.serving.review.changes import JobState, RefinementJob, State
+from topiclens.serving.review.changes import JobState, RefinementJob
 from topiclens.serving.review.clips import ClipPage, ClipTopicScore, TopicChoice
 from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
 from topiclens.serving.review.rendering import page, remaining

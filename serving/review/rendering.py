@@ -10,8 +10,9 @@ import jinja2
 from fastapi import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
-from topiclens.serving.review.changes import JobState, RefinementJob, State
+from topiclens.serving.review.changes import JobState, RefinementJob
 from topiclens.serving.review.dependencies import CSRF_FIELD
 from topiclens.serving.review.sessions import COOKIE
 
@@ -32,7 +33,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(moment=text.moment, count=text.count, size=text.size)
+    templates.filters.update(moment=text.moment, heading=text.heading, count=text.count, size=text.size)
     templates.globals.update(
         address=address, compared=text.compared, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
         states=text.STATES, job_states=text.JOB_STATES,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from pydantic.dataclasses import dataclass
 
-from topiclens.serving.review.changes import JobState, State
+from topiclens.schemas.corrections import State
+from topiclens.serving.review.changes import JobState
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ def moment(time: datetime) -> str:
     """To the minute, in UTC: 3 May 2026, 14:07 UTC."""
     time = time.astimezone(UTC)
     return f"{time.day} {time:%b %Y, %H:%M} UTC"
+
+
+def heading(markdown: str) -> str:
+    """The first line of a text in Markdown, as text."""
+    return next((line.lstrip("# ").strip() for line in markdown.splitlines() if line.strip()), "")
 
 
 def size(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from topiclens.pipeline.cli import arguments, output
 
 if TYPE_CHECKING:
-    from topiclens.components.refinement.records import Correction
+    from topiclens.schemas.corrections import Correction
 
 HELP = "list what people corrected, and what became of it"
 EXAMPLE = "topiclens corrections --state live --root runs/sample"

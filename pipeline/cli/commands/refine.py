@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
         progress = output.Progress()
         candidate = refinements.refine(options.root, by, only=options.only, settings=settings, progress=progress)
         progress.close()
-        print(candidate.told)
+        print(candidate.verdict.to_markdown())
     if not candidate.blessed:
-        if passing := candidate.verdict["passing"]:
+        if passing := candidate.verdict.passing:
             output.note("The corrections that pass without the others: topiclens refine --only "
                         f"{shorten(passing)} --root {options.root}")  # fmt: skip
         return 1

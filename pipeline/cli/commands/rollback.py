@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"Correction {done.withdrawn.id} is revoked. It was in no served version.")
         return 0
     if done.candidate is not None:
-        print(done.candidate.told)
+        print(done.candidate.verdict.to_markdown())
         if done.served.version != done.candidate.version:
             print(tell_changes(done.candidate))
             print(f"Nothing was taken back: version {done.served.version} is served as before.")

@@ -10,7 +10,7 @@ from topiclens.pipeline.cli import arguments, output
 from topiclens.pipeline.cli.commands.corrections import shorten
 
 if TYPE_CHECKING:
-    from topiclens.components.refinement.records import Serving
+    from topiclens.schemas.corrections import Serving
 
 HELP = "list the versions of the model, their corrections, and which is served"
 EXAMPLE = "topiclens versions --root runs/sample"

@@ -2,7 +2,8 @@
 
 import json
 
-from topiclens.components.common.blessing import Blessing, Reason, mark, read_blessing, write_blessing
+from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
+from topiclens.schemas.verdicts import Reason
 
 
 def test_the_folder_holds_one_verdict_and_its_reasons_also_after_a_second_judgement(tmp_path):

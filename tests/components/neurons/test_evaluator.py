@@ -31,14 +31,14 @@ def links(**neurons_of):
 @pytest.mark.parametrize(("least", "passed"), [(1, True), (2, False)])
 def test_enough_topics_must_have_a_detector(least, passed):
     (reason,) = reasons(FIGURES, NeuronThresholds(least), split="val")
-    assert reason.passed is passed and f"1 of 2 topics have a detecting neuron on val; at least {least}" in reason.words
+    assert reason.met is passed and f"1 of 2 topics have a detecting neuron on val; at least {least}" in reason.words
 
 
 @pytest.mark.parametrize(("before", "passed"), [(0.84, True), (0.86, False), (0.7, True), (None, True)])
 def test_the_auc_may_fall_no_further_than_allowed(before, passed):
     previous = None if before is None else {"auc": before}
     reason = reasons(FIGURES, NeuronThresholds(max_auc_drop=0.05), split="val", previous=previous)[1]
-    assert reason.passed is passed
+    assert reason.met is passed
 
 
 def test_neurons_that_changed_meaning_are_told_whatever_the_topics_numbers():

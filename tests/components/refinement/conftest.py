@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import CorrectedTopic
+from topiclens.schemas.corrections import CorrectedTopic
 
 USER, PASSWORD = "reviewer", "p@ss:word/1"
 START_SECONDS = 60

@@ -7,10 +7,10 @@ import pathlib
 import numpy as np
 
 from tests.components.neurons.planted import MAN, VOCABULARY, links, planted_captioner
-from topiclens.components.refinement.records import CorrectedTopic, Correction, now
 from topiclens.components.refinement.refine import Evidence
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.corrections import CorrectedTopic, Correction, now
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.export import export
 

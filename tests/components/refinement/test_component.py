@@ -11,12 +11,13 @@ from tfx.types import standard_artifacts
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
 from topiclens.components.common import artifacts
-from topiclens.components.common.blessing import Blessing, Reason, read_blessing, write_blessing
+from topiclens.components.common.blessing import Blessing, read_blessing, write_blessing
 from topiclens.components.refinement.component import Refine
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
+from topiclens.schemas.verdicts import Reason
 from topiclens.trainer.exported import read_meta
 
 CONFIG = {**SETTINGS.told(), "cache_dir": None}
@@ -69,7 +70,7 @@ def refined(inputs, folder, *corrections):
 def test_without_corrections_the_model_goes_through_byte_for_byte_and_stays_blessed(inputs, tmp_path):
     folder, blessed, found = refined(inputs, tmp_path)
     assert hashes(folder) == hashes(pathlib.Path(inputs["model"].uri, "Format-Serving"))
-    assert blessed == 1 and [reason.threshold for reason in found.reasons] == ["CIDEr minimum", "teachable"]
+    assert blessed == 1 and [reason.check for reason in found.reasons] == ["CIDEr minimum", "teachable"]
 
 
 def test_a_model_that_is_not_blessed_is_not_taught(inputs, tmp_path):
@@ -83,7 +84,7 @@ def test_a_model_that_is_not_blessed_is_not_taught(inputs, tmp_path):
 def test_corrections_are_taught_and_the_gates_reasons_join_the_others(inputs, tmp_path):
     folder, blessed, found = refined(inputs, tmp_path, correction())
     assert read_meta(folder)["refinement"]["corrections"] == [correction().id]
-    assert blessed == 1 and [reason.threshold for reason in found.reasons][:2] == ["CIDEr minimum", "corrected"]
+    assert blessed == 1 and [reason.check for reason in found.reasons][:2] == ["CIDEr minimum", "corrected"]
 
 
 def test_what_was_said_of_files_is_left_to_a_refinement_and_holds_nothing_up(inputs, tmp_path, caplog):

@@ -10,7 +10,7 @@ import pytest
 from topiclens.components.refinement import store
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import LedgerError
+from topiclens.components.refinement.rules import LedgerError
 
 WRITERS = 3
 PROPOSALS = 10
@@ -20,7 +20,8 @@ PREFIX = """
 import json, sys
 sys.modules["rfc3987_syntax"] = None  # where it is installed, jsonschema loads it for two seconds, and nobody needs it
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import CorrectedTopic, LedgerError
+from topiclens.components.refinement.rules import LedgerError
+from topiclens.schemas.corrections import CorrectedTopic
 url, me, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 def propose():
     return ledger.propose(author=me, video_id="v", content="5f" * 32, topic=CorrectedTopic(4, "dance", ("dance",)),

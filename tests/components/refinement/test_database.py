@@ -7,7 +7,7 @@ import sqlalchemy
 
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import LedgerError
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.tables import METADATA
 
 

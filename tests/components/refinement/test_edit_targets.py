@@ -11,8 +11,8 @@ from topiclens.components.refinement.edit_targets import (
     parts,
     steady,
 )
-from topiclens.components.refinement.records import CorrectedTopic, Correction, now
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.corrections import CorrectedTopic, Correction, now
 from topiclens.schemas.records import VideoRecord
 
 TOPICS = [

@@ -8,7 +8,7 @@ import pytest
 from topiclens.components.common import json_rows
 from topiclens.components.refinement.exchange import MAX_LINE_BYTES
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import LedgerError
+from topiclens.components.refinement.rules import LedgerError
 
 
 @pytest.fixture

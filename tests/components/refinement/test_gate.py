@@ -7,8 +7,9 @@ import pytest
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.refinement import gate
-from topiclens.components.refinement.gate import Half, Reason, Verdict
-from topiclens.components.refinement.records import CorrectedTopic, Correction, now
+from topiclens.components.refinement.gate import Half
+from topiclens.schemas.corrections import CorrectedTopic, Correction, now
+from topiclens.schemas.verdicts import Reason, Verdict
 
 WORDS = ("dancing", "dance", "girl")
 CORRECTION = Correction(
@@ -150,7 +151,6 @@ def test_a_verdict_is_read_as_it_was_written_and_told_in_words():
     assert lines[0] == "not blessed" and lines[1].startswith("- Correction ab12…") and lines[2] == "+ CIDEr rises."
     assert lines[-1] == verdict.advice
     assert "| CIDEr | 0.5000 | 0.5100 |" in verdict.to_markdown()
-    blessing = verdict.blessing("val")
-    assert not blessing.blessed and [reason.passed for reason in blessing.reasons] == [False, True, True]
-    assert blessing.reasons[-1].words == "No neuron carries it."
-    assert not replace(verdict, reasons=(), taught=()).blessing("val").blessed
+    assert [reason.met for reason in verdict.all_reasons] == [False, True, True]
+    assert verdict.all_reasons[-1].words == "No neuron carries it."
+    assert [reason.met for reason in replace(verdict, reasons=(), taught=()).all_reasons] == [False]

@@ -3,7 +3,8 @@
 import pytest
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import CorrectedTopic, LedgerError, State
+from topiclens.components.refinement.rules import LedgerError
+from topiclens.schemas.corrections import CorrectedTopic, State
 
 
 def states(ledger, *ids) -> list[str]:

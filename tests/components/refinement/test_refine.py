@@ -12,12 +12,13 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import refine as refining
 from topiclens.components.refinement.candidate_captioner import Bench, Candidate
 from topiclens.components.refinement.edit_targets import EditTarget
-from topiclens.components.refinement.gate import Reason, Verdict
+from topiclens.components.refinement.gate import load_verdict
 from topiclens.components.refinement.gate_evaluator import Trial
 from topiclens.components.refinement.parent_cache import ParentCache
-from topiclens.components.refinement.records import CorrectedTopic
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.topics.table import Fate
+from topiclens.schemas.corrections import CorrectedTopic
+from topiclens.schemas.verdicts import Reason
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import EXTRA, read_enhancement, read_meta
 
@@ -55,7 +56,7 @@ def test_a_correction_is_taught_and_the_exported_model_says_it(refined):
 
 def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined):
     folder, verdict, _ = refined
-    assert Verdict.load(folder) == verdict
+    assert load_verdict(folder) == verdict
     named = TopicLinks.load(folder / EXTRA)
     bench = Bench(folder, named)
     counted, found = bench.named_anew(bench.untouched, TRAIN, EVIDENCE.topics)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from topiclens.components.refinement.records import CorrectedTopic
 from topiclens.components.topics.matching import Distributions, How, divergences, match, overlap, resolve
 from topiclens.components.topics.table import Fate, Topic
+from topiclens.schemas.corrections import CorrectedTopic
 
 
 def _of(counts, words=None, ids=None):

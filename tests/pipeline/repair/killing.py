@@ -21,9 +21,9 @@ import traceback
 from pathlib import Path
 
 from tests.pipeline.repair import stand_ins
-from topiclens.components.refinement.records import State
 from topiclens.pipeline.repair import corrections, proposals, refinements, versions
 from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.schemas.corrections import State
 
 CALLS, SECONDS = 200_000, 0.2  # of its own: a child is killed before so many calls or, every other one, so much time
 

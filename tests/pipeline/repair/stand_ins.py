@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import VideoFeatures
+from topiclens.schemas.verdicts import Verdict
 
 TAUGHT = "taught.json"
 
@@ -30,7 +31,9 @@ def train(root, version: str, taught=()) -> Path:
     folder = _write(store.versions / ".incoming" / version, list(taught))
     if taught:
         (folder / "assets.extra").mkdir()
-        (folder / "assets.extra" / "verdict.json").write_text(json.dumps({"blessed": True, "taught": list(taught)}))
+        (folder / "assets.extra" / "verdict.json").write_text(
+            json.dumps(Verdict(True, (), taught=tuple(taught)).to_json())
+        )
     return folder.rename(store.version(version))
 
 
@@ -89,28 +92,14 @@ class AskedModel:
         return Response(works=video.video_id != "hopeless")
 
 
-@dataclass(frozen=True)
-class Verdict:
-    blessed: bool
-    taught: tuple[str, ...]
-    culprits: tuple[str, ...] = ()
-    captions: dict = field(default_factory=dict)
-
-    def to_json(self) -> dict:
-        told = {"blessed": self.blessed, "captions": self.captions, "culprits": self.culprits, "taught": self.taught}
-        return {**told, "passing": [item for item in self.taught if item not in self.culprits], "set_aside": {}}
-
-    def to_markdown(self) -> str:
-        return "blessed" if self.blessed else f"refused: {', '.join(self.culprits)}"
-
-
 def teach(root, parent: str, output: str, batch, live, settings=None, progress=None) -> Verdict:
     """Teaches a batch; the gate refuses the corrections of the video `bad`, and the video `mute` teaches nothing."""
     ids = [correction.id for correction in batch if correction.video_id != "mute"]
     culprits = tuple(correction.id for correction in batch if correction.video_id == "bad")
     _write(Path(output), [*taught_to(Path(parent)), *ids])
     captions = dict.fromkeys(ids, "a girl dancing")
-    return Verdict(not culprits, tuple(ids), culprits, captions)
+    passing = tuple(item for item in ids if item not in culprits)
+    return Verdict(not culprits, (), culprits, captions, taught=tuple(ids), passing=passing)
 
 
 def disagreements(root, ledger) -> list[str]:

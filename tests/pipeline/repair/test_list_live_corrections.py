@@ -3,9 +3,9 @@
 import pytest
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.components.refinement.records import CorrectedTopic, Correction
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair.corrections import LEDGER_FILE, list_live_corrections
+from topiclens.schemas.corrections import CorrectedTopic, Correction
 
 
 @pytest.fixture

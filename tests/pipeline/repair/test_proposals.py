@@ -4,8 +4,9 @@ import pytest
 
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose, refine, states
-from topiclens.components.refinement.records import LedgerError, State
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.repair import proposals, refinements
+from topiclens.schemas.corrections import State
 
 
 def test_a_proposal_is_previewed_with_the_caption_of_its_dose(root):

@@ -1,12 +1,15 @@
 """Corrections on a root, with stand-ins for the model: what goes live, what waits, and what is taken back."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import pinned, propose, refine, rollback, states, teach
-from topiclens.components.refinement.records import LedgerError, State
+from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.repair import corrections, refinements, versions
 from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.schemas.corrections import State
 
 
 def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):
@@ -28,11 +31,11 @@ def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):
 def test_a_refused_batch_is_as_before_and_the_rest_of_it_can_be_refined(root, ledger):
     good, bad = propose(root), propose(root, "bad")
     candidate = refine(root)
-    assert not candidate.blessed and candidate.verdict["passing"] == [good]
+    assert not candidate.blessed and candidate.verdict.passing == (good,)
     assert states(ledger) == {good: "previewed", bad: "previewed"}
     with pytest.raises(versions.VersionError, match="was refused, and is not published"):
         refinements.publish(root, "Ben")
-    assert refinements.waiting(root).verdict["culprits"] == [bad]
+    assert refinements.waiting(root).verdict.culprits == (bad,)
     assert refine(root, only=[good[:8]]).blessed
     assert refinements.publish(root, "Ben").corrections == (good,)
     assert states(ledger) == {good: "live", bad: "previewed"}
@@ -113,7 +116,7 @@ def test_a_refused_rollback_changes_nothing(root, ledger):
 
     def strict(root, parent, output, batch, live, settings, progress):
         verdict = stand_ins.teach(root, parent, output, batch, live)
-        return stand_ins.Verdict(False, verdict.taught, verdict.taught)
+        return replace(verdict, blessed=False, culprits=verdict.taught)
 
     done = refinements.rollback(root, one, "Cleo", teacher=strict)
     assert not done.candidate.blessed and done.served.version == first

@@ -9,5 +9,5 @@ from topiclens.pipeline.settings import Settings
 if __name__ == "__main__":
     report = JobReporter(sys.argv[1])
     report.progress("Looking", 1.0)
-    settings = Settings().changed(report.order.changes).refinement
-    report.done({"candidate": [one.id for one in open_ledger(report.order.root, settings).corrections()][0]})
+    settings = Settings().changed(report.request.changes).refinement
+    report.done({"candidate": [one.id for one in open_ledger(report.request.root, settings).corrections()][0]})

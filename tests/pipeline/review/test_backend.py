@@ -7,29 +7,27 @@ from tests.pipeline.repair.acting import propose, refine
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair.corrections import open_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.jobs import Course
+from topiclens.schemas.corrections import State
 from topiclens.serving.review.backend import Refused
-from topiclens.serving.review.changes import State
+from topiclens.serving.review.changes import JobState, RefinementJob
 
 
 class Noted:
     """Jobs that nobody works on."""
 
     def __init__(self):
-        self.orders = []
+        self.requests = []
 
     def running(self):
         return None
 
-    def start(self, order):
-        self.orders.append(order)
-        return str(len(self.orders) - 1)
+    def start(self, request):
+        self.requests.append(request)
+        return str(len(self.requests) - 1)
 
-    def order(self, job_id):
-        return self.orders[int(job_id)]
-
-    def course(self, job_id):
-        return Course(True, (), None, "")
+    def read(self, job_id):
+        asked = self.requests[int(job_id)]
+        return RefinementJob(job_id, asked.title, JobState.RUNNING, asked.by, asked.time, asked.corrections)
 
 
 class Pinned:
@@ -92,3 +90,22 @@ def test_the_candidate_that_was_looked_at_is_published_and_no_other(root, backen
     with pytest.raises(Refused, match=f"{newer.version} has taken its place"):
         backend.publish("Ann", looked_at.version)
     assert backend.publish("Ann", newer.version).version == newer.version
+
+
+def test_versions_tell_what_is_in_them_and_which_answers(root, backend):
+    correction = propose(root, "v1")
+    refine(root)
+    refined = backend.publish("Ben").version
+    newest, oldest = backend.versions()
+    assert (newest.version, newest.parent, newest.served, newest.available) == (refined, "100", True, True)
+    assert newest.carried == newest.corrections == (correction,) and newest.verdict.startswith("# Refinement: blessed")
+    assert (oldest.version, oldest.served, oldest.available, oldest.carried) == ("100", False, True, ())
+
+
+def test_a_correction_is_the_ledger_s_with_what_the_page_adds(root, backend):
+    correction_id = propose(root, "v1")
+    (shown,) = backend.corrections()
+    recorded = open_ledger(root).correction(correction_id)
+    assert shown.to_json() == {**recorded.to_json(), "note": "", "lacking": False}
+    assert shown.history == recorded.history
+    assert backend.withdraw(correction_id, "Cleo").state is State.REVOKED

@@ -10,11 +10,11 @@ import pytest
 from tests.components.refinement.conftest import PASSWORD, postgres  # noqa: F401 (a fixture)
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose
-from topiclens.components.refinement.records import now
 from topiclens.pipeline.repair import corrections
 from topiclens.pipeline.review import jobs
-from topiclens.pipeline.review.jobs import Jobs, Order
+from topiclens.pipeline.review.jobs import JobRequest, Jobs
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas.corrections import now
 
 SECONDS = 60
 SECRETS = PASSWORD.encode(), b"p%40ss", b"ss:word", b"ss%3Aword"
@@ -30,7 +30,7 @@ def url(postgres, monkeypatch):  # noqa: F811
 def run_job(root: Path, *changes: str) -> Path:
     """Runs a job that looks into the ledger, and returns its folder."""
     started = Jobs(root / "review" / "jobs")
-    job_id = started.start(Order(str(root), "look", "Ann", now(), ("a" * 32,), changes=changes))
+    job_id = started.start(JobRequest(str(root), "look", "Ann", now(), ("a" * 32,), changes=changes))
     deadline = time.monotonic() + SECONDS
     seen = b""
     while started.running() is not None:

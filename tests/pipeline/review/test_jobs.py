@@ -1,15 +1,21 @@
 """A job runs in a process of its own, and whoever looks finds it, whatever became of who started it."""
 
+import fcntl
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 
-from topiclens.components.refinement.records import now
+from topiclens.pipeline.repair.model_store import CandidateVersion
+from topiclens.pipeline.repair.refinements import Rollback
 from topiclens.pipeline.review import jobs
-from topiclens.pipeline.review.jobs import Jobs, Order
-from topiclens.schemas.files import write_json
+from topiclens.pipeline.review.jobs import JobReporter, JobRequest, Jobs
+from topiclens.pipeline.review.worker import _verdict_of_rollback
+from topiclens.schemas.corrections import Version, now
+from topiclens.schemas.verdicts import Reason, Verdict
+from topiclens.serving.review.changes import JobState
 
 SECONDS = 60
 
@@ -20,8 +26,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "jobs"
 
 
-def order(title="refine", **changes):
-    return Order("runs/x", title, "Ann", now(), ("a" * 32,), **changes)
+def request(title="refine", **changes):
+    return JobRequest("/srv/run", title, "Ann", now(), ("a" * 32,), **changes)
 
 
 def until(look):
@@ -35,56 +41,112 @@ def until(look):
 def test_a_job_tells_its_steps_and_its_outcome(folder):
     there = Jobs(folder)
     assert there.ids() == [] and there.running() is None
-    job_id = there.start(order(changes=("refinement.steps=3",)))
+    job_id = there.start(request(changes=("refinement.steps=3",)))
     assert there.running() in (job_id, None)
     until(lambda: there.running() is None)
-    course = there.course(job_id)
-    assert course.steps == (("Reading", 1.0), ("Learning", 0.5))
-    assert course.outcome == {"candidate": "7"} and not course.error and not course.running
-    asked = there.order(job_id)
+    done = there.read(job_id)
+    assert done.lines == ("Reading", "Learning (50%)") and done.share == 1.0
+    assert (done.state, done.candidate, done.error) == (JobState.BLESSED, "7", "")
+    assert (done.by, done.corrections) == ("Ann", ("a" * 32,))
+    asked = JobRequest.load(folder / job_id)
     assert (asked.by, asked.corrections, asked.changes) == ("Ann", ("a" * 32,), ("refinement.steps=3",))
 
 
 def test_steps_are_read_whole_whatever_they_say_and_without_the_one_that_is_being_written(tmp_path):
     place = tmp_path / "000001"
-    write_json(place / "job.json", order().to_json())
+    place.mkdir()
+    request().save(place)
     report = jobs.JobReporter(place)
     for share in (0.25, 0.5):
         report.progress("a\u2028dog\x85runs\r", share)
     with open(place / "progress.jsonl", "a") as file:
         file.write('{"what": "half')
-    assert Jobs(tmp_path).course("000001").steps == (("a\u2028dog\x85runs\r", 0.5),)
+    assert Jobs(tmp_path).read("000001").lines == ("a\u2028dog\x85runs\r (50%)",)
 
 
 def test_another_page_finds_the_job_that_runs_and_sees_it_end(folder):
-    job_id = Jobs(folder).start(order("wait"))
+    job_id = Jobs(folder).start(request("wait"))
     later = Jobs(folder)
-    until(lambda: len(later.course(job_id).steps) == 2)
-    assert later.running() == job_id and later.course(job_id).running
+    until(lambda: len(later.read(job_id).lines) == 2)
+    assert later.running() == job_id and later.read(job_id).state is JobState.RUNNING
     kill(folder)
     until(lambda: later.running() is None)
-    course = later.course(job_id)
-    assert course.outcome is None and "broken off" in course.error
+    job = later.read(job_id)
+    assert job.state is JobState.FAILED and "broken off" in job.error
 
 
 def test_a_job_that_fails_says_why(folder):
     there = Jobs(folder)
-    job_id = there.start(order("fail"))
+    job_id = there.start(request("fail"))
     until(lambda: there.running() is None)
-    assert there.course(job_id).error == "There is no memory left." and there.course(job_id).outcome is None
+    job = there.read(job_id)
+    assert (job.state, job.error, job.candidate) == (JobState.FAILED, "There is no memory left.", None)
 
 
 def test_jobs_are_numbered_in_order_and_half_made_ones_are_passed_over(folder):
     there = Jobs(folder)
-    first = there.start(order())
+    first = there.start(request())
     (folder / "000002").mkdir()  # whoever made it was killed at once
-    second = there.start(order())
+    second = there.start(request())
     assert there.ids() == [first, second] == ["000001", "000003"]
     until(lambda: there.running() is None)
     with pytest.raises(KeyError):
-        there.order("000002")
+        there.read("000002")
     with pytest.raises(KeyError):
-        there.order("../000001")
+        there.read("../000001")
+
+
+def left(folder, running=False, steps=(), **outcome):
+    """A job as its worker leaves it, or as it is while the worker works."""
+    place = folder / "000001"
+    place.mkdir(parents=True, exist_ok=True)
+    request().save(place)
+    reporter = JobReporter(place)
+    for step in steps:
+        reporter.progress(*step)
+    if outcome:
+        reporter.done(outcome)
+    with open(place / "lock", "w") as lock:
+        if running:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return Jobs(folder).read("000001")
+
+
+VERDICT = Verdict(
+    True, (Reason("corrected", True, "It says man.", "a"),), captions={"a": "a man"}, metrics={"CIDEr": (0.4, 0.5)},
+    taught=("a",), mu=0.1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "outcome, state",
+    [
+        ({"running": True}, JobState.RUNNING),
+        ({"candidate": "2", "verdict": VERDICT.to_json()}, JobState.BLESSED),
+        ({"candidate": "2", "verdict": replace(VERDICT, blessed=False).to_json()}, JobState.REFUSED),
+        ({"error": "There is no memory left."}, JobState.FAILED),
+    ],
+)
+def test_a_job_is_as_far_as_its_worker_left_it(folder, outcome, state):
+    assert left(folder, **outcome).state is state
+
+
+def test_a_job_has_the_gates_own_verdict_and_what_a_publication_takes_back(folder):
+    job = left(folder, candidate="2", verdict=VERDICT.to_json(), revoked=["b"])
+    assert job.verdict == VERDICT and job.takes_back == ("b",)
+
+
+def test_progress_only_grows_and_never_ends_before_the_end(folder):
+    courses = [(), (("Reading", 0.0),), (("Reading", 1.0),), (("Learning", 0.5),)]
+    shares = [left(folder, running=True, steps=steps).share for steps in courses]
+    assert shares == sorted(shares) and shares[0] >= 0 and shares[-1] < 1
+
+
+def test_a_model_without_a_correction_that_is_not_published_says_why():
+    candidate = CandidateVersion("3", "1", (), ("a", "b", "c"), "Ann", VERDICT)
+    verdict = _verdict_of_rollback(Rollback(Version("2", "1", (), now(), "Ann", ""), candidate=candidate))
+    assert not verdict.blessed
+    assert "Without it 2 other live corrections could not be taught again." in verdict.reasons[-1].words
 
 
 def kill(folder):

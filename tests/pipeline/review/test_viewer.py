@@ -22,9 +22,10 @@ from topiclens.pipeline.review.ranking import ClipScorer, Ranking
 from topiclens.pipeline.review.similar import Similar
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
+from topiclens.schemas.corrections import CorrectedTopic, Event, State, now
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
-from topiclens.serving.review.changes import Correction, State
+from topiclens.serving.review.changes import ReviewedCorrection
 from topiclens.serving.review.clips import TopicChoice
 
 FRAMES, DIM = 4, 3
@@ -59,6 +60,11 @@ class ServedModel:
     def doses(self, frames, topic, strengths, version):
         told = [topic == 1 and strength >= 1 for strength in strengths]
         return [WhatIf("man man man" if man else "dog dog dog", -3.0, np.array([0.1, 0.9, 0.2])) for man in told]
+
+
+def corrected(state, caption=None):
+    missed, event = CorrectedTopic(1, "man", ("man",)), Event(state, now(), "Ann", caption)
+    return ReviewedCorrection("a" * 32, now(), "Ann", "v0", "0" * 64, missed, "dog dog dog", "7", (event,))
 
 
 class ReviewBackend(Viewer):
@@ -139,13 +145,10 @@ def test_what_is_said_of_a_clip_is_said_of_the_version_that_is_served_now(backen
 
 
 def test_a_clip_that_was_corrected_goes_to_the_end_until_that_is_taken_back(backend):
-    def correction(state):
-        return Correction("a" * 32, "v0", 1, "man", "Ann", None, state, "dog dog dog")
-
-    backend.told = (correction(State.PREVIEWED),)
+    backend.told = (corrected(State.PREVIEWED),)
     assert [item.video_id for item in queue(backend).items] == ["v1", "v2", "v0"]
     assert backend.queue(10).items[-1].corrections == 1
-    backend.told = (correction(State.REVOKED),)
+    backend.told = (corrected(State.REVOKED),)
     assert [item.video_id for item in backend.queue(10).items] == ["v0", "v1", "v2"]
 
 
@@ -222,9 +225,9 @@ def test_topics_are_found_by_name_first_and_then_by_their_words(backend):
 
 def test_a_banned_topic_is_no_choice_and_what_was_said_of_it_is_still_read(closed):
     assert [topic.name for topic in closed.topics()] == ["dog", "sea"] and closed.topics("man") == []
-    closed.told = (Correction("a" * 32, "v0", 1, "man", "Ann", None, State.LIVE, "dog dog dog", "man man man"),)
+    closed.told = (corrected(State.LIVE, "man man man"),)
     (correction,) = closed.clip("v0").corrections
-    assert (correction.topic, correction.caption_after) == ("man", "man man man")
+    assert (correction.topic.name, correction.caption_after) == ("man", "man man man")
 
 
 def test_nobody_proposes_a_banned_topic(closed, tmp_path):

@@ -10,9 +10,9 @@ if __name__ == "__main__":
     report.progress("Reading", 1.0)
     report.progress("Learning", 0.2)
     report.progress("Learning", 0.5)
-    if report.order.title == "wait":
+    if report.request.title == "wait":
         time.sleep(60)
-    if report.order.title == "fail":
+    if report.request.title == "fail":
         report.done({"error": "There is no memory left."})
         sys.exit(1)
     report.done({"candidate": "7"})

@@ -7,20 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
+from topiclens.schemas.corrections import CorrectedTopic, Event, State
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.backend import NotFound, Refused
-from topiclens.serving.review.changes import (
-    Change,
-    Correction,
-    HistoryEntry,
-    JobState,
-    Metric,
-    Reason,
-    RefinementJob,
-    State,
-    Verdict,
-    Version,
-)
+from topiclens.serving.review.changes import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.clips import (
     CaptionWord,
     ClipNeuronTimeline,
@@ -61,8 +52,8 @@ class MemoryBackend:
         self.pictures = pictures
         self._captions = dict(captions)
         self._topics = {topic.id: topic for topic in topics}
-        self._corrections: dict[str, Correction] = {}
-        self._versions = [Version("1", None, _BEGAN, "training", verdict="As training left it.", served=True)]
+        self._corrections: dict[str, ReviewedCorrection] = {}
+        self._versions = [ReviewedVersion("1", None, (), _BEGAN, "training", "As training left it.", served=True)]
         self._history: list[HistoryEntry] = []
         self._job: RefinementJob | None = None
         self._lock = threading.RLock()
@@ -163,9 +154,10 @@ class MemoryBackend:
                 key = f"{len(self._corrections):032x}"
                 time = self._now()
                 after = f"{before} {topic.words[0]}"
-                steps = (Change(State.PROPOSED, time, author), Change(State.PREVIEWED, time, author, after))
-                correction = Correction(
-                    key, video_id, topic.id, topic.name, author, time, State.PREVIEWED, before, after, steps
+                seen = Event(State.PREVIEWED, time, author, after)
+                missed = CorrectedTopic(topic.id, topic.name, topic.words)
+                correction = ReviewedCorrection(
+                    key, time, author, video_id, "0" * 64, missed, before, self._served().version, (seen,)
                 )
                 self._corrections[key] = correction
                 made.append(correction)
@@ -177,7 +169,7 @@ class MemoryBackend:
             correction = self._correction(correction_id)
             if correction.state not in (State.PROPOSED, State.PREVIEWED):
                 raise Refused("This correction is live. Take it back on the page of versions.")
-            self._note(by, f"withdrew {correction.topic}", correction.video_id)
+            self._note(by, f"withdrew {correction.topic.name}", correction.video_id)
             return self._move(correction, State.REVOKED)
 
     def corrections(self, state=None):
@@ -208,9 +200,11 @@ class MemoryBackend:
             job, blessed = self._job, not culprits
             taught = [self._correction(i) for i in job.corrections]
             reasons = (
-                Reason(f"{len(taught) - len(culprits)} of {len(taught)} clips now carry their topic.", blessed),
-                Reason("All earlier live corrections still hold.", True),
-                Reason("BLEU-4 on validation 0.199, was 0.199; it may fall by 0.005.", True),
+                Reason(
+                    "corrected", blessed, f"{len(taught) - len(culprits)} of {len(taught)} clips carry their topic."
+                ),
+                Reason("corrected", True, "All earlier live corrections still hold."),
+                Reason("corrected", True, "BLEU-4 on validation 0.199, was 0.199; it may fall by 0.005."),
             )
             self._job = replace(
                 job,
@@ -219,7 +213,7 @@ class MemoryBackend:
                 lines=(*job.lines, "The gate has looked at the candidate."),
                 verdict=Verdict(
                     blessed, reasons, tuple(culprits), {c.id: c.caption_after for c in taught},
-                    (Metric("BLEU-4", 0.199, 0.199), Metric("CIDEr", 0.491, 0.494)),
+                    {"BLEU-4": (0.199, 0.199), "CIDEr": (0.491, 0.494)},
                 ),
             )  # fmt: skip
             if not blessed:
@@ -245,9 +239,9 @@ class MemoryBackend:
             for i in job.corrections:
                 correction = self._move(self._correction(i), State.LIVE)
                 self._captions[correction.video_id] = correction.caption_after
-            version = Version(
-                job.candidate, served.version, self._now(), by, (*served.corrections, *job.corrections),
-                job.corrections, "Blessed: nothing got worse.",
+            version = ReviewedVersion(
+                job.candidate, served.version, job.corrections, self._now(), by, "# Blessed: nothing got worse.",
+                carried=(*served.carried, *job.corrections),
             )  # fmt: skip
             self._versions.insert(0, version)
             self._note(by, "published", version=version.version)
@@ -269,7 +263,7 @@ class MemoryBackend:
             if correction.state is not State.LIVE:
                 raise Refused("This correction is not live. Withdraw it.")
             self._move(correction, State.REVOKED)
-            self._note(by, f"took back {correction.topic}", correction.video_id)
+            self._note(by, f"took back {correction.topic.name}", correction.video_id)
             self._job = RefinementJob(
                 "back", "1 correction out of the served version", JobState.RUNNING, by, self._now(), (correction_id,)
             )
@@ -321,9 +315,8 @@ class MemoryBackend:
         return tuple(sorted(scores, key=lambda score: -score.score))
 
     def _move(self, correction, state):
-        moved = replace(
-            correction, state=state, changes=(*correction.changes, Change(state, self._now(), correction.author))
-        )
+        event = Event(state, self._now(), correction.author)
+        moved = replace(correction, events=(*correction.events, event))
         self._corrections[correction.id] = moved
         return moved
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from topiclens.schemas.corrections import Correction
 from topiclens.serving.review.backend import ReviewError, Unavailable
 
 
@@ -24,7 +25,7 @@ def test_topics_go_by_name_as_on_the_command_line(browser):
     )
     assert by_name == by_id
     made = browser.post("/api/corrections", json={"video_id": "stage", "topics": ["Dance", "ball"]}).json()
-    assert [correction["topic_id"] for correction in made] == [1, 0]
+    assert [correction["topic"]["id"] for correction in made] == [1, 0]
     refused = browser.post("/api/corrections", json={"video_id": "stage", "topics": ["kitchin"]})
     assert refused.status_code == 404 and "Did you mean 2 (kitchen)" in refused.json()["detail"]
 
@@ -33,7 +34,7 @@ def test_a_correction_s_life(browser, backend):
     made = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1, 3, 1]})
     assert made.status_code == 201
     dance, guitar = made.json()
-    assert (dance["state"], dance["author"], dance["topic_id"]) == ("previewed", "ada", 1)
+    assert (dance["state"], dance["author"], dance["topic"]["id"]) == ("previewed", "ada", 1)
     assert browser.post("/api/corrections/withdraw", json={"correction_id": guitar["id"]}).json()["state"] == "revoked"
     job = browser.post("/api/refinements", json={}).json()
     assert job["state"] == "running" and job["corrections"] == [dance["id"]]
@@ -46,6 +47,14 @@ def test_a_correction_s_life(browser, backend):
     assert browser.post("/api/versions/rollback", json={"version": "1"}).json()["served"]
     assert browser.post("/api/corrections/rollback", json={"correction_id": dance["id"]}).status_code == 202
     assert len(browser.get("/api/history?limit=3").json()) == 3
+
+
+def test_a_correction_has_the_fields_of_an_exported_one(browser, backend):
+    (told,) = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]}).json()
+    correction = Correction.from_json(told)
+    assert (told.pop("note"), told.pop("lacking")) == ("", False)
+    assert {"kind", *told} == set(correction.to_json())
+    assert (correction.history, correction.state) == (backend.corrections()[0].history, told["state"])
 
 
 def test_reading(browser):
@@ -96,7 +105,7 @@ def test_broken_bodies_are_refused(browser, raw):
 @pytest.mark.parametrize(
     ("error", "status"), [(Unavailable("The model is away."), 503), (ReviewError("Say less."), 422)]
 )
-def test_the_desk_s_troubles_have_a_status(browser, backend, monkeypatch, error, status):
+def test_the_backend_s_troubles_have_a_status(browser, backend, monkeypatch, error, status):
     def fail(*_):
         raise error
 

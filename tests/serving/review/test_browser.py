@@ -9,9 +9,10 @@ import pytest
 from tests.serving.review.browser import Browser
 from tests.serving.review.conftest import CAPTIONS
 from tests.serving.review.memory_backend import MemoryBackend
+from topiclens.schemas.corrections import State
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
-from topiclens.serving.review.changes import JobState, State
+from topiclens.serving.review.changes import JobState
 from topiclens.serving.review.clips import VideoFile
 from topiclens.serving.review.server import server_of
 
@@ -67,7 +68,7 @@ def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wid
     wide.tab_to("Submit correction")
     wide.press("Enter")
     wide.until("document.querySelector('.done')")
-    assert "in the ledger" in wide.text(".done") and backend.corrections()[0].topic == "dance"
+    assert "in the ledger" in wide.text(".done") and backend.corrections()[0].topic.name == "dance"
 
     wide.go(f"{served}/corrections")
     wide.tab_to("Start refinement")
@@ -210,7 +211,7 @@ def test_without_a_script_the_forms_do_it_all(served, backend):
         browser.tab_to("Submit correction")
         browser.press("Enter")
         browser.until("document.querySelector('.done')")
-        assert backend.corrections()[0].topic == "dance"
+        assert backend.corrections()[0].topic.name == "dance"
 
 
 def test_a_film_that_the_browser_cannot_decode_gives_way_to_its_frames(wide, served, backend, tmp_path, monkeypatch):

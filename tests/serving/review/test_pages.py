@@ -7,8 +7,9 @@ import pytest
 
 from tests.serving.review.conftest import opened, send
 from tests.serving.review.memory_backend import TOPICS, MemoryBackend
+from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
-from topiclens.serving.review.changes import JobState, State
+from topiclens.serving.review.changes import JobState
 from topiclens.serving.review.clips import TopicChoice
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover='x' {{7*7}} &amp; ../../etc"""
@@ -23,7 +24,7 @@ def test_every_page_opens_and_says_where_one_is(browser):
     assert browser.get("/clip?id=stage").status_code == 200
 
 
-def test_the_queue_shows_clips_in_the_desk_s_order_with_reasons(browser):
+def test_the_queue_shows_clips_in_the_backend_s_order_with_reasons(browser):
     text = browser.get("/").text
     assert text.index("a woman is standing") < text.index("a man is in a room") < text.index("two dogs run")
     assert "unsure of 3 words" in text and "3 clips" in text
@@ -52,7 +53,7 @@ def test_a_clip_shows_the_evidence(browser):
     assert 'name="strength-1"' in text and 'data-first="1.25"' in text
 
 
-def test_a_topic_that_the_desk_does_not_offer_is_no_choice_though_the_model_sees_it():
+def test_a_topic_that_the_backend_does_not_offer_is_no_choice_though_the_model_sees_it():
     class Closed(MemoryBackend):
         def topics(self, search=""):
             return [topic for topic in super().topics(search) if topic.id != 0]
@@ -142,7 +143,7 @@ def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, backend)
     send(browser, "/refinements", correction=[dance, guitar])
     backend.finish(culprits=[guitar])
     text = browser.get("/corrections").text
-    assert "Refused by the gate" in text and "the gate failed by it" in text
+    assert "Refused by the gate" in text and "the gate refuses it" in text
     offer = re.search(r"<form[^>]*>(?:(?!</form>).)*Refine without it", text, re.S)[0]
     assert re.findall('name="correction" value="([^"]+)"', offer) == [dance]
     send(browser, "/refinements", correction=[dance])

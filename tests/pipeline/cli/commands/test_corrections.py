@@ -61,7 +61,10 @@ def test_corrections_are_listed_with_their_captions_and_in_one_state(root, run):
 def test_the_way_from_a_proposal_to_a_rollback_is_told_in_words(root, run):
     one, bad = propose(root, "v1").correction.id, propose(root, "bad").correction.id
     refused = run("refine", "--by", "Ben")
-    assert refused.startswith("1 refused") and f"topiclens refine --only {one[:8]} --root {root}" in refused
+    assert (
+        refused.startswith("1 # Refinement: not blessed")
+        and f"topiclens refine --only {one[:8]} --root {root}" in refused
+    )
     assert f"teaches {one[:8]} to version 100" in run("refine", "--only", one[:8])
     published = run("refine", "--only", one, "--publish", "--by", "Ben")
     version = corrections.open_ledger(root).served().version

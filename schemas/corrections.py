@@ -1,4 +1,8 @@
-"""What the ledger holds: corrections, the versions that carry them, and which version was served when."""
+"""Corrections, the versions of the model that carry them, and which version was served when.
+
+The ledger keeps these records, the command line and the review page show them, and an export of the ledger has one a
+line (`correction.schema.json`).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar
-
-
-class LedgerError(ValueError):
-    """The ledger cannot be reached, or refuses; the message says what was expected, what came and what to do."""
+from typing import Any, ClassVar
 
 
 class State(enum.StrEnum):
@@ -40,6 +40,21 @@ def time_text(time: datetime) -> str:
 def time_of(text: str) -> datetime:
     """Reads `time_text`; ValueError for what is no moment, such as the 31st of June."""
     return datetime.fromisoformat(text)
+
+
+def to_plain(value: Any) -> Any:
+    """The value in the types of JSON, moments as `time_text`."""
+    match value:
+        case datetime():
+            return time_text(value)
+        case enum.Enum():
+            return value.value
+        case Mapping():
+            return {key: to_plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [to_plain(item) for item in value]
+        case _:
+            return value
 
 
 @dataclass(frozen=True)
@@ -122,28 +137,13 @@ class Correction:
         """The proposal and the events after it."""
         return Event(State.PROPOSED, self.time, self.author), *self.events
 
-    def to_json(self) -> dict:
-        """The line of an export; `schemas/correction.schema.json`."""
-        return {
-            "kind": self.kind,
-            "id": self.id,
-            "time": time_text(self.time),
-            "author": self.author,
-            "video_id": self.video_id,
-            "content": self.content,
-            "topic": {**asdict(self.topic), "words": list(self.topic.words)},
-            "caption_before": self.caption_before,
-            "caption_after": self.caption_after,
-            "model_before": self.model_before,
-            "model_after": self.model_after,
-            "state": self.state.value,
-            "events": [
-                {**asdict(event), "state": event.state.value, "time": time_text(event.time)} for event in self.events
-            ],
-        }
+    def to_json(self) -> dict[str, Any]:
+        """The line of an export."""
+        derived = {"state": self.state, "caption_after": self.caption_after, "model_after": self.model_after}
+        return to_plain({"kind": self.kind, **asdict(self), **derived})
 
     @classmethod
-    def from_json(cls, row: Mapping) -> Correction:
+    def from_json(cls, row: Mapping[str, Any]) -> Correction:
         topic = row["topic"]
         return cls(
             id=row["id"],
@@ -155,7 +155,7 @@ class Correction:
             caption_before=row["caption_before"],
             model_before=row["model_before"],
             events=tuple(
-                Event(State(event["state"]), time_of(event["time"]), event["by"], event["caption"], event["version"])
+                Event(**{**event, "state": State(event["state"]), "time": time_of(event["time"])})
                 for event in row["events"]
             ),
         )
@@ -188,17 +188,11 @@ class Version:
     def key(self) -> str:
         return self.version
 
-    def to_json(self) -> dict:
-        return {
-            "kind": self.kind,
-            **asdict(self),
-            "corrections": list(self.corrections),
-            "time": time_text(self.time),
-            "settings": dict(self.settings),
-        }
+    def to_json(self) -> dict[str, Any]:
+        return to_plain({"kind": self.kind, **asdict(self)})
 
     @classmethod
-    def from_json(cls, row: Mapping) -> Version:
+    def from_json(cls, row: Mapping[str, Any]) -> Version:
         fields = {name: value for name, value in row.items() if name != "kind"}
         return cls(**{**fields, "corrections": tuple(row["corrections"]), "time": time_of(row["time"])})
 
@@ -218,11 +212,11 @@ class Serving:
     def key(self) -> int:
         return self.number
 
-    def to_json(self) -> dict:
-        return {"kind": self.kind, **asdict(self), "time": time_text(self.time)}
+    def to_json(self) -> dict[str, Any]:
+        return to_plain({"kind": self.kind, **asdict(self)})
 
     @classmethod
-    def from_json(cls, row: Mapping) -> Serving:
+    def from_json(cls, row: Mapping[str, Any]) -> Serving:
         return cls(int(row["number"]), row["version"], time_of(row["time"]), row["by"])
 
 
