@@ -28,6 +28,7 @@ ALL = [
     "tensorflow-data-validation==1.16.1",
     "apache-beam==2.59.0",
     "kfp>=2.7,<3",
+    "argcomplete>=3.5,<4",
     "nltk>=3.9",
     "numpy==1.26.4",
     "numba>=0.60",

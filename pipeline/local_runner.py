@@ -27,7 +27,7 @@ class RootInUse(RuntimeError):
     """Another run writes to the same root."""
 
 
-def run(settings: Settings, *, data: str, root: str, base_model: str | None = None) -> Outcome:
+def run(settings: Settings, *, data: str, root: str, base_model: str | None = None, verbose: bool = False) -> Outcome:
     """Runs every step whose inputs or settings changed since the last run on this root.
 
     Args:
@@ -35,13 +35,14 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
         data: the dataset's folder.
         root: the folder of everything that the run makes; made if need be.
         base_model: a run's root, or a Model artifact, to start training from.
+        verbose: whether all figures of each epoch are printed.
     Returns:
         What the run left behind.
     Raises:
         RootInUse: another run is at work on this root.
     """
     os.makedirs(root, exist_ok=True)
-    with _alone(root), _announced():
+    with _alone(root), _announced(verbose):
         content = fingerprint(data, without=root)
         decided = topic_register.governance_of(settings, root)
         asked = topic_register.asked(settings, content, decided)
@@ -121,7 +122,7 @@ class _Announcer(logging.Handler):
 
 
 @contextlib.contextmanager
-def _announced() -> Iterator[None]:
+def _announced(verbose: bool) -> Iterator[None]:
     """Prints one line a step, and the steps' own, in place of TFX's log."""
     announcer = _Announcer()
     verbosity = absl_logging.get_verbosity()  # absl keeps a level of its own beside its logger's
@@ -133,7 +134,7 @@ def _announced() -> Iterator[None]:
     absl_logging.set_verbosity(absl_logging.INFO)
     for logger in loggers:
         logger.addHandler(announcer)
-        logger.setLevel(logging.INFO)
+        logger.setLevel(logging.DEBUG if verbose and logger.name == "topiclens.trainer" else logging.INFO)
         logger.propagate = False
     absl_logging.get_absl_handler().setLevel(logging.CRITICAL)
     try:

@@ -1,5 +1,6 @@
 """Lines that say how far a training is, how fast, and how long it may still take."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -9,9 +10,13 @@ from topiclens.trainer.callbacks import FollowEpochs
 from topiclens.trainer.checkpoints import Progress
 from topiclens.trainer.settings import TrainingConfig
 
+_log = logging.getLogger(__name__)
+
 
 class ProgressLines(keras.callbacks.Callback):
-    """Says a line every `settings.log_every_seconds` and after each epoch: readable on a terminal and in a log alike.
+    """Says a line within 80 columns every `settings.log_every_seconds` and after each epoch, for terminals and logs.
+
+    The rest of an epoch's figures is logged at level DEBUG, and TensorBoard has it.
 
     Args:
         speed: knows the rate.
@@ -39,33 +44,35 @@ class ProgressLines(keras.callbacks.Callback):
         rate, _ = self.speed.speed()
         batches = self.speed.batches
         done = (batch + 1) / len(batches)
-        parts = [f"{self._name(self._epoch)}: {done:.0%}", f"caption loss {logs['caption_loss']:.3f}"]
+        parts = [f"{self._name(self._epoch)}: {done:.0%}", f"loss {logs['caption_loss']:.2f}"]
         if rate:
             to_go = (1 - done) * batches.captions_per_epoch / rate
             whole = self._last_epoch_seconds or batches.captions_per_epoch / rate
             after = whole * (self.settings.epochs - self._epoch - 1)
             parts.append(f"{rate:.0f} captions/s")
-            parts.append(f"{duration(to_go)} left in the epoch, at most {duration(to_go + after)} in all")
+            parts.append(f"{duration(to_go, short=True)} left, {duration(to_go + after, short=True)} in all")
         self.say(", ".join(parts))
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = self._last_epoch_seconds = time.perf_counter() - self._epoch_start
         monitor = self.settings.monitor
-        best = "the best so far" if self.progress.best_epoch == epoch else f"best {self._best():.4f}"
+        best = "best" if self.progress.best_epoch == epoch else f"best {self._best():.3f}"
         parts = [
-            f"{self._name(epoch)}: done in {duration(seconds)}",
-            f"{logs['captions_per_second']:.0f} captions/s",
-            f"{logs['input_wait_share']:.1%} waiting for input",
-            f"caption loss {logs['caption_loss']:.3f}, validation {logs['val_caption_loss']:.3f}",
-            f"interpretive loss {logs['interpretive_loss']:.3f}, validation {logs['val_interpretive_loss']:.3f}",
-            f"validation {monitor} {logs[f'val_{monitor}']:.4f} ({best})",
+            f"{self._name(epoch)}: loss {logs['caption_loss']:.2f}, val {logs['val_caption_loss']:.2f}",
+            f"{monitor} {logs[f'val_{monitor}']:.3f} ({best})",
         ]
-        if "neurons_kept" in logs:
-            parts.append(f"{logs['neurons_kept']:.0%} of the named neurons keep their topic")
         left = self.settings.epochs - epoch - 1
         if left and not self.model.stop_training:
-            parts.append(f"at most {duration(left * seconds)} left")
+            parts.append(f"{duration(left * seconds, short=True)} left")
         self.say(", ".join(parts))
+        details = [
+            f"{duration(seconds)}, {logs['captions_per_second']:.0f} captions/s",
+            f"{logs['input_wait_share']:.1%} waiting for input",
+            f"interpretive loss {logs['interpretive_loss']:.3f}, val {logs['val_interpretive_loss']:.3f}",
+        ]
+        if "neurons_kept" in logs:
+            details.append(f"{logs['neurons_kept']:.0%} of the named neurons keep their topic")
+        _log.debug(", ".join(details))
 
     def _best(self) -> float:
         score = self.progress.best_score
@@ -75,11 +82,11 @@ class ProgressLines(keras.callbacks.Callback):
         return f"epoch {epoch + 1}/{self.settings.epochs}"
 
 
-def duration(seconds: float) -> str:
-    """'45 s', '12 min 5 s', '3 h 20 min'."""
+def duration(seconds: float, *, short: bool = False) -> str:
+    """'45 s', '12 min 5 s', '3 h 20 min'; in short '45 s', '12 min', '3 h'."""
     seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    for size, unit, smaller_size, smaller in ((3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            whole = f"{seconds // size} {unit}"
+            return whole if short else f"{whole} {seconds % size // smaller_size} {smaller}"
+    return f"{seconds} s"

@@ -72,8 +72,12 @@ class CiderScorer:
             lengths.append(length)
         return _References(dict(weights), np.array(norms), np.array(lengths))
 
-    def score_one(self, video_id: str, caption: str) -> float:
-        """CIDEr-D of one tokenised caption: eq. 2-3 with §7's clipping and length penalty."""
+    def score_one(self, video_id: str, caption: str, without: int | None = None) -> float:
+        """CIDEr-D of one tokenised caption: eq. 2-3 with §7's clipping and length penalty.
+
+        Args:
+            without: the number of a reference that is left out, such as the caption itself.
+        """
         references = self._references[video_id]
         weights, norms, length = self._weights(ngrams(caption.split()))
         products = np.zeros(references.norms.shape)
@@ -81,7 +85,9 @@ class CiderScorer:
             for index, reference_weight in references.weights.get(ngram, ()):
                 products[index, len(ngram) - 1] += min(weight, reference_weight) * reference_weight
         penalty = np.exp(-((length - references.lengths) ** 2) / (2 * SIGMA**2))
-        return float(SCALE * np.mean(products / (norms * references.norms) * penalty[:, None]))
+        similarities = products / (norms * references.norms) * penalty[:, None]
+        kept = similarities if without is None else np.delete(similarities, without, axis=0)
+        return float(SCALE * np.mean(kept))
 
     def score(self, captions: Mapping[str, str]) -> dict[str, float]:
         """CIDEr-D of each tokenised caption by video id; the corpus' score is their mean."""

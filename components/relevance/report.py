@@ -76,11 +76,13 @@ class Report:
         return name
 
 
-def first_explained(folder: str) -> tuple[str, str] | None:
-    """The caption and the path of the page that a report's index names first; None where it has no page."""
+def first_explained(folder: str) -> tuple[str, str, str] | None:
+    """The video, the caption and the path of the page that a report's index names first; None where it has no page."""
     entries = read_json(os.path.join(folder, ENTRIES))
-    pages = ((entry["said"], os.path.join(folder, entry["page"])) for entry in entries if entry["page"])
-    return next(pages, None)
+    return next(
+        ((entry["video"], entry["said"], os.path.join(folder, entry["page"])) for entry in entries if entry["page"]),
+        None,
+    )
 
 
 def choose(scores: Mapping[str, float], count: int) -> list[str]:

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         argcomplete.autocomplete(parser)
     options = parser.parse_args(arguments)
-    output.set_volume(quiet=options.quiet, verbose=options.verbose)
+    output.set_quiet(options.quiet)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name that is not UTF-8 must not stop its own message
             stream.reconfigure(errors="backslashreplace")
@@ -79,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
         "Help on a command, with an example:\n  topiclens run --help",
     )
     parser.add_argument("--version", action="version", version=f"topiclens {topiclens.__version__}")
-    parser.set_defaults(quiet=False, verbose=False, traceback=False)
+    parser.set_defaults(quiet=False, traceback=False)
     _add_common(parser)
     choices = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in find_commands():
@@ -103,7 +103,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("messages")
     given = {"action": "store_true", "default": argparse.SUPPRESS}
     group.add_argument("--quiet", "-q", help="print results and errors alone", **given)
-    group.add_argument("--verbose", help="print all details of a training", **given)
     group.add_argument("--traceback", help="show where an error came from", **given)
 
 

@@ -15,22 +15,17 @@ from typing import Any
 _COLOURS = {"bold": 1, "red": 31, "green": 32, "yellow": 33}
 _NARROWEST = 10  # characters of a column that is wrapped
 _NUMBER = re.compile(r"[+-]?[\d.,]+ ?%?|nan|–|-|")
-_settings = {"quiet": False, "verbose": False}
+_settings = {"quiet": False}
 
 
-def set_volume(*, quiet: bool, verbose: bool) -> None:
-    """Chooses what `note` prints, for the whole process."""
-    _settings.update(quiet=quiet, verbose=verbose)
+def set_quiet(quiet: bool) -> None:
+    """Chooses for the whole process whether `note` prints anything."""
+    _settings["quiet"] = quiet
 
 
 def is_quiet() -> bool:
     """Whether only results and errors are printed (--quiet)."""
     return _settings["quiet"]
-
-
-def is_verbose() -> bool:
-    """Whether all details are printed (--verbose)."""
-    return _settings["verbose"]
 
 
 def note(line: str = "") -> None:

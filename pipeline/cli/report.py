@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping
 
+from topiclens.pipeline.cli import output
 from topiclens.pipeline.run_metadata import Outcome
 
 HELD_OUT = ("test", "val")
@@ -12,12 +14,14 @@ EXPLANATIONS = "topiclens.Explanations"
 
 
 def caption_held_out(outcome: Outcome, count: int) -> None:
-    """Serves the pushed model, captions held-out videos over its API, and prints captions beside references.
+    """Serves the pushed model, captions held-out videos over its API, and prints what people say beside each caption.
 
     Args:
         outcome: of a run whose model was pushed.
         count: how many videos at most.
     """
+    from topiclens.components.captions.agreement import AS_PEOPLE, UNLIKE, describe_agreement
+    from topiclens.components.captions.evaluator import References
     from topiclens.components.features.store import read_features
     from topiclens.pipeline.exports import sampling_of
     from topiclens.pipeline.stored import dataset_rows
@@ -25,9 +29,9 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
     from topiclens.serving.local.server import LocalServer
     from topiclens.serving.saved_model import resolve_version
 
-    rows = list(dataset_rows(outcome))
-    chosen = sorted((row for row in rows if row["split"] in HELD_OUT), key=lambda row: HELD_OUT.index(row["split"]))
-    chosen = chosen[:count]
+    rows = [row for row in dataset_rows(outcome) if row["split"] in HELD_OUT]
+    rows.sort(key=lambda row: HELD_OUT.index(row["split"]))
+    chosen, references = rows[:count], References({row["video_id"]: row["captions"] for row in rows})
     features = {}
     if any("path" not in row for row in chosen):
         wanted = {row["video_id"] for row in chosen}
@@ -40,7 +44,10 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
         print(f"Captions of {len(chosen)} held-out videos, over the API:\n")
         for row in chosen:
             said = _ask(client, row, features, sampling)
-            print(f"  {row['video_id']} ({row['split']})\n    model : {said}\n    people: {row['captions'][0]}")
+            mark = describe_agreement(references, row["video_id"], said) or "one person's caption: no mark"
+            colour = {AS_PEOPLE: "green", UNLIKE: "red"}.get(mark, "yellow")
+            print(f"  {row['video_id']} ({row['split']}): {output.paint(mark, colour)}")
+            print(f"    model : {said}\n    people: {row['captions'][0]}")
 
 
 def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
@@ -54,18 +61,18 @@ def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
 
 
 def summarise(outcome: Outcome) -> None:
-    """Prints the metrics, the blessing's reasons, where everything is, and a page to begin with."""
+    """Prints the metrics, the blessing's reasons, where everything is, and the commands to go on with."""
     from topiclens.components.captions.report import read_figures
-    from topiclens.components.relevance.report import first_explained
     from topiclens.serving.saved_model import resolve_version
 
     metrics = outcome.folder("topiclens.CaptionMetrics")
     print("\nCaption metrics:\n")
     print(_table(read_figures(metrics)))
-    with open(os.path.join(outcome.folder("ModelBlessing"), "reasons.txt"), encoding="utf-8") as reasons:
-        print(f"\n{reasons.read().strip()}\n")
+    with open(os.path.join(outcome.folder("ModelBlessing"), "reasons.txt"), encoding="utf-8") as file:
+        verdict, *reasons = file.read().strip().splitlines()
+    print("\n" + output.paint(verdict, "green" if outcome.blessed else "red"), *reasons, "", sep="\n")
     rows = [
-        ("captions judged", os.path.join(metrics, "summary.md")),
+        ("captions scored", os.path.join(metrics, "summary.md")),
         ("neurons", _neurons(outcome)),
         ("explanations", _explanations(outcome)),
         ("topics", os.path.join(outcome.folder("topiclens.TopicModel"), "topics.json")),
@@ -75,9 +82,30 @@ def summarise(outcome: Outcome) -> None:
     ]
     for name, value in rows:
         print(f"{name:>16}: {value}")
+    print("\nWhat next?\n", *_next_commands(outcome), sep="\n")
+
+
+def _next_commands(outcome: Outcome) -> Iterator[str]:
+    """Commands to go on with, each with what it does, ready to be copied."""
+    from topiclens.components.relevance.report import first_explained
+
+    root = shlex.quote(_shorten(outcome.root))
+    if not outcome.blessed:
+        yield f"  Judge the captions yourself:\n    topiclens evaluate --root {root}"
+        return
+    yield f"  See captions in the browser, and say what they miss:\n    topiclens review --root {root}"
     if EXPLANATIONS in outcome.artifacts and (first := first_explained(outcome.folder(EXPLANATIONS))):
-        caption, page = first
-        print(f"\nWhy '{caption}'? See {page}")
+        video, caption, page = first
+        yield f"  See why the model says '{caption}' ({_shorten(page)}):"
+        yield f"    topiclens explain --id {shlex.quote(video)} --root {root}"
+    yield f"  See which topics there are, and say that a caption misses one:\n    topiclens topics --root {root}"
+    yield f"    topiclens correct VIDEO --topic TOPIC --root {root}"
+
+
+def _shorten(path: str) -> str:
+    """A path as it is typed here: relative where it is below the current folder."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative
 
 
 def _neurons(outcome: Outcome) -> str:
@@ -92,36 +120,13 @@ def _explanations(outcome: Outcome) -> str:
     return os.path.join(outcome.folder(EXPLANATIONS), "index.html")
 
 
-def evaluate(outcome: Outcome, model: str | None, split: str) -> None:
-    """Judges a model on one split of a run's records and prints the summary.
-
-    Args:
-        outcome: the run whose records and topics are used.
-        model: an exported model; None is the run's own.
-        split: ``train``, ``val`` or ``test``.
-    """
-    from topiclens.components.captions.evaluate_examples import examine
-    from topiclens.components.captions.report import summary
-    from topiclens.components.topics.model import TopicModel
-
-    topics = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
-    judgements = examine(
-        model or outcome.model,
-        {split: os.path.join(outcome.folder("Examples"), f"Split-{split}")},
-        topic_names={topic.id: topic.name for topic in topics},
-    )
-    print(summary(judgements))
-
-
 def _table(figures: Mapping[str, Mapping]) -> str:
     """The metrics of each split as aligned columns."""
     names = list(dict.fromkeys(name for split in figures.values() for name in split["metrics"]))
-    rows: list[Sequence[str]] = [("split", "videos", *names)]
-    for split, entry in figures.items():
-        rows.append(
-            (split, str(entry["videos"]), *(f"{entry['metrics'].get(name, float('nan')):.3f}" for name in names))
-        )
-    lines = ["  " + "  ".join(f"{cell:>8}" for cell in row) for row in rows]
+    rows = [
+        (split, str(entry["videos"]), *(f"{entry['metrics'].get(name, float('nan')):.3f}" for name in names))
+        for split, entry in figures.items()
+    ]
     unmeasured = {metric: why for split in figures.values() for metric, why in split["not_measured"].items()}
-    lines += [f"  {metric} not measured: {why}" for metric, why in unmeasured.items()]
-    return "\n".join(lines)
+    lines = [f"{metric} not measured: {why}" for metric, why in unmeasured.items()]
+    return "\n".join([output.table(("split", "videos", *names), *rows), *lines])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import arguments, checks, output
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_root(parser, "the folder for all results")
     parser.add_argument("--base-model", metavar="DIR", help="start from this exported model's weights")
     arguments.add_changes(parser)
+    parser.add_argument("--verbose", action="store_true", help="print all figures of each epoch")
     parser.add_argument("--caption-held-out", type=int, nargs="?", const=6, default=0, metavar="N",
                         help="afterwards serve the model and caption N held-out videos over its API")  # fmt: skip
     parser.add_argument("--compile", metavar="FILE",
@@ -40,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.cli import report
     from topiclens.pipeline.local_runner import run
 
-    outcome = run(settings, data=data, root=options.root, base_model=options.base_model)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if output.is_quiet() else sys.stdout):
+        outcome = run(settings, data=data, root=options.root, base_model=options.base_model, verbose=options.verbose)
     if outcome.blessed and options.caption_held_out:
         report.caption_held_out(outcome, options.caption_held_out)
     report.summarise(outcome)

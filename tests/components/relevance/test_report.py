@@ -74,7 +74,7 @@ def test_the_first_page_is_that_of_the_first_video_that_has_one(tmp_path):
     assert first_explained(str(tmp_path)) is None
     page = report.add("one", explained())
     report.write_index()
-    assert first_explained(str(tmp_path)) == (explained().caption, page)
+    assert first_explained(str(tmp_path)) == (explained().video, explained().caption, page)
 
 
 def test_a_dataset_is_explained_whatever_is_left_of_its_films(tmp_path, reader):

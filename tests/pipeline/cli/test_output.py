@@ -41,7 +41,7 @@ def test_there_is_colour_on_a_terminal_where_nobody_minds(terminal, variables, p
 
 def test_notes_go_to_standard_error_unless_they_are_not_wanted(capsys):
     for quiet in (False, True):
-        output.set_volume(quiet=quiet, verbose=False)
+        output.set_quiet(quiet)
         output.note("by the way")
-    output.set_volume(quiet=False, verbose=False)
+    output.set_quiet(False)
     assert capsys.readouterr() == ("", "by the way\n")
