@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
-import socket
-import socketserver
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from google.protobuf import json_format
+from google.protobuf.message import Message
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from topiclens.serving import asgi
 from topiclens.serving.local.grpc_service import model_metadata, model_status
 from topiclens.serving.local.json_tensors import parse_body, read_inputs, write_outputs
 from topiclens.serving.local.predict import Predictor
@@ -31,192 +35,105 @@ _MODEL = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHERE}(?:/(?P<resource>
 _MAX_VERSION = 2**63 - 1
 # Connections beyond the requests held, for status questions and refusals.
 _SPARE_CONNECTIONS = 16
-# Seconds of silence after which a connection is closed.
+# Seconds of silence after which a connection is closed, and that a body may take besides those for its length.
 _IDLE_SECONDS = 30
-# What still comes after a refusal is read and dropped, so that its sender gets to the answer: so much, for so long.
-_MAX_DISCARDED = 64 * 2**20
-_LINGER_SECONDS = 10
 
 
-class RestServer(ThreadingHTTPServer):
-    """An HTTP server with a thread a connection and a bound on both.
+def start_server(
+    predictor: Predictor, host: str, port: int, *, max_request_bytes: int, max_pending: int
+) -> asgi.ServerThread:
+    """Answers in a thread of its own until it is stopped.
 
     Args:
         predictor: what runs the requests.
-        address: (host, port); port 0 takes a free one.
+        host, port: the address; port 0 takes a free one.
         max_request_bytes: a longer body is refused with 413 (the real server has no bound).
         max_pending: how many predictions may wait or run.
+    Raises:
+        OSError: the address cannot be bound.
     """
+    connections = max_pending + _SPARE_CONNECTIONS
+    app = _RestApi(predictor, max_request_bytes, connections)
+    server = asgi.build_server(app, connections=connections, idle_seconds=_IDLE_SECONDS)
+    return asgi.ServerThread(server, asgi.open_socket(host, port))
 
-    daemon_threads = True
-    request_queue_size = 128
 
-    def __init__(self, predictor: Predictor, address: tuple[str, int], *, max_request_bytes: int, max_pending: int):
-        self.predictor = predictor
-        self.max_request_bytes = max_request_bytes
-        self._connections = threading.BoundedSemaphore(max_pending + _SPARE_CONNECTIONS)
-        super().__init__(address, _Handler)
+class _Answer(JSONResponse):
+    """JSON as the real server writes it: NaN and Infinity included."""
 
-    def server_bind(self) -> None:
-        # The parent asks the name service who this address is, which can take seconds; nothing here wants to know.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", errors="replace")
 
-    def process_request(self, request, client_address) -> None:
-        if not self._connections.acquire(blocking=False):
-            self.shutdown_request(request)  # The client sees a closed connection: to it, UNAVAILABLE.
-            return
-        super().process_request(request, client_address)
 
-    def process_request_thread(self, request, client_address) -> None:
+class _RestApi:
+    """The ASGI application. Each request is answered in a thread; there are as many as connections."""
+
+    def __init__(self, predictor: Predictor, max_request_bytes: int, threads: int):
+        self._predictor, self._max_request_bytes = predictor, max_request_bytes
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="rest")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        too_large = f"The request body is larger than the stand-in server takes ({self._max_request_bytes:,} bytes)"
+        bounded = asgi.BoundedBody(receive, most=self._max_request_bytes, seconds=_IDLE_SECONDS, too_large=too_large)
+        request = Request(scope, bounded)
         try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._connections.release()
-
-    def handle_error(self, request, client_address) -> None:
-        _log.warning("A REST connection from %s ended early", client_address, exc_info=True)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "TopicLens-stand-in-for-TensorFlow-Serving"
-    sys_version = ""
-    timeout = _IDLE_SECONDS
-    server: RestServer
-
-    def do_GET(self) -> None:
-        self._answer(self._get)
-
-    def do_POST(self) -> None:
-        self._answer(self._post)
-
-    def do_PUT(self) -> None:
-        self._answer(self._malformed)
-
-    do_DELETE = do_PATCH = do_PUT
-
-    def _answer(self, method) -> None:
-        try:
-            body = self._read_body()
-            if body is None:
-                return
-            status, answer = 200, method(body)
-        except StatusError as error:
-            status, answer = error.http, {"error": error.message}
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-            return
-        except Exception:  # A fault of the server's own is an answer too, not a connection cut.
-            _log.exception("Failed on %s %s", self.command, self.path)
-            status, answer = 500, {"error": "Internal error of the stand-in server; see its log"}
-        self._send(status, answer)
-
-    def _read_body(self) -> bytes | None:
-        """The request's body; None where it was refused, and the connection with it."""
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            self._refuse(411, "The stand-in server needs a Content-Length; chunked bodies are not read")
-            return None
-        length = self.headers.get("Content-Length", "0")
-        if not re.fullmatch(r"[0-9]{1,15}", length):
-            self._refuse(400, f"Malformed Content-Length: {length[:40]}")
-            return None
-        if int(length) > self.server.max_request_bytes:
-            self._refuse(
-                413,
-                f"The request body of {int(length):,} bytes is larger than the stand-in server takes "
-                f"({self.server.max_request_bytes:,})",
+            if "transfer-encoding" in request.headers:
+                raise HTTPException(411, "The stand-in server needs a Content-Length; chunked bodies are not read")
+            if asgi.read_content_length(request.headers) > self._max_request_bytes:
+                raise HTTPException(413, too_large)
+            body = await request.body()
+        except HTTPException as refusal:
+            return await asgi.answer_unread(
+                _Answer({"error": refusal.detail}, refusal.status_code), scope, receive, send
             )
-            return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            raise ConnectionError("the body ended early")
-        return body
+        except ClientDisconnect:
+            return
+        path = scope["raw_path"].decode("ascii")
+        answer = asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request.method, path, body)
+        await (await answer)(scope, receive, send)
 
-    def _get(self, _body: bytes) -> dict:
-        match = _MODEL.fullmatch(self._path())
-        if match is None:
-            return self._malformed()
+    def _answer(self, method: str, path: str, body: bytes) -> _Answer:
+        try:
+            if method == "GET" and (match := _MODEL.fullmatch(path)):
+                return _Answer(self._describe(match))
+            if method == "POST" and (match := _PREDICT.fullmatch(path)):
+                return _Answer(self._predict(match, body))
+            if not path.lower().startswith("/v1/"):
+                raise StatusError(grpc.StatusCode.NOT_FOUND, f"Not found: {path}")
+            raise invalid_argument(f"Malformed request: {method} {path}")
+        except StatusError as error:
+            return _Answer({"error": error.message}, error.http)
+        except Exception:  # A fault of the server's own is an answer too, not a connection cut.
+            _log.exception("Failed on %s %s", method, path)
+            return _Answer({"error": "Internal error of the stand-in server; see its log"}, 500)
+
+    def _describe(self, match: re.Match[str]) -> dict[str, Any]:
         if not match["name"]:
             raise invalid_argument("Missing model name in request.")
         name, version = _model(match)
         if match["resource"]:
-            return _metadata_json(model_metadata(self.server.predictor, name, version))
-        return _to_dict(model_status(self.server.predictor, name, version))
+            return _metadata_json(model_metadata(self._predictor, name, version))
+        return _to_dict(model_status(self._predictor, name, version))
 
-    def _post(self, body: bytes) -> dict:
-        match = _PREDICT.fullmatch(self._path())
-        if match is None:
-            return self._malformed()
+    def _predict(self, match: re.Match[str], body: bytes) -> dict[str, Any]:
         name, version = _model(match)
         if match["method"].lower() != "predict":
             raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"The stand-in server has no {match['method']} API")
         request = parse_body(body)
         signature_name = request.get("signature_name", "")
         inputs, by_row = read_inputs(request, self._signature(name, version, signature_name))
-        prediction = self.server.predictor.predict(name, version, signature_name, inputs)
+        prediction = self._predictor.predict(name, version, signature_name, inputs)
         return write_outputs(prediction.outputs, by_row)
 
     def _signature(self, name: str, version: int | str | None, signature_name: str) -> Signature:
         signature_name = signature_name or FEATURES_SIGNATURE
-        with self.server.predictor.versions.use(name, version) as (_, model):
+        with self._predictor.versions.use(name, version) as (_, model):
             if signature_name not in model.signatures:
                 raise invalid_argument(f'Serving signature name: "{signature_name}" not found in signature def')
             return model.signatures[signature_name]
 
-    def _malformed(self, _body: bytes = b"") -> dict:
-        if not self._path().lower().startswith("/v1/"):
-            raise StatusError(grpc.StatusCode.NOT_FOUND, f"Not found: {self._path()}")
-        raise invalid_argument(f"Malformed request: {self.command} {self._path()}")
 
-    def _path(self) -> str:
-        return self.path.partition("?")[0]
-
-    def _refuse(self, status: int, message: str) -> None:
-        """Answers and closes the connection, in the order of RFC 9112, section 9.6.
-
-        What follows is the body that was not read: were the socket closed on it, the client would find its connection
-        reset before it found the answer.
-        """
-        self.close_connection = True
-        self._send(status, {"error": message})
-        try:
-            self.connection.shutdown(socket.SHUT_WR)
-            self._discard()
-        except OSError:
-            pass  # The client left first, or was silent too long.
-
-    def _discard(self) -> None:
-        left, deadline = _MAX_DISCARDED, time.monotonic() + _LINGER_SECONDS
-        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
-            self.connection.settimeout(seconds)
-            chunk = self.rfile.read1(min(left, 2**16))
-            if not chunk:
-                return
-            left -= len(chunk)
-
-    def _send(self, status: int, answer: dict) -> None:
-        body = json.dumps(answer, ensure_ascii=False, indent=1).encode("utf-8", errors="replace")
-        try:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
-        except ConnectionError:
-            self.close_connection = True  # The client left; there is nobody to tell.
-
-    def send_error(self, code, message=None, explain=None) -> None:
-        """The standard library's own refusals (a malformed request line, an unknown method), as JSON."""
-        self._refuse(int(code), message or explain or "Malformed request")
-
-    def log_message(self, format, *args) -> None:
-        _log.debug(format, *args)
-
-
-def _model(match: re.Match) -> tuple[str, int | str | None]:
+def _model(match: re.Match[str]) -> tuple[str, int | str | None]:
     """The name, and what is asked for of it: a number, a label, or the newest (None)."""
     if match["label"]:
         return unquote(match["name"]), unquote(match["label"])
@@ -225,12 +142,12 @@ def _model(match: re.Match) -> tuple[str, int | str | None]:
     return unquote(match["name"]), int(match["version"]) if match["version"] else None
 
 
-def _metadata_json(response) -> dict:
+def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> dict[str, Any]:
     """As the real server prints it: the packed signatures unpacked in place."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(definitions)
     return {"model_spec": _to_dict(response.model_spec), "metadata": {"signature_def": _to_dict(definitions)}}
 
 
-def _to_dict(message) -> dict:
+def _to_dict(message: Message) -> dict[str, Any]:
     return json_format.MessageToDict(message, preserving_proto_field_name=True, including_default_value_fields=True)

@@ -87,19 +87,17 @@ class LocalServer:
             OSError: a port is taken.
         """
         # These two import TensorFlow.
-        from topiclens.serving.local.grpc_service import build_server
-        from topiclens.serving.local.rest import RestServer
+        from topiclens.serving.local import grpc_service, rest
 
         self._versions.start()
         try:
             if self._ports["grpc"] is not None:
                 address = f"{self.host}:{self._ports['grpc']}"
-                self._grpc, self._ports["grpc"] = build_server(self._predictor, address, **self._limits)
+                self._grpc, self._ports["grpc"] = grpc_service.build_server(self._predictor, address, **self._limits)
                 self._grpc.start()
             if self._ports["rest"] is not None:
-                self._rest = RestServer(self._predictor, (self.host, self._ports["rest"]), **self._limits)
-                self._ports["rest"] = self._rest.server_address[1]
-                threading.Thread(target=self._rest.serve_forever, args=(0.1,), name="rest", daemon=True).start()
+                self._rest = rest.start_server(self._predictor, self.host, self._ports["rest"], **self._limits)
+                self._ports["rest"] = self._rest.port
         except OSError as error:
             self.stop(grace=0)
             raise OSError(
@@ -120,8 +118,7 @@ class LocalServer:
         """Takes no more requests, waits ``grace`` seconds for those held, and unloads the model."""
         stopped = self._grpc.stop(grace) if self._grpc is not None else None
         if self._rest is not None:
-            self._rest.shutdown()
-            self._rest.server_close()
+            self._rest.stop(grace)
         if not self._admission.drain(grace):
             _log.warning("Stopped with requests unanswered after %.0f s", grace)
         if stopped is not None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from topiclens.serving.asgi import BoundedBody, read_content_length
 from topiclens.serving.review import text
 from topiclens.serving.review.access import Access, AccessError, Person
 from topiclens.serving.review.limits import PageLimits
@@ -24,7 +23,6 @@ LOG = logging.getLogger(__name__)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/static/", "/sign-in")  # for people who are not known yet
 UPLOAD_PATHS = ("/new", "/api/new")
-_SLOWEST = 2**18  # bytes a second, of a body that is large
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -69,10 +67,12 @@ class Guard:
             return await send({"type": "websocket.close"})
         send, begun = _watched(scope, send)
         try:
-            self._admit(scope)
-            most = self._most(scope)
-            return await self._app(scope, _Bounded(receive, most, self._limits.body_seconds + most / _SLOWEST), send)
-        except Refusal as refusal:
+            most = self._limits.max_upload_bytes if scope["path"] in UPLOAD_PATHS else self._limits.max_body_bytes
+            too_large = f"That is too large: at most {text.size(most)} are taken."
+            self._admit(scope, most, too_large)
+            body = BoundedBody(receive, most=most, seconds=self._limits.body_seconds, too_large=too_large)
+            return await self._app(scope, body, send)
+        except HTTPException as refusal:
             status, sentence = refusal.status_code, refusal.detail
         except Exception:  # the last resort: people must learn that it failed, and nothing of how
             mark = secrets.token_hex(4)
@@ -81,7 +81,7 @@ class Guard:
         if not begun():
             await self._answer(Request(scope), status, sentence)(scope, receive, send)
 
-    def _admit(self, scope: Scope) -> None:
+    def _admit(self, scope: Scope, most: int, too_large: str) -> None:
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
         # The session first: an answer without it would start another, and make the forms that are open stale.
@@ -90,8 +90,8 @@ class Guard:
             raise Refusal(414, "This address is too long.")
         if not self._access.knows_host(headers.get("host", "")):
             raise Refusal(421, "This page is not known by that name. Its settings list the names that it goes by.")
-        if "content-length" in headers and _whole(headers["content-length"]) > self._most(scope):
-            raise Refusal(413, f"That is too large: at most {text.size(self._most(scope))} are taken.")
+        if read_content_length(headers) > most:
+            raise Refusal(413, too_large)
         state["person"], state["by_token"] = self._identify(scope, headers, state["session"])
         if state["person"] is None and not scope["path"].startswith(OPEN_PATHS):
             raise Refusal(401, "Sign in first.")
@@ -112,30 +112,6 @@ class Guard:
         except AccessError as error:
             raise Refusal(401, str(error)) from None
         return person or self._sessions.person(session), False
-
-    def _most(self, scope: Scope) -> int:
-        return self._limits.max_upload_bytes if scope["path"] in UPLOAD_PATHS else self._limits.max_body_bytes
-
-
-class _Bounded:
-    """A `receive` that ends a body which is too large or too slow, whatever its headers promised."""
-
-    def __init__(self, receive: Receive, most: int, seconds: float):
-        self._receive, self._most, self._until = receive, most, time.monotonic() + seconds
-        self._seen, self._whole = 0, False
-
-    async def __call__(self) -> Message:
-        if self._whole:  # from here on, one waits for the client to leave
-            return await self._receive()
-        try:
-            message = await asyncio.wait_for(self._receive(), self._until - time.monotonic())
-        except TimeoutError:
-            raise Refusal(408, "The request took too long to arrive.") from None
-        self._seen += len(message.get("body", b""))
-        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
-        if self._seen > self._most:
-            raise Refusal(413, f"That is too large: at most {text.size(self._most)} are taken.")
-        return message
 
 
 def _watched(scope: Scope, send: Send) -> tuple[Send, Callable[[], bool]]:
@@ -164,9 +140,3 @@ def _check_origin(headers: Headers) -> None:
         foreign = True
     if foreign or site not in (None, "same-origin"):
         raise Refusal(403, "This was sent from another page. Do it here.")
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise Refusal(400, "The request says no readable length.")
-    return int(text)

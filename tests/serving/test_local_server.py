@@ -67,7 +67,7 @@ def test_a_request_whose_turn_does_not_come_ends_at_its_deadline():
 
 def test_it_listens_on_loopback_only(server):
     assert "127.0.0.1" in server.grpc_address and "127.0.0.1" in server.rest_address
-    assert server._rest.server_address[0] == "127.0.0.1"
+    assert server._rest.host == "127.0.0.1"
 
 
 @pytest.mark.parametrize("taken", ["grpc", "rest"])

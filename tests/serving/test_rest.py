@@ -11,6 +11,7 @@ import pytest
 
 from tests.serving.asking import ask
 from tests.serving.toy_model import DIM
+from topiclens.serving.local import rest
 
 MODEL = "/v1/models/topiclens"
 ONES = [[1.0] * DIM] * 3
@@ -201,6 +202,26 @@ def test_a_body_over_the_bound_is_refused_unread(server):
     connection.endheaders()
     response = connection.getresponse()
     assert response.status == 413 and "larger than the stand-in server takes" in json.loads(response.read())["error"]
+    connection.close()
+
+
+def test_who_sends_too_much_and_closes_still_gets_the_answer(server):
+    connection = http.client.HTTPConnection(server.rest_address.removeprefix("http://"), timeout=10)
+    connection.request("POST", f"{MODEL}:predict", bytes(8 * 2**20), {"Connection": "close"})
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_a_body_that_stops_on_its_way_is_given_up(start, base, monkeypatch):
+    monkeypatch.setattr(rest, "_IDLE_SECONDS", 0.2)
+    base.publish(1)
+    server = start(base.path, max_request_bytes=2**10)
+    connection = http.client.HTTPConnection(server.rest_address.removeprefix("http://"), timeout=10)
+    connection.putrequest("POST", f"{MODEL}:predict")
+    connection.putheader("Content-Length", "100")
+    connection.endheaders(b"{")
+    response = connection.getresponse()
+    assert response.status == 408 and "took too long" in json.loads(response.read())["error"]
     connection.close()
 
 

@@ -1,8 +1,6 @@
 """The page in a headless Chromium, used as a person would: keys alone, a phone, no script, a screen reader's view."""
 
 import dataclasses
-import socket
-import threading
 
 import pytest
 
@@ -10,11 +8,11 @@ from tests.serving.review.browser import Browser
 from tests.serving.review.conftest import CAPTIONS
 from tests.serving.review.memory_backend import MemoryBackend
 from topiclens.schemas.corrections import State
+from topiclens.serving.asgi import ServerThread, build_server, open_socket
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
 from topiclens.serving.review.changes import JobState
 from topiclens.serving.review.clips import VideoFile
-from topiclens.serving.review.server import server_of
 
 PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new", "/nix")
 
@@ -22,13 +20,10 @@ PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new",
 @pytest.fixture
 def served(backend):
     """The address of the page; stopped afterwards."""
-    server = server_of(create_app(backend, Access.on_loopback("ada")))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    app = create_app(backend, Access.on_loopback("ada"))
+    server = ServerThread(build_server(app, connections=200), open_socket("127.0.0.1", 0))
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop(grace=30)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,8 @@
-"""How long a connection may say nothing, asked by bare sockets."""
+"""How long a connection may say nothing, what a stop waits for: asked by bare sockets."""
 
 import asyncio
 import contextlib
 import socket
-import threading
 import time
 from http.client import HTTPResponse
 
@@ -11,8 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from topiclens.serving.review import server
-from topiclens.serving.review.limits import PageLimits
+from topiclens.serving import asgi
 
 IDLE, PATIENCE = 0.3, 10  # seconds
 MOST = 3  # connections
@@ -31,16 +29,19 @@ async def application(scope, receive, send):
 
 
 @pytest.fixture
-def connect(monkeypatch):
-    """Opens connections to a server that takes few; it is stopped afterwards."""
-    monkeypatch.setattr(server, "_IDLE_SECONDS", IDLE)
-    serving = server.server_of(application, PageLimits(connections=MOST))
-    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as opened:
-        thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield lambda: opened.enter_context(socket.create_connection(listening.getsockname(), PATIENCE))
-        serving.should_exit = True
-        thread.join(PATIENCE)
+def server():
+    """A server that takes few connections; it is stopped afterwards."""
+    serving = asgi.build_server(application, connections=MOST, idle_seconds=IDLE)
+    server = asgi.ServerThread(serving, asgi.open_socket("127.0.0.1", 0))
+    yield server
+    server.stop(grace=PATIENCE)
+
+
+@pytest.fixture
+def connect(server):
+    """Opens connections to the server."""
+    with contextlib.ExitStack() as opened:
+        yield lambda: opened.enter_context(socket.create_connection((server.host, server.port), PATIENCE))
 
 
 def _answer(connection, request=b""):
@@ -105,3 +106,23 @@ def test_who_is_being_answered_or_sends_a_body_is_not_cut(connect):
     assert _bears_drops(sending, 2 * IDLE)
     assert _answer(waiting) == (200, b"here")
     assert _answer(sending, b"x" * LENGTH) == (200, b"x" * LENGTH)
+
+
+def test_a_stop_waits_for_who_is_being_answered(connect, server):
+    waiting, kept = connect(), connect()
+    assert _answer(kept, WHOLE) == (200, b"here")
+    waiting.sendall(WHOLE.replace(b"/", b"/slow", 1))
+    time.sleep(IDLE)  # until it is being answered
+    server.stop(grace=PATIENCE)
+    assert _answer(waiting) == (200, b"here")
+    assert _is_closed(kept)
+    with pytest.raises(ConnectionRefusedError):
+        connect()
+
+
+def test_answers_on_a_kept_connection_are_not_held_back(connect):
+    kept = connect()
+    begun = time.monotonic()
+    for _ in range(50):
+        assert _answer(kept, WHOLE) == (200, b"here")
+    assert time.monotonic() - begun < 50 * 0.03  # a delayed acknowledgement takes 0.04 s

@@ -1,0 +1,180 @@
+"""An HTTP server for an ASGI application that no client can hold up: silence, bodies and connections have bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+GRACE_SECONDS = 5
+# Bytes a second, of a body that is large.
+_SLOWEST = 2**18
+# What still comes after a refusal is read and dropped, so that its sender gets to the answer: so much, for so long.
+_MAX_DISCARDED = 64 * 2**20
+_LINGER_SECONDS = 10
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listens at an address; port 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
+    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # asyncio sets this only where a socket names its protocol; without it, answers on a kept connection take 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def build_server(app: ASGIApp, *, connections: int, idle_seconds: float = 10) -> uvicorn.Server:
+    """What answers for an application; `should_exit` ends its `run`.
+
+    Args:
+        app: the application. How long a body may be, and take, is its own affair: see `BoundedBody`.
+        connections: more at the same time are answered with 503.
+        idle_seconds: how long a connection may take to begin a request, with its whole head.
+    """
+    config = uvicorn.Config(
+        app,
+        http=_IdleLimitedProtocol,
+        lifespan="off",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # the peer's address must be the peer's: the review page's `TrustedProxy` depends on it
+        server_header=False,
+        limit_concurrency=connections,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    config.timeout_keep_alive = idle_seconds  # type: ignore[assignment]  # a timer's: any number of seconds
+    return uvicorn.Server(config)
+
+
+class ServerThread:
+    """A server that answers in a thread of its own, from its making until `stop`.
+
+    Args:
+        server: of `build_server`.
+        listening: of `open_socket`; it is closed in the end.
+    """
+
+    def __init__(self, server: uvicorn.Server, listening: socket.socket):
+        self.host, self.port = listening.getsockname()[:2]
+        self._server, self._socket = server, listening
+        self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
+        self._thread.start()
+
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Takes no more requests, and waits ``grace`` seconds for those that are being answered."""
+        self._server.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]  # as above
+        self._server.should_exit = True
+        self._thread.join(grace + 1)
+        self._socket.close()
+
+
+class BoundedBody:
+    """A `receive` that ends a body which is too large or too slow, whatever its headers promised.
+
+    Args:
+        receive: the server's.
+        most: bytes.
+        seconds: that it may take to arrive, besides a second for every 256 KiB that it may have.
+        too_large: what is said of one that is longer.
+    """
+
+    def __init__(self, receive: Receive, *, most: int, seconds: float, too_large: str):
+        self._receive, self._most, self._too_large = receive, most, too_large
+        self._until = time.monotonic() + seconds + most / _SLOWEST
+        self._seen, self._whole = 0, False
+
+    async def __call__(self) -> Message:
+        """The next message.
+
+        Raises:
+            HTTPException: 408 or 413.
+        """
+        if self._whole:  # from here on, one waits for the client to leave
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._until - time.monotonic())
+        except TimeoutError:
+            raise HTTPException(408, "The request took too long to arrive.") from None
+        self._seen += len(message.get("body", b""))
+        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
+        if self._seen > self._most:
+            raise HTTPException(413, self._too_large)
+        return message
+
+
+def read_content_length(headers: Headers) -> int:
+    """The length that a request promises for its body; 0 where it promises none.
+
+    Raises:
+        HTTPException: 400 for one that is not a number.
+    """
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit() and len(length) < 20):
+        raise HTTPException(400, f"The request gives no readable Content-Length: {length[:40]!r}.")
+    return int(length)
+
+
+async def answer_unread(response: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a request whose body was not read, and then drops what still comes of it.
+
+    Were the connection closed on the body, the client would find it reset before it found the answer (RFC 9112, section
+    9.6).
+    """
+
+    async def hold_open(message: Message) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    await response(scope, receive, hold_open)
+    left = _MAX_DISCARDED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while left > 0 and (message := await receive()).get("more_body", False):
+                left -= len(message["body"])
+    await send({"type": "http.response.body"})
+
+
+class _IdleLimitedProtocol(H11Protocol):
+    """HTTP/1.1 that closes a connection whose next request does not begin in time, with its whole head.
+
+    uvicorn's own clock runs from an answer to the next byte, so that whoever sends nothing, or half a head, would keep
+    a connection for ever, and there are only so many. This one stands still while a request is answered: how long its
+    body may take is `BoundedBody`'s affair.
+    """
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent
+        super().connection_made(transport)
+        self._set_clock()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._set_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_clock()
+
+    def _set_clock(self) -> None:
+        """Starts the clock unless it runs, and stops it where a request is being answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_clock()
+        elif self._waiting is None:
+            self._waiting = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _stop_clock(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
