@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,14 @@ from topiclens.pipeline.exports import frame_features, names_of, sampling_of
 from topiclens.pipeline.stored import stored_videos
 from topiclens.serving.frames import encode_frames
 from topiclens.serving.saved_model import resolve_version
+
+if TYPE_CHECKING:
+    from topiclens.serving.client import CaptionClient
+    from topiclens.serving.videos import Video
+NO_RELEVANCE = (
+    "The model on the server was exported by an older version of TopicLens and cannot give relevance. Export it again, "
+    "or explain the model's folder with --model."
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def explain_files(
         output: the folder for the pages.
         root: the run whose links name the neurons; they are left out where they are another model's.
         model: an exported model, or a folder of versions; None is what was pushed from `root`.
-        server: the address of a model server, asked in place of `model`: it tells no relevance.
+        server: the address of a model server, asked in place of `model`.
         sampling: the `changes` of `exports.sampling_of`.
     """
     report = Report(output)
@@ -120,7 +129,7 @@ def _explain(
 ) -> Explanation:
     notes = (*notes, *film.notes)
     if reading.frames is None and reading.words:
-        notes = (*notes, "A server tells no relevance, which needs the weights: explain with --model to see it.")
+        notes = (*notes, NO_RELEVANCE)
     try:
         return explanation(video, reading, film.seconds, links, notes, references)
     except OtherModel:
@@ -135,10 +144,7 @@ def _opened(directory: str | None, server: str | None) -> Iterator[_Model]:
         from topiclens.serving.client import CaptionClient
 
         with CaptionClient(server) as client:
-            yield _Model(
-                frames=lambda jpegs: _told(client.explain_all([jpegs])),
-                features=lambda frames: _told(client.explain_all([frames])),
-            )
+            yield _Model(lambda jpegs: _asked(client, jpegs), lambda frames: _asked(client, frames))
         return
     reader = ModelReader(directory)
     yield _Model(_through_network(reader, directory), reader)
@@ -154,6 +160,16 @@ def _through_network(reader: ModelReader, directory: str) -> Callable[[Sequence[
     return lambda jpegs: reader(network()(jpegs))
 
 
-def _told(answers) -> Reading:
-    (told,) = answers
-    return Reading(told.words, told.log_prob, told.attention, told.activations, told.topic_scores)
+def _asked(client: CaptionClient, video: Video) -> Reading:
+    (told,) = client.explain_all([video], relevance=True)
+    return Reading(
+        told.words,
+        told.log_prob,
+        told.attention,
+        told.activations,
+        told.topic_scores,
+        frames=told.frame_relevance,
+        neurons=told.neuron_relevance,
+        scores=told.logits,
+        previous=None if told.word_relevance is None else told.word_relevance.sum(axis=1),
+    )

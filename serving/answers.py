@@ -47,6 +47,12 @@ class ExplainedCaption(Caption):
         topic_scores: (topics,), near 1 where the model sees the topic; None where it never learnt any (LSTM-B).
         topics: the names of the topics; None where they are not known.
         frames: JPEG bytes; None where the clip was given as features, or with others.
+        logits: (words,), the score of each word; None, as all that follows, where relevance was not asked for or the
+            model cannot tell it. Relevance divides it: what speaks for the word is positive, what speaks against it
+            negative, and the model's constants take what is missing.
+        frame_relevance: (words, the clip's frames).
+        neuron_relevance: (words, neurons), over all frames. It is a part of the frames' relevance, not beside it.
+        word_relevance: (words, words), of the words read before; the first column is the beginning of the sentence.
     """
 
     words: tuple[str, ...]
@@ -55,6 +61,10 @@ class ExplainedCaption(Caption):
     topic_scores: np.ndarray | None
     topics: tuple[str, ...] | None = None
     frames: tuple[bytes, ...] | None = None
+    logits: np.ndarray | None = None
+    frame_relevance: np.ndarray | None = None
+    neuron_relevance: np.ndarray | None = None
+    word_relevance: np.ndarray | None = None
 
     def _repr_html_(self) -> str:
         table = display.words_html(self.words, self.attention, self.frames)
@@ -110,17 +120,31 @@ def read_explained(signature: str, outputs: Mapping[str, np.ndarray], lengths: S
     explained = []
     for i, (caption, length) in enumerate(zip(captions, lengths)):
         written = tuple(_text(word) for word in words[i] if word)
-        explained.append(
-            ExplainedCaption(
-                caption.text,
-                caption.log_prob,
-                written,
-                attention[i, : len(written), :length],
-                activations[i, :length],
-                scores[i],
-            )  # fmt: skip
-        )
+        shown = attention[i, : len(written), :length], activations[i, :length], scores[i]
+        explained.append(ExplainedCaption(caption.text, caption.log_prob, written, *shown))
     return explained
+
+
+def read_relevance(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[ExplainedCaption]:
+    """The explained captions of a batch with the relevance of frames, neurons and words: see `read_explained`."""
+    names = (
+        signatures.LOGITS_OUTPUT, signatures.FRAME_RELEVANCE_OUTPUT, signatures.NEURON_RELEVANCE_OUTPUT,
+        signatures.WORD_RELEVANCE_OUTPUT,
+    )  # fmt: skip
+    logits, of_frames, of_neurons, of_words = _wanted(signature, outputs, names, len(lengths))
+    told = []
+    for i, (explained, length) in enumerate(zip(read_explained(signature, outputs, lengths), lengths)):
+        count = len(explained.words)
+        told.append(
+            dataclasses.replace(
+                explained,
+                logits=logits[i, :count],
+                frame_relevance=of_frames[i, :count, :length],
+                neuron_relevance=of_neurons[i, :count],
+                word_relevance=of_words[i, :count, :count],
+            )
+        )
+    return told
 
 
 def read_what_if(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[WhatIf]:

@@ -17,7 +17,15 @@ import numpy as np
 from topiclens.schemas.features import N_FRAMES
 from topiclens.schemas.topic_lookup import NamedTopic, UnknownTopic, find_topic
 from topiclens.serving import signatures
-from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf, read_captions, read_explained, read_what_if
+from topiclens.serving.answers import (
+    Caption,
+    ExplainedCaption,
+    WhatIf,
+    read_captions,
+    read_explained,
+    read_relevance,
+    read_what_if,
+)
 from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
 from topiclens.serving.videos import Reader, Video, prepare_clip
 
@@ -41,6 +49,7 @@ class _Question(Generic[Answer]):
 
 _CAPTION = _Question(signatures.FEATURES_SIGNATURE, signatures.FRAMES_SIGNATURE, read_captions)
 _EXPLAIN = _Question(signatures.EXPLAIN_SIGNATURE, signatures.EXPLAIN_FRAMES_SIGNATURE, read_explained)
+_RELEVANCE = _Question(signatures.RELEVANCE_SIGNATURE, signatures.RELEVANCE_FRAMES_SIGNATURE, read_relevance)
 _WHAT_IF = _Question(signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, read_what_if)
 
 
@@ -99,9 +108,10 @@ class Captioning(abc.ABC):
         return self.caption_all([video])[0]
 
     def explain(self, video: Video) -> ExplainedCaption:
-        """Captions a video and shows how: the frames that each word looks at, the neurons, the topics."""
+        """Captions a video and shows how: the frames that each word looks at, the neurons, the topics, and what speaks
+        for each word."""
         clip = prepare_clip(0, video, self._reader)
-        (explained,) = self.explain_all([clip])
+        (explained,) = self.explain_all([clip], relevance=True)
         return explained if isinstance(clip, np.ndarray) else dataclasses.replace(explained, frames=tuple(clip))
 
     def what_if(self, video: Video, topics: Mapping[int | str, float]) -> WhatIf:
@@ -121,9 +131,16 @@ class Captioning(abc.ABC):
         """Captions videos; one caption a video, in order."""
         return self._answer_all(_CAPTION, videos)
 
-    def explain_all(self, videos: Iterable[Video]) -> list[ExplainedCaption]:
-        """Explains the captions of videos, one answer a video, in order; the answers do not hold the frames."""
-        return self._named(self._answer_all(_EXPLAIN, videos))
+    def explain_all(self, videos: Iterable[Video], *, relevance: bool = False) -> list[ExplainedCaption]:
+        """Explains the captions of videos, one answer a video, in order; the answers do not hold the frames.
+
+        Args:
+            videos: see the class.
+            relevance: whether to tell what speaks for each word, which takes several times as long. A model that was
+                exported before there was relevance is explained without.
+        """
+        relevance = relevance and signatures.RELEVANCE_SIGNATURE in self.signatures
+        return self._named(self._answer_all(_RELEVANCE if relevance else _EXPLAIN, videos))
 
     def what_if_all(self, videos: Sequence[Video], topic_deltas: np.ndarray) -> list[WhatIf]:
         """`what_if` of many videos.

@@ -17,6 +17,8 @@ FEATURES_SIGNATURE = "serving_default"
 FRAMES_SIGNATURE = "caption_frames"
 EXPLAIN_SIGNATURE = "explain"
 EXPLAIN_FRAMES_SIGNATURE = "explain_frames"
+RELEVANCE_SIGNATURE = "relevance"  # what `explain` gives, and the relevance of frames, neurons and words; newer than it
+RELEVANCE_FRAMES_SIGNATURE = "relevance_frames"
 WHAT_IF_SIGNATURE = "what_if"
 WHAT_IF_FRAMES_SIGNATURE = "what_if_frames"
 FRAMES_INPUT = "frames"
@@ -28,6 +30,11 @@ WORDS_OUTPUT = "words"
 ATTENTION_OUTPUT = "attention"
 ACTIVATIONS_OUTPUT = "activations"
 TOPIC_SCORES_OUTPUT = "topic_scores"
+# Of `relevance` alone: (b, words), and (b, words, frames), (b, words, neurons), (b, words, words), which divide it.
+LOGITS_OUTPUT = "logits"
+FRAME_RELEVANCE_OUTPUT = "frame_relevance"
+NEURON_RELEVANCE_OUTPUT = "neuron_relevance"
+WORD_RELEVANCE_OUTPUT = "word_relevance"
 
 _DTYPES = {
     "DT_FLOAT": "float32",

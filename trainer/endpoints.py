@@ -1,13 +1,12 @@
 """What an export answers, as functions of tensors: the graphs of its signatures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.decoding import beam_search
-from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.vocabulary import BOS, EOS, PAD, Vocabulary
 from topiclens.trainer.what_if import what_if
 
@@ -23,12 +22,13 @@ def captioning(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):
     return answer
 
 
-def explaining(captioner: Captioner, vocabulary: Vocabulary, search: Mapping):
-    """frames (b, t, dim) -> what `explained_beam_search` returns, its words as strings, and the captions."""
+def telling(vocabulary: Vocabulary, explain: Callable):
+    """frames (b, t, dim) -> what `explain` returns, such as `explained_beam_search`, its words as strings, and the
+    captions."""
     texts = _texts(vocabulary)
 
     def answer(frames):
-        explained = explained_beam_search(captioner, frames, **search)
+        explained = explain(frames)
         words = tf.gather(texts, explained["words"])
         return {**explained, "words": words, "caption": _sentences(words)}
 

@@ -1,8 +1,9 @@
 """A captioner as a SavedModel that TensorFlow Serving answers from, and back from there into Keras.
 
 An export is a folder of
-- saved_model.pb and variables/: the signatures `serving_default`, `explain` and, where neurons have names, `what_if`;
-  with a backbone the same of pictures: `caption_frames`, `explain_frames`, `what_if_frames`;
+- saved_model.pb and variables/: the signatures `serving_default`, `explain`, `relevance` and, where neurons have names,
+  `what_if`; with a backbone the same of pictures: `caption_frames`, `explain_frames`, `relevance_frames`,
+  `what_if_frames`;
 - assets.extra/captioner.json: what the model is made of, its vocabulary, its features, its decoding;
 - assets.extra/captioner.weights.h5: the weights by layer;
 - assets.extra/enhancement.npy, with `what_if` alone: what each topic adds to the neurons.
@@ -23,7 +24,8 @@ from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.endpoints import captioning, explaining, extraction, supposing
+from topiclens.trainer.endpoints import captioning, extraction, supposing, telling
+from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.exported import (
     ENHANCEMENT_FILE,
     EXTRA,
@@ -35,6 +37,7 @@ from topiclens.trainer.exported import (
     read_meta,
     weights_path,
 )
+from topiclens.trainer.relevance import with_relevance
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
@@ -62,10 +65,13 @@ def export(
         explain: `frames` -> `caption`, `log_prob`, `words` (b, max_words) string, "" after the last one, `attention`
             (b, max_words, t), `activations` (b, t, neurons) and, unless the model never learnt f (LSTM-B),
             `topic_scores` (b, n_topics); see `topiclens.trainer.explaining`.
+        relevance: `frames` -> what `explain` gives, and `logits` (b, max_words), `frame_relevance` (b, max_words, t),
+            `neuron_relevance` (b, max_words, neurons) and `word_relevance` (b, max_words, max_words), of the words
+            read before; see `topiclens.trainer.relevance.with_relevance`.
         what_if: `frames` and `topic_deltas` (b, n_topics) float32, strengths, 0 leaving a topic as it is -> `caption`,
             `log_prob` and `topic_scores` of the changed video; see `topiclens.trainer.what_if`.
-        caption_frames, explain_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, "" where a clip is
-            shorter, in place of `frames` -> the same outputs.
+        caption_frames, explain_frames, relevance_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, ""
+            where a clip is shorter, in place of `frames` -> the same outputs.
 
     Args:
         directory: must not hold anything yet; its parent is created.
@@ -199,9 +205,12 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
     frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
     deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
     caption = _graph(captioning(captioner, vocabulary, search), frames)
-    explain = _graph(explaining(captioner, vocabulary, search), frames)
+    explained = _graph(lambda frames: explained_beam_search(captioner, frames, **search), frames)
+    explain = _graph(telling(vocabulary, explained), frames)
+    relevance = _graph(telling(vocabulary, lambda frames: with_relevance(captioner, frames, explained(frames))), frames)
     archive.add_endpoint("serving_default", lambda frames: caption(frames), [frames])
     archive.add_endpoint("explain", lambda frames: explain(frames), [frames])
+    archive.add_endpoint("relevance", lambda frames: relevance(frames), [frames])
     suppose = None
     if enhancement is not None:
         suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)
@@ -212,6 +221,7 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
         extract = _graph(extraction(backbone), jpegs)
         archive.add_endpoint("caption_frames", lambda frames_jpeg: caption(extract(frames_jpeg)), [jpegs])
         archive.add_endpoint("explain_frames", lambda frames_jpeg: explain(extract(frames_jpeg)), [jpegs])
+        archive.add_endpoint("relevance_frames", lambda frames_jpeg: relevance(extract(frames_jpeg)), [jpegs])
         if suppose is not None:
             archive.add_endpoint(
                 "what_if_frames",

@@ -94,58 +94,78 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False, step=lstm_st
     Returns:
         h after each step, (time, batch, units), in the order of time.
     """
-    time = ops.shape(inputs)[0]
-    if not isinstance(time, int):
-        return _scan(inputs, recurrent_kernel, keep, backwards, step)
-
-    order = range(time)[::-1] if backwards else range(time)
-    keeps = ops.unstack(keep, time)
+    if step is lstm_step and not isinstance(ops.shape(inputs)[0], int):
+        return _read_alone(inputs, recurrent_kernel, keep, backwards)
 
     @ops.custom_gradient
-    def unrolled(inputs, recurrent_kernel):
-        inputs = ops.unstack(inputs, time)
-        h = c = ops.zeros_like(inputs[0][:, : recurrent_kernel.shape[0]])
-        before, states, gates = [None] * time, [None] * time, [None] * time
-        for t in order:
-            before[t] = h
-            next_h, next_c, gates[t] = step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
-            h, c = ops.where(keeps[t], next_h, h), ops.where(keeps[t], next_c, c)
-            states[t] = h
+    def recurrence(inputs, recurrent_kernel):
+        zeros = ops.zeros((ops.shape(inputs)[1], recurrent_kernel.shape[0]), inputs.dtype)
+
+        def read(state, row):
+            (h, c, *_), (z, kept) = state, row
+            next_h, next_c, gates = step(z + ops.matmul(h, recurrent_kernel), c)
+            return ops.where(kept, next_h, h), ops.where(kept, next_c, c), h, gates
+
+        nothing = step(ops.zeros_like(inputs[0]), zeros)[2]
+        states, _, before, gates = _scan(read, (zeros, zeros, zeros, nothing), (inputs, keep), backwards)
 
         def gradient(*args, upstream=None):
             (d_states,) = args if upstream is None else (upstream,)
-            d_states = ops.unstack(d_states, time)
             transposed_kernel = transposed(recurrent_kernel)
-            d_h = d_c = ops.zeros_like(h)
-            d_inputs = [None] * time
-            for t in reversed(order):
-                d_h = d_h + d_states[t]
-                d_z, d_c_before = step_gradient(gates[t], d_h, d_c)
-                d_inputs[t] = ops.where(keeps[t], d_z, 0.0)
-                d_h = ops.matmul(d_inputs[t], transposed_kernel) + ops.where(keeps[t], 0.0, d_h)
-                d_c = ops.where(keeps[t], d_c_before, d_c)
-            d_inputs = ops.stack(d_inputs)
-            rows, columns = recurrent_kernel.shape
+
+            def read_back(state, row):
+                (d_h, d_c, _), (d_state, gates, kept) = state, row
+                d_h = d_h + d_state
+                d_z, d_c_before = step_gradient(gates, d_h, d_c)
+                d_z = ops.where(kept, d_z, 0.0)
+                d_h = ops.matmul(d_z, transposed_kernel) + ops.where(kept, 0.0, d_h)
+                return d_h, ops.where(kept, d_c_before, d_c), d_z
+
+            rows = d_states, gates, keep
+            *_, d_inputs = _scan(read_back, (zeros, zeros, ops.zeros_like(inputs[0])), rows, not backwards)
+            d_inputs, (rows, columns) = _stacked(d_inputs), recurrent_kernel.shape
             d_kernel = ops.matmul(
-                ops.transpose(ops.reshape(ops.stack(before), (-1, rows))), ops.reshape(d_inputs, (-1, columns))
+                ops.transpose(ops.reshape(_stacked(before), (-1, rows))), ops.reshape(d_inputs, (-1, columns))
             )
             return d_inputs, d_kernel
 
-        return ops.stack(states), gradient
+        return _stacked(states), gradient
 
     # A custom gradient wants tensors; a reshape makes one of a variable without copying it.
-    return unrolled(inputs, ops.reshape(recurrent_kernel, recurrent_kernel.shape))
+    return recurrence(inputs, ops.reshape(recurrent_kernel, recurrent_kernel.shape))
 
 
-def _scan(inputs, recurrent_kernel, keep, backwards, step):
-    """``lstm_over_time`` where the number of steps is not known when the graph is built."""
+def _read_alone(inputs, recurrent_kernel, keep, backwards):
+    """``lstm_over_time`` in a served model: nothing is kept for a gradient."""
 
     def read(state, t):
         h, c = state
-        next_h, next_c, _ = step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
+        next_h, next_c, _ = lstm_step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
         state = ops.where(keep[t], next_h, h), ops.where(keep[t], next_c, c)
         return state, state
 
     zeros = ops.zeros((ops.shape(inputs)[1], recurrent_kernel.shape[0]), inputs.dtype)
     _, (states, _) = ops.scan(read, (zeros, zeros), ops.arange(ops.shape(inputs)[0]), reverse=backwards)
     return states
+
+
+def _scan(read, state, rows, backwards):
+    """Every state that ``read`` makes of the one before and a row, in the order of the rows.
+
+    Where the number of rows is known the loop is unrolled, and each part of the states is a list. TensorFlow alone
+    knows tensors whose size is not known yet.
+    """
+    time = ops.shape(rows[0])[0]
+    if not isinstance(time, int):
+        import tensorflow as tf
+
+        return tf.scan(read, rows, state, reverse=backwards)
+    rows = [part if isinstance(part, list) else ops.unstack(part, time) for part in rows]
+    states = [None] * time
+    for t in range(time)[::-1] if backwards else range(time):
+        state = states[t] = read(state, [part[t] for part in rows])
+    return [list(part) for part in zip(*states)]
+
+
+def _stacked(parts):
+    return ops.stack(parts) if isinstance(parts, list) else parts

@@ -41,24 +41,31 @@ def propagate_relevance(model: Captioner, frames: Array, words: Array) -> dict[s
         ``initial`` (videos, steps), how much came by the decoder's first state, as a part of ``neurons``;
         ``decoder_bias``, ``encoder_bias`` (videos, steps), what the biases took.
     """
-    video_rows = tf.where(ops.not_equal(words, PAD))  # a row for each word: its video and its place
-    video, place = video_rows[:, 0], video_rows[:, 1]
-    clips, captions = tf.gather(frames, video), tf.gather(words, video)
-    with tf.GradientTape() as tape:
-        tape.watch(clips)
-        memory = model.encoder(clips, linearised=True)["memory"]
-    mask = tf.reduce_any(clips != 0, axis=-1)
-    found, slopes = _through_decoder(model.decoder, memory, mask, captions, place)
-    of_memory = memory * slopes
-    features = clips * tape.gradient(memory, clips, slopes)
-    neurons = of_memory[:, :, : model.encoder.n_neurons]
-    found |= {"features": features, "neurons": neurons}
-    found["encoder_bias"] = tf.reduce_sum(of_memory, (1, 2)) - tf.reduce_sum(features, (1, 2))
-
-    def by_word(rows):
-        return tf.scatter_nd(video_rows, rows, tf.concat([tf.shape(words, tf.int64), tf.shape(rows, tf.int64)[1:]], 0))
-
+    found, by_word = _propagate(model, frames, words)
     return {name: by_word(rows) for name, rows in found.items()}
+
+
+def with_relevance(model: Captioner, frames: Array, explained: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Captions of videos with what the model did to write them, and why.
+
+    Args:
+        model: any captioner.
+        frames: (videos, time, feature_dim), padded with zero rows.
+        explained: what `explaining.explained_beam_search` returns of these frames.
+    Returns:
+        The same, and of each word that was written, zeros at others: ``logits`` (videos, max_words), which relevance
+        divides; ``frame_relevance`` (videos, max_words, time); ``neuron_relevance`` (videos, max_words, neurons), over
+        all frames; ``word_relevance`` (videos, max_words, max_words), of the words that were read, the beginning of the
+        sentence first.
+    """
+    found, by_word = _propagate(model, frames, explained["words"])
+    wanted = {
+        "logits": found["scores"],
+        "frame_relevance": tf.reduce_sum(found["features"], 2),
+        "neuron_relevance": tf.reduce_sum(found["neurons"], 1),
+        "word_relevance": found["previous"],
+    }
+    return explained | {name: by_word(rows) for name, rows in wanted.items()}
 
 
 def traced_propagation(model: Captioner) -> Propagate:
@@ -69,6 +76,29 @@ def traced_propagation(model: Captioner) -> Propagate:
         lambda frames, words: propagate_relevance(model, frames, words), [clips, captions], autograph=False
     )
     return lambda _, frames, words: graph(frames, words)
+
+
+def _propagate(model, frames, words):
+    """What `propagate_relevance` returns with a row for each word alone, and a function that puts rows where the words
+    are: (rows, ...) to (videos, steps, ...)."""
+    places = tf.where(ops.not_equal(words, PAD))
+    video, place = places[:, 0], places[:, 1]
+    clips = tf.gather(frames, video)
+    with tf.GradientTape() as tape:
+        tape.watch(clips)
+        encoded = model.encoder(clips, linearised=True)
+        memory = encoded["memory"]
+    found, slopes = _through_decoder(model.decoder, memory, encoded["mask"], tf.gather(words, video), place)
+    of_memory = memory * slopes
+    found["neurons"] = of_memory[:, :, : model.encoder.n_neurons]
+    found["features"] = clips * tape.gradient(memory, clips, slopes)
+    found["encoder_bias"] = tf.reduce_sum(of_memory, (1, 2)) - tf.reduce_sum(found["features"], (1, 2))
+
+    def by_word(rows):
+        shape = tf.concat([tf.shape(words, tf.int64), tf.shape(rows, tf.int64)[1:]], 0)
+        return tf.scatter_nd(places, rows, shape)
+
+    return found, by_word
 
 
 def _through_decoder(decoder, memory, mask, captions, place):

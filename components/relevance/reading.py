@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from topiclens.components.relevance.word_relevance import explain
 from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.export import load_captioner
+from topiclens.trainer.relevance import with_relevance
 from topiclens.trainer.vocabulary import PAD
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a captioner did with a clip: `read` finds it out, or a server's `explain` signature tells all but relevance.
+    """What a captioner did with a clip, as `read` finds it out or a server tells it.
 
     Attributes:
         words: of the caption, in order.
@@ -79,18 +78,18 @@ def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: 
         frames: (time, feature_dim), the clip's features.
         decoding: `beam`, `max_words` and `length_penalty`.
     """
-    explained = explained_beam_search(captioner, frames[None], **decoding)
+    explained = with_relevance(captioner, frames[None], explained_beam_search(captioner, frames[None], **decoding))
     found = {name: np.asarray(value)[0] for name, value in explained.items()}
     numbers = found["words"][found["words"] != PAD]
-    texts = tuple(vocabulary)
-    reading = Reading(
-        tuple(texts[number] for number in numbers), float(found["log_prob"]), found["attention"][: len(numbers)],
-        found["activations"], found.get("topic_scores"),
-    )  # fmt: skip
-    if not len(numbers):
-        return reading
-    relevance = explain(captioner, frames, numbers)
-    return dataclasses.replace(
-        reading, frames=relevance.frames, neurons=relevance.neurons.sum(axis=1), scores=relevance.scores,
-        previous=relevance.previous.sum(axis=1),
-    )  # fmt: skip
+    texts, count = tuple(vocabulary), len(numbers)
+    return Reading(
+        tuple(texts[number] for number in numbers),
+        float(found["log_prob"]),
+        found["attention"][:count],
+        found["activations"],
+        found.get("topic_scores"),
+        frames=found["frame_relevance"][:count],
+        neurons=found["neuron_relevance"][:count],
+        scores=found["logits"][:count],
+        previous=found["word_relevance"][:count].sum(axis=1),
+    )

@@ -14,6 +14,7 @@ from topiclens.trainer.captioner import Captioner, CaptionerConfig
 from topiclens.trainer.decoding import beam_search
 from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.export import export
+from topiclens.trainer.relevance import with_relevance
 from topiclens.trainer.vocabulary import Vocabulary
 
 DIM = 6
@@ -81,7 +82,8 @@ def test_another_beam_is_exported_from_the_export(exported, tmp_path):
 
 def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, start):
     base, model, vocabulary = exported
-    expected = {name: np.asarray(value) for name, value in explained_beam_search(model, padded(), 4, 6).items()}
+    expected = with_relevance(model, padded(), explained_beam_search(model, padded(), 4, 6))
+    expected = {name: np.asarray(value) for name, value in expected.items()}
     server = start(base)
     with (
         LocalCaptioner(base) as local,
@@ -90,7 +92,9 @@ def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, sta
     ):
         for captioner in (local, grpc, rest):
             captions = [caption.text for caption in captioner.caption_all(clips())]
-            for i, (clip, explained) in enumerate(zip(clips(), captioner.explain_all(clips()), strict=True)):
+            for i, (clip, explained) in enumerate(
+                zip(clips(), captioner.explain_all(clips(), relevance=True), strict=True)
+            ):
                 count, length = len(explained.words), len(clip)
                 assert explained.text == captions[i] == " ".join(explained.words)
                 assert explained.text == vocabulary.decode(expected["words"][i])
@@ -99,8 +103,21 @@ def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, sta
                     (explained.activations, "activations", np.s_[i, :length]),
                     (explained.topic_scores, "topic_scores", i),
                     (explained.log_prob, "log_prob", i),
+                    (explained.logits, "logits", np.s_[i, :count]),
+                    (explained.frame_relevance, "frame_relevance", np.s_[i, :count, :length]),
+                    (explained.neuron_relevance, "neuron_relevance", np.s_[i, :count]),
+                    (explained.word_relevance, "word_relevance", np.s_[i, :count, :count]),
                 ):
                     np.testing.assert_allclose(got, expected[name][shown], rtol=1e-4, atol=1e-6, err_msg=name)
+            assert captioner.explain_all(clips()[:1])[0].frame_relevance is None, "it was not asked for"
+
+
+def test_an_export_from_before_there_was_relevance_is_explained_without(exported):
+    with LocalCaptioner(exported[0]) as local:
+        assert local.explain(clips()[0]).frame_relevance is not None
+        local.signatures = {name: one for name, one in local.signatures.items() if not name.startswith("relevance")}
+        explained = local.explain(clips()[0])
+    assert explained.words and explained.frame_relevance is None and explained.logits is None
 
 
 def test_a_model_that_learnt_no_topics_serves_no_scores_of_them(exported, tmp_path):

@@ -110,12 +110,13 @@ def test_pictures_are_answered_as_their_features(served, backbone):
     np.testing.assert_allclose(got["log_prob"], expected["log_prob"], rtol=1e-4)
 
 
-def test_explained_pictures_are_explained_features_and_captioned_alike(served, backbone):
+@pytest.mark.parametrize("question", ["explain", "relevance"])
+def test_explained_pictures_are_explained_features_and_captioned_alike(question, served, backbone):
     picture = np.random.default_rng(4).integers(0, 255, (16, 24, 3), np.uint8)
     batch = tf.constant([[tf.io.encode_jpeg(picture).numpy(), b""]])
     features = extraction(backbone)(batch)
-    from_pictures = served.signatures["explain_frames"](frames_jpeg=batch)
-    from_features = served.signatures["explain"](frames=features)
+    from_pictures = served.signatures[f"{question}_frames"](frames_jpeg=batch)
+    from_features = served.signatures[question](frames=features)
     for name, value in from_features.items():
         if value.dtype == tf.string:
             assert from_pictures[name].numpy().tolist() == value.numpy().tolist()
@@ -183,7 +184,12 @@ def test_every_input_and_output_leads_with_the_batch(served):
         "words": (tf.string, 2), "attention": (tf.float32, 3), "activations": (tf.float32, 3),
         "topic_scores": (tf.float32, 2),
     }  # fmt: skip
-    outputs = {"serving_default": caption, "caption_frames": caption, "explain": explained, "explain_frames": explained}
+    relevance = explained | {
+        "logits": (tf.float32, 2), "frame_relevance": (tf.float32, 3), "neuron_relevance": (tf.float32, 3),
+        "word_relevance": (tf.float32, 3),
+    }  # fmt: skip
+    of_features = {"serving_default": caption, "explain": explained, "relevance": relevance}
+    outputs = of_features | {"caption_frames": caption, "explain_frames": explained, "relevance_frames": relevance}
     assert set(served.signatures) == set(outputs)
     for name, signature in served.signatures.items():
         (spec,) = signature.structured_input_signature[1].values()

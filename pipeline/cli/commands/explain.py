@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_root(parser, "the run whose model is explained and whose topics name neurons")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--model", metavar="DIR", help="an exported model or a folder of versions (default: the root's)")
-    where.add_argument("--server", metavar="ADDRESS", help="ask a model server; it gives no relevance")
+    where.add_argument("--server", metavar="ADDRESS", help="ask a model server")
     arguments.add_sampling(parser)
     parser.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
     arguments.add_json(parser, "one explanation a video")

@@ -19,6 +19,7 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import exports, run_metadata
 from topiclens.pipeline.cli import main as cli
 from topiclens.schemas import records
+from topiclens.serving.client import CaptionClient
 from topiclens.serving.local.server import LocalServer
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.export import export
@@ -146,7 +147,7 @@ def test_a_video_of_a_dataset_is_sampled_by_its_id(tmp_path, dataset_at, capsys)
     assert told["seconds"] == pytest.approx([index / 10 for index in trained.indices(12, "v1.filmed")])
 
 
-def test_a_server_tells_the_same_but_relevance(base, videos, tmp_path, capsys):
+def test_a_server_tells_the_same(base, videos, tmp_path, capsys):
     (mine,) = explain(capsys, videos[0], "--model", base, "--root", "nowhere", "--output", tmp_path)
     with LocalServer(base, grpc_port=0, rest_port=0) as server:
         (theirs,) = explain(
@@ -154,13 +155,21 @@ def test_a_server_tells_the_same_but_relevance(base, videos, tmp_path, capsys):
         )
     assert mine["caption"] == theirs["caption"] and len(mine["words"]) == len(theirs["words"]) > 0
     assert mine["log_prob"] == pytest.approx(theirs["log_prob"], rel=1e-4)
-    for name, got, expected in (
-        *((word["text"], word["attention"], other["attention"]) for word, other in zip(mine["words"], theirs["words"])),
-        ("topics", [topic["score"] for topic in mine["topics"]], [topic["score"] for topic in theirs["topics"]]),
-    ):
-        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5, err_msg=name)
-    assert mine["neurons_by"] == "relevance" and theirs["neurons_by"] == "attended activation"
-    assert theirs["words"][0]["relevance"] is None and "explain with --model" in theirs["notes"][-1]
+    assert mine["neurons_by"] == theirs["neurons_by"] == "relevance"
+    for word, other in zip(mine["words"], theirs["words"]):
+        for name in ("attention", "relevance", "score", "from_frames", "from_words", "from_biases"):
+            np.testing.assert_allclose(word[name], other[name], rtol=1e-4, atol=1e-5, err_msg=f"{word['text']} {name}")
+    scores = [[topic["score"] for topic in told["topics"]] for told in (mine, theirs)]
+    np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-5)
+
+
+def test_a_server_of_an_older_export_tells_the_same_but_relevance(base, videos, tmp_path, capsys, monkeypatch):
+    without = property(lambda client: {name: 0 for name in client.metadata().signatures if "relevance" not in name})
+    monkeypatch.setattr(CaptionClient, "signatures", without)
+    with LocalServer(base, grpc_port=0, rest_port=0) as server:
+        (told,) = explain(capsys, videos[0], "--server", server.grpc_address, "--root", "nowhere", "--output", tmp_path)
+    assert told["neurons_by"] == "attended activation" and told["words"][0]["relevance"] is None
+    assert "older version" in told["notes"][-1] and "--model" in told["notes"][-1]
 
 
 def test_neurons_are_named_by_the_run_that_trained_the_model(base, videos, tmp_path, run_at, capsys):
@@ -223,7 +232,7 @@ def test_a_server_explains_stored_features_too(dataset_at, base, capsys):
     (mine,) = explain(capsys, "--id", "v2", "--root", root)
     with LocalServer(base, grpc_port=0, rest_port=0) as server:
         (theirs,) = explain(capsys, "--id", "v2", "--root", root, "--server", server.grpc_address)
-    assert mine["caption"] == theirs["caption"] and theirs["neurons_by"] == "attended activation"
+    assert mine["caption"] == theirs["caption"] and theirs["neurons_by"] == "relevance"
     np.testing.assert_allclose(
         [word["attention"] for word in mine["words"]], [word["attention"] for word in theirs["words"]], atol=1e-5
     )
