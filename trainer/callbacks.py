@@ -12,7 +12,7 @@ import time
 import keras
 from keras import ops
 
-from topiclens.trainer.checkpoints import Checkpoints, Progress
+from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.settings import TrainingConfig
 
@@ -107,34 +107,34 @@ class StopOnDivergence(keras.callbacks.Callback):
 class LowerOnPlateau(keras.callbacks.Callback):
     """Lowers the learning rate when validation has not improved for some epochs since the best one or the last fall."""
 
-    def __init__(self, settings: TrainingConfig, progress: Progress):
+    def __init__(self, settings: TrainingConfig, state: TrainingState):
         super().__init__()
         self.settings = settings
-        self.progress = progress
+        self.state = state
 
     def on_epoch_end(self, epoch, logs=None):
-        since = max(self.progress.best_epoch, -1 if self.progress.lowered_at is None else self.progress.lowered_at)
+        since = max(self.state.best_epoch, -1 if self.state.lowered_at is None else self.state.lowered_at)
         if epoch - since >= self.settings.plateau_patience:
             rate = self.model.optimizer.learning_rate
             rate.assign(rate * self.settings.plateau_factor)
-            self.progress.lowered_at = epoch
+            self.state.lowered_at = epoch
 
 
-class SaveProgress(keras.callbacks.Callback):
+class SaveState(keras.callbacks.Callback):
     """Writes the last checkpoint after each epoch, and in it why the training is over, if it is."""
 
-    def __init__(self, checkpoints: Checkpoints, progress: Progress, epochs: int):
+    def __init__(self, checkpoints: Checkpoints, state: TrainingState, epochs: int):
         super().__init__()
         self.checkpoints = checkpoints
-        self.progress = progress
+        self.state = state
         self.epochs = epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        self.progress.epochs_done = epoch + 1
-        self.progress.history.append({name: float(value) for name, value in logs.items()})
+        self.state.epochs_done = epoch + 1
+        self.state.history.append({name: float(value) for name, value in logs.items()})
         if self.model.stop_training:
-            without = self.progress.epochs_without_improvement(epoch)
-            self.progress.finished = f"validation has not improved for {without} epochs"
+            without = self.state.epochs_without_improvement(epoch)
+            self.state.finished = f"validation has not improved for {without} epochs"
         elif epoch + 1 == self.epochs:
-            self.progress.finished = f"all {self.epochs} epochs are done"
-        self.checkpoints.save(self.progress)
+            self.state.finished = f"all {self.epochs} epochs are done"
+        self.checkpoints.save(self.state)

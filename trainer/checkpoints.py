@@ -28,7 +28,7 @@ class CheckpointMismatch(ValueError):
 
 
 @dataclasses.dataclass
-class Progress:
+class TrainingState:
     """How far a training has come.
 
     Attributes:
@@ -68,24 +68,24 @@ class Checkpoints:
         for leftover in tf.io.gfile.glob(self._path("*.partial-*")):  # of a kill while writing
             tf.io.gfile.remove(leftover)
 
-    def save(self, progress: Progress) -> None:
+    def save(self, state: TrainingState) -> None:
         """Writes the whole state as the last checkpoint."""
         arrays = _named("model", self.model.variables) | _named("optimizer", self.model.optimizer.variables)
-        arrays["progress"] = np.array(json.dumps(dataclasses.asdict(progress)))
+        arrays["progress"] = np.array(json.dumps(dataclasses.asdict(state)))
         self._write(LAST, arrays)
 
     def save_best(self) -> None:
         """Writes the model's weights as they are now as the best ones."""
         self._write(BEST, _named("model", self.model.variables))
 
-    def restore(self) -> Progress:
-        """Puts the last checkpoint into the model and its optimiser; a fresh Progress where there is none."""
+    def restore(self) -> TrainingState:
+        """Puts the last checkpoint into the model and its optimiser; a fresh one where there is none."""
         if not tf.io.gfile.exists(self._path(LAST)):
-            return Progress()
+            return TrainingState()
         arrays = self._read(LAST)
         _assign(self.model.variables, "model", arrays, self._path(LAST))
         _assign(self.model.optimizer.variables, "optimizer", arrays, self._path(LAST))
-        return Progress(**json.loads(str(arrays["progress"])))
+        return TrainingState(**json.loads(str(arrays["progress"])))
 
     def restore_best(self) -> bool:
         """Puts the best weights into the model; False where no epoch was ever validated."""

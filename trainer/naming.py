@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.checkpoints import TrainingState
 from topiclens.trainer.optimizers import averaged_weights
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.videos import Videos
@@ -34,15 +34,15 @@ class FollowNames(keras.callbacks.Callback):
     Args:
         name_neurons: names neurons by topics.
         videos: of the training split.
-        progress: keeps the names of the epoch before.
+        state: keeps the names of the epoch before.
     """
 
-    def __init__(self, name_neurons: NameNeurons, videos: Videos, settings: TrainingConfig, progress: Progress):
+    def __init__(self, name_neurons: NameNeurons, videos: Videos, settings: TrainingConfig, state: TrainingState):
         super().__init__()
         self.name_neurons = name_neurons
         self.videos = videos
         self.settings = settings
-        self.progress = progress
+        self.state = state
         sampled = min(len(videos), _SAMPLED)
         self._sample = np.arange(sampled) * len(videos) // sampled
         self._topics = videos.topics[self._sample]
@@ -50,8 +50,8 @@ class FollowNames(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         with averaged_weights(self.model):
             names = np.asarray(self.name_neurons(self._mean_activations(), self._topics, self.model.topic_perceptron))
-        logs |= figures(names, self.progress.neuron_names, self._topics)
-        self.progress.neuron_names = names.tolist()
+        logs |= figures(names, self.state.neuron_names, self._topics)
+        self.state.neuron_names = names.tolist()
 
     def _mean_activations(self) -> np.ndarray:
         means = []

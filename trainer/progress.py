@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable
 
 import keras
 
+from topiclens.schemas.progress import Progress
 from topiclens.trainer.callbacks import FollowEpochs
-from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.checkpoints import TrainingState
 from topiclens.trainer.settings import TrainingConfig
 
 _log = logging.getLogger(__name__)
@@ -20,16 +20,16 @@ class ProgressLines(keras.callbacks.Callback):
 
     Args:
         speed: knows the rate.
-        progress: knows the best epoch.
-        say: takes a line.
+        state: knows the best epoch.
+        progress: takes the lines.
     """
 
-    def __init__(self, settings: TrainingConfig, speed: FollowEpochs, progress: Progress, say: Callable[[str], None]):
+    def __init__(self, settings: TrainingConfig, speed: FollowEpochs, state: TrainingState, progress: Progress):
         super().__init__()
         self.settings = settings
         self.speed = speed
-        self.progress = progress
-        self.say = say
+        self.state = state
+        self._tell = progress
         self._last_epoch_seconds = None
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -51,12 +51,12 @@ class ProgressLines(keras.callbacks.Callback):
             after = whole * (self.settings.epochs - self._epoch - 1)
             parts.append(f"{rate:.0f} captions/s")
             parts.append(f"{duration(to_go, short=True)} left, {duration(to_go + after, short=True)} in all")
-        self.say(", ".join(parts))
+        self._tell(", ".join(parts))
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = self._last_epoch_seconds = time.perf_counter() - self._epoch_start
         monitor = self.settings.monitor
-        best = "best" if self.progress.best_epoch == epoch else f"best {self._best():.3f}"
+        best = "best" if self.state.best_epoch == epoch else f"best {self._best():.3f}"
         parts = [
             f"{self._name(epoch)}: loss {logs['caption_loss']:.2f}, val {logs['val_caption_loss']:.2f}",
             f"{monitor} {logs[f'val_{monitor}']:.3f} ({best})",
@@ -64,7 +64,7 @@ class ProgressLines(keras.callbacks.Callback):
         left = self.settings.epochs - epoch - 1
         if left and not self.model.stop_training:
             parts.append(f"{duration(left * seconds, short=True)} left")
-        self.say(", ".join(parts))
+        self._tell(", ".join(parts))
         details = [
             f"{duration(seconds)}, {logs['captions_per_second']:.0f} captions/s",
             f"{logs['input_wait_share']:.1%} waiting for input",
@@ -75,7 +75,7 @@ class ProgressLines(keras.callbacks.Callback):
         _log.debug(", ".join(details))
 
     def _best(self) -> float:
-        score = self.progress.best_score
+        score = self.state.best_score
         return -score if self.settings.monitor == "loss" else score
 
     def _name(self, epoch: int) -> str:

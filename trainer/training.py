@@ -3,14 +3,15 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 
+from topiclens.schemas.progress import Progress, print_progress
 from topiclens.trainer import checkpoints as checkpointing
-from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveProgress, StopOnDivergence
+from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveState, StopOnDivergence
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.checkpoints import Checkpoints, Progress
+from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import weights_path
@@ -64,7 +65,7 @@ def train(
     same_topics: bool = False,
     shuffle_topics: bool = False,
     folder_per_run: bool = False,
-    say: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainingResult:
     """Trains until validation captions stop improving, and returns the best epoch's captioner.
 
@@ -86,21 +87,21 @@ def train(
             of the interpretive loss is its regularisation.
         folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
             other settings begin anew instead of being an error.
-        say: takes the lines of progress; prints them by default.
+        progress: prints its lines by default.
     Raises:
         CheckpointMismatch: `work_dir` holds another training.
         DataError: the records cannot be trained on.
         TrainingDiverged: the loss became NaN.
         ValueError: settings contradict each other.
     """
-    say = say or _print
+    progress = progress or print_progress
     if model.vocabulary_size != len(vocabulary):
         raise ValueError(
             f"The model is for {model.vocabulary_size} words, but the vocabulary has {len(vocabulary)}, special words "
             "included. Set vocabulary_size to len(vocabulary)."
         )
-    train_videos = _read("training", train_files, vocabulary, model, training, say)
-    val_videos = _read("validation", val_files, vocabulary, model, training, say)
+    train_videos = _read("training", train_files, vocabulary, model, training, progress)
+    val_videos = _read("validation", val_files, vocabulary, model, training, progress)
     if shuffle_topics:
         train_videos = train_videos.with_shuffled_topics(training.seed)
     facts = _facts(train_videos, val_videos, vocabulary, model, training, init_from, same_topics)
@@ -125,32 +126,34 @@ def train(
     optimizer.build(captioner.trainable_variables)
     captioner.compile(optimizer=optimizer, jit_compile=training.jit_compile)
     checkpoints = Checkpoints(work_dir, captioner)
-    progress = checkpoints.restore()
-    if init_from is not None and progress.epochs_done == 0:
+    state = checkpoints.restore()
+    if init_from is not None and state.epochs_done == 0:
         source, source_vocabulary, _ = load_captioner(init_from)
         done = warm_start(captioner, vocabulary, source, source_vocabulary, same_topics=same_topics)
-        say(f"Starting from {init_from}: " + ", ".join(f"{name} {what}" for name, what in done.items()))
+        progress(f"Starting from {init_from}: " + ", ".join(f"{name} {what}" for name, what in done.items()))
 
-    start = progress.epochs_done
-    if progress.finished is None:
+    start = state.epochs_done
+    if state.finished is None:
         if start:
-            say(f"Going on after epoch {start} of {training.epochs}, from {work_dir}")
+            progress(f"Going on after epoch {start} of {training.epochs}, from {work_dir}")
         callbacks = _callbacks(
             batches, train_videos, val_videos, vocabulary, training, captioner, score_captions, name_neurons,
-            checkpoints, progress, log_dir, say,
+            checkpoints, state, log_dir, progress,
         )  # fmt: skip
-        say(f"Training on {len(train_videos)} videos with {batches.captions_per_epoch} captions; logs in {log_dir}")
+        progress(
+            f"Training on {len(train_videos)} videos with {batches.captions_per_epoch} captions; logs in {log_dir}"
+        )
         captioner.fit(batches.dataset(), initial_epoch=start, epochs=training.epochs, verbose=0, callbacks=callbacks)
     checkpoints.restore_best()
-    say(f"Training is over: {progress.finished}. Best epoch {progress.best_epoch + 1}, {training.monitor} "
-        f"{abs(progress.best_score):.4f}")  # fmt: skip
+    progress(f"Training is over: {state.finished}. Best epoch {state.best_epoch + 1}, {training.monitor} "
+        f"{abs(state.best_score):.4f}")  # fmt: skip
     return TrainingResult(
         captioner=captioner,
-        best_epoch=progress.best_epoch + 1,
-        best_score=progress.best_score,
-        finished=progress.finished,
-        history=progress.history,
-        epochs_run=progress.epochs_done - start,
+        best_epoch=state.best_epoch + 1,
+        best_score=state.best_score,
+        finished=state.finished,
+        history=state.history,
+        epochs_run=state.epochs_done - start,
         work_dir=work_dir,
         log_dir=log_dir,
     )
@@ -166,9 +169,9 @@ def _callbacks(
     score_captions: ScoreCaptions | None,
     name_neurons: NameNeurons | None,
     checkpoints: Checkpoints,
-    progress: Progress,
+    state: TrainingState,
     log_dir: str,
-    say: Callable[[str], None],
+    progress: Progress,
 ) -> list[keras.callbacks.Callback]:
     """In the order in which they run after an epoch: measured, judged, shown, and then saved as done."""
     speed = FollowEpochs(batches)
@@ -179,11 +182,11 @@ def _callbacks(
         model=captioner,
         score_captions=score_captions,
         checkpoints=checkpoints,
-        progress=progress,
+        state=state,
     )
     named = name_neurons is not None and captioner.config.interpretive_weight
-    names = [FollowNames(name_neurons, train_videos, training, progress)] if named else []
-    plateau = [LowerOnPlateau(training, progress)] if training.schedule == "plateau" else []
+    names = [FollowNames(name_neurons, train_videos, training, state)] if named else []
+    plateau = [LowerOnPlateau(training, state)] if training.schedule == "plateau" else []
     return [
         StopOnDivergence(training, train_videos.largest_feature),
         speed,
@@ -191,8 +194,8 @@ def _callbacks(
         *plateau,
         *names,
         TensorBoardEpochs(log_dir, training, batches.element_spec, validation),
-        ProgressLines(training, speed, progress, say),
-        SaveProgress(checkpoints, progress, training.epochs),
+        ProgressLines(training, speed, state, progress),
+        SaveState(checkpoints, state, training.epochs),
     ]
 
 
@@ -202,7 +205,7 @@ def _read(
     vocabulary: Vocabulary,
     model: CaptionerConfig,
     training: TrainingConfig,
-    say: Callable[[str], None],
+    progress: Progress,
 ) -> Videos:
     videos = read_videos(
         patterns,
@@ -214,7 +217,7 @@ def _read(
         cache_gb=training.cache_gb,
     )
     if videos.left_out:
-        say(f"Left out {len(videos.left_out)} {split} videos without captions: {', '.join(videos.left_out[:10])}")
+        progress(f"Left out {len(videos.left_out)} {split} videos without captions: {', '.join(videos.left_out[:10])}")
     return videos
 
 
@@ -246,7 +249,3 @@ def _facts(
 def _file_digest(path: str) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from topiclens.trainer import decoding
-from topiclens.trainer.checkpoints import Checkpoints, Progress
+from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.optimizers import averaged_weights
 from topiclens.trainer.settings import TrainingConfig
@@ -71,7 +71,7 @@ class Validation(keras.callbacks.Callback):
         model: keras.Model,
         score_captions: ScoreCaptions | None,
         checkpoints: Checkpoints,
-        progress: Progress,
+        state: TrainingState,
     ):
         super().__init__()
         if settings.monitor != LOSS and score_captions is None:
@@ -83,7 +83,7 @@ class Validation(keras.callbacks.Callback):
         self.settings = settings
         self.score_captions = score_captions
         self.checkpoints = checkpoints
-        self.progress = progress
+        self.state = state
         self.captions: dict[str, str] = {}
         self.references = {video_id: list(texts) for video_id, texts in zip(videos.ids, videos.references)}
         self._batches = TrainingBatches(
@@ -96,11 +96,11 @@ class Validation(keras.callbacks.Callback):
             figures = self._judge()
             logs.update({f"val_{name}": float(value) for name, value in figures.items()})
             if self._improves(self._score(figures)):
-                self.progress.best_score = self._score(figures)
-                self.progress.best_epoch = epoch
+                self.state.best_score = self._score(figures)
+                self.state.best_epoch = epoch
                 self.checkpoints.save_best()
         patience = self.settings.patience
-        if patience and self.progress.epochs_without_improvement(epoch) >= patience:
+        if patience and self.state.epochs_without_improvement(epoch) >= patience:
             self.model.stop_training = True
 
     def _judge(self) -> dict[str, float]:
@@ -123,7 +123,7 @@ class Validation(keras.callbacks.Callback):
         return -score if monitor == LOSS else score
 
     def _improves(self, score: float) -> bool:
-        return self.progress.best_score is None or score > self.progress.best_score
+        return self.state.best_score is None or score > self.state.best_score
 
 
 def _as_graph(function):

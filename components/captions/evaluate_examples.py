@@ -31,7 +31,7 @@ def examine(
     judgements = {}
     for split, folder in splits.items():
         captions, videos = generate.caption_examples(
-            model_dir, folder, progress=lambda done, rate: _log.info("captions: %d videos, %.1f a second", done, rate)
+            model_dir, folder, progress=lambda what, share=None: _log.info("captions: %s", what)
         )
         judgements[split] = judge(
             {video.video_id: video.captions for video in videos},

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from topiclens.schemas import records
+from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 
 SIGNATURE = "serving_default"
@@ -16,7 +17,6 @@ BATCH_SIZE = 64  # videos
 
 # frames (b, t, feature_dim) float32, zero rows where a clip is shorter -> b captions.
 Answer = Callable[[np.ndarray], list[str]]
-Progress = Callable[[int, float], None]
 
 
 class CaptioningError(RuntimeError):
@@ -63,21 +63,20 @@ def pad(videos: Sequence[VideoRecord]) -> np.ndarray:
 
 
 def captioned(
-    videos: Iterable[VideoRecord], answer: Answer, *, batch_size: int = BATCH_SIZE, progress: Progress | None = None
+    videos: Iterable[VideoRecord], answer: Answer, *, batch_size: int = BATCH_SIZE, progress: Progress = no_progress
 ) -> Iterator[tuple[VideoRecord, str]]:
     """Each video with its caption, in the order given.
 
     Args:
         answer: from `load`, or any function like it.
-        progress: called after each batch with the videos done so far and their number a second.
+        progress: told after each batch.
     """
     start, done = time.monotonic(), 0
     videos = iter(videos)
     while batch := list(itertools.islice(videos, batch_size)):
         yield from zip(batch, answer(pad(batch)), strict=True)
         done += len(batch)
-        if progress is not None:
-            progress(done, done / max(time.monotonic() - start, 1e-9))
+        progress(f"{done} videos captioned, {done / max(time.monotonic() - start, 1e-9):.1f} a second")
 
 
 def caption_examples(
@@ -85,7 +84,7 @@ def caption_examples(
     examples: str,
     *,
     batch_size: int = BATCH_SIZE,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[dict[str, str], list[VideoRecord]]:
     """Captions of all records that a folder or glob pattern names.
 

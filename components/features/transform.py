@@ -15,7 +15,7 @@ from topiclens.components.features import shards, store
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.decoder import DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
-from topiclens.components.features.progress import Progress
+from topiclens.components.features.shard_marks import ShardMarks
 
 _log = logging.getLogger(__name__)
 
@@ -41,15 +41,15 @@ class ExtractFeatures(beam.PTransform):
     def expand(self, pipeline):
         planned = shards.plan(self._job)
         common = dataclasses.replace(planned, shards=())  # what every worker gets; its shards come as elements
-        progress = Progress(os.path.join(self._output_dir, "progress"), len(planned.shards), self._job.videos_per_shard)
-        progress.clear()
+        marks = ShardMarks(os.path.join(self._output_dir, "progress"), len(planned.shards), self._job.videos_per_shard)
+        marks.clear()
         return (
             pipeline
             | "Shards" >> beam.Create(planned.shards)
             | "Spread" >> beam.Reshuffle()
-            | "Finish" >> beam.ParDo(_FinishShard(common, progress, Shared()))
+            | "Finish" >> beam.ParDo(_FinishShard(common, marks, Shared()))
             | "Gather" >> beam.combiners.ToList()
-            | "Index" >> beam.Map(_write_index, self._output_dir, planned.dim, progress)
+            | "Index" >> beam.Map(_write_index, self._output_dir, planned.dim, marks)
         )
 
 
@@ -77,8 +77,8 @@ class ReadFeatures(beam.PTransform):
 class _FinishShard(beam.DoFn):
     """Computes shards; the network is loaded, and decoders are started, when the first one that is missing comes."""
 
-    def __init__(self, planned: shards.Plan, progress: Progress, shared: Shared):
-        self._planned, self._progress, self._shared = planned, progress, shared
+    def __init__(self, planned: shards.Plan, marks: ShardMarks, shared: Shared):
+        self._planned, self._marks, self._shared = planned, marks, shared
         self._network: FeatureExtractor | None = None
         self._decoders: DecoderPool | None = None
 
@@ -89,7 +89,7 @@ class _FinishShard(beam.DoFn):
         )
         for row in rejected:
             _log.warning("features: set aside %s: %s", row["video_id"], row["reason"])
-        self._progress.finished(shard.number, time.monotonic() - began if computed else None)
+        self._marks.finished(shard.number, time.monotonic() - began if computed else None)
         yield index_row, rejected
 
     def teardown(self):
@@ -117,8 +117,8 @@ class _FinishShard(beam.DoFn):
         return self._decoders
 
 
-def _write_index(finished: list[tuple[dict, list[dict]]], output_dir: str, dim: int | None, progress: Progress) -> dict:
+def _write_index(finished: list[tuple[dict, list[dict]]], output_dir: str, dim: int | None, marks: ShardMarks) -> dict:
     summary = store.write_index(output_dir, finished, dim)
-    progress.clear()
+    marks.clear()
     _log.info("features: %(videos)d videos, %(rejected_videos)d set aside, %(shards)d shards", summary)
     return summary

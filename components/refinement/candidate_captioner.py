@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,10 +13,12 @@ from topiclens.components.neurons.batched_captioner import ROWS, BatchedCaptione
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.refinement.descent import OnStep
 from topiclens.components.refinement.nearness import Nearness
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate, twin
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import EOS, PAD
@@ -62,12 +64,12 @@ class Bench:
         self.untouched = Candidate(self.parent.encoder.get_weights())
 
     def captions(
-        self, candidate: Candidate, videos: Sequence[VideoRecord], progress: Callable[[float], None] | None = None
+        self, candidate: Candidate, videos: Sequence[VideoRecord], progress: Progress = no_progress
     ) -> dict[str, str]:
         """Video id -> caption by a candidate, in the order of the videos; none is written twice.
 
         Args:
-            progress: called after each batch with the share that is written.
+            progress: told after each batch.
         """
         missing = [video for video in videos if video.video_id not in candidate.captions]
         self._take(candidate)
@@ -77,8 +79,7 @@ class Bench:
             candidate.captions.update(
                 (video.video_id, self.vocabulary.decode(words.tolist())) for video, words in zip(batch, written)
             )
-            if progress is not None:
-                progress((start + len(batch)) / len(missing))
+            progress("Captioning", (start + len(batch)) / len(missing))
         return {video.video_id: candidate.captions[video.video_id] for video in videos}
 
     def topic_score(self, candidate: Candidate, video: VideoRecord, topic: int) -> float:
@@ -112,7 +113,7 @@ class Bench:
         mu: float,
         settings: RefinementSettings,
         nearness: Nearness,
-        progress: Callable[[int, float], None] | None = None,
+        on_step: OnStep | None = None,
     ) -> tuple[Propagation, Candidate]:
         """The parent with an encoder that learnt what is said of videos (eq. 10).
 
@@ -120,7 +121,7 @@ class Bench:
             mu: of eq. 10.
             settings: the optimiser's.
             nearness: of the parent.
-            progress: see `topiclens.components.refinement.propagation.propagate`.
+            on_step: see `topiclens.components.refinement.propagation.propagate`.
         """
         refined = propagate(
             self.parent,
@@ -131,7 +132,7 @@ class Bench:
             optimizer=settings.optimizer,
             steps=settings.steps,
             learning_rate=settings.learning_rate,
-            progress=progress,
+            on_step=on_step,
         )
         return refined, Candidate(refined.captioner.encoder.get_weights())
 

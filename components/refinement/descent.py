@@ -11,7 +11,7 @@ import numpy as np
 # steps stay among the directions that the gradients gave. Adam's first steps are equally long in every parameter, also
 # where it hardly matters: for the same change of other videos it comes less near to what is asked.
 OPTIMIZERS = ("l-bfgs", "adam")
-Progress = Callable[[int, float], None]
+OnStep = Callable[[int, float], None]
 
 _REMEMBERED = 5  # steps that L-BFGS learns the curvature from; each takes 8 bytes of memory a parameter
 _LOWER, _STEEP = 1e-4, 0.9  # Wolfe's conditions: the share of the slope that is gained, and that may be left
@@ -20,7 +20,7 @@ _NOTHING = 1e-7  # of the value: what float32 can tell
 
 
 def minimised(
-    objective, *, optimizer: str, steps: int, learning_rate: float, progress: Progress | None = None
+    objective, *, optimizer: str, steps: int, learning_rate: float, on_step: OnStep | None = None
 ) -> tuple[float, ...]:
     """Moves the variables `objective.parameters` to where the objective is small.
 
@@ -29,7 +29,7 @@ def minimised(
         optimizer: one of `OPTIMIZERS`. `l-bfgs` stops early where a step gains nothing that float32 can tell.
         steps: at most.
         learning_rate: of `adam`.
-        progress: called after each step with its number, from 1, and the value.
+        on_step: called after each step with its number, from 1, and the value.
     Returns:
         The values before the first step and after each.
     Raises:
@@ -48,8 +48,8 @@ def minimised(
                 "lower the learning rate."
             )
         losses.append(loss)
-        if progress is not None and len(losses) > 1:
-            progress(len(losses) - 1, loss)
+        if on_step is not None and len(losses) > 1:
+            on_step(len(losses) - 1, loss)
 
     if optimizer == "adam":
         _adam(objective, steps, learning_rate, reached)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +21,11 @@ from topiclens.components.refinement.nearness import Nearness, near_and_others, 
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.progress import Progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Reason
 
 # Told what is being done, in words, and how much of it is, from 0 to 1.
-Progress = Callable[[str, float], None]
 _CAPTIONS = "captions"
 
 
@@ -127,10 +127,10 @@ class GateEvaluator:
         settings = self._settings
         what = f"Teaching {len(targets)} correction{'s' if len(targets) > 1 else ''} with mu {mu:g}"
 
-        def told(step: int, loss: float) -> None:
+        def on_step(step: int, loss: float) -> None:
             self._progress(what, step / settings.steps)
 
-        _, candidate = self.bench.taught(corrections, mu, settings, self._nearness, told)
+        _, candidate = self.bench.taught(corrections, mu, settings, self._nearness, on_step)
         return candidate
 
     @functools.cached_property
@@ -225,7 +225,7 @@ class GateEvaluator:
         return {taught.correction.id: captions[taught.video.video_id] for taught in targets}
 
     def _captions(self, candidate: Candidate, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
-        written = self.bench.captions(candidate, videos, lambda share: self._progress(what, share))
+        written = self.bench.captions(candidate, videos, lambda _, share=None: self._progress(what, share))
         if candidate is self.bench.untouched:
             known = {video.video_id for video in self._val}
             said = {video_id: caption for video_id, caption in candidate.captions.items() if video_id in known}

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from topiclens.components.captions.generate import pad
 from topiclens.components.neurons.enhancement import activation_added, enhanced
-from topiclens.components.refinement.descent import OPTIMIZERS, Progress, minimised
+from topiclens.components.refinement.descent import OPTIMIZERS, OnStep, minimised
 from topiclens.components.refinement.encoding import encoded
 from topiclens.components.refinement.nearness import Nearness, Weights
 from topiclens.schemas.records import VideoRecord, frame_mask
@@ -74,7 +74,7 @@ def propagate(
     optimizer: str = OPTIMIZERS[0],
     steps: int = STEPS,
     learning_rate: float = LEARNING_RATE,
-    progress: Progress | None = None,
+    on_step: OnStep | None = None,
 ) -> Propagation:
     """Minimises ||v' - v*||^2 + mu ||theta' - theta||^2 over the encoder's parameters theta' (eq. 10).
 
@@ -92,7 +92,7 @@ def propagate(
         optimizer: `l-bfgs` or `adam`; see `topiclens.components.refinement.descent`.
         steps: at most.
         learning_rate: of `adam`.
-        progress: called after each step with its number and the loss.
+        on_step: called after each step with its number and the loss.
     Raises:
         ValueError: a setting, a topic or a video is none that can be used, or the enhancement is another model's.
     """
@@ -107,7 +107,7 @@ def propagate(
     with threadpool_limits(1, "blas"):
         objective = Eq10(child, [correction.video for correction in corrections], added, mu, nearness)
         before = objective.distances()
-        losses = minimised(objective, optimizer=optimizer, steps=steps, learning_rate=learning_rate, progress=progress)
+        losses = minimised(objective, optimizer=optimizer, steps=steps, learning_rate=learning_rate, on_step=on_step)
         for variable, values in zip(child.encoder.trainable_variables, objective.theta(), strict=True):
             variable.assign(values)
         return Propagation(child, losses, before, objective.distances(), objective.least(), objective.moved())

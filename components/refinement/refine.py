@@ -14,13 +14,14 @@ from topiclens.components.refinement.candidate_captioner import Bench
 from topiclens.components.refinement.culprits import culprits
 from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
 from topiclens.components.refinement.gate import label, save_verdict
-from topiclens.components.refinement.gate_evaluator import GateEvaluator, Progress, Trial
+from topiclens.components.refinement.gate_evaluator import GateEvaluator, Trial
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.propagation import twin
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.matching import resolve
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
+from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.export import export_again
@@ -64,7 +65,7 @@ def refine(
     corrections: Sequence[Correction],
     evidence: Evidence,
     settings: RefinementSettings = RefinementSettings(),
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
     *,
     cache_dir: str | os.PathLike | None = None,
     memory: str | os.PathLike | None = None,
@@ -81,7 +82,7 @@ def refine(
         parent: an export.
         output: where the candidate goes; it must not hold anything yet.
         corrections: to be taught, in the order in which they are applied.
-        progress: called with what is being done and how much of that is, from 0 to 1.
+        progress: told what is being done.
         cache_dir: where downloaded weights of backbones are kept.
         memory: a folder for what a second refinement of the same parent need not measure again; beside it by default.
     Raises:
@@ -90,7 +91,6 @@ def refine(
         topiclens.trainer.export.ExportError: the parent is no export of a captioner.
     """
     parent, output = os.fspath(parent), os.fspath(output)
-    progress = progress or (lambda what, share: None)
     if not corrections:
         _copy(parent, output)
         return Verdict(True, (Reason("teachable", True, "There is no correction to teach: the parent goes on."),))

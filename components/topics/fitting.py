@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +14,10 @@ from topiclens.components.topics.labels import OccurrenceRule, by_label
 from topiclens.components.topics.matching import Matching
 from topiclens.components.topics.model import LABELS, LOG_LIKELIHOOD, MATCHING, TopicModel
 from topiclens.components.topics.table import describe_topics
-from topiclens.components.topics.warplda import Step, WarpLDA
+from topiclens.components.topics.warplda import WarpLDA
 from topiclens.schemas.files import format_json
 from topiclens.schemas.json_lines import format_rows
+from topiclens.schemas.progress import Progress, no_progress
 
 SAMPLES = 20
 ITERATIONS_BETWEEN_SAMPLES = 5  # neighbouring states of a chain are nearly the same
@@ -73,7 +74,7 @@ def fit(
     seed: int = 0,
     governance: Governance | None = None,
     previous: TopicModel | None = None,
-    report: Callable[[Step], None] = lambda step: None,
+    progress: Progress = no_progress,
 ) -> Fit:
     """Fits a topic model to training videos alone, and labels them.
 
@@ -91,7 +92,7 @@ def fit(
         seed: of everything random.
         governance: what people decided about topics; their names aside, which are given to the table afterwards.
         previous: an earlier model, whose topics keep their ids and names where they are found again.
-        report: told about each iteration.
+        progress: told about each iteration.
     Raises:
         ValueError: a setting is out of its range, or the documents hold no word often enough, or no word of a seed.
     """
@@ -107,7 +108,7 @@ def fit(
     samples, log_likelihood = 0, []
     for step in sampler.steps(iterations):
         log_likelihood.append(step.log_likelihood)
-        report(step)
+        progress(str(step), step.iteration / step.iterations)
         if _is_sample(iterations - step.iteration):
             of_words += sampler.word_topic_counts()
             of_documents += sampler.document_topic_counts()

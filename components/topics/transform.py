@@ -14,7 +14,6 @@ from topiclens.components.topics.fitting import Fit
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.model import MATCHING, TopicModel, write_files
 from topiclens.components.topics.table import mean_npmi
-from topiclens.components.topics.warplda import Step
 
 _log = logging.getLogger(__name__)
 LOG_EVERY_SECONDS = 10.0
@@ -79,11 +78,11 @@ class _InferLabels(beam.DoFn):
 def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
     logged = time.monotonic()
 
-    def say(step: Step) -> None:
+    def progress(what: str, share: float | None = None) -> None:
         nonlocal logged
-        if step.iteration == step.iterations or time.monotonic() - logged > LOG_EVERY_SECONDS:
+        if share == 1 or time.monotonic() - logged > LOG_EVERY_SECONDS:
             logged = time.monotonic()
-            _log.info("%s", step)
+            _log.info("topics: %s", what)
 
     settings = dict(settings)
     governance = Governance.from_json(settings.pop("governance", {}))
@@ -91,7 +90,7 @@ def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
     if (folder := settings.pop("previous", None)) is not None:
         with artifact_io.readable(folder) as local:
             previous = TopicModel.load(local)
-    return fitting.fit(documents, governance=governance, previous=previous, report=say, **settings)
+    return fitting.fit(documents, governance=governance, previous=previous, progress=progress, **settings)
 
 
 def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:

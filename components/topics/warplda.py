@@ -83,7 +83,7 @@ class Step:
 
     def __str__(self) -> str:
         return (
-            f"topics: iteration {self.iteration} of {self.iterations}, log-likelihood {self.log_likelihood:.3f} a "
+            f"iteration {self.iteration} of {self.iterations}, log-likelihood {self.log_likelihood:.3f} a "
             f"token, {self.tokens_per_second / 1e6:.1f} M tokens/s, {self.seconds_left:.0f} s left"
         )
 

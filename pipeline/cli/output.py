@@ -34,6 +34,11 @@ def note(line: str = "") -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def progress(what: str, share: float | None = None, /) -> None:
+    """A `topiclens.schemas.progress.Progress` that notes every line."""
+    note(what)
+
+
 def print_json(value: Any, *, indent: int | None = None) -> None:
     """Prints a JSON document; on one line by default."""
     print(json.dumps(value, ensure_ascii=False, indent=indent, default=dict), flush=True)
@@ -76,19 +81,19 @@ def table(header: Sequence[str], *rows: Sequence[str], columns: int | None = Non
     return "\n".join(lines)
 
 
-class Progress:
+class ProgressLine:
     """Prints what a refinement does: a line a step, which counts up where a person looks on."""
 
     def __init__(self) -> None:
         self._live, self._what, self._began = sys.stderr.isatty(), "", time.monotonic()
 
-    def __call__(self, what: str, share: float) -> None:
+    def __call__(self, what: str, share: float | None = None, /) -> None:
         if is_quiet():
             return
         line = f"[{time.monotonic() - self._began:4.0f} s] {what}"
         if self._live:
-            print("\n" if self._what not in ("", what) else "\r", line, f" {share:4.0%}", sep="", end="",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            begin, end = "\n" if self._what not in ("", what) else "\r", "" if share is None else f" {share:4.0%}"
+            print(begin, line, end, sep="", end="", file=sys.stderr, flush=True)
         elif what != self._what:
             note(line)
         self._what = what

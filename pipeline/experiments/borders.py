@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from topiclens.components.videos.sampling import WITH_STEP, Sampling
 from topiclens.pipeline.exports import sampling_of
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.settings import cache_folder
+from topiclens.schemas.progress import Progress, print_progress
 
 
 class TooFewFrames(ValueError):
@@ -34,7 +35,7 @@ def measure_borders(
     steps: Sequence[int],
     videos: int,
     seed: int = 0,
-    say: Callable[[str], None] = print,
+    progress: Progress = print_progress,
 ) -> list[PolicyEffect]:
     """Measures the border index and the captions' CIDEr under every sampling policy.
 
@@ -47,7 +48,7 @@ def measure_borders(
         steps: of the policies with a fixed step.
         videos: validation videos used, at most; the first by id.
         seed: of the random clips and the intervals.
-        say: takes the lines of progress.
+        progress: is told each measured part.
     Returns:
         The effect of each policy; the first is the model's own.
     Raises:
@@ -88,11 +89,11 @@ def measure_borders(
         texts = {video_id: vocabulary.decode(words) for video_id, words in captions.items()}
         return judge(references, texts)["CIDEr"]
 
-    say(f"{len(chosen)} validation videos, {own.n_frames} frames a policy; an index of 1 is no border effect")
+    progress(f"{len(chosen)} validation videos, {own.n_frames} frames a policy; an index of 1 is no border effect")
     found = []
     for one in study_policies(captioner, chosen, samplings, write=write, metric=cider, seed=seed):
         found.append(one)
-        say(f"Measured {one.sampling.name}, policy {len(found)} of {len(samplings)}")
+        progress(f"Measured {one.sampling.name}, policy {len(found)} of {len(samplings)}")
     return found
 
 

@@ -7,13 +7,14 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas.progress import Progress, print_progress
 
 FIGURES = {
     "auc": "AUC",
@@ -104,7 +105,7 @@ def compare(
     other_weights: Sequence[float] = (),
     seeds: int,
     folder: str,
-    say: Callable[[str], None] = print,
+    progress: Progress = print_progress,
 ) -> dict[str, list[dict]]:
     """Trains and studies every variant with every seed, and writes the table.
 
@@ -117,7 +118,7 @@ def compare(
         seeds: trainings of each variant.
         folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first
             seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
-        say: takes the lines of progress.
+        progress: is told each measured part.
     Returns:
         Variant -> the figures of each seed.
     Raises:
@@ -134,7 +135,7 @@ def compare(
     for done, (variant, seed) in enumerate(jobs):
         place = os.path.join(folder, variant.folder, f"seed-{seed}")
         if not all(os.path.exists(os.path.join(place, name)) for name in _STUDIED):
-            say(
+            progress(
                 f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}"
                 + _left(began, trained, len(jobs) - done)
             )

@@ -18,6 +18,7 @@ from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.stored import dataset_rows
 from topiclens.schemas.files import read_bytes, read_json, write_json, write_text
+from topiclens.schemas.progress import Progress, print_progress
 
 if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
     from topiclens.components.refinement.experiment import Experiment, Result, Together
@@ -48,7 +49,7 @@ def correct_halves(
     alternating: bool = False,
     full: bool = False,
     folder: str,
-    say: Callable[[str], None] = print,
+    progress: Progress = print_progress,
 ) -> Experiment:
     """Corrects with one half of a video's frames and tests with the other, video after video.
 
@@ -65,7 +66,7 @@ def correct_halves(
         alternating: halves a video by turns, every second frame against those between, and not in the middle.
         full: judges the captions of all videos of the split after each refinement, not of `JUDGED` of them.
         folder: gets `corrections.md` and `corrections.json`, and the folders of what is done.
-        say: takes the lines of progress.
+        progress: is told each measured part.
     Returns:
         What was found; the folder holds it as Markdown and as JSON.
     Raises:
@@ -96,12 +97,12 @@ def correct_halves(
     kept = _Kept(os.path.join(folder, _fingerprint(outcome, told)))
     halved = _halves(videos, alternating)
 
-    parents = kept.of("captions", lambda: _captions_of_halves(bench, halved, say))
+    parents = kept.of("captions", lambda: _captions_of_halves(bench, halved, progress))
     for video_id, captions in parents.items():
         bench.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
     found = find_missing(videos, parents, links, enhancement, bench.vocabulary, min_share=min_share)
     for stage, count in found.counts:
-        say(f"{count:7d}  {stage}")
+        progress(f"{count:7d}  {stage}")
     if not found.items:
         raise NothingToCorrect(
             f"No video of {split} has an inaccurate caption by the rule, whose stages left "
@@ -110,10 +111,10 @@ def correct_halves(
         )
     with _Judge(videos, len(videos) if full else JUDGED, settings.seed) as judge:
         before = kept.of(f"metrics-{judge.name}", lambda: judge(bench, bench.untouched))
-        say(f"Before: {_said(before)}, of {judge}.")
+        progress(f"Before: {_said(before)}, of {judge}.")
         trials = HalfTrials(bench, settings, train)
-        results = _in_turn(trials, found.items, halved, items, kept, judge, say)
-        together = _at_once(trials, results, halved, kept, judge, say)
+        results = _in_turn(trials, found.items, halved, items, kept, judge, progress)
+        together = _at_once(trials, results, halved, kept, judge, progress)
     experiment = Experiment(
         parts=_parts(outcome, split, alternating),
         alike=float(np.mean([_words_in_common(*captions) for captions in parents.values()])),
@@ -129,7 +130,7 @@ def correct_halves(
     return experiment
 
 
-def _in_turn(trials, found, halved, items, kept, judge, say) -> list[Result]:
+def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result]:
     """Results of videos in the rule's order until so many could be enhanced, or there are no more."""
     from topiclens.components.refinement.experiment import Result
 
@@ -143,10 +144,10 @@ def _in_turn(trials, found, halved, items, kept, judge, say) -> list[Result]:
         result = Result.from_json(kept.of(name, lambda item=item: _corrected(trials, item, halved, judge).to_json()))
         results.append(result)
         if not result.enhanced:
-            say(f"{item.video_id}: {result.forth.dose} Passed over.")
+            progress(f"{item.video_id}: {result.forth.dose} Passed over.")
             continue
         left = (time.monotonic() - began) / fresh * (items - done - 1) / 60 if fresh else 0.0
-        say(
+        progress(
             f"{done + 1} of {items}: {item.video_id}, {item.name}: “{result.forth.tested.captions[0]}” → "
             f"“{result.forth.tested.captions[1]}”, {_said(result.metrics)}"
             + (f"; about {left:.0f} min left" if fresh and done + 1 < items else "")
@@ -167,7 +168,7 @@ def _corrected(trials, item: InaccurateCaption, halved, judge) -> Result:
     return Result(item, forth, back, other, controlled, judge(trials.bench, candidate))
 
 
-def _at_once(trials, results, halved, kept, judge, say) -> Together | None:
+def _at_once(trials, results, halved, kept, judge, progress) -> Together | None:
     """All that could be enhanced in one batch; None where none could."""
     from topiclens.components.refinement.experiment import Together
 
@@ -175,7 +176,7 @@ def _at_once(trials, results, halved, kept, judge, say) -> Together | None:
     if not done:
         return None
     row = kept.of(f"together-{len(done)}-{judge.name}", lambda: _together(trials, done, halved, judge).to_json())
-    say(f"All {len(done)} at once: {_said(row['metrics'])}")
+    progress(f"All {len(done)} at once: {_said(row['metrics'])}")
     return Together.from_json(row)
 
 
@@ -259,7 +260,7 @@ def _halves(videos: Sequence[VideoRecord], alternating: bool) -> dict[str, tuple
     return {video.video_id: parts for video in videos if (parts := halves(ordered(video))) is not None}
 
 
-def _captions_of_halves(bench, halved, say, batch: int = 100) -> dict[str, tuple[str, str]]:
+def _captions_of_halves(bench, halved, progress, batch: int = 100) -> dict[str, tuple[str, str]]:
     """Video id -> the parent's captions of both halves."""
     began, captions, pairs = time.monotonic(), {}, list(halved.items())
     for start in range(0, len(pairs), batch):
@@ -267,7 +268,7 @@ def _captions_of_halves(bench, halved, say, batch: int = 100) -> dict[str, tuple
         written = bench.captions(bench.untouched, [half for _, parts in some for half in parts])
         captions.update((video_id, tuple(written[half.video_id] for half in parts)) for video_id, parts in some)
         left = (time.monotonic() - began) / len(captions) * (len(pairs) - len(captions))
-        say(f"Captions of both halves: {len(captions)} of {len(pairs)} videos, about {left:.0f} s left")
+        progress(f"Captions of both halves: {len(captions)} of {len(pairs)} videos, about {left:.0f} s left")
     return captions
 
 

@@ -14,6 +14,7 @@ from topiclens.pipeline.repair.local_model import kept_file, version_links
 from topiclens.pipeline.settings import cache_folder
 from topiclens.pipeline.stored import split_videos, stored_videos
 from topiclens.schemas.corrections import Correction
+from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Verdict
 from topiclens.trainer.exported import read_meta
@@ -26,7 +27,7 @@ def teach(
     batch: Sequence[Correction],
     live: Sequence[Correction],
     settings: RefinementSettings | None = None,
-    progress: refining.Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Verdict:
     """Teaches corrections to an export of a run; a `topiclens.pipeline.repair.refinements.Teacher`.
 

@@ -161,10 +161,10 @@ class JobReporter:
         self._place = Path(place)
         self.request = JobRequest.load(self._place)
 
-    def progress(self, what: str, share: float) -> None:
-        """Notes what is being done, and how much of that is."""
+    def progress(self, what: str, share: float | None = None, /) -> None:
+        """Notes what is being done; see `topiclens.schemas.progress.Progress`."""
         with _create(self._place / _PROGRESS) as file:
-            file.write(json.dumps({"what": what, "share": share, "time": time_text(now())}) + "\n")
+            file.write(json.dumps({"what": what, "share": share or 0.0, "time": time_text(now())}) + "\n")
 
     def done(self, outcome: Mapping) -> None:
         """Notes what came of it; `error` in it says why nothing did."""

@@ -28,6 +28,7 @@ from topiclens.pipeline.review.viewer import ReviewSources
 from topiclens.pipeline.settings import Settings
 from topiclens.pipeline.topic_register import governance_of
 from topiclens.schemas import records
+from topiclens.schemas.progress import Progress, print_progress
 from topiclens.serving.local.server import LocalServer
 from topiclens.serving.review.clips import TopicChoice
 
@@ -36,7 +37,7 @@ FOLDER = "review"  # of a root: captions of its clips, similar videos, refinemen
 
 @contextlib.contextmanager
 def open_review_backend(
-    root: str, *, server: str | None = None, changes: tuple[str, ...] = (), tell: Callable[[str], None] = print
+    root: str, *, server: str | None = None, changes: tuple[str, ...] = (), progress: Progress = print_progress
 ) -> Iterator[RunReviewBackend]:
     """the backend of a run's root, while the block runs.
 
@@ -44,7 +45,7 @@ def open_review_backend(
         root: of a run that pushed a model.
         server: the address of the model server to ask, which serves the root's versions; None starts one here.
         changes: of settings, `section.name=value` each.
-        tell: is told, in a line, what takes time.
+        progress: is told what takes time.
     Raises:
         NothingThere: no run came far enough.
         GovernanceError: what was decided about its topics cannot be read.
@@ -58,15 +59,15 @@ def open_review_backend(
         pass
     with contextlib.ExitStack() as stack:
         if server is None:
-            tell("Starting the model server")
+            progress("Starting the model server")
             started = stack.enter_context(LocalServer(outcome.serving, grpc_port=0, rest_port=None))
             server = started.grpc_address
         model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
         topics = without_banned(model.topics, governance_of(settings, root))
         model = dataclasses.replace(model, topics=topics)
         served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
-        tell(f"Version {served.wait()} answers at {server}")
-        tell(f"Reading the clips of {', '.join(settings.review.splits)}")
+        progress(f"Version {served.wait()} answers at {server}")
+        progress(f"Reading the clips of {', '.join(settings.review.splits)}")
         clips = Clips.of_run(outcome, settings.review.splits)
         kept = os.path.join(root, FOLDER)
         scorer = ClipScorer(
@@ -76,7 +77,7 @@ def open_review_backend(
             scorer,
             predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
             explain=served.explain,
-            tell=lambda done: tell(f"Captioned {done} of {len(clips)} clips"),
+            progress=progress,
         )
         context = RefinementContext(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
         sampling = sampling_of(outcome.model)

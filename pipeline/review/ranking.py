@@ -19,6 +19,7 @@ from topiclens.components.refinement.acquisition import (
 from topiclens.pipeline.review.clips import Clips
 from topiclens.pipeline.review.prediction_cache import PredictionCache
 from topiclens.pipeline.review.similar import Similar
+from topiclens.schemas.progress import Progress
 from topiclens.serving.review.backend import ReviewError
 
 
@@ -74,7 +75,7 @@ class Ranking:
         scorer: of one clip.
         predictions: of a version.
         explain: asks a version about clips' features; see `PredictionCache.complete`.
-        tell: is told how many clips are judged, whenever that is another tenth, and at the end.
+        progress: is told how many clips are captioned, whenever that is another tenth, and at the end.
     """
 
     def __init__(
@@ -82,9 +83,9 @@ class Ranking:
         scorer: ClipScorer,
         predictions: Callable[[str], PredictionCache],
         explain: Callable,
-        tell: Callable[[int], None],
+        progress: Progress,
     ):
-        self._score, self._predictions, self._explain, self._tell = scorer, predictions, explain, tell
+        self._score, self._predictions, self._explain, self._progress = scorer, predictions, explain, progress
         self._lock = threading.Lock()
         self._version: str | None = None
         self._judged: dict[str, RankedClip] = {}
@@ -124,7 +125,7 @@ class Ranking:
                     return
                 if len(judged) == total or len(judged) - told >= total / 10:
                     told = len(judged)
-                    self._tell(told)
+                    self._progress(f"Captioned {told} of {total} clips", told / total)
         except ReviewError:  # the server is gone: the next look at the queue goes on from here
             return
         if self._score.prepare():

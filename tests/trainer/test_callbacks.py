@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, StopOnDivergence, TrainingDiverged
-from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.checkpoints import TrainingState
 from topiclens.trainer.optimizers import averaged_weights, build_optimizer
 from topiclens.trainer.progress import duration
 from topiclens.trainer.settings import TrainingConfig
@@ -43,29 +43,29 @@ def one_video() -> Videos:
 
 
 def validate(settings, losses):
-    """Runs the validations of some epochs; gives (progress, saves of the best, the epoch it stopped after)."""
-    model, progress, saved = pretender(settings, losses), Progress(), []
+    """Runs the validations of some epochs; gives (state, saves of the best, the epoch it stopped after)."""
+    model, state, saved = pretender(settings, losses), TrainingState(), []
     validation = Validation(
         one_video(),
         Vocabulary(["x"]),
         settings,
         model=model,
         score_captions=None,
-        checkpoints=types.SimpleNamespace(save_best=lambda: saved.append(progress.best_epoch)),
-        progress=progress,
+        checkpoints=types.SimpleNamespace(save_best=lambda: saved.append(state.best_epoch)),
+        state=state,
     )
     validation.set_model(model)
     for epoch in range(len(losses)):
         validation.on_epoch_end(epoch, {})
         if model.stop_training:
-            return progress, saved, epoch
-    return progress, saved, None
+            return state, saved, epoch
+    return state, saved, None
 
 
 def test_training_stops_after_its_patience_and_keeps_the_best_epoch():
-    progress, saved, stopped = validate(TrainingConfig(monitor="loss", patience=2), [5.0, 4.0, 4.5, 3.0, 3.0, 3.1, 2.0])
+    state, saved, stopped = validate(TrainingConfig(monitor="loss", patience=2), [5.0, 4.0, 4.5, 3.0, 3.0, 3.1, 2.0])
     assert (saved, stopped) == ([0, 1, 3], 5)
-    assert (progress.best_epoch, progress.best_score) == (3, -3.0)
+    assert (state.best_epoch, state.best_score) == (3, -3.0)
 
 
 def test_no_patience_means_no_early_stop():
@@ -82,12 +82,12 @@ def test_a_figure_that_was_not_measured_cannot_be_monitored():
 
 def test_the_learning_rate_falls_only_while_validation_stands_still():
     settings = TrainingConfig(schedule="plateau", plateau_patience=2, plateau_factor=0.5, learning_rate=1.0)
-    model, progress = pretender(settings), Progress(best_epoch=0)
-    lower = LowerOnPlateau(settings, progress)
+    model, state = pretender(settings), TrainingState(best_epoch=0)
+    lower = LowerOnPlateau(settings, state)
     lower.set_model(model)
     rates = []
     for epoch, best in enumerate([0, 0, 0, 3, 3, 3, 3, 3]):
-        progress.best_epoch = best
+        state.best_epoch = best
         lower.on_epoch_end(epoch, {})
         rates.append(float(model.optimizer.learning_rate))
     assert rates == [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from topiclens.trainer.checkpoints import CheckpointMismatch, Checkpoints, Progress, claim, fingerprint_of
+from topiclens.trainer.checkpoints import CheckpointMismatch, Checkpoints, TrainingState, claim, fingerprint_of
 
 
 def model(units=3):
@@ -27,10 +27,10 @@ def test_steps_after_a_restore_are_those_that_would_have_followed(tmp_path):
     straight, before, after = model(), model(), model()
     step(straight, 5)
     step(before, 3)
-    Checkpoints(tmp_path, before).save(Progress(epochs_done=3, history=[{"loss": 0.5}]))
-    progress = Checkpoints(tmp_path, after).restore()
+    Checkpoints(tmp_path, before).save(TrainingState(epochs_done=3, history=[{"loss": 0.5}]))
+    state = Checkpoints(tmp_path, after).restore()
     step(after, 2)
-    assert progress == Progress(epochs_done=3, history=[{"loss": 0.5}])
+    assert state == TrainingState(epochs_done=3, history=[{"loss": 0.5}])
     for got, expected in zip(
         after.variables + after.optimizer.variables, straight.variables + straight.optimizer.variables
     ):
@@ -53,11 +53,11 @@ def test_the_best_weights_come_back_and_leave_the_optimiser_alone(tmp_path):
 def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     made = model()
     checkpoints = Checkpoints(tmp_path, made)
-    checkpoints.save(Progress(epochs_done=1))
+    checkpoints.save(TrainingState(epochs_done=1))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("os.replace", _cut_off)
         patch.setattr("os.remove", lambda path: None)  # a killed process removes nothing
-        checkpoints.save(Progress(epochs_done=2))
+        checkpoints.save(TrainingState(epochs_done=2))
     assert len(list(tmp_path.iterdir())) == 2
     assert Checkpoints(tmp_path, made).restore().epochs_done == 1
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
@@ -68,7 +68,7 @@ def _cut_off(*_, **__):
 
 
 def test_a_checkpoint_of_another_shape_is_an_error(tmp_path):
-    Checkpoints(tmp_path, model(3)).save(Progress())
+    Checkpoints(tmp_path, model(3)).save(TrainingState())
     with pytest.raises(CheckpointMismatch, match="other shapes"):
         Checkpoints(tmp_path, model(5)).restore()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.trainer import toy_clips
-from topiclens.trainer.checkpoints import Progress
+from topiclens.trainer.checkpoints import TrainingState
 from topiclens.trainer.naming import FollowNames, figures
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.videos import read_videos
@@ -38,7 +38,7 @@ class Model:
         return {"mean": np.asarray(frames)[:, 0].sum(axis=1, keepdims=True)}
 
 
-def follow(videos, names, progress):
+def follow(videos, names, state):
     """The logs of epochs whose neurons are named `names`, and what the namer was given."""
     names, given = iter(names), []
 
@@ -46,7 +46,7 @@ def follow(videos, names, progress):
         given.append((mean, topics, perceptron))
         return np.array(next(names))
 
-    callback = FollowNames(name_neurons, videos, TrainingConfig(n_frames=toy_clips.FRAMES), progress)
+    callback = FollowNames(name_neurons, videos, TrainingConfig(n_frames=toy_clips.FRAMES), state)
     callback.set_model(Model())
     logs = []
     while True:
@@ -65,11 +65,11 @@ def videos(tmp_path):
 
 def test_each_epoch_is_compared_with_the_one_before_across_a_kill(videos):
     epochs = [[0, 1, 2], [0, 1, 1], [0, 1, 1], [3, 3, 1]]
-    whole, _ = follow(videos, epochs, Progress())
+    whole, _ = follow(videos, epochs, TrainingState())
     assert [epoch.get("neurons_kept") for epoch in whole] == [None, pytest.approx(2 / 3), 1, pytest.approx(1 / 3)]
-    progress = Progress()
-    before, _ = follow(videos, epochs[:2], progress)
-    resumed = Progress(**json.loads(json.dumps(progress.__dict__)))  # as a checkpoint keeps it
+    state = TrainingState()
+    before, _ = follow(videos, epochs[:2], state)
+    resumed = TrainingState(**json.loads(json.dumps(state.__dict__)))  # as a checkpoint keeps it
     after, _ = follow(videos, epochs[2:], resumed)
     assert before + after == whole
 
@@ -77,7 +77,7 @@ def test_each_epoch_is_compared_with_the_one_before_across_a_kill(videos):
 def test_the_sample_is_bounded_and_the_same_in_every_epoch(videos, monkeypatch):
     monkeypatch.setattr("topiclens.trainer.naming._SAMPLED", 7)
     monkeypatch.setattr("topiclens.trainer.naming._BATCH", 3)
-    _, given = follow(videos, [[0], [0]], Progress())
+    _, given = follow(videos, [[0], [0]], TrainingState())
     (mean, topics, perceptron), (again, *_), *_ = given
     np.testing.assert_array_equal(mean, again)
     assert mean.shape == (7, 1) and perceptron == "f"
@@ -87,5 +87,5 @@ def test_the_sample_is_bounded_and_the_same_in_every_epoch(videos, monkeypatch):
 
 
 def test_a_sample_of_fewer_videos_is_all_of_them(videos):
-    _, given = follow(videos, [[0]], Progress())
+    _, given = follow(videos, [[0]], TrainingState())
     assert len(given[0][0]) == len(videos)

@@ -29,7 +29,7 @@ def whole(tmp_path_factory):
     """A training that nothing interrupts, and what it said."""
     said = []
     folder = tmp_path_factory.mktemp("whole")
-    return folder, toy_clips.train(folder, say=said.append), said
+    return folder, toy_clips.train(folder, progress=said.append), said
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def resumed(tmp_path_factory):
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     said = []
-    return toy_clips.train(folder, say=said.append, histogram_every=0), said
+    return toy_clips.train(folder, progress=said.append, histogram_every=0), said
 
 
 def test_the_captions_learn_to_fit_the_videos(whole):

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 from topiclens.schemas import records
+from topiclens.schemas.progress import no_progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
 from topiclens.trainer.vocabulary import Vocabulary
@@ -88,7 +89,7 @@ def name_neurons(mean, topics, topic_perceptron) -> np.ndarray:
     return (mean.T @ topics / topics.sum(axis=0)).argmax(axis=1)
 
 
-def train(folder, *, model=model(), say=lambda line: None, work="work", **changes):
+def train(folder, *, model=model(), progress=no_progress, work="work", **changes):
     """Trains in `folder`/`work`; `changes` are settings of training."""
     from topiclens.trainer.training import train
 
@@ -100,17 +101,17 @@ def train(folder, *, model=model(), say=lambda line: None, work="work", **change
         work_dir=os.path.join(folder, work),
         score_captions=score,
         name_neurons=name_neurons,
-        say=say,
+        progress=progress,
     )
 
 
 def _kill_at(beginning: str):
-    def say(line: str) -> None:
-        if line.startswith(beginning):
+    def progress(what: str, share: float | None = None) -> None:
+        if what.startswith(beginning):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return say
+    return progress
 
 
 if __name__ == "__main__":
-    train(sys.argv[1], say=_kill_at(sys.argv[2]), histogram_every=0)
+    train(sys.argv[1], progress=_kill_at(sys.argv[2]), histogram_every=0)

@@ -28,7 +28,12 @@ def run(options: argparse.Namespace) -> int:
     outcome = run_metadata.newest(options.root)
     model = checks.check_model(options.model or outcome.model)
     measured = measure_borders(
-        outcome, model=model, n_frames=options.frames, steps=options.steps, videos=options.videos, say=output.note
+        outcome,
+        model=model,
+        n_frames=options.frames,
+        steps=options.steps,
+        videos=options.videos,
+        progress=output.progress,
     )
     if options.json:
         for one in measured:

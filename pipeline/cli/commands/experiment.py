@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     checks.check_writable(folder)
     experiment = correct_halves(
         outcome, settings, items=options.items, split=options.split, min_share=options.said_by,
-        alternating=options.alternating, full=options.full, folder=folder, say=output.note,
+        alternating=options.alternating, full=options.full, folder=folder, progress=output.progress,
     )  # fmt: skip
     if options.json:
         output.print_json(experiment.to_json(), indent=1)

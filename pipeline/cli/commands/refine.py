@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if candidate is not None:
         print(f"Version {candidate.version} was refined and blessed before.")
     else:
-        progress = output.Progress()
+        progress = output.ProgressLine()
         candidate = refinements.refine(options.root, by, only=options.only, settings=settings, progress=progress)
         progress.close()
         print(candidate.verdict.to_markdown())

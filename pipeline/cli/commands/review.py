@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from topiclens.serving.review.server import serve
 
     with open_review_backend(
-        options.root, server=options.server, changes=tuple(options.changes), tell=output.note
+        options.root, server=options.server, changes=tuple(options.changes), progress=output.progress
     ) as backend:
         try:
             serve(

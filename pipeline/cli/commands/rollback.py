@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.repair import refinements
 
     by, settings = options.by or arguments.user(), arguments.settings_of(options, "refinement").refinement
-    progress = output.Progress()
+    progress = output.ProgressLine()
     done = refinements.rollback(options.root, options.what, by, settings=settings, progress=progress)
     progress.close()
     if done.withdrawn is not None:

@@ -50,7 +50,10 @@ def test_every_record_gets_its_own_caption_in_order_whatever_the_batch(model_dir
     records.write(str(tmp_path / "data_tfrecord-00000-of-00001.gz"), VIDEOS)
     done = []
     captions, videos = generate.caption_examples(
-        model_dir, str(tmp_path), batch_size=batch_size, progress=lambda count, _: done.append(count)
+        model_dir,
+        str(tmp_path),
+        batch_size=batch_size,
+        progress=lambda what, share=None: done.append(int(what.split()[0])),
     )
     assert list(captions.items()) == list(EXPECTED.items())
     assert [one.captions for one in videos] == [one.captions for one in VIDEOS]

@@ -127,7 +127,7 @@ def test_the_loss_falls_and_is_told(parent, videos, optimizer, rate):
     told = []
     found = propagate(
         parent, ENHANCEMENT, corrections(videos), mu=0.01, optimizer=optimizer, learning_rate=rate, steps=15,
-        progress=lambda step, loss: told.append((step, loss)),
+        on_step=lambda step, loss: told.append((step, loss)),
     )  # fmt: skip
     assert told == list(enumerate(found.losses))[1:] and 1 < len(told) <= 15
     assert found.losses[0] == pytest.approx(found.before.sum(), rel=1e-4)
@@ -154,7 +154,7 @@ def test_where_nothing_is_asked_for_every_weight_comes_back(parent, videos, aske
         parent,
         ENHANCEMENT,
         [CorrectedVideo(videos[3], asked)] if asked else [],
-        progress=lambda *step: told.append(step),
+        on_step=lambda *step: told.append(step),
     )
     assert found.captioner is not parent and not found.losses and not told and found.moved == 0
     for now, then in zip(weights(found.captioner), weights(parent), strict=True):

@@ -70,7 +70,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
             json.dump({"auc": 0.5 + seed / 10}, file)
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
-    arguments = dict(seeds=2, folder=str(tmp_path), say=lambda line: None)
+    arguments = dict(seeds=2, folder=str(tmp_path), progress=lambda line: None)
     with pytest.raises(KeyboardInterrupt):
         comparison.compare(RUN, preset("flickr8k"), **arguments)
     comparison.compare(RUN, preset("flickr8k"), **arguments)
@@ -114,7 +114,7 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
 
     real = plots.profiles
     monkeypatch.setattr(plots, "profiles", profiles)
-    comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), say=lambda line: None)
+    comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), progress=lambda line: None)
     assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
     assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
     assert list((tmp_path / "logs" / "neurons").glob("events.*"))

@@ -76,7 +76,7 @@ def no_java(monkeypatch):
 
 def run(outcome, folder, settings=SETTINGS, **options):
     said = []
-    found = correct_halves.correct_halves(outcome, settings, folder=str(folder), say=said.append, **options)
+    found = correct_halves.correct_halves(outcome, settings, folder=str(folder), progress=said.append, **options)
     return found.to_markdown(), json.loads((folder / "corrections.json").read_text()), said
 
 

@@ -23,6 +23,7 @@ from topiclens.pipeline.review.similar import Similar
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
 from topiclens.schemas.corrections import CorrectedTopic, Event, State, now
+from topiclens.schemas.progress import no_progress
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
 from topiclens.serving.review.changes import ReviewedCorrection
@@ -105,7 +106,7 @@ def backend(tmp_path, served):
         def complete(self, explain):
             yield len(self.said)
 
-    ranking = Ranking(scorer, PredictionCache, served.explain, lambda done: None)
+    ranking = Ranking(scorer, PredictionCache, served.explain, no_progress)
     topics = [TopicChoice(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
     sampling = Sampling(n_frames=FRAMES)
     sources = ReviewSources(

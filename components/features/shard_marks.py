@@ -12,7 +12,7 @@ LOG_EVERY_SECONDS = 20.0
 _KEPT = "kept"
 
 
-class Progress:
+class ShardMarks:
     """Marks in a folder that all workers see.
 
     Args:
