@@ -31,7 +31,7 @@ from topiclens.serving.videos import Reader, Video, prepare_clip
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
-# 1 is the paper's strength, and at 8 the sliders and the dose-response end; far beyond that, captions break down.
+# 1 is the paper's strength, and at 8 the sliders and the sweeps of strengths end; far beyond that, captions break down.
 MAX_STRENGTH = 100.0
 
 Answer = TypeVar("Answer", bound=Caption)

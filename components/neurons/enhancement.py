@@ -1,7 +1,7 @@
 """Activation enhancement: telling a captioner that a topic is in a video (Dong et al. 2017, section 4).
 
 An *enhancement* (topics, neurons) is what strength 1 of each topic adds to v at every real frame. An export carries its
-own, so that whoever asks what if, finds a dose or teaches a correction adds the same.
+own, so that whoever asks what if, tries strengths or teaches a correction adds the same.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def taught_strength(
     strengths = strengths_up_to(settings.max_strength)
     asked = (bench.model, bench.vocabulary, bench.links, bench.enhancement)
     responses = [sweep_strengths(*asked, one, topic, strengths) for one in (video, *parts(video))]
-    said = np.array([[says(dose.caption) for dose in response.doses] for response in responses])
+    said = np.array([[says(point.caption) for point in response.points] for response in responses])
     return responses[0], steady(said, strengths, settings.strength_factor)
 
 

@@ -160,9 +160,7 @@ class Experiment:
         lines += ["", "## Each video", "", *self._videos()]
         if passed:
             lines += ["", "## Topics that no strength brings in", ""]
-            lines += [
-                f"- {result.item.video_id}: {result.forth.dose}" for result in self.results if not result.enhanced
-            ]
+            lines += [f"- {result.item.video_id}: {result.forth.why}" for result in self.results if not result.enhanced]
         lines += ["", "## Settings", "", *(f"- `{name}` = {value}" for name, value in self.settings.items())]
         return "\n".join(lines) + "\n"
 

@@ -30,7 +30,7 @@ class HalfTrial:
 
     Attributes:
         direction: `first → second` or `second → first`: the half that corrects, the half that tests.
-        dose: in words, which strength brings the topic into the half that corrects, or why none does.
+        why: in words, which strength brings the topic into the half that corrects, or why none does.
         strength: that was taught; None where no strength up to the bound brings the topic in.
         mu: of eq. 10, as the half that corrects chose it.
         taught, tested: the two halves, before and after; None where nothing could be taught.
@@ -40,7 +40,7 @@ class HalfTrial:
     """
 
     direction: str
-    dose: str
+    why: str
     strength: float | None = None
     mu: float | None = None
     taught: Half | None = None
@@ -128,8 +128,8 @@ class HalfTrials:
         rng = np.random.default_rng([self._settings.seed, zlib.crc32(item.video_id.encode())])
         other = drawable[rng.integers(len(drawable))]
         refined, candidate = self.taught([CorrectedVideo(corrects, {other.id: trial.strength})], trial.mu)
-        dose = f"The strength at which topic {item.topic} ({item.name}) was taught."
-        begun = HalfTrial(trial.direction, dose, trial.strength, trial.mu)
+        why = f"The strength at which topic {item.topic} ({item.name}) was taught."
+        begun = HalfTrial(trial.direction, why, trial.strength, trial.mu)
         return other.name, self._finished(begun, item, corrects, tests, refined, candidate, began)
 
     def furthest(

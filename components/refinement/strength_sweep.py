@@ -1,4 +1,4 @@
-"""The dose and the response of a correction: what a captioner says as a topic is enhanced more and more."""
+"""What a captioner says as a topic is enhanced more and more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOUND = 8.0  # the largest strength that is tried; 1 is the paper's
 
 
 @dataclass(frozen=True)
-class Dose:
+class SweepPoint:
     """A strength of the enhancement, and what the captioner says at it.
 
     Attributes:
@@ -41,20 +41,20 @@ class StrengthSweep:
 
     Attributes:
         video_id: the video; topic, name: the topic's id and name.
-        doses: by strength, the first being 0.
+        points: by strength, the first being 0.
         verdict: a sentence on whether the topic can be brought in, and why not if it cannot.
     """
 
     video_id: str
     topic: int
     name: str
-    doses: tuple[Dose, ...]
+    points: tuple[SweepPoint, ...]
     verdict: str
 
     @property
-    def smallest(self) -> Dose | None:
-        """The weakest dose at which a word of the topic enters the caption; None if none does."""
-        return next((dose for dose in self.doses if dose.entered), None)
+    def smallest(self) -> SweepPoint | None:
+        """The smallest strength at which a word of the topic enters the caption; None if none does."""
+        return next((point for point in self.points if point.entered), None)
 
     def to_json(self) -> dict:
         return {**asdict(self), "smallest": None if self.smallest is None else self.smallest.strength}
@@ -99,10 +99,10 @@ def sweep_strengths(
     learnt = model.captioner.config.interpretive_weight > 0
     scores = model.topic_scores(runs, edits)[:, topic].tolist() if learnt else [None] * len(tried)
 
-    return response_of(video.video_id, links.topics[topic], tried.tolist(), captions, scores, vocabulary)
+    return read_sweep(video.video_id, links.topics[topic], tried.tolist(), captions, scores, vocabulary)
 
 
-def response_of(
+def read_sweep(
     video_id: str,
     link: TopicLink,
     strengths: Sequence[float],
@@ -110,7 +110,7 @@ def response_of(
     scores: Sequence[float | None],
     vocabulary: Vocabulary,
 ) -> StrengthSweep:
-    """Reads a response off what a captioner says at each strength, whoever asked it.
+    """The sweep, out of what a captioner says at each strength, whoever asked it.
 
     Args:
         link: the topic.
@@ -118,23 +118,23 @@ def response_of(
         captions, scores: at each of them.
         vocabulary: of the captioner.
     """
-    said, doses = set(captions[0].split()), []
+    said, points = set(captions[0].split()), []
     for strength, caption, score in zip(strengths, captions, scores, strict=True):
         entered = tuple(word for word in dict.fromkeys(caption.split()) if word in link.words and word not in said)
-        doses.append(Dose(strength, caption, score, entered))
-    return StrengthSweep(video_id, link.id, link.name, tuple(doses), _verdict(link, doses, vocabulary))
+        points.append(SweepPoint(strength, caption, score, entered))
+    return StrengthSweep(video_id, link.id, link.name, tuple(points), _verdict(link, points, vocabulary))
 
 
-def _verdict(link: TopicLink, doses: Sequence[Dose], vocabulary: Vocabulary) -> str:
+def _verdict(link: TopicLink, points: Sequence[SweepPoint], vocabulary: Vocabulary) -> str:
     """In words: what brings the topic in, or what keeps it out."""
     topic = f"topic {link.id} ({link.name})"
-    for dose in doses:
-        if dose.entered:
-            return f"Strength {dose.strength:g} is the smallest at which {topic} comes in: {', '.join(dose.entered)}."
+    for point in points:
+        if point.entered:
+            return f"Strength {point.strength:g} is the smallest at which {topic} comes in: {', '.join(point.entered)}."
     if not link.neurons:
         return f"No neuron carries {topic}, so that there is nothing to enhance."
     if not any(word in vocabulary for word in link.words):
         return f"The captioner knows none of the words of {topic}: {', '.join(link.words) or 'it has none'}."
-    said = [word for word in doses[0].caption.split() if word in link.words]
+    said = [word for word in points[0].caption.split() if word in link.words]
     already = f" It already says {', '.join(dict.fromkeys(said))}." if said else ""
-    return f"No further word of {topic} enters the caption up to strength {doses[-1].strength:g}.{already}"
+    return f"No further word of {topic} enters the caption up to strength {points[-1].strength:g}.{already}"

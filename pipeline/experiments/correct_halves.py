@@ -144,7 +144,7 @@ def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result
         result = Result.from_json(kept.of(name, lambda item=item: _corrected(trials, item, halved, judge).to_json()))
         results.append(result)
         if not result.enhanced:
-            progress(f"{item.video_id}: {result.forth.dose} Passed over.")
+            progress(f"{item.video_id}: {result.forth.why} Passed over.")
             continue
         left = (time.monotonic() - began) / fresh * (items - done - 1) / 60 if fresh else 0.0
         progress(

@@ -1,4 +1,4 @@
-"""The served model of a run, in this process: topics that it knows, videos, and what it says of them at every dose."""
+"""A version of a run's model, asked in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import frame_features, names_of, sampling_of
+from topiclens.pipeline.repair.asked_model import VideoFeatures
 from topiclens.pipeline.repair.model_store import ModelStore
-from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.stored import stored_videos
 from topiclens.schemas.files import replacing
 from topiclens.schemas.records import VideoRecord
@@ -38,7 +38,7 @@ class UnknownVideo(ValueError):
 
 
 class LocalModel:
-    """One version of a run's model; a `topiclens.pipeline.repair.proposals.AskedModel`.
+    """One version of a run's model; an `AskedModel`.
 
     Args:
         root: of the run.
@@ -79,11 +79,11 @@ class LocalModel:
             )
         return self._file(wanted)
 
-    def doses(self, video: VideoFeatures, topic: int) -> StrengthSweep:
+    def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
         """What the model says of a video at each strength of a topic."""
         nothing = np.zeros(len(self.links.topics), np.int64)
         record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
-        return sweep_strengths(self._model, self._vocabulary, self.links, self._enhancement, record, topic)
+        return sweep_strengths(self._model, self._vocabulary, self.links, self._enhancement, record, topic, strengths)
 
     def _file(self, path: str) -> VideoFeatures:
         with open(path, "rb") as file:

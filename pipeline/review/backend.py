@@ -9,26 +9,21 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import proposals, refinements, versions
 from topiclens.pipeline.repair.corrections import open_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
-from topiclens.pipeline.repair.proposals import AskedModel
 from topiclens.pipeline.repair.root_lock import RootBusy
 from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.hidden_paths import hide_paths
 from topiclens.pipeline.review.history import list_history
 from topiclens.pipeline.review.jobs import JobRequest, Jobs
-from topiclens.pipeline.review.served_captioner import ServedVersion
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, State, now
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
 from topiclens.serving.review.changes import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.trainer.exported import read_meta
-from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
 _WAITING = (State.PREVIEWED, State.IN_CANDIDATE)
 # Seconds: a server looks for versions every one to five, and loads one in a few.
@@ -77,6 +72,7 @@ class RunReviewBackend(Viewer):
 
     def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[ReviewedCorrection]:
         self._check(video_id)
+        model = self._model(self._served.version())
         missed = {topic.id: topic for topic in map(self._topic, topics)}
         for topic in missed.values():
             if topic.id in self._sources.closed:
@@ -84,18 +80,9 @@ class RunReviewBackend(Viewer):
                 raise Refused(f"No clip can miss the topic “{topic.name}”: it is {why}. Choose another.")
         with self._kept():
             proposed = proposals.propose_all(
-                self._context.root, video_id, list(missed), author, settings=self._context.settings, model=self._model()
+                self._context.root, video_id, list(missed), author, settings=self._context.settings, model=model
             )
-        return [ReviewedCorrection(**vars(one.correction), note=one.response.verdict) for one in proposed]
-
-    def _model(self) -> AskedModel:
-        version = self._served.version()
-        links: TopicLinks | None = self._sources.links(version)
-        if links is None:
-            raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
-        words = read_meta(self._folders.version(version))["vocabulary"]
-        vocabulary = Vocabulary(words[len(SPECIAL_WORDS) :])
-        return ServedVersion(self._served, version, self._sources.clips, links, vocabulary)
+        return [ReviewedCorrection(**vars(one.correction), note=one.sweep.verdict) for one in proposed]
 
     def withdraw(self, correction_id: str, by: str) -> ReviewedCorrection:
         with self._kept() as ledger:

@@ -31,6 +31,8 @@ from topiclens.schemas import records
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.serving.local.server import LocalServer
 from topiclens.serving.review.clips import TopicChoice
+from topiclens.trainer.exported import read_meta
+from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
 FOLDER = "review"  # of a root: captions of its clips, similar videos, refinements; what is not a refinement is a cache
 
@@ -84,6 +86,7 @@ def open_review_backend(
         links = functools.lru_cache(4)(lambda version: names_of(root, os.path.join(outcome.serving, version))[0])
         sources = ReviewSources(
             clips, ClipMedia(clips, sampling, settings.limits), sampling, links,
+            functools.lru_cache(4)(lambda version: _vocabulary(os.path.join(outcome.serving, version))),
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
             {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
@@ -97,6 +100,10 @@ def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], versio
     linked = links(version)
     carried = {} if linked is None else {topic.id: len(topic.neurons) for topic in linked.topics}
     return tuple(TopicChoice(topic.id, topic.name, topic.words, carried.get(topic.id, 0)) for topic in model.topics)
+
+
+def _vocabulary(folder: str) -> Vocabulary:
+    return Vocabulary(read_meta(folder)["vocabulary"][len(SPECIAL_WORDS) :])
 
 
 def _why_closed(topic: Topic, topics: Sequence[Topic]) -> str:

@@ -30,14 +30,14 @@ class RankedClip:
     video_id: str
     said: PredictedCaption
     missing: tuple[MissingTopic, ...]
-    gain: AcquisitionScore
+    score: AcquisitionScore
 
 
 class ClipScorer:
-    """Judges what is said of clips, by the people who wrote about them and by similar videos.
+    """Scores what is said of clips, by the people who wrote about them and by similar videos.
 
     Args:
-        clips: those that are judged.
+        clips: those that are ranked.
         topics: what words say of topics.
         similar: reads the training videos, for `neighbours` of them that look most like a clip.
     """
@@ -49,7 +49,7 @@ class ClipScorer:
         self._references = References(described) if described else None
 
     def prepare(self) -> bool:
-        """Reads the similar videos, which takes a while the first time; until then clips are judged without them.
+        """Reads the similar videos, which takes a while the first time; until then clips are ranked without them.
 
         Returns:
             whether they had not been read before.
@@ -69,7 +69,7 @@ class ClipScorer:
 
 
 class Ranking:
-    """Judges all clips by the version that is served, in a thread of its own; what is judged already can be read.
+    """Scores all clips by the version that is served, in a thread of its own; what is ranked already can be read.
 
     Args:
         scorer: of one clip.
@@ -88,52 +88,52 @@ class Ranking:
         self._score, self._predictions, self._explain, self._progress = scorer, predictions, explain, progress
         self._lock = threading.Lock()
         self._version: str | None = None
-        self._judged: dict[str, RankedClip] = {}
+        self._ranked: dict[str, RankedClip] = {}
         self._thread: threading.Thread | None = None
 
     def follow(self, version: str, total: int) -> None:
         """Begins anew where another version is served than before, or goes on where the server had failed."""
         with self._lock:
-            if version == self._version and (len(self._judged) == total or self._thread.is_alive()):
+            if version == self._version and (len(self._ranked) == total or self._thread.is_alive()):
                 return
             if version != self._version:
-                self._version, self._judged = version, {}
-            arguments = (self._predictions(version), self._judged, total)
+                self._version, self._ranked = version, {}
+            arguments = (self._predictions(version), self._ranked, total)
             self._thread = threading.Thread(target=self._work, args=arguments, name="ranking", daemon=True)
             self._thread.start()
 
     def ordered(self) -> list[RankedClip]:
-        """What is judged, the largest gain first; of equal ones the lower id."""
+        """What is ranked, the highest score first; of equal ones the lower id."""
         with self._lock:
-            judged = list(self._judged.values())
-        return sorted(judged, key=lambda one: (-one.gain.value, one.video_id))
+            ranked = list(self._ranked.values())
+        return sorted(ranked, key=lambda one: (-one.score.value, one.video_id))
 
     def get(self, video_id: str) -> RankedClip | None:
-        """What is judged of one clip, once it is."""
+        """What is ranked of one clip, once it is."""
         with self._lock:
-            return self._judged.get(video_id)
+            return self._ranked.get(video_id)
 
     def score(self, video_id: str, said: PredictedCaption) -> RankedClip:
-        """Judges one clip at once, whatever the thread is at."""
+        """Scores one clip at once, whatever the thread is at."""
         return self.get(video_id) or self._score(video_id, said)
 
-    def _work(self, predictions: PredictionCache, judged: dict[str, RankedClip], total: int) -> None:
+    def _work(self, predictions: PredictionCache, ranked: dict[str, RankedClip], total: int) -> None:
         told = 0
         try:
             for _ in predictions.complete(self._explain):
-                if not self._put(judged, [name for name in predictions.said if name not in judged], predictions):
+                if not self._put(ranked, [name for name in predictions.said if name not in ranked], predictions):
                     return
-                if len(judged) == total or len(judged) - told >= total / 10:
-                    told = len(judged)
+                if len(ranked) == total or len(ranked) - told >= total / 10:
+                    told = len(ranked)
                     self._progress(f"Captioned {told} of {total} clips", told / total)
         except ReviewError:  # the server is gone: the next look at the queue goes on from here
             return
         if self._score.prepare():
-            self._put(judged, list(judged), predictions)
+            self._put(ranked, list(ranked), predictions)
 
-    def _put(self, judged: dict[str, RankedClip], names: Sequence[str], predictions: PredictionCache) -> bool:
-        """Judges some of the clips, and says whether that is still wanted: another version may have taken its place."""
+    def _put(self, ranked: dict[str, RankedClip], names: Sequence[str], predictions: PredictionCache) -> bool:
+        """Scores some of the clips, and says whether that is still wanted: another version may have taken its place."""
         fresh = {name: self._score(name, predictions.said[name]) for name in names}
         with self._lock:
-            judged.update(fresh)
-            return judged is self._judged
+            ranked.update(fresh)
+            return ranked is self._ranked

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.refinement.strength_sweep import StrengthSweep, read_sweep, strengths_up_to
+from topiclens.pipeline.repair.asked_model import VideoFeatures
+from topiclens.pipeline.review.clips import Clips
+from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import ServerUnavailable, ServingError
-from topiclens.serving.review.backend import ReviewError, Unavailable
+from topiclens.serving.review.backend import NotFound, ReviewError, Unavailable
+from topiclens.trainer.vocabulary import Vocabulary
 
 # Seconds: for one request; to tell a version; until a server that was named must have a model that answers.
 _TIMEOUT, _TELLING, _LOADING = 60.0, 5.0, 15.0
@@ -59,22 +65,21 @@ class ServedModel:
                 )
         return answers
 
-    def what_if(self, frames: np.ndarray, strengths: Mapping[int, float]) -> tuple[WhatIf, float]:
-        """What it would say of a clip with topics enhanced, and in how many milliseconds it said so."""
-        deltas = np.zeros((1, self._n_topics), np.float32)
-        deltas[0, list(strengths)] = list(strengths.values())
-        begun = time.perf_counter()
-        with _errors_for_people():
-            (answer,) = self._client.what_if_all([frames], deltas)
-        return answer, 1000 * (time.perf_counter() - begun)
+    def what_if(
+        self, frames: np.ndarray, strengths: Sequence[Mapping[int, float]], version: str | None = None
+    ) -> list[WhatIf]:
+        """What it would say of a clip with topics enhanced: an answer for each mapping of topics to strengths.
 
-    def doses(self, frames: np.ndarray, topic: int, strengths: Sequence[float], version: str) -> list[WhatIf]:
-        """What it would say of a clip at each strength of one topic; Unavailable where another version answers."""
+        Raises:
+            Unavailable: another version answers than the one that is named, if one is.
+        """
         deltas = np.zeros((len(strengths), self._n_topics), np.float32)
-        deltas[:, topic] = strengths
+        for row, added in zip(deltas, strengths):
+            row[list(added)] = list(added.values())
         with _errors_for_people():
             answers = self._client.what_if_all([frames] * len(strengths), deltas)
-        self._check(version)
+        if version is not None:
+            self._check(version)
         return answers
 
     def signatures(self) -> Mapping:
@@ -94,6 +99,40 @@ class ServedModel:
 
     def close(self) -> None:
         self._client.close()
+
+
+@dataclass(frozen=True)
+class ServedVersion:
+    """A version that is served; an `AskedModel` for the clips of the page.
+
+    Attributes:
+        served: the model that answers.
+        version: its name.
+        clips: those that people review.
+        links: the neurons of its topics.
+        vocabulary: its words.
+    """
+
+    served: ServedModel
+    version: str
+    clips: Clips
+    links: TopicLinks
+    vocabulary: Vocabulary
+
+    def topic(self, wanted: int | str) -> TopicLink:
+        return find_topic(wanted, self.links.topics)
+
+    def video(self, wanted: str) -> VideoFeatures:
+        if wanted not in self.clips:
+            raise NotFound("There is no such clip in this run.")
+        return VideoFeatures(wanted, self.clips.row(wanted)["content"], self.clips.frames(wanted))
+
+    def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
+        tried = [0.0, *strengths] if strengths is not None else strengths_up_to().tolist()
+        answers = self.served.what_if(video.frames, [{topic: strength} for strength in tried], self.version)
+        captions = [answer.text for answer in answers]
+        scores = [float(answer.topic_scores[topic]) for answer in answers]
+        return read_sweep(video.video_id, self.topic(topic), tried, captions, scores, self.vocabulary)
 
 
 @contextlib.contextmanager

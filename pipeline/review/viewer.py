@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import functools
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,12 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.clips import Clips
 from topiclens.pipeline.review.pictures import ClipMedia
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
-from topiclens.pipeline.review.served_model import ServedModel
+from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
 from topiclens.pipeline.review.views import scores_of, suggested, timelines_of, words_of
 from topiclens.schemas.corrections import State
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
-from topiclens.serving.review.backend import NotFound, ReviewError, Unavailable
+from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
 from topiclens.serving.review.changes import ReviewedCorrection
 from topiclens.serving.review.clips import (
     ClipPage,
@@ -33,6 +34,7 @@ from topiclens.serving.review.clips import (
     WhatIfResult,
 )
 from topiclens.serving.signatures import EXPLAIN_FRAMES_SIGNATURE
+from topiclens.trainer.vocabulary import Vocabulary
 
 # The strengths at which a suggested topic is tried, smallest first; 1 is the paper's.
 STRENGTHS = (0.5, 1.0, 2.0, 4.0)
@@ -49,6 +51,7 @@ class ReviewSources:
         clips, media: of the run.
         sampling: how clips are sampled for its model.
         links: the neurons of topics in a version; None where it has none (LSTM-B).
+        vocabulary: the words of a version.
         topics: of a version, by id.
         closed: id -> why nobody is asked about a topic, in a word or two, such as "banned".
     """
@@ -57,6 +60,7 @@ class ReviewSources:
     media: ClipMedia
     sampling: Sampling
     links: Callable[[str], TopicLinks | None]
+    vocabulary: Callable[[str], Vocabulary]
     topics: Callable[[str], Sequence[TopicChoice]]
     closed: Mapping[int, str] = field(default_factory=dict)
 
@@ -66,7 +70,7 @@ class Viewer(abc.ABC):
 
     Args:
         name: of the run, for the page's head.
-        sources: clips, films, topics.
+        sources: where clips, topics and words are looked up.
         served: the model that answers.
         ranking: of the clips.
     """
@@ -87,9 +91,9 @@ class Viewer(abc.ABC):
         self._check(video_id)
         version = self._served.version()
         self._follow(version)
-        answer, judged = self._explained(version, video_id), self._judged(version, video_id)
+        answer, ranked = self._explained(version, video_id), self._ranked(version, video_id)
         topics, film = self._sources.topics(version), self._sources.media.film(video_id)
-        suggestions = suggested(judged.missing, topics)
+        suggestions = suggested(ranked.missing, topics)
         return ClipPage(
             video_id=video_id,
             caption=answer.text,
@@ -100,7 +104,7 @@ class Viewer(abc.ABC):
             seconds=tuple(film.seconds or ()),
             playable=self._sources.media.file(video_id) is not None,
             references=self._sources.clips.references(video_id),
-            reasons=judged.gain.reasons,
+            reasons=ranked.score.reasons,
             scores=scores_of(answer.topic_scores, topics),
             timelines=timelines_of(answer, self._sources.links(version), suggestions),
             suggestions=self._suggestions(version, video_id, suggestions),
@@ -135,7 +139,9 @@ class Viewer(abc.ABC):
         for strength in by_id.values():
             if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
                 raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}; {strength} is none.")
-        answer, milliseconds = self._served.what_if(self._sources.clips.frames(video_id), by_id)
+        begun = time.perf_counter()
+        (answer,) = self._served.what_if(self._sources.clips.frames(video_id), [by_id])
+        milliseconds = 1000 * (time.perf_counter() - begun)
         return WhatIfResult(answer.text, scores_of(answer.topic_scores, topics), milliseconds)
 
     def accepts_clips(self) -> bool:
@@ -154,21 +160,21 @@ class Viewer(abc.ABC):
 
     def _items(self) -> list[QueueItem]:
         corrected = Counter(one.video_id for one in self.corrections() if one.state is not State.REVOKED)
-        ranked = self._ranking.ordered()
-        known = {judged.video_id for judged in ranked}
-        items = [self._item(judged, corrected[judged.video_id]) for judged in ranked]
+        order = self._ranking.ordered()
+        known = {ranked.video_id for ranked in order}
+        items = [self._item(ranked, corrected[ranked.video_id]) for ranked in order]
         items.sort(key=lambda item: item.corrections > 0)
         waiting = f"not captioned yet: {len(known)} of {len(self._sources.clips)} clips are"
         unknown = [video_id for video_id in self._sources.clips.ids if video_id not in known]
         return items + [QueueItem(name, "", 0.0, (waiting,), self._picture(name), corrected[name]) for name in unknown]
 
-    def _item(self, judged: RankedClip, corrections: int) -> QueueItem:
+    def _item(self, ranked: RankedClip, corrections: int) -> QueueItem:
         return QueueItem(
-            video_id=judged.video_id,
-            caption=judged.said.caption,
-            gain=round(judged.gain.value, 3),
-            reasons=judged.gain.reasons,
-            picture=self._picture(judged.video_id),
+            video_id=ranked.video_id,
+            caption=ranked.said.caption,
+            score=round(ranked.score.value, 3),
+            reasons=ranked.score.reasons,
+            picture=self._picture(ranked.video_id),
             corrections=corrections,
         )
 
@@ -185,7 +191,7 @@ class Viewer(abc.ABC):
         """What is shown of clips is what is to be said of this version's captions."""
         self._ranking.follow(version, len(self._sources.clips))
 
-    def _judged(self, version: str, video_id: str) -> RankedClip:
+    def _ranked(self, version: str, video_id: str) -> RankedClip:
         answer = self._explained(version, video_id)
         return self._ranking.score(video_id, PredictedCaption(answer.text, answer.log_prob, answer.topic_scores))
 
@@ -199,10 +205,20 @@ class Viewer(abc.ABC):
 
     def _try(self, version: str, video_id: str, topic: int) -> float | None:
         """The smallest of a few strengths that brings a word of the topic into the caption; None where none does."""
-        said = set(self._explained(version, video_id).words)
-        words = set(self._sources.topics(version)[topic].words) - said
-        answers = self._served.doses(self._sources.clips.frames(video_id), topic, STRENGTHS, version)
-        return next((dose for dose, answer in zip(STRENGTHS, answers) if words & set(answer.text.split())), None)
+        model = self._model(version)
+        found = model.sweep(model.video(video_id), topic, STRENGTHS).smallest
+        return found and found.strength
+
+    def _model(self, version: str) -> ServedVersion:
+        """The version that is served, as it is asked about its topics.
+
+        Raises:
+            Refused: it has none (LSTM-B).
+        """
+        links = self._sources.links(version)
+        if links is None:
+            raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
+        return ServedVersion(self._served, version, self._sources.clips, links, self._sources.vocabulary(version))
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
         """What a version that is served tells of a clip."""

@@ -104,7 +104,7 @@ ROUTER = APIRouter(
 
 @ROUTER.get("/queue")
 def queue(backend: TheBackend, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0) -> QueuePage:
-    """Clips, those with the most to gain first."""
+    """Clips, the highest acquisition score first."""
     return backend.queue(limit, offset, search)
 
 

@@ -41,7 +41,7 @@ class ReviewBackend(Protocol):
     name: str  # of the run, for the page's head
 
     def queue(self, limit: int, offset: int = 0, search: str = "") -> QueuePage:
-        """Clips `offset` to `offset + limit`, the largest gain first; `search`: words of the caption or of the id."""
+        """Clips `offset` to `offset + limit`, the highest score first; `search`: words of the caption or of the id."""
         ...
 
     def clip(self, video_id: str) -> ClipPage: ...

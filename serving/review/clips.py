@@ -41,7 +41,7 @@ class QueueItem:
     Attributes:
         video_id: any text; it is unique, and is never made part of a path or an address's path.
         caption: what the served model writes.
-        gain: how much a correction is expected to help, 0 to 1; the queue is ordered by it.
+        score: of acquisition, how much a correction is expected to help, 0 to 1; the queue is ordered by it.
         reasons: why, each a few words for people, such as "unsure: 0.31 a word".
         picture: the number of the frame that stands for the clip; None where there is no picture of it.
         corrections: how many corrections of it are not revoked.
@@ -49,7 +49,7 @@ class QueueItem:
 
     video_id: str
     caption: str
-    gain: float
+    score: float
     reasons: tuple[str, ...]
     picture: int | None = None
     corrections: int = 0
@@ -57,7 +57,7 @@ class QueueItem:
 
 @dataclass(frozen=True)
 class QueuePage:
-    """Some of the clips, those with the most to gain first, and how many there are in all."""
+    """Some of the clips, those with the highest scores first, and how many there are in all."""
 
     items: tuple[QueueItem, ...]
     total: int

@@ -38,16 +38,16 @@ def run(options: argparse.Namespace) -> int:
 
 def tell_proposal(proposal) -> str:
     """A correction with the caption before, the one with the topic, and what comes next."""
-    correction, dose = proposal.correction, proposal.response.smallest
+    correction, point = proposal.correction, proposal.sweep.smallest
     lines = [f"now:  {correction.caption_before}"]
-    if dose is None:
+    if point is None:
         lines += [
-            proposal.response.verdict,
+            proposal.sweep.verdict,
             f"Correction {correction.id} is kept as proposed; no refinement takes it in.",
         ]
     else:
         lines += [
-            f"with {correction.topic.name}, strength {dose.strength:g}:  {dose.caption}",
+            f"with {correction.topic.name}, strength {point.strength:g}:  {point.caption}",
             f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.",
         ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The smallest dose, on a captioner whose threshold can be worked out by hand."""
+"""The smallest strength, on a captioner whose threshold can be worked out by hand."""
 
 import json
 
@@ -31,9 +31,9 @@ def planted():
 def test_the_smallest_strength_that_brings_a_word_in_is_found(planted):
     strengths = (0.2, 0.1, THRESHOLD - 0.001, THRESHOLD + 0.001, 4)
     found = response(planted, links(), CLIP, 1, strengths)
-    assert [dose.strength for dose in found.doses] == [0, *sorted(strengths)]
-    assert [dose.caption for dose in found.doses] == 3 * ["dog dog dog"] + 3 * ["man man man"]
-    assert [dose.entered for dose in found.doses] == 3 * [()] + 3 * [("man",)]
+    assert [point.strength for point in found.points] == [0, *sorted(strengths)]
+    assert [point.caption for point in found.points] == 3 * ["dog dog dog"] + 3 * ["man man man"]
+    assert [point.entered for point in found.points] == 3 * [()] + 3 * [("man",)]
     assert found.smallest.strength == THRESHOLD + 0.001
     assert found.verdict == "Strength 0.153319 is the smallest at which topic 1 (man) comes in: man."
     assert json.loads(json.dumps(found.to_json()))["smallest"] == found.smallest.strength
@@ -55,20 +55,20 @@ def test_it_is_said_when_and_why_no_word_comes_in(planted):
 
 def test_words_that_stood_in_the_caption_before_do_not_count(planted):
     found = response(planted, links(), CLIP, 0, (0.1, 4))
-    assert {dose.caption for dose in found.doses} == {"dog dog dog"} and found.smallest is None
+    assert {point.caption for point in found.points} == {"dog dog dog"} and found.smallest is None
 
 
 def test_scores_are_those_of_f_on_the_enhanced_mean():
     captioner = small_captioner(n_topics=3, interpretive_weight=0.1)
     found = response(BatchedCaptioner(captioner, max_words=3), links(), CLIP, 1, (0.5, 2))
     mean = np.asarray(captioner.encode(pad([CLIP]))["mean"])
-    for dose in found.doses:
-        enhanced = mean + 0.5 * dose.strength * (np.arange(8) == 5)  # the man's neuron and its mean activation
-        assert dose.score == pytest.approx(float(captioner.topic_perceptron(enhanced)[0, 1]), abs=1e-5)
+    for point in found.points:
+        enhanced = mean + 0.5 * point.strength * (np.arange(8) == 5)  # the man's neuron and its mean activation
+        assert point.score == pytest.approx(float(captioner.topic_perceptron(enhanced)[0, 1]), abs=1e-5)
 
 
 def test_a_captioner_without_f_has_no_scores(planted):
-    assert {dose.score for dose in response(planted, links(), CLIP, 1, ()).doses} == {None}
+    assert {point.score for point in response(planted, links(), CLIP, 1, ()).points} == {None}
 
 
 def test_strengths_reach_the_bound():

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from topiclens.pipeline.repair.asked_model import VideoFeatures
 from topiclens.pipeline.repair.model_store import ModelStore
-from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.schemas.verdicts import Verdict
 
 TAUGHT = "taught.json"
@@ -57,23 +57,23 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Dose:
+class Point:
     strength: float
     caption: str
 
 
 @dataclass(frozen=True)
-class Response:
-    """Doses of which the second brings the topic in, unless none does."""
+class Sweep:
+    """Two strengths, of which the second brings the topic in, unless none does."""
 
     works: bool = True
 
-    doses = (Dose(0.0, "a girl"), Dose(0.5, "a girl dancing"))
+    points = Point(0.0, "a girl"), Point(0.5, "a girl dancing")
     verdict = "as the stand-in says"
 
     @property
-    def smallest(self) -> Dose | None:
-        return self.doses[1] if self.works else None
+    def smallest(self) -> Point | None:
+        return self.points[1] if self.works else None
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class AskedModel:
     def video(self, wanted: str) -> VideoFeatures:
         return VideoFeatures(wanted, "0" * 64, np.ones((2, 4), np.float32))
 
-    def doses(self, video: VideoFeatures, topic: int) -> Response:
-        return Response(works=video.video_id != "hopeless")
+    def sweep(self, video: VideoFeatures, topic: int, strengths=None) -> Sweep:
+        return Sweep(works=video.video_id != "hopeless")
 
 
 def teach(root, parent: str, output: str, batch, live, settings=None, progress=None) -> Verdict:

@@ -27,9 +27,9 @@ def test_a_proposal_that_no_strength_brings_in_is_kept_and_taken_into_no_refinem
 
 def test_of_several_topics_all_are_written_down_or_none(root, ledger):
     class Failing(stand_ins.AskedModel):
-        answers = [stand_ins.Response()]  # and no second one
+        answers = [stand_ins.Sweep()]  # and no second one
 
-        def doses(self, video, topic):
+        def sweep(self, video, topic, strengths=None):
             return self.answers.pop()
 
     with pytest.raises(IndexError):

@@ -41,11 +41,11 @@ def served(monkeypatch):
 
 def test_the_version_that_is_meant_answers(served):
     assert [answer.text for answer in served().explain([CLIP] * 2, "7")] == ["a dog"] * 2
-    assert len(served().doses(CLIP, 1, [0.5, 1.0], "7")) == 2
+    assert len(served().what_if(CLIP, [{1: 0.5}, {1: 1.0}], "7")) == 2
 
 
 def test_what_another_version_may_have_answered_is_not_taken(served):
-    for ask in (lambda one: one.explain([CLIP], "7"), lambda one: one.doses(CLIP, 1, [0.5], "7")):
+    for ask in (lambda one: one.explain([CLIP], "7"), lambda one: one.what_if(CLIP, [{1: 0.5}], "7")):
         with pytest.raises(Unavailable, match="Another version of the model has just been published"):
             ask(served(swaps=True))
 

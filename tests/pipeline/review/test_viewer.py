@@ -28,6 +28,7 @@ from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
 from topiclens.serving.review.changes import ReviewedCorrection
 from topiclens.serving.review.clips import TopicChoice
+from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3
 SAYS = {"7": "dog dog dog", "8": "man man man"}
@@ -54,12 +55,8 @@ class ServedModel:
         said = SAYS[self.served]
         return [ExplainedCaption(said, -3.0, tuple(said.split()), attention, activations, scores) for _ in clips]
 
-    def what_if(self, frames, strengths):
-        (answer,) = self.doses(frames, 1, [strengths.get(1, 0.0)], self.served)
-        return answer, 12.5
-
-    def doses(self, frames, topic, strengths, version):
-        told = [topic == 1 and strength >= 1 for strength in strengths]
+    def what_if(self, frames, strengths, version=None):
+        told = [strength.get(1, 0.0) >= 1 for strength in strengths]
         return [WhatIf("man man man" if man else "dog dog dog", -3.0, np.array([0.1, 0.9, 0.2])) for man in told]
 
 
@@ -94,6 +91,7 @@ def served():
 def backend(tmp_path, served):
     film = write_clip(tmp_path / "film.mp4", FRAMES)
     rows = {"v0": {"video_id": "v0", "path": str(film)}, "v1": {"features": "v1.npy"}, "v2": {"features": "v2.npy"}}
+    rows = {name: {**row, "content": "0" * 64} for name, row in rows.items()}
     clips = Clips(rows, map(record, PEOPLE))
     table = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
     model = TopicModel(("dog", "man", "waves"), 9 * np.eye(3, dtype=int), 1, 0.1, 0.01, OccurrenceRule(), 0, table)
@@ -109,8 +107,9 @@ def backend(tmp_path, served):
     ranking = Ranking(scorer, PredictionCache, served.explain, no_progress)
     topics = [TopicChoice(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
     sampling = Sampling(n_frames=FRAMES)
+    vocabulary = Vocabulary(["dog", "man"])
     sources = ReviewSources(
-        clips, ClipMedia(clips, sampling), sampling, lambda version: links(), lambda version: topics
+        clips, ClipMedia(clips, sampling), sampling, lambda _: links(), lambda _: vocabulary, lambda _: topics
     )
     return ReviewBackend("run", sources, served, ranking)
 
@@ -132,7 +131,7 @@ def queue(backend, count=len(PEOPLE), **asked):
 def test_the_queue_begins_with_the_clip_that_people_describe_otherwise(backend):
     found = queue(backend)
     assert found.total == 3 and [item.video_id for item in found.items] == ["v0", "v1", "v2"]
-    assert found.items[0].gain > found.items[1].gain
+    assert found.items[0].score > found.items[1].score
     assert "1 of 1 people mention “man”, the caption does not" in found.items[0].reasons
     assert found.items[0].picture == FRAMES // 2 and found.items[1].picture is None
 
@@ -193,7 +192,7 @@ def test_a_clip_is_explained_once_a_version(backend, served):
 
 def test_what_if_tells_the_caption_the_scores_and_the_time(backend):
     told = backend.what_if("v0", {1: 1.0})
-    assert (told.caption, told.milliseconds) == ("man man man", 12.5)
+    assert told.caption == "man man man" and 0 < told.milliseconds < 1000
     assert dataclasses.astuple(told.scores[0]) == (1, "man", 0.9)
     assert backend.what_if("v0", {}).caption == "dog dog dog"
 

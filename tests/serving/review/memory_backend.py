@@ -67,7 +67,7 @@ class MemoryBackend:
             QueueItem(
                 video_id,
                 self._captions[video_id],
-                gain=max(0.0, 0.9 - 0.07 * place),
+                score=max(0.0, 0.9 - 0.07 * place),
                 reasons=("unsure of 3 words", "sees dance, says nothing of it"),
                 picture=0 if self.pictures else None,
                 corrections=len(self._of(video_id)),
