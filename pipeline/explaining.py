@@ -15,7 +15,7 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import Explanation, OtherModel, explanation
 from topiclens.components.relevance.frame_pictures import Film, film_of, thumbnails
 from topiclens.components.relevance.reading import ModelReader, Reading
-from topiclens.components.relevance.report import Report
+from topiclens.components.relevance.report import ExplanationWriter
 from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.pipeline import run_metadata
@@ -71,7 +71,7 @@ def explain_files(
         server: the address of a model server, asked in place of `model`.
         sampling: the `changes` of `exports.sampling_of`.
     """
-    report = Report(output)
+    report = ExplanationWriter(output)
     directory = None if server else str(resolve_version(model or os.path.join(root, "serving", "topiclens")))
     chosen = sampling_of(directory, **sampling)
     with _opened(directory, server) as opened:
@@ -101,7 +101,7 @@ def explain_stored(
     """
     outcome = run_metadata.newest(root)
     rows, stored = stored_videos(outcome, set(video_ids))
-    report = Report(output)
+    report = ExplanationWriter(output)
     directory = None if server else str(resolve_version(model or outcome.model))
     sampling = sampling_of(outcome.model)
     with _opened(directory, server) as opened:

@@ -6,7 +6,8 @@ import functools
 from collections.abc import Sequence
 from html import escape
 
-from topiclens.components.relevance.explanation import Explanation, NeuronShare, TopicScore, TopicShare, TopicTimeline
+from topiclens.components.relevance.explanation import Explanation, NeuronShare, TopicShare
+from topiclens.schemas.timelines import TopicScore, TopicTimeline
 
 _FAINTEST = 0.005  # opacity; fainter cells are not drawn
 _DASHES = ("", "5 3", "1.5 3")  # of the lines of one chart: they differ without colour too

@@ -11,6 +11,7 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.relevance.reading import Reading
+from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
 
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
 RELEVANT_TOPICS = 3  # with timelines
@@ -69,42 +70,6 @@ class ExplainedWord:
     from_frames: float | None = None
     from_words: float | None = None
     from_biases: float | None = None
-
-
-@dataclass(frozen=True)
-class TopicScore:
-    """How much of a topic the model sees: near 1 where it occurs, near 0 where it does not (f of eq. 8)."""
-
-    id: int
-    name: str
-    score: float
-
-
-@dataclass(frozen=True)
-class NeuronTimeline:
-    """A neuron's activation, -1 to 1, at each frame."""
-
-    neuron: int
-    activations: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class TopicTimeline:
-    """The neurons of one topic over the frames (Dong et al. 2017, Fig. 4).
-
-    Attributes:
-        topic: its id; None for the strongest neurons of the caption, where topics are not known.
-        name: the topic's.
-        relevant: whether the topic is one that the model sees most, or the one that it sees least.
-        score: as of `TopicScore`.
-        neurons: those with the most votes.
-    """
-
-    topic: int | None
-    name: str
-    relevant: bool
-    score: float | None
-    neurons: tuple[NeuronTimeline, ...]
 
 
 @dataclass(frozen=True)
@@ -236,12 +201,12 @@ def _timelines(
     if not carried:
         strongest = np.argsort(-np.abs(values).sum(axis=0), kind="stable")[:NEURONS_OF_A_TIMELINE]
         neurons = tuple(_timeline(reading, int(neuron)) for neuron in strongest)
-        return (TopicTimeline(None, "the strongest neurons of the caption", True, None, neurons),)
+        return (TopicTimeline(None, "the strongest neurons of the caption", neurons),)
 
     def timeline(topic: TopicScore, relevant: bool) -> TopicTimeline:
         link: TopicLink = links.topics[topic.id]
         neurons = tuple(_timeline(reading, linked.neuron) for linked in link.neurons[:NEURONS_OF_A_TIMELINE])
-        return TopicTimeline(topic.id, topic.name, relevant, topic.score, neurons)
+        return TopicTimeline(topic.id, topic.name, neurons, relevant, topic.score)
 
     carried = sorted(carried, key=lambda topic: -topic.score)
     relevant = carried[: min(RELEVANT_TOPICS, max(1, len(carried) - 1))]

@@ -213,13 +213,13 @@ def _timelines(explanation: Explanation) -> str:
     charted = []
     for line in explanation.timelines:
         tag = ""
-        if line.topic is not None:
+        if line.topic_id is not None:
             tag = f"<small>{'' if line.relevant else 'seen least, '}score {charts.signed(line.score)}</small>"
         charted.append(
             f"<div><h3>{escape(line.name)} {tag}</h3>{charts.timeline(line, charts.moments(explanation), reach)}</div>"
         )
     shown = "of the neurons that carry the topics seen most, and of those of the topic seen least"
-    if explanation.timelines[0].topic is None:
+    if explanation.timelines[0].topic_id is None:
         shown = f"of {explanation.timelines[0].name}"
     return (
         f"<section><h2>Its neurons over time</h2><p>Activations {shown}.</p>"

@@ -22,7 +22,7 @@ from topiclens.schemas.records import VideoRecord
 INDEX, ENTRIES = "index.html", "index.json"
 
 
-class Report:
+class ExplanationWriter:
     """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an index.
 
     Args:
@@ -123,7 +123,7 @@ def write_report(
     Returns:
         The path of the index.
     """
-    report, sampling = Report(folder), Sampling.of(reader.meta["features"])
+    report, sampling = ExplanationWriter(folder), Sampling.of(reader.meta["features"])
     unnamed = () if links else ("The neurons have no names here: the run learnt no topics (LSTM-B).",)
     for video_id, row in ((row["video_id"], row) for row in rows):
         record = stored.get(video_id)

@@ -8,14 +8,9 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import MissingTopic
+from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
 from topiclens.serving.answers import ExplainedCaption
-from topiclens.serving.review.clips import (
-    CaptionWord,
-    ClipNeuronTimeline,
-    ClipTopicScore,
-    ClipTopicTimeline,
-    TopicChoice,
-)
+from topiclens.serving.review.clips import CaptionWord, TopicChoice
 
 TIMELINES = 3  # of the topics that the model sees most
 NEURONS_OF_A_TIMELINE = 3
@@ -28,12 +23,12 @@ def words_of(answer: ExplainedCaption) -> tuple[CaptionWord, ...]:
     return tuple(CaptionWord(text, _numbers(row)) for text, row in zip(answer.words, answer.attention, strict=True))
 
 
-def scores_of(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[ClipTopicScore, ...]:
+def scores_of(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[TopicScore, ...]:
     """All topics, the highest first; of equal ones the lower id."""
     if scores is None:
         return ()
     by_score = np.argsort(-np.asarray(scores), kind="stable")
-    return tuple(ClipTopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
+    return tuple(TopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
 
 
 def suggested(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
@@ -43,7 +38,7 @@ def suggested(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) ->
 
 def timelines_of(
     answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[MissingTopic]
-) -> tuple[ClipTopicTimeline, ...]:
+) -> tuple[TopicTimeline, ...]:
     """The strongest neurons of topics over the frames: those suggested first, then those that the model sees most."""
     if links is None or answer.topic_scores is None or links.n_neurons != answer.activations.shape[1]:
         return ()
@@ -51,11 +46,11 @@ def timelines_of(
     most_seen = sorted(carried, key=lambda topic: -answer.topic_scores[topic.id])[:TIMELINES]
     shown = dict.fromkeys([*(one.topic for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
     return tuple(
-        ClipTopicTimeline(
+        TopicTimeline(
             topic,
             links.topics[topic].name,
             tuple(
-                ClipNeuronTimeline(linked.neuron, _numbers(answer.activations[:, linked.neuron]))
+                NeuronTimeline(linked.neuron, _numbers(answer.activations[:, linked.neuron]))
                 for linked in links.topics[topic].neurons[:NEURONS_OF_A_TIMELINE]
             ),
         )

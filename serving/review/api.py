@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from topiclens.schemas.corrections import State
+from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review import uploads
 from topiclens.serving.review.backend import NotFound
 from topiclens.serving.review.changes import HistoryEntry, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.serving.review.clips import ClipPage, ClipTopicScore, NewCaption, QueuePage, TopicChoice, WhatIfResult
+from topiclens.serving.review.clips import ClipPage, NewCaption, QueuePage, TopicChoice, WhatIfResult
 from topiclens.serving.review.dependencies import (
     MOST_TOPICS,
     STRONGEST,
@@ -56,7 +57,7 @@ class WhatIfAnswer(BaseModel):
 
     caption: str
     phrases: list[Phrase]
-    scores: list[ClipTopicScore]
+    scores: list[TopicScore]
     milliseconds: float
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from topiclens.schemas.timelines import TopicScore, TopicTimeline
 from topiclens.serving.review.changes import ReviewedCorrection
 
 
@@ -23,15 +24,6 @@ class TopicChoice:
     name: str
     words: tuple[str, ...]
     neurons: int
-
-
-@dataclass(frozen=True)
-class ClipTopicScore:
-    """How much of a topic the model sees in a clip: near 1 where it occurs, near 0 where it does not."""
-
-    id: int
-    name: str
-    score: float
 
 
 @dataclass(frozen=True)
@@ -69,23 +61,6 @@ class CaptionWord:
 
     text: str
     attention: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class ClipNeuronTimeline:
-    """A neuron's activation, -1 to 1, at each frame: (frames,)."""
-
-    neuron: int
-    activations: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class ClipTopicTimeline:
-    """What the strongest neurons of a topic do over the frames of a clip."""
-
-    topic_id: int
-    name: str
-    neurons: tuple[ClipNeuronTimeline, ...]
 
 
 @dataclass(frozen=True)
@@ -135,8 +110,8 @@ class ClipPage:
     playable: bool = False
     references: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    scores: tuple[ClipTopicScore, ...] = ()
-    timelines: tuple[ClipTopicTimeline, ...] = ()
+    scores: tuple[TopicScore, ...] = ()
+    timelines: tuple[TopicTimeline, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     corrections: tuple[ReviewedCorrection, ...] = ()
     next_id: str | None = None
@@ -163,7 +138,7 @@ class WhatIfResult:
     """
 
     caption: str
-    scores: tuple[ClipTopicScore, ...]
+    scores: tuple[TopicScore, ...]
     milliseconds: float
 
 
@@ -172,4 +147,4 @@ class NewCaption:
     """What the served model says of a clip that somebody uploaded; `scores` as of `ClipPage`, empty if not known."""
 
     caption: str
-    scores: tuple[ClipTopicScore, ...] = ()
+    scores: tuple[TopicScore, ...] = ()

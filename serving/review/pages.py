@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 
 from topiclens.schemas.corrections import State
+from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
 from topiclens.serving.review.changes import JobState, RefinementJob
-from topiclens.serving.review.clips import ClipPage, ClipTopicScore, TopicChoice
+from topiclens.serving.review.clips import ClipPage, TopicChoice
 from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
 from topiclens.serving.review.rendering import page, remaining
 
@@ -51,7 +52,7 @@ def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search
 def topic_rows(
     clip: ClipPage,
     topics: dict[int, TopicChoice],
-    scores: tuple[ClipTopicScore, ...],
+    scores: tuple[TopicScore, ...],
     strengths: dict[int, float],
     found,
 ) -> list[dict]:

@@ -88,7 +88,7 @@ def test_timelines_show_the_topics_seen_most_and_the_one_seen_least(reading):
     explained = explanation("clip", scored, SECONDS, make_links())
     assert [topic.id for topic in explained.topics] == [2, 1, 0, 3]
     # Topic 2 has no neuron, so nothing to show over time.
-    assert [(line.topic, line.relevant) for line in explained.timelines] == [(1, True), (0, True), (3, False)]
+    assert [(line.topic_id, line.relevant) for line in explained.timelines] == [(1, True), (0, True), (3, False)]
     for line in explained.timelines:
         for neuron in line.neurons:
             np.testing.assert_allclose(neuron.activations, reading.activations[:, neuron.neuron], atol=1e-6)
@@ -100,7 +100,7 @@ def test_without_links_neurons_have_no_names_and_the_strongest_are_shown(reading
     assert all(share.name is None for word in explained.words for share in word.neurons)
     (line,) = explained.timelines
     total = np.abs(reading.neurons).sum(axis=0)
-    assert line.topic is None and line.neurons[0].neuron == np.argmax(total)
+    assert line.topic_id is None and line.neurons[0].neuron == np.argmax(total)
 
 
 def test_without_relevance_neurons_are_valued_by_what_the_word_attends_to(reading):

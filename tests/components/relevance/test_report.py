@@ -10,7 +10,7 @@ from tests.components.relevance.test_page import Parsed, explained, jpegs
 from tests.components.videos.conftest import write_clip
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.relevance.reading import ModelReader, OtherFeatures
-from topiclens.components.relevance.report import Report, choose, first_explained, write_report
+from topiclens.components.relevance.report import ExplanationWriter, choose, first_explained, write_report
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.export import export
 from topiclens.trainer.vocabulary import Vocabulary
@@ -48,13 +48,13 @@ def test_equal_scores_are_chosen_in_the_order_of_ids_however_they_came():
 
 
 def test_pages_have_safe_names_of_their_own(tmp_path):
-    report = Report(str(tmp_path))
+    report = ExplanationWriter(str(tmp_path))
     names = [report._file_name(name) for name in ("b c", "b/c", "B-C", "../..", "index", "ü", "日本", "v1.2")]
     assert names == ["b-c", "b-c-2", "B-C-3", "video", "index-2", "video-2", "video-3", "v1-2"]
 
 
 def test_every_video_is_on_the_index_with_its_page_or_with_the_reason(tmp_path):
-    report = Report(str(tmp_path))
+    report = ExplanationWriter(str(tmp_path))
     report.add("one", explained(), jpegs(), "CIDEr 0.50")
     report.add_fault("two", "It cannot be read.")
     report.write_index("Captions of val")
@@ -68,7 +68,7 @@ def test_every_video_is_on_the_index_with_its_page_or_with_the_reason(tmp_path):
 
 
 def test_the_first_page_is_that_of_the_first_video_that_has_one(tmp_path):
-    report = Report(str(tmp_path))
+    report = ExplanationWriter(str(tmp_path))
     report.add_fault("lost", "It has no features.")
     report.write_index()
     assert first_explained(str(tmp_path)) is None
@@ -109,7 +109,7 @@ def test_the_neurons_bear_the_names_that_the_run_gave_them(tmp_path, reader):
     write_report(str(tmp_path), "val", rows, {"v": record("v")}, reader, links=make_links())
     told = json.loads((tmp_path / "v.json").read_text())
     assert len(told["notes"]) == 1 and told["topics"][0]["name"].startswith("name ")
-    assert {line["topic"] for line in told["timelines"]} == {0, 1, 3}, "topic 2 has no neuron"
+    assert {line["topic_id"] for line in told["timelines"]} == {0, 1, 3}, "topic 2 has no neuron"
 
 
 def test_an_empty_split_makes_an_index_of_nothing(tmp_path, reader):

@@ -8,16 +8,14 @@ from datetime import UTC, datetime, timedelta
 from PIL import Image
 
 from topiclens.schemas.corrections import CorrectedTopic, Event, State
+from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.backend import NotFound, Refused
 from topiclens.serving.review.changes import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.clips import (
     CaptionWord,
-    ClipNeuronTimeline,
     ClipPage,
-    ClipTopicScore,
-    ClipTopicTimeline,
     NewCaption,
     QueueItem,
     QueuePage,
@@ -97,11 +95,11 @@ class MemoryBackend:
             reasons=("unsure of 3 words", "sees dance, says nothing of it"),
             scores=self._scores({}),
             timelines=tuple(
-                ClipTopicTimeline(
+                TopicTimeline(
                     t.id,
                     t.name,
                     tuple(
-                        ClipNeuronTimeline(10 * t.id + n, tuple((2 * w - 1) * (1 - 0.3 * n) for w in wave))
+                        NeuronTimeline(10 * t.id + n, tuple((2 * w - 1) * (1 - 0.3 * n) for w in wave))
                         for n in range(min(3, t.neurons))
                     ),
                 )
@@ -309,7 +307,7 @@ class MemoryBackend:
     def _scores(self, strengths):
         base = {topic: 0.75 / (1 + topic) for topic in self._topics}
         scores = [
-            ClipTopicScore(i, self._topics[i].name, min(1.0, score + 0.2 * strengths.get(i, 0.0)))
+            TopicScore(i, self._topics[i].name, min(1.0, score + 0.2 * strengths.get(i, 0.0)))
             for i, score in base.items()
         ]
         return tuple(sorted(scores, key=lambda score: -score.score))

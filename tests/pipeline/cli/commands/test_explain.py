@@ -204,7 +204,7 @@ def test_a_servers_neurons_are_not_named_by_links_that_cannot_be_its_own(base, v
 def test_a_model_that_learnt_no_topics_is_explained_without_them(videos, tmp_path, capsys):
     model = save(tiny_captioner(3, interpretive_weight=0.0), tmp_path / "model")
     (told,) = explain(capsys, videos[0], "--model", model, "--root", "nowhere", "--output", tmp_path)
-    assert told["topics"] == [] and told["words"][0]["relevance"] and told["timelines"][0]["topic"] is None
+    assert told["topics"] == [] and told["words"][0]["relevance"] and told["timelines"][0]["topic_id"] is None
 
 
 def test_a_model_that_reads_features_says_so(videos, tmp_path, capsys):
