@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from typing import Any
 
 from topiclens.pipeline.cli import arguments, output
@@ -16,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", metavar="FILE", help="where decisions are kept, as topics.governance names it "
                         "(default: ROOT/governance.json)")  # fmt: skip
     arguments.add_json(parser, "one topic a line, as people decided it")
+    parser.add_argument("--quality", action="store_true", help="show coherence, topics a video, and how well held-out "
+                        "captions are predicted")  # fmt: skip
+    parser.add_argument("--against", metavar="ROOT", help="with --quality: another run on the same videos, whose "
+                        "topics are compared")  # fmt: skip
     group = parser.add_argument_group(
         "decisions", "A topic is named by its id or its name. Decisions are kept in a file for the next run. Each of "
         "these options may be\ngiven several times.")  # fmt: skip
@@ -36,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     if decisions:
         print(decide(options.root, decisions, options.file))
         return 0
+    if options.quality or options.against:
+        return _print_quality(options)
     topics, ahead = read_topics(options.root, options.file)
     if options.json:
         for topic in topics:
@@ -43,4 +50,15 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print(output.table(*table_rows(topics)))
     print(*ahead, sep="\n", end="\n" if ahead else "")
+    return 0
+
+
+def _print_quality(options: argparse.Namespace) -> int:
+    from topiclens.pipeline.topic_quality import quality_of_run, quality_rows
+
+    quality = quality_of_run(options.root, options.against)
+    if options.json:
+        output.print_json(dataclasses.asdict(quality))
+    else:
+        print(output.table(("figure", "value"), *quality_rows(quality)))
     return 0

@@ -7,9 +7,11 @@ import pytest
 from tests.components.topics.conftest import planted_documents
 from topiclens.components.topics import fitting
 from topiclens.components.topics.governance import load
-from topiclens.pipeline import governing
+from topiclens.components.topics.model import write_files
+from topiclens.pipeline import governing, topic_quality
 from topiclens.pipeline.cli import main as cli
 from topiclens.pipeline.run_metadata import Outcome
+from topiclens.schemas.json_lines import write_rows
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def model(tmp_path_factory):
         name: [{"0": "dog", "1": "guitar", "2": "wave", "3": "snow"}[word[1]] + word[3:] for word in words]
         for name, words in planted_documents().items()
     }
-    fitting.fit(documents, n_topics=4, iterations=150).model.save(folder)
+    write_files(folder, fitting.fit(documents, n_topics=4, iterations=150).to_files())
     return folder
 
 
@@ -107,3 +109,14 @@ def test_decisions_may_lie_elsewhere(topics, tmp_path):
     mine = tmp_path / "mine" / "topics.json"
     topics("--ban", "0", "--file", str(mine))
     assert load(mine).ban == (0,) and "[banned]" in topics("--file", str(mine)) and "[banned]" not in topics()
+
+
+def test_quality_is_measured_on_held_out_captions_and_compared_with_another_run(topics, model, tmp_path, monkeypatch):
+    rows = [{"video_id": f"h{i}", "split": "val", "captions": ["dog1 dog2 dog3 guitar1"]} for i in range(3)]
+    write_rows(tmp_path / "data" / "videos.jsonl", [*rows, {"video_id": "t", "split": "train", "captions": ["wave1"]}])
+    folders = {"topiclens.TopicModel": model, "topiclens.Dataset": str(tmp_path / "data")}
+    monkeypatch.setattr(topic_quality, "newest", lambda root: Outcome(root, folders, True))
+    said = topics("--quality", "--against", str(tmp_path))
+    assert "perplexity, 3 held-out videos" in said and "agreement of labels (mean F1)  1.000" in said
+    told = json.loads(topics("--quality", "--json"))
+    assert told["held_out_videos"] == 3 and told["agreement"] is None and 1 < told["perplexity"] < 40

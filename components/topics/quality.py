@@ -1,0 +1,86 @@
+"""How good a topic model is, in figures that compare across models, and how far two models' labels agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from topiclens.components.topics.documents import content_words, index_of, number_words
+from topiclens.components.topics.labels import matched_f1
+from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.table import mean_npmi
+
+
+@dataclass(frozen=True)
+class TopicQuality:
+    """Figures of one topic model.
+
+    Attributes:
+        topics: how many can occur.
+        topics_a_video: how many occur in a video, on average.
+        mean_npmi: the mean coherence of the topics' top words, -1 to 1; None if no topic has two words.
+        perplexity: of a word of held-out captions; lower is better, and the vocabulary's size is chance. None if no
+            held-out video has two known words.
+        held_out_videos: how many videos were held out.
+        agreement: with another model's labels, 0 to 1; None if there is no other.
+    """
+
+    topics: int
+    topics_a_video: float
+    mean_npmi: float | None
+    perplexity: float | None
+    held_out_videos: int
+    agreement: float | None = None
+
+
+def measure_quality(
+    model: TopicModel,
+    labels: Mapping[str, Sequence[int]],
+    held_out: Mapping[str, Iterable[str]],
+    reference: Mapping[str, Sequence[int]] | None = None,
+) -> TopicQuality:
+    """Measures a topic model.
+
+    Args:
+        labels: the topics that occur in each video, by id.
+        held_out: captions of videos that the model was not fitted to, by id.
+        reference: another model's labels of the same videos.
+    """
+    from topiclens.components.topics.perplexity import held_out_perplexity  # numba takes a second to import
+
+    index = index_of(model.words)
+    documents = {name: number_words(content_words(captions), index) for name, captions in held_out.items()}
+    scored = any(len(tokens) > 1 for tokens in documents.values())
+    return TopicQuality(
+        topics=sum(topic.fate is None and bool(topic.words) for topic in model.topics),
+        topics_a_video=sum(map(len, labels.values())) / max(len(labels), 1),
+        mean_npmi=mean_npmi(model.topics),
+        perplexity=held_out_perplexity(model.phi, model.alpha, documents, seed=model.seed) if scored else None,
+        held_out_videos=len(held_out),
+        agreement=None if reference is None else label_agreement(labels, reference),
+    )
+
+
+def label_agreement(labels: Mapping[str, Sequence[int]], reference: Mapping[str, Sequence[int]]) -> float:
+    """Agreement of two labellings of the videos that both have; see `matched_f1`.
+
+    Raises:
+        ValueError: they have no video in common.
+    """
+    shared = sorted(labels.keys() & reference.keys())
+    if not shared:
+        raise ValueError(
+            f"The two runs have no video in common ({len(labels)} and {len(reference)} videos), so their topics cannot "
+            "be compared. Name a run on the same videos."
+        )
+    return matched_f1(*(_indicators([each[name] for name in shared]) for each in (labels, reference)))
+
+
+def _indicators(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """(videos, topics) 0/1, without the topics that occur in none."""
+    matrix = np.zeros((len(rows), 1 + max((max(topics, default=0) for topics in rows), default=0)))
+    for row, topics in zip(matrix, rows, strict=True):
+        row[list(topics)] = 1
+    return matrix[:, matrix.any(axis=0)]
