@@ -36,6 +36,15 @@ class BiLstmEncoder(Encoder):
     def read_linearised(self, frames, mask):
         return self._read_both(frames, mask, lstm_signal_step, lstm_signal_step_gradient)
 
+    def kernel_inputs(self, frames, mask):
+        ahead, back = ops.split(self.read(frames, mask), 2, axis=-1)
+        nothing, one = ops.zeros_like(ahead[:, :1]), ops.ones_like(ahead[:, :, :1])
+        before = ops.concatenate([nothing, ahead[:, :-1]], axis=1), ops.concatenate([back[:, 1:], nothing], axis=1)
+        return [
+            ([cell.kernel, cell.recurrent_kernel, cell.bias], ops.concatenate([frames, states, one], axis=-1))
+            for cell, states in zip((self.forward, self.backward), before)
+        ]
+
     def _read_both(self, frames, mask, *step):
         ahead = self._read(self.forward, frames, mask, False, *step)
         back = self._read(self.backward, frames, mask, True, *step)

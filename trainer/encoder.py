@@ -88,6 +88,18 @@ class Encoder(keras.layers.Layer):
         """
         return self.read(frames, mask)
 
+    def kernel_inputs(self, frames, mask):
+        """What the encoder's kernels read at every frame, by which refinement measures how far an encoder moves.
+
+        Args:
+            frames, mask: as ``read`` takes them.
+        Returns:
+            For each product ``z @ kernel`` the trainable variables whose rows, stacked, are the kernel (a bias is one
+            row), and z (videos, time, rows). Variables may be missing: they are measured by themselves. None are told
+            by default.
+        """
+        return []
+
     def call(self, frames, training=False, linearised=False):
         mask = frame_mask(frames)
         frames = self.dropout(frames, training=training)

@@ -129,9 +129,7 @@ class Bench:
             videos,
             nearness=nearness,
             mu=mu,
-            optimizer=settings.optimizer,
             steps=settings.steps,
-            learning_rate=settings.learning_rate,
             on_step=on_step,
         )
         return refined, Candidate(refined.captioner.encoder.get_weights())

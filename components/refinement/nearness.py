@@ -3,8 +3,8 @@
 The paper's ||theta' - theta||^2 counts all weights alike. But a weight that meets a large feature, or one that every
 video has, moves the gates of every video; one that meets what hardly any video has moves nothing. Where features have
 a large common part, as those of a network that ends in a rectifier do, a correction of one video then goes into that
-part, and all other videos are told the same. `Gates` measures how far the gates of training videos are moved, and
-leaves to the correction what sets its video apart.
+part, and all other videos are told the same. `GateNearness` measures how far the gates of training videos are moved.
+It leaves to the correction what sets its video apart.
 """
 
 from __future__ import annotations
@@ -13,83 +13,85 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from keras import ops
 
 from topiclens.components.captions.generate import pad
-from topiclens.components.refinement.encoding import encoded
 from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.encoder import Encoder
 
-VIDEOS = 128  # of training, by which `Gates` measures; and as many others that show what a refinement costs
+VIDEOS = 128  # of training, by which `GateNearness` measures; and as many others that show what a refinement costs
 RIDGE = 0.1  # of the mean eigenvalue; a tenth of it cost the captions of other videos more
 RANK = 128  # directions that are measured one by one; the others count alike
 
 
 class Nearness(Protocol):
-    """Coordinates phi of theta' - theta in which its size is ||phi||^2."""
+    """Coordinates phi of theta' - theta in which its size is ||phi||^2: a vector that is zero where theta' is theta."""
 
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Of the coordinates, which are zero where theta' is theta."""
+    size: int  # of phi
 
-    def moves(self, coordinates: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """theta' - theta, in the encoder's order."""
+    def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
+        """theta' - theta, in the order of the encoder's variables."""
 
-    def gradients(self, gradients: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
         """The gradient with respect to the coordinates of what has these gradients with respect to theta'."""
 
 
-class Weights:
+class WeightNearness:
     """||theta' - theta||^2, the paper's.
 
     Args:
-        theta: the parent encoder's weights.
+        encoder: the parent's.
     """
 
-    def __init__(self, theta: Sequence[np.ndarray]):
-        self._shapes = [values.shape for values in theta]
+    def __init__(self, encoder: Encoder):
+        self._shapes = [tuple(variable.shape) for variable in encoder.trainable_variables]
+        self._ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
+        self.size = int(self._ends[-1])
 
-    def shapes(self) -> list[tuple[int, ...]]:
-        return self._shapes
+    def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
+        parts = np.split(coordinates, self._ends[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
-    def moves(self, coordinates: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return list(coordinates)
-
-    def gradients(self, gradients: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return list(gradients)
+    def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.ravel(gradient) for gradient in gradients])
 
 
-class Gates:
-    """mean_t ||(theta' - theta)^T z_t||^2, over the real frames of training videos, of both directions.
+class GateNearness(WeightNearness):
+    """mean_t ||(theta' - theta)^T z_t||^2, over the real frames of training videos.
 
-    z_t = (x_t, h_{t-1}, 1) is what the gates of a direction read at frame t, so that this is how far what they are told
-    moves, to first order; the metric of Gauss and Newton for them (Martens and Grosse 2015, section 3, without the
-    backward factor). A ridge makes a price of directions that training videos do not have.
+    z_t is what a kernel of the encoder reads at frame t: (x_t, h_{t-1}, 1) for the gates of an LSTM's direction. So
+    this is how far what the gates are told moves, to first order; the metric of Gauss and Newton for them (Martens and
+    Grosse 2015, section 3, without the backward factor). A ridge makes a price of directions that training videos do
+    not have. Weights of which the encoder does not say what they read count as in `WeightNearness`.
 
     Args:
-        theta: the parent encoder's weights, in the order of `encoding.encoded`.
+        encoder: the parent's; see `topiclens.trainer.encoder.Encoder.kernel_inputs`.
         videos: of training, with one real frame at least.
     """
 
-    def __init__(self, theta: Sequence[np.ndarray], videos: Sequence[VideoRecord], ridge: float = RIDGE):
-        self._theta = [values.shape for values in theta]
-        self._roots = [InverseRoot(moments, ridge) for moments in second_moments(theta, videos)]
+    def __init__(self, encoder: Encoder, videos: Sequence[VideoRecord], ridge: float = RIDGE):
+        super().__init__(encoder)
+        place = {id(variable): i for i, variable in enumerate(encoder.trainable_variables)}
+        self._roots = [
+            ([place[id(variable)] for variable in variables], InverseRoot(moments, ridge))
+            for variables, moments in second_moments(encoder, videos)
+        ]
 
-    def shapes(self) -> list[tuple[int, ...]]:
-        return [(sum(self._rows(first)), self._theta[first][1]) for first in (0, 3)]
+    def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
+        return self._by_roots(super().moves(coordinates))
 
-    def moves(self, coordinates: Sequence[np.ndarray]) -> list[np.ndarray]:
-        moves = []
-        for first, root, phi in zip((0, 3), self._roots, coordinates, strict=True):
-            kernel, recurrent_kernel, bias = np.split(root @ phi, np.cumsum(self._rows(first))[:-1])
-            moves += [kernel, recurrent_kernel, bias[0]]
-        return moves
+    def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        return super().gradient(self._by_roots(list(gradients)))  # a root is symmetric
 
-    def gradients(self, gradients: Sequence[np.ndarray]) -> list[np.ndarray]:
-        stacked = (np.vstack([*gradients[first : first + 2], gradients[first + 2][None]]) for first in (0, 3))
-        return [root @ rows for root, rows in zip(self._roots, stacked, strict=True)]  # the root is symmetric
-
-    def _rows(self, first: int) -> tuple[int, int, int]:
-        """How many rows of a direction's coordinates are of the kernel, of the recurrent kernel and of the bias."""
-        return self._theta[first][0], self._theta[first + 1][0], 1
+    def _by_roots(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Arrays like theta; those that read one z, stacked, are multiplied by the root of its moments."""
+        for places, root in self._roots:
+            rows = [arrays[place].reshape(-1, arrays[place].shape[-1]) for place in places]
+            parts = np.split(root @ np.vstack(rows), np.cumsum([len(part) for part in rows])[:-1])
+            for place, part in zip(places, parts, strict=True):
+                arrays[place] = part.reshape(self._shapes[place])
+        return arrays
 
 
 def near_and_others(train: Sequence[VideoRecord], seed: int) -> tuple[list[VideoRecord], list[VideoRecord]]:
@@ -104,8 +106,7 @@ def near_and_others(train: Sequence[VideoRecord], seed: int) -> tuple[list[Video
 
 def nearness_of(name: str, captioner: Captioner, videos: Sequence[VideoRecord]) -> Nearness:
     """The measure of a name among `settings.NEARNESS`, of a parent; `videos` are of training."""
-    theta = [np.array(variable) for variable in captioner.encoder.trainable_variables]
-    return Gates(theta, videos) if name == "gates" else Weights(theta)
+    return GateNearness(captioner.encoder, videos) if name == "gates" else WeightNearness(captioner.encoder)
 
 
 class InverseRoot:
@@ -129,17 +130,12 @@ class InverseRoot:
         return self._others * rows + self._vectors @ (self._scales * (self._vectors.T @ rows))
 
 
-def second_moments(theta: Sequence[np.ndarray], videos: Sequence[VideoRecord]) -> list[np.ndarray]:
-    """E[z z^T] over the real frames, for the direction that reads forwards and for the other: (n, n) float64 each."""
+def second_moments(encoder: Encoder, videos: Sequence[VideoRecord]) -> list[tuple[Sequence, np.ndarray]]:
+    """E[z z^T] over the real frames, (n, n) float64, of what each kernel reads, with the variables that make it up."""
     frames = pad(videos)
     mask = frame_mask(frames)
-    v, _ = encoded(theta, frames)
-    ahead, back = np.split(v, 2, axis=-1)
-    before = np.zeros_like(ahead), np.zeros_like(back)
-    before[0][:, 1:], before[1][:, :-1] = ahead[:, :-1], back[:, 1:]
-    ones = np.ones((*mask.shape, 1), np.float32)
     moments = []
-    for states in before:
-        z = np.concatenate([frames, states, ones], axis=-1)[mask].astype(np.float64)
-        moments.append(z.T @ z / len(z))
+    for variables, inputs in encoder.kernel_inputs(ops.convert_to_tensor(frames), ops.convert_to_tensor(mask)):
+        z = np.asarray(inputs)[mask].astype(np.float64)
+        moments.append((variables, z.T @ z / len(z)))
     return moments

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from topiclens.components.captions.evaluator import METRICS
-from topiclens.components.refinement.descent import OPTIMIZERS
 
 # Those of `topiclens.components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
 NEURONS = ("named", "chosen", "all")
@@ -39,9 +38,7 @@ class RefinementSettings:
             allows; see `topiclens.components.refinement.propagation` for the scale. A list of one fixes it.
         max_cost: the share of BLEU-4 and CIDEr, the mean of both, that the captions of training videos may lose while
             mu is chosen; see `topiclens.components.refinement.cost`.
-        optimizer: `l-bfgs` or `adam`.
-        steps: of the optimiser, at most.
-        learning_rate: of `adam`.
+        steps: of L-BFGS, at most.
         max_drop: metric -> how far it may fall on validation.
         max_slice_drop: metric -> how far it may fall on the validation videos of any one topic; a few captions move
             the figures of a few videos more.
@@ -60,9 +57,7 @@ class RefinementSettings:
     nearness: str = NEARNESS[0]
     mu: tuple[float, ...] = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
     max_cost: float = 0.03
-    optimizer: str = OPTIMIZERS[0]
     steps: int = 60
-    learning_rate: float = 1e-5
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
     max_slice_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.05, "METEOR": 0.03, "CIDEr": 0.15})
     slice_videos: int = 30

@@ -9,7 +9,7 @@ from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.refinement import nearness
 from topiclens.components.refinement.nearness import (
     RIDGE,
-    Gates,
+    GateNearness,
     InverseRoot,
     near_and_others,
     nearness_of,
@@ -52,29 +52,45 @@ def read_by_gates(captioner, videos):
 
 
 def test_moments_are_of_what_each_direction_reads(parent, videos):
-    for moments, z in zip(second_moments(theta_of(parent), videos), read_by_gates(parent, videos), strict=True):
+    found = second_moments(parent.encoder, videos)
+    for (_, moments), z in zip(found, read_by_gates(parent, videos), strict=True):
         np.testing.assert_allclose(moments, z.T @ z / len(z), atol=1e-5)
+    told = [id(variable) for variables, _ in found for variable in variables]
+    assert told == [id(variable) for variable in parent.encoder.trainable_variables]
 
 
 def test_its_size_is_how_far_the_gates_inputs_move_and_a_little_of_the_weights(parent, videos):
-    gates, rng = Gates(theta_of(parent), videos), np.random.default_rng(0)
-    coordinates = [rng.normal(size=shape).astype(np.float32) for shape in gates.shapes()]
-    kernel, recurrent, bias, *others = gates.moves(coordinates)
+    gates, rng = GateNearness(parent.encoder, videos), np.random.default_rng(0)
+    phi = rng.normal(size=gates.size).astype(np.float32)
+    kernel, recurrent, bias, *others = gates.moves(phi)
     assert [move.shape for move in (kernel, recurrent, bias, *others)] == [x.shape for x in theta_of(parent)]
-    for phi, z, moves in zip(coordinates, read_by_gates(parent, videos), [(kernel, recurrent, bias), others]):
+    size = 0.0
+    for z, moves in zip(read_by_gates(parent, videos), [(kernel, recurrent, bias), others]):
         move = np.concatenate([*moves[:2], moves[2][None]])
-        gates_move = np.mean(np.sum((z @ move) ** 2, axis=1))
         price = RIDGE * np.sum(z**2) / len(z) / z.shape[1]
-        assert np.sum(phi**2) == pytest.approx(gates_move + price * np.sum(move**2), rel=1e-4)
+        size += np.mean(np.sum((z @ move) ** 2, axis=1)) + price * np.sum(move**2)
+    assert np.sum(phi**2) == pytest.approx(size, rel=1e-4)
 
 
 def test_a_gradient_in_coordinates_is_the_slope_along_them(parent, videos):
-    gates, rng = Gates(theta_of(parent), videos), np.random.default_rng(1)
+    gates, rng = GateNearness(parent.encoder, videos), np.random.default_rng(1)
     of_theta = [rng.normal(size=values.shape).astype(np.float32) for values in theta_of(parent)]
-    along = [rng.normal(size=shape).astype(np.float32) for shape in gates.shapes()]
+    along = rng.normal(size=gates.size).astype(np.float32)
     slope = sum(np.sum(one * move) for one, move in zip(of_theta, gates.moves(along), strict=True))
-    slopes = [np.sum(one * phi) for one, phi in zip(gates.gradients(of_theta), along, strict=True)]
-    assert sum(slopes) == pytest.approx(slope, rel=1e-4)
+    assert gates.gradient(of_theta) @ along == pytest.approx(slope, rel=1e-4)
+
+
+def test_weights_of_which_it_is_not_known_what_they_read_count_alike(parent, videos, monkeypatch):
+    forward = parent.encoder.kernel_inputs(np.stack([video.frames for video in videos[3::4]]), np.ones((3, 4), bool))[0]
+    monkeypatch.setattr(parent.encoder, "kernel_inputs", lambda frames, mask: [])
+    gates, weights = GateNearness(parent.encoder, videos), nearness_of("weights", parent, videos)
+    phi = np.random.default_rng(3).normal(size=gates.size).astype(np.float32)
+    for one, other in zip(gates.moves(phi), weights.moves(phi), strict=True):
+        np.testing.assert_array_equal(one, other)
+    monkeypatch.setattr(parent.encoder, "kernel_inputs", lambda frames, mask: [(forward[0], np.ones((12, 4, 11)))])
+    gates = GateNearness(parent.encoder, videos)
+    for place, (one, other) in enumerate(zip(gates.moves(phi), weights.moves(phi), strict=True)):
+        assert np.allclose(one, other) == (place >= 3)  # the other direction is not told
 
 
 def test_the_root_undoes_the_moments_and_equal_small_ones_cost_no_accuracy(monkeypatch):
