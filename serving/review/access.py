@@ -34,7 +34,7 @@ class Person:
     name: str
     role: Role
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.name.strip() or len(self.name) > _LONGEST_NAME or not self.name.isprintable():
             raise AccessError(f"A person's name must have 1 to {_LONGEST_NAME} printable characters.")
 
@@ -104,7 +104,9 @@ class Access:
         """
         tokens: dict[bytes, Person] = {}
         for role, path in ((Role.REVIEWER, reviewers), (Role.PUBLISHER, publishers)):
-            for name, token in _read_tokens(path) if path is not None else ():
+            if path is None:
+                continue
+            for name, token in _read_tokens(path):
                 if _digest(token) in tokens:
                     raise AccessError(f"{os.path.basename(path)}: {name}'s token is somebody else's too.")
                 tokens[_digest(token)] = Person(name, role)

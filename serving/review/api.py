@@ -173,7 +173,7 @@ def refinement(backend: TheBackend, _: Reader, job_id: Id | None = None) -> Refi
 @ROUTER.post("/publish")
 def publish(backend: TheBackend, person: Publisher, which: WhichCandidate | None = None) -> ReviewedVersion:
     """Serves the candidate that the gate blessed."""
-    return backend.publish(person.name, which and which.version)
+    return backend.publish(person.name, which.version if which else None)
 
 
 @ROUTER.get("/versions")

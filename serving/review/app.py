@@ -17,7 +17,7 @@ from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Guard
 from topiclens.serving.review.sessions import Sessions
 
-_STATUSES = {NotFound: 404, Refused: 409, Unavailable: 503}
+_STATUSES: dict[type[Exception], int] = {NotFound: 404, Refused: 409, Unavailable: 503}
 
 
 def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits()) -> FastAPI:
@@ -56,19 +56,21 @@ def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = P
     return app
 
 
-async def _backend_refuses(request: Request, error: ReviewError) -> Response:
+async def _backend_refuses(request: Request, error: Exception) -> Response:
     return rendering.refused(request, _STATUSES.get(type(error), 422), str(error))
 
 
-async def _http_refuses(request: Request, error: HTTPException) -> Response:
+async def _http_refuses(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
     sentences = {404: "There is nothing at this address.", 405: "This address does not take such a request."}
     response = rendering.refused(request, error.status_code, sentences.get(error.status_code, error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
-async def _cannot_be_read(request: Request, error: RequestValidationError) -> Response:
+async def _cannot_be_read(request: Request, error: Exception) -> Response:
     """Says which part is wrong. What came is not repeated: it may be anything."""
+    assert isinstance(error, RequestValidationError)
     faults = [f"{fault['loc'][-1] if fault['loc'] else 'request'}: {fault['msg']}" for fault in error.errors()[:3]]
     sentence = f"The request cannot be read. {'; '.join(faults)}."
     return rendering.refused(request, 422, sentence.encode("utf-8", "replace").decode()[:500])

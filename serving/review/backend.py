@@ -59,7 +59,7 @@ class ReviewBackend(Protocol):
         name, where it is empty."""
         ...
 
-    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIfResult:
+    def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> WhatIfResult:
         """Asks the served model.
 
         Args:

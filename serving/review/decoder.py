@@ -10,6 +10,8 @@ import io
 import json
 import resource
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 SHORT_SIDE = 360  # pixels; as `topiclens.serving.frames`: more would be thrown away by every backbone
 QUALITY = 95
@@ -46,14 +48,14 @@ def main() -> None:
         tell({"error": "To decode it takes more memory than a clip may have. Re-encode it smaller."})
 
 
-def frames(clip: bytes, asked: dict):
+def frames(clip: bytes, asked: dict[str, Any]) -> Iterator[Any]:
     """Yields every frame that decodes, in the order shown."""
     import av
     import av.logging
 
     av.logging.set_level(av.logging.PANIC)
     try:
-        with av.open(io.BytesIO(clip), format=asked["format"], options={"protocol_whitelist": ""}) as container:
+        with av.open(io.BytesIO(clip), "r", format=asked["format"], options={"protocol_whitelist": ""}) as container:
             stream = _film(container)
             stream.thread_type = "NONE"
             _check_size(stream.codec_context.width, stream.codec_context.height, asked)
@@ -88,7 +90,7 @@ def tell(answer: dict) -> None:
     sys.stdout.buffer.flush()
 
 
-def _film(container):
+def _film(container: Any) -> Any:
     """The first stream of pictures that is not a cover, which a file may hold before its film."""
     import av
 
@@ -99,7 +101,7 @@ def _film(container):
     return films[0]
 
 
-def _upright(frame):
+def _upright(frame: Any) -> Any:
     """The frame as an image, shrunk where it is large and turned as the clip asks to be shown."""
     scale = min(1.0, SHORT_SIDE / min(frame.width, frame.height))
     image = frame.to_image(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)))
@@ -107,7 +109,7 @@ def _upright(frame):
     return image.rotate(90 * (quarter_turns % 4), expand=True)
 
 
-def _decoded(packet) -> list:
+def _decoded(packet: Any) -> list[Any]:
     """The frames of a packet; none where it is damaged."""
     import av
 

@@ -108,7 +108,7 @@ def topics_in(form: FormData) -> list[int]:
         raise Refusal(422, "No topic is ticked. Tick what the caption misses.")
     if len(values) > MOST_TOPICS or not all(isinstance(v, str) and re.fullmatch("[0-9]{1,9}", v) for v in values):
         raise Refusal(422, f"Expected at most {MOST_TOPICS} topics.")
-    return list(dict.fromkeys(map(int, values)))
+    return list(dict.fromkeys(int(str(value)) for value in values))
 
 
 def strengths_in(query: Mapping[str, str]) -> dict[int, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from topiclens.serving.review import uploads
 from topiclens.serving.review.dependencies import (
@@ -22,28 +23,28 @@ ROUTER = APIRouter(include_in_schema=False)
 
 
 @ROUTER.post("/corrections")
-async def propose(form: Form, backend: TheBackend, person: Reader):
+async def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
     video_id = text(form, "video_id")
     await run_in_threadpool(backend.propose, video_id, topics_in(form), person.name)
     return elsewhere("/clip", id=video_id, done="proposed")
 
 
 @ROUTER.post("/corrections/withdraw")
-async def withdraw(form: Form, backend: TheBackend, person: Reader):
+async def withdraw(form: Form, backend: TheBackend, person: Reader) -> Response:
     await run_in_threadpool(backend.withdraw, text(form, "correction_id"), person.name)
     video_id = text(form, "video_id", required=False)  # where the form was on a clip's page
     return elsewhere("/clip" if video_id else "/corrections", id=video_id, done="withdrawn")
 
 
 @ROUTER.post("/corrections/rollback")
-async def rollback_correction(form: Form, backend: TheBackend, person: Reader):
+async def rollback_correction(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     await run_in_threadpool(backend.rollback_correction, text(form, "correction_id"), person.name)
     return elsewhere("/corrections", done="taking-out")
 
 
 @ROUTER.post("/refinements")
-async def start_refinement(form: Form, backend: TheBackend, person: Reader):
+async def start_refinement(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     chosen = [value for value in form.getlist("correction") if isinstance(value, str) and value]
     if not chosen:
@@ -53,27 +54,27 @@ async def start_refinement(form: Form, backend: TheBackend, person: Reader):
 
 
 @ROUTER.post("/publish")
-async def publish(form: Form, backend: TheBackend, person: Reader):
+async def publish(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     await run_in_threadpool(backend.publish, person.name, text(form, "version", required=False) or None)
     return elsewhere("/versions", done="published")
 
 
 @ROUTER.post("/versions/rollback")
-async def rollback_version(form: Form, backend: TheBackend, person: Reader):
+async def rollback_version(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     await run_in_threadpool(backend.rollback_version, text(form, "version"), person.name)
     return elsewhere("/versions", done="rolled-back")
 
 
 @ROUTER.post("/new")
-async def new(request: Request, form: Form, backend: TheBackend, limits: TheLimits, person: Reader):
+async def new(request: Request, form: Form, backend: TheBackend, limits: TheLimits, person: Reader) -> Response:
     answer = await uploads.caption(request, await uploads.sent(request))
     return page(request, "new.html", accepts=True, limits=limits, answer=answer)
 
 
 @ROUTER.post("/sign-in")
-async def sign_in(request: Request, form: Form):
+async def sign_in(request: Request, form: Form) -> Response:
     state = request.app.state
     person = state.access.of_token(text(form, "token"))
     if person is None:
@@ -84,6 +85,6 @@ async def sign_in(request: Request, form: Form):
 
 
 @ROUTER.post("/sign-out")
-async def sign_out(request: Request, form: Form):
+async def sign_out(request: Request, form: Form) -> Response:
     request.app.state.sessions.sign_out(request.state.session)
     return elsewhere("/sign-in" if request.app.state.access.tokens else "/")

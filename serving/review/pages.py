@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
@@ -24,13 +25,15 @@ _FIRST_STRENGTH = 1.0  # the paper's
 
 
 @ROUTER.get("/")
-def queue(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0):
+def queue(
+    request: Request, backend: TheBackend, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0
+) -> Response:
     found = backend.queue(limits.page_size, offset, search)
     return page(request, "queue.html", queue=found, search=search, offset=offset, size=limits.page_size)
 
 
 @ROUTER.get("/clip")
-def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search = ""):
+def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search = "") -> Response:
     shown = backend.clip(id)
     strengths = strengths_in(request.query_params)
     answer = backend.what_if(id, strengths) if strengths else None
@@ -54,7 +57,7 @@ def topic_rows(
     topics: dict[int, TopicChoice],
     scores: tuple[TopicScore, ...],
     strengths: dict[int, float],
-    found,
+    found: Sequence[TopicChoice],
 ) -> list[dict]:
     """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and searched for."""
     before = {score.id: score.score for score in clip.scores}
@@ -80,7 +83,7 @@ def topic_rows(
 
 
 @ROUTER.get("/frame")
-def frame(backend: TheBackend, _: Reader, id: Id, index: Offset):
+def frame(backend: TheBackend, _: Reader, id: Id, index: Offset) -> Response:
     picture = backend.frame(id, index)
     if picture is None:
         raise NotFound("There is no picture of this frame.")
@@ -89,7 +92,7 @@ def frame(backend: TheBackend, _: Reader, id: Id, index: Offset):
 
 
 @ROUTER.get("/video")
-def video(backend: TheBackend, _: Reader, id: Id):
+def video(backend: TheBackend, _: Reader, id: Id) -> Response:
     file = backend.video(id)
     if file is None or file.media_type not in _PLAYABLE or not file.path.is_file():
         raise NotFound("There is no film of this clip that a browser can play.")
@@ -97,7 +100,7 @@ def video(backend: TheBackend, _: Reader, id: Id):
 
 
 @ROUTER.get("/corrections")
-def corrections(request: Request, backend: TheBackend, _: Reader):
+def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     everything = backend.corrections()
     ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
     job = backend.latest_job()
@@ -111,7 +114,7 @@ def corrections(request: Request, backend: TheBackend, _: Reader):
 
 
 @ROUTER.get("/refinement")
-def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None = None):
+def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None = None) -> Response:
     """The part of the page of corrections that changes while a refinement runs."""
     return page(request, "_job.html", **job_shown(backend, backend.job(id) if id else backend.latest_job()))
 
@@ -128,13 +131,13 @@ def job_shown(backend: ReviewBackend, job: RefinementJob | None) -> dict:
 
 
 @ROUTER.get("/versions")
-def versions(request: Request, backend: TheBackend, _: Reader):
+def versions(request: Request, backend: TheBackend, _: Reader) -> Response:
     known = {c.id: c for c in backend.corrections()}
     return page(request, "versions.html", versions=backend.versions(), known=known)
 
 
 @ROUTER.get("/history")
-def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, offset: Offset = 0):
+def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, offset: Offset = 0) -> Response:
     entries = backend.history(limits.page_size + 1, offset)
     return page(
         request,
@@ -147,10 +150,10 @@ def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader,
 
 
 @ROUTER.get("/new")
-def new(request: Request, backend: TheBackend, limits: TheLimits, _: Reader):
+def new(request: Request, backend: TheBackend, limits: TheLimits, _: Reader) -> Response:
     return page(request, "new.html", accepts=backend.accepts_clips(), limits=limits, answer=None)
 
 
 @ROUTER.get("/sign-in")
-def sign_in(request: Request):
+def sign_in(request: Request) -> Response:
     return page(request, "sign_in.html", wrong=False)

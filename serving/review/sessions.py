@@ -25,9 +25,9 @@ class Sessions:
     page can make a browser send the cookie, but not read it. After a restart all forms and sign-ins are stale.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._signed_in: OrderedDict[str, tuple[Person, float]] = OrderedDict()
+        self._signed_in: OrderedDict[str, tuple[Person | None, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     @staticmethod
@@ -59,12 +59,12 @@ class Sessions:
 
     def person(self, session: str | None) -> Person | None:
         with self._lock:
-            person, until = self._signed_in.get(session, (None, 0.0))
-            if person is not None and time.monotonic() > until:
-                del self._signed_in[session]
+            person, until = self._signed_in.get(session or "", (None, 0.0))
+            if time.monotonic() > until:
+                self._signed_in.pop(session or "", None)
                 return None
             return person
 
     def sign_out(self, session: str | None) -> None:
         with self._lock:
-            self._signed_in.pop(session, None)
+            self._signed_in.pop(session or "", None)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -123,14 +124,17 @@ def wanted_frames(
     finally:
         late.cancel()
         process.kill()
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        process.stdout.close()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
         process.wait()
 
 
-def _conversation(process: subprocess.Popen, clip: bytes, asked: dict, choose) -> list[bytes]:
+def _conversation(
+    process: subprocess.Popen[bytes], clip: bytes, asked: dict[str, Any], choose: Callable[[int], Sequence[int]]
+) -> list[bytes]:
     """See `serving.review.decoder`. What the other side says is read as from a stranger: the clip may have won it."""
+    assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.write(json.dumps(asked).encode() + b"\n" + clip)
         process.stdin.flush()
@@ -149,7 +153,8 @@ def _conversation(process: subprocess.Popen, clip: bytes, asked: dict, choose) -
     return pictures
 
 
-def _answer(process: subprocess.Popen) -> dict:
+def _answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    assert process.stdout is not None
     line = process.stdout.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):  # killed
         raise _broke_off()
