@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from topiclens.components.relevance.charts import moments
 from topiclens.components.relevance.explanation import Explanation
+from topiclens.components.relevance.formats import moments
 
 _INK, _SOFT, _LOOK, _FOR, _AGAINST, _NOTHING = "#1f2a33", "#5c6872", "#0b7a75", "#c2412d", "#2b68b0", "#f7f5f0"
 _FRAMES_SHOWN = 10

@@ -10,16 +10,17 @@ import pytest
 from PIL import Image
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from topiclens.components.relevance import charts
+from topiclens.components.relevance import formats
 from topiclens.components.relevance.explanation import explanation
 from topiclens.components.relevance.frame_pictures import BROUGHT_FEATURES
-from topiclens.components.relevance.page import Entry, index, page
+from topiclens.components.relevance.page import Entry, index, page, templates
 from topiclens.components.relevance.picture import picture
 from topiclens.components.relevance.reading import Reading
 
 TIME, NEURONS, TOPICS = 5, 8, 4
 WORDS = ("a", "dog", "runs")
 HOSTILE = '</title></style><script>alert("1")</script><img src="http://example.org/x.png">'
+CHARTS = templates().get_template("charts.html").module
 VOID = {"meta", "input", "img", "rect", "path", "polyline", "br"}
 
 
@@ -162,7 +163,7 @@ def test_each_choice_lights_its_strongest_frame_in_full():
 
 def test_a_heat_map_draws_values_by_strength_and_sign():
     rows = [[0.0, 1.0, -2.0], [2.0, -1.0, 0.001]]
-    cells = Parsed(charts.heat_map("relevance", ["x", "y"], rows, [0, 1, 2], reach=2.0)).all("rect")
+    cells = Parsed(CHARTS.heat_map("relevance", ["x", "y"], rows, [0, 1, 2], reach=2.0)).all("rect")
     drawn = [(cell["x"], cell["class"], cell["fill-opacity"]) for cell in cells]
     assert drawn == [("1", "for", "0.50"), ("2", "against", "1.00"), ("0", "for", "1.00"), ("1", "against", "0.50")]
 
@@ -170,12 +171,12 @@ def test_a_heat_map_draws_values_by_strength_and_sign():
 def test_bars_of_neurons_reach_to_the_side_of_their_sign():
     reading = make_reading()
     shares = explained(reading).words[0].neurons
-    bars = Parsed(charts.neuron_bars(shares, relevance=True)).all("rect")
+    bars = Parsed(CHARTS.neuron_bars(shares, relevance=True)).all("rect")
     for share, bar in zip(shares, bars, strict=True):
         assert (bar["class"] == "for") == (share.value > 0) == (float(bar["x"]) == 0)
         assert float(bar["width"]) == pytest.approx(abs(share.value / shares[0].value), abs=1e-3)
     # An activation is neither for the word nor against it.
-    assert {bar["class"] for bar in Parsed(charts.neuron_bars(shares, relevance=False)).all("rect")} == {"topic"}
+    assert {bar["class"] for bar in Parsed(CHARTS.neuron_bars(shares, relevance=False)).all("rect")} == {"topic"}
 
 
 def test_what_is_not_known_is_not_shown():
@@ -216,11 +217,11 @@ def test_an_index_leads_to_the_pages_there_are():
 
 @pytest.mark.parametrize("seconds, said", [(0, "0.0\u00a0s"), (4.56, "4.6\u00a0s"), (67.2, "1:07"), (3600, "60:00")])
 def test_times_are_short(seconds, said):
-    assert charts.clock(seconds) == said
+    assert formats.clock(seconds) == said
 
 
 def test_zero_has_no_minus():
-    assert (charts.signed(-0.001), charts.signed(-0.5), charts.signed(0.25)) == ("+0.00", "\u22120.50", "+0.25")
+    assert (formats.signed(-0.001), formats.signed(-0.5), formats.signed(0.25)) == ("+0.00", "\u22120.50", "+0.25")
 
 
 @pytest.mark.parametrize("shown", [jpegs(), [], None], ids=["with pictures", "without", "features alone"])
