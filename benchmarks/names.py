@@ -4,7 +4,7 @@
 
 The unchanged model's neurons are named again on the training videos, drawn anew with repetition (Efron 1979). What
 changes then is chance, and a refinement that changes no more of the names says nothing worse; `refinement.max_renamed`
-and `refinement.min_votes` are to be seen beside these figures.
+is to be seen beside these figures.
 """
 
 import argparse

@@ -45,12 +45,10 @@ def compile_pipeline(
         ``output``.
     """
     previous = None if settings.topics.previous == topic_register.ANEW else settings.topics.previous
-    places = Paths(
-        data=data, root=root, content=content, schema=schema, base_model=base_model, previous_topics=previous
-    )
+    paths = Paths(data=data, root=root, content=content, schema=schema, base_model=base_model, previous_topics=previous)
     pipeline = create_pipeline(
         settings,
-        places,
+        paths,
         governance=topic_register.governance_of(settings, root),
         corrections=list_live_corrections(root, settings.refinement),
         beam_pipeline_args=list(beam_arguments),

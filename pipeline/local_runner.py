@@ -46,7 +46,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
         content = fingerprint(data, without=root)
         decided = topic_register.governance_of(settings, root)
         asked = topic_register.asked(settings, content, decided)
-        places = Paths(
+        paths = Paths(
             data=os.path.abspath(data),
             root=os.path.abspath(root),
             content=content,
@@ -54,22 +54,22 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             cache=os.path.abspath(cache_folder()),
             previous_topics=topic_register.previous_of(settings, root, asked),
         )
-        recover_root(places.root, settings.refinement)
+        recover_root(paths.root, settings.refinement)
         pipeline = create_pipeline(
             settings,
-            places,
+            paths,
             governance=decided,
-            corrections=list_live_corrections(places.root, settings.refinement),
+            corrections=list_live_corrections(paths.root, settings.refinement),
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                os.path.join(places.root, METADATA)
+                os.path.join(paths.root, METADATA)
             ),
             beam_pipeline_args=beam_arguments(settings.run.workers),
         )
         tfx.orchestration.LocalDagRunner().run(pipeline)
-        outcome = newest(places.root)
+        outcome = newest(paths.root)
         if outcome.blessed:
-            topic_register.remember(outcome, asked, places.previous_topics)
-        recover_root(places.root, settings.refinement)
+            topic_register.remember(outcome, asked, paths.previous_topics)
+        recover_root(paths.root, settings.refinement)
     return outcome
 
 

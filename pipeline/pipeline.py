@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from tfx import v1 as tfx
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
 from topiclens.components.captions.component import CaptionEvaluator
+from topiclens.components.common.config import to_json
 from topiclens.components.examples.component import ExamplesJoin
 from topiclens.components.features.component import FeatureExtraction
 from topiclens.components.neurons.component import NeuronEvaluator, NeuronNaming
@@ -23,14 +23,14 @@ from topiclens.components.topics.governance import Governance
 from topiclens.components.validation.component import ExamplesCheck
 from topiclens.components.videos.component import VideoIngest
 from topiclens.components.vocabulary.component import Vocabulary
+from topiclens.pipeline import steps
 from topiclens.pipeline.paths import NAME, Paths
 from topiclens.pipeline.settings import Settings
-from topiclens.pipeline.steps import json_of
 
 
 def create_pipeline(
     settings: Settings,
-    places: Paths,
+    paths: Paths,
     *,
     governance: Governance | None = None,
     corrections: Sequence[Mapping] = (),
@@ -40,16 +40,16 @@ def create_pipeline(
 
     Args:
         settings: every setting.
-        places: where the data, the artifacts and the served versions are.
+        paths: where the data, the artifacts and the served versions are.
         governance: what people decided about topics.
         corrections: what people corrected and the model is to be taught, as
             `repair.corrections.list_live_corrections` gives them; a new one re-runs the refinement and what follows
             alone.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
-    dag = _Dag(settings, places)
+    dag = _Dag(settings, paths)
     rows = dag.ingest()
-    features = dag.see(rows)
+    features = dag.extract_features(rows)
     topics, table = dag.find_topics(rows, governance or Governance())
     vocabulary = dag.count_words(rows)
     examples = dag.write_records(rows, features, topics)
@@ -57,17 +57,17 @@ def create_pipeline(
     model, links = dag.train(examples, vocabulary, schema, after=passed), None
     if settings.model.interpretive_weight:  # LSTM-B never learns f, and without f no neuron has a name
         model, links = dag.name_neurons(model, examples, table)
-    metrics, blessing = dag.judge_captions(model, examples, table)
+    metrics, blessing = dag.evaluate_captions(model, examples, table)
     refined = model
     if links is not None:
-        blessing = dag.judge_neurons(model, examples, links, blessing)
+        blessing = dag.evaluate_neurons(model, examples, links, blessing)
         refined, blessing = dag.refine(model, rows, examples, table, links, blessing, corrections)
     dag.push(refined, blessing)
     if settings.explanations.videos > 0:
         dag.explain(model, rows, examples, metrics, links)
     return tfx.dsl.Pipeline(
         pipeline_name=NAME,
-        pipeline_root=os.path.join(places.root, "artifacts"),
+        pipeline_root=os.path.join(paths.root, "artifacts"),
         components=dag.steps,
         enable_cache=True,
         **pipeline_arguments,
@@ -78,13 +78,13 @@ class _Dag:
     """The steps, each put behind those that it reads from; a method returns what later ones read.
 
     Args:
-        settings, places: see `create_pipeline`.
+        settings, paths: see `create_pipeline`.
     Attributes:
         steps: so far.
     """
 
-    def __init__(self, settings: Settings, places: Paths):
-        self._settings, self._places = settings, places
+    def __init__(self, settings: Settings, paths: Paths):
+        self._settings, self._paths = settings, paths
         self.steps: list[tfx.dsl.components.BaseNode] = []
 
     def _add(self, step):
@@ -93,28 +93,23 @@ class _Dag:
 
     def ingest(self) -> Channel:
         """The dataset's rows; bad videos are set aside."""
-        config = json_of(self._settings, "ingest")
-        step = VideoIngest(data=self._places.data, content=self._places.content, config_json=config)
+        config = to_json(steps.ingest(self._settings))
+        step = VideoIngest(data=self._paths.data, content=self._paths.content, config_json=config)
         return self._add(step).outputs["dataset"]
 
-    def see(self, rows: Channel) -> Channel:
+    def extract_features(self, rows: Channel) -> Channel:
         """The features of frames."""
         step = FeatureExtraction(
             dataset=rows,
-            store_dir=self._places.feature_store,
-            config_json=json_of(self._settings, "feature_extraction", cache_dir=self._places.cache),
+            store_dir=self._paths.feature_store,
+            config_json=to_json(steps.feature_extraction(self._settings, self._paths.cache)),
         )
         return self._add(step).outputs["features"]
 
     def find_topics(self, rows: Channel, governance: Governance) -> tuple[Channel, Channel]:
         """The topics that label videos; and the same with the names that people gave, which change no label."""
-        previous = self._places.previous_topics
-        decided = {"governance": governance.sampling.to_json()} if governance.sampling else {}
-        decided |= {"previous": previous} if previous else {}
-        modelling = TopicModelling(dataset=rows, config_json=json_of(self._settings, "topic_modelling", **decided))
-        found = self._add(modelling).outputs["topic_model"]
-        if previous:  # whose topics keep their ids: how many ids there are is known once topics are found
-            self._settings = replace(self._settings, topics=replace(self._settings.topics, n_topics=None))
+        told = steps.topic_modelling(self._settings, governance.sampling.to_json(), self._paths.previous_topics)
+        found = self._add(TopicModelling(dataset=rows, config_json=to_json(told))).outputs["topic_model"]
         if not governance.names:
             return found, found
         names = json.dumps(governance.names.to_json(), sort_keys=True)
@@ -122,32 +117,31 @@ class _Dag:
 
     def count_words(self, rows: Channel) -> Channel:
         """The words that the captioner may say."""
-        step = Vocabulary(dataset=rows, min_count=self._settings.vocabulary.min_count)
+        step = Vocabulary(dataset=rows, config_json=to_json(self._settings.vocabulary))
         return self._add(step).outputs["vocabulary"]
 
     def write_records(self, rows: Channel, features: Channel, topics: Channel) -> Channel:
         """A SequenceExample a video: its frames, captions and topics."""
-        n_topics = self._settings.topics.n_topics or 0
-        join = ExamplesJoin(dataset=rows, features=features, topic_model=topics, n_topics=n_topics)
+        join = ExamplesJoin(dataset=rows, features=features, topic_model=topics)
         return self._add(join).outputs["examples"]
 
     def check(self, examples: Channel) -> tuple[Channel, ExamplesCheck]:
         """The curated schema; and the step that stops the run where the records do not follow it."""
         statistics = self._add(tfx.components.StatisticsGen(examples=examples))
-        imported = self._add(tfx.components.ImportSchemaGen(schema_file=self._places.schema))
+        imported = self._add(tfx.components.ImportSchemaGen(schema_file=self._paths.schema))
         schema = imported.outputs["schema"]
         validator = tfx.components.ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
         anomalies = self._add(validator).outputs["anomalies"]
-        config = json_of(self._settings, "examples_check")
+        config = to_json(self._settings.sampling())
         return schema, self._add(ExamplesCheck(examples=examples, anomalies=anomalies, config_json=config))
 
     def train(self, examples: Channel, vocabulary: Channel, schema: Channel, after: ExamplesCheck) -> Channel:
         """The captioner, exported; it starts from another model where one was named."""
         base_model = None
-        if self._places.base_model:
-            importer = tfx.dsl.Importer(source_uri=self._places.base_model, artifact_type=Model).with_id("BaseModel")
+        if self._paths.base_model:
+            importer = tfx.dsl.Importer(source_uri=self._paths.base_model, artifact_type=Model).with_id("BaseModel")
             base_model = self._add(importer).outputs["result"]
-        places = {"work_dir": self._places.training, "cache_dir": self._places.cache}
+        config = to_json(steps.trainer(self._settings, self._paths.training, self._paths.cache))
         trainer = tfx.components.Trainer(
             run_fn="topiclens.components.training.run_fn.run_fn",
             examples=examples,
@@ -156,7 +150,7 @@ class _Dag:
             base_model=base_model,
             train_args=tfx.proto.TrainArgs(splits=["train"]),
             eval_args=tfx.proto.EvalArgs(splits=["val"]),
-            custom_config={"config_json": json_of(self._settings, "trainer", **places)},
+            custom_config={"config_json": config},
         )
         trainer.add_upstream_node(after)
         return self._add(trainer).outputs["model"]
@@ -167,33 +161,33 @@ class _Dag:
             model=model,
             examples=examples,
             topic_model=table,
-            config_json=json_of(self._settings, "naming", cache_dir=self._places.cache),
+            config_json=to_json(steps.naming(self._settings, self._paths.cache)),
         )
         return self._add(naming).outputs["named_model"], naming.outputs["links"]
 
-    def judge_captions(self, model: Channel, examples: Channel, table: Channel) -> tuple[Channel, Channel]:
+    def evaluate_captions(self, model: Channel, examples: Channel, table: Channel) -> tuple[Channel, Channel]:
         """The metrics of its captions; and whether these suffice."""
-        judge = CaptionEvaluator(
+        evaluator = CaptionEvaluator(
             model=model,
             examples=examples,
             topic_model=table,
-            baseline_dir=self._places.baseline,
-            config_json=json_of(self._settings, "judge"),
+            baseline_dir=self._paths.baseline,
+            config_json=to_json(self._settings.evaluation),
         )
-        return self._add(judge).outputs["metrics"], judge.outputs["blessing"]
+        return self._add(evaluator).outputs["metrics"], evaluator.outputs["blessing"]
 
-    def judge_neurons(self, model: Channel, examples: Channel, links: Channel, blessing: Channel) -> Channel:
+    def evaluate_neurons(self, model: Channel, examples: Channel, links: Channel, blessing: Channel) -> Channel:
         """Whether its neurons suffice too."""
-        judge = NeuronEvaluator(
+        evaluator = NeuronEvaluator(
             model=model,
             examples=examples,
             links=links,
             caption_blessing=blessing,
-            baseline_dir=self._places.baseline,
-            logs_dir=os.path.join(self._places.training, "neurons"),
-            config_json=json_of(self._settings, "neurons"),
+            baseline_dir=self._paths.baseline,
+            logs_dir=os.path.join(self._paths.training, "neurons"),
+            config_json=to_json(steps.neuron_evaluation(self._settings)),
         )
-        return self._add(judge).outputs["blessing"]
+        return self._add(evaluator).outputs["blessing"]
 
     def refine(
         self,
@@ -206,7 +200,6 @@ class _Dag:
         corrections: Sequence[Mapping],
     ) -> tuple[Channel, Channel]:
         """The model that learnt what people corrected; and whether it lost nothing by that."""
-        more = {"corrections": corrections, "cache_dir": self._places.cache}
         step = Refine(
             model=model,
             dataset=rows,
@@ -214,13 +207,13 @@ class _Dag:
             topic_model=table,
             links=links,
             model_blessing=blessing,
-            config_json=json_of(self._settings, "refinement", **more),
+            config_json=to_json(steps.refinement(self._settings, corrections, self._paths.cache)),
         )
         return self._add(step).outputs["refined_model"], step.outputs["blessing"]
 
     def push(self, model: Channel, blessing: Channel) -> None:
         """To the folder of served versions, where the model is blessed."""
-        folder = tfx.proto.PushDestination.Filesystem(base_directory=self._places.serving)
+        folder = tfx.proto.PushDestination.Filesystem(base_directory=self._paths.serving)
         destination = tfx.proto.PushDestination(filesystem=folder)
         self._add(Pusher(model=model, model_blessing=blessing, push_destination=destination))
 
@@ -233,7 +226,7 @@ class _Dag:
             dataset=rows,
             examples=examples,
             metrics=metrics,
-            config_json=json_of(self._settings, "explanations"),
+            config_json=to_json(steps.explanations(self._settings)),
             **({} if links is None else {"links": links}),
         )
         self._add(step)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from topiclens.pipeline.settings import (
-    CaptionerSettings,
-    DecodingSettings,
-    FeatureSettings,
-    Settings,
-    TopicSettings,
-    TrainingSettings,
-    VocabularySettings,
-)
+from topiclens.components.features.settings import FeatureSettings
+from topiclens.components.topics.settings import TopicSettings
+from topiclens.pipeline.settings import Settings
 from topiclens.pipeline.values import SettingError, did_you_mean
-from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, TrainingSettings, VocabularySettings
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.
 _REGULARISED = CaptionerSettings(frame_dropout=0.3, word_dropout=0.3, label_smoothing=0.1)
 _TO_ZERO = TrainingSettings(
-    epochs=12, patience=0, learning_rate=1e-3, amsgrad=False, schedule="cosine", warmup_epochs=0.5, average_weights=0.99
+    epochs=12, patience=0, learning_rate=1e-3, schedule="cosine", warmup_epochs=0.5, average_weights=0.99
 )
 # The likeliest of all captions is a brief one; ranked by log p / length^0.7 (Wu et al. 2016, section 7) more is said.
 _BY_LENGTH = DecodingSettings(length_penalty=0.7)
@@ -37,7 +29,7 @@ PRESETS: dict[str, Settings] = {
     ),
     # 6,000 photos with the features of 28 regions each.
     "flickr8k": Settings(
-        features=FeatureSettings(backbone="none", feature_dim=1024),
+        features=FeatureSettings(backbone="none"),
         model=_REGULARISED,
         training=_TO_ZERO,
         decoding=_BY_LENGTH,
@@ -53,12 +45,7 @@ PRESETS: dict[str, Settings] = {
     "paper": Settings(
         features=FeatureSettings(backbone="inception_v1"),
         model=CaptionerSettings(decoder_units=3518, embedding_units=468),
-        training=TrainingSettings(
-            **{
-                field.name: getattr(TrainingConfig.paper(), field.name)
-                for field in dataclasses.fields(TrainingSettings)
-            }
-        ),
+        training=TrainingSettings.paper(),
     ),
 }
 

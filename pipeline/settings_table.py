@@ -16,7 +16,9 @@ def described(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Every setting in words: its name, its value as `--set` takes it, and what its class's docstring says of it."""
     for section in dataclasses.fields(settings):
         values = getattr(settings, section.name)
-        meanings = _meanings(type(values))
+        meanings = {
+            name: text for kind in reversed(type(values).__mro__[:-1]) for name, text in _meanings(kind).items()
+        }
         for field in dataclasses.fields(values):
             value = json.dumps(getattr(values, field.name), default=dict)
             yield f"{section.name}.{field.name}", value, meanings[field.name]
@@ -24,8 +26,11 @@ def described(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 def _meanings(section: type) -> dict[str, str]:
     """What a settings class' docstring says of each field, under `Args` or `Attributes`."""
-    meanings, names = {}, []
-    lines = re.split(r"^(?:Args|Attributes):\n", inspect.cleandoc(section.__doc__), flags=re.MULTILINE)[1].splitlines()
+    meanings: dict[str, str] = {}
+    names: list[str] = []
+    lines = re.split(r"^(?:Args|Attributes):\n", inspect.cleandoc(section.__doc__ or ""), flags=re.MULTILINE)[
+        1
+    ].splitlines()
     for line in itertools.takewhile(lambda line: line.startswith(" ") or not line, lines):
         entry = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
         if entry:

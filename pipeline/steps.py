@@ -1,100 +1,76 @@
-"""What each step of the DAG is told of the settings."""
+"""What each step of the DAG is told of the settings. What is not here is told one section as it is."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict
+import dataclasses
+from collections.abc import Mapping, Sequence
 
+from topiclens.components.features.settings import ExtractionConfig
+from topiclens.components.neurons.settings import NamingConfig, NeuronEvaluationConfig
+from topiclens.components.refinement.settings import RefineConfig
+from topiclens.components.relevance.settings import ExplanationConfig
+from topiclens.components.topics.settings import SamplerSettings, TopicModellingConfig
+from topiclens.components.training.settings import TrainerConfig
+from topiclens.components.videos.settings import IngestConfig
 from topiclens.pipeline.settings import Settings
 
 
-def json_of(settings: Settings, step: str, **more) -> str:
-    """The settings that one step of the DAG reads, as JSON: the form that survives every orchestrator.
-
-    Args:
-        step: one of STEPS.
-        more: places and the like, added as they are.
-    """
-    return json.dumps({**STEPS[step](settings), **more}, sort_keys=True)
+def ingest(settings: Settings) -> IngestConfig:
+    """For VideoIngest."""
+    return IngestConfig(settings.data, settings.limits)
 
 
-def _ingest(settings: Settings) -> dict:
-    return {
-        **asdict(settings.data),
-        "feature_dim": settings.features.feature_dim,
-        "limits": asdict(settings.limits),
-    }
+def feature_extraction(settings: Settings, cache_dir: str | None) -> ExtractionConfig:
+    """For FeatureExtraction."""
+    features = settings.features
+    return ExtractionConfig(
+        backbone=features.backbone,
+        weights=features.weights,
+        sampling=settings.sampling(),
+        videos_per_shard=features.videos_per_shard,
+        batch_size=features.batch_size,
+        limits=settings.limits,
+        max_rejected_fraction=settings.data.max_rejected_fraction,
+        cache_dir=cache_dir,
+    )
 
 
-def _feature_extraction(settings: Settings) -> dict:
-    features, sampling = asdict(settings.features), settings.sampling_config().to_json()
-    return {
-        **{name: value for name, value in features.items() if name not in sampling},
-        "sampling": sampling,
-        "feature_dim": settings.feature_dim,
-        "limits": asdict(settings.limits),
-        "max_rejected_fraction": settings.data.max_rejected_fraction,
-    }
+def topic_modelling(settings: Settings, governance: Mapping | None, previous: str | None) -> TopicModellingConfig:
+    """For TopicModelling, with people's decisions that change labels and the folder of the earlier model."""
+    names = (field.name for field in dataclasses.fields(SamplerSettings))
+    sampler = SamplerSettings(**{name: getattr(settings.topics, name) for name in names})
+    return TopicModellingConfig(sampler, settings.run.seed, governance or {}, previous)
 
 
-def _topic_modelling(settings: Settings) -> dict:
-    elsewhere = ("governance", "previous")  # files, whose content the step is told
-    sampling = {name: value for name, value in asdict(settings.topics).items() if name not in elsewhere}
-    return {**sampling, "seed": settings.run.seed}
+def trainer(settings: Settings, work_dir: str, cache_dir: str | None) -> TrainerConfig:
+    """For TFX's Trainer."""
+    return TrainerConfig(
+        model=settings.model,
+        training=settings.training_config(),
+        decoding=settings.decoding,
+        backbone=None if settings.features.backbone == "none" else settings.features.backbone,
+        weights=settings.features.weights,
+        sampling=settings.sampling(),
+        work_dir=work_dir,
+        cache_dir=cache_dir,
+    )
 
 
-def _examples_check(settings: Settings) -> dict:
-    return {
-        "feature_dim": settings.feature_dim,
-        "n_topics": settings.topics.n_topics,
-        "max_frames": settings.features.n_frames,
-    }
+def naming(settings: Settings, cache_dir: str | None) -> NamingConfig:
+    """For NeuronNaming."""
+    return NamingConfig(settings.refinement.neurons, settings.refinement.relative, cache_dir)
 
 
-def _trainer(settings: Settings) -> dict:
-    return {
-        "model": {**asdict(settings.model), "n_topics": settings.topics.n_topics},
-        "training": asdict(settings.training_config()),
-        "decoding": asdict(settings.decoding),
-        "features": {
-            "backbone": None if settings.features.backbone == "none" else settings.features.backbone,
-            "weights": settings.features.weights,
-            **settings.sampling_config().to_json(),
-            "dim": settings.feature_dim,
-        },
-    }
+def neuron_evaluation(settings: Settings) -> NeuronEvaluationConfig:
+    """For NeuronEvaluator."""
+    return NeuronEvaluationConfig(settings.neurons, settings.evaluation.split, settings.run.seed)
 
 
-def _judge(settings: Settings) -> dict:
-    return asdict(settings.judge)
+def refinement(settings: Settings, corrections: Sequence[Mapping], cache_dir: str | None) -> RefineConfig:
+    """For Refine. Where the ledger is stays here."""
+    return RefineConfig(dataclasses.replace(settings.refinement, ledger=None), tuple(corrections), cache_dir)
 
 
-def _naming(settings: Settings) -> dict:
-    return {"neurons": settings.refinement.neurons, "relative": settings.refinement.relative}
-
-
-def _neurons(settings: Settings) -> dict:
-    return {**asdict(settings.neurons), "seed": settings.run.seed}
-
-
-def _refinement(settings: Settings) -> dict:
-    return settings.refinement.told()
-
-
-def _explanations(settings: Settings) -> dict:
-    return {**asdict(settings.explanations), "limits": asdict(settings.limits)}
-
-
-STEPS: dict[str, Callable[[Settings], dict]] = {
-    "ingest": _ingest,
-    "feature_extraction": _feature_extraction,
-    "topic_modelling": _topic_modelling,
-    "examples_check": _examples_check,
-    "trainer": _trainer,
-    "judge": _judge,
-    "naming": _naming,
-    "neurons": _neurons,
-    "refinement": _refinement,
-    "explanations": _explanations,
-}
+def explanations(settings: Settings) -> ExplanationConfig:
+    """For ExplanationReport."""
+    return ExplanationConfig(settings.explanations.videos, settings.evaluation.split, settings.limits)

@@ -12,12 +12,13 @@ import json
 import os
 from pathlib import Path
 
+from topiclens.components.common.config import to_json
 from topiclens.components.topics import governance as governing
 from topiclens.components.topics.governance import Governance, GovernanceError
 from topiclens.components.topics.model import MODEL, TABLE, TopicModel, write_files
+from topiclens.pipeline import steps
 from topiclens.pipeline.run_metadata import METADATA, Outcome, newest
 from topiclens.pipeline.settings import Settings
-from topiclens.pipeline.steps import json_of
 from topiclens.schemas.files import read_json, write_json
 
 ANEW = "none"
@@ -49,7 +50,8 @@ def asked(settings: Settings, content: str, decided: Governance) -> str:
         content: the dataset's fingerprint.
         decided: what people decided; names do not count.
     """
-    told = [content, json_of(settings, "ingest"), json_of(settings, "topic_modelling"), decided.sampling.to_json()]
+    topics = steps.topic_modelling(settings, decided.sampling.to_json(), None)
+    told = [content, to_json(steps.ingest(settings)), to_json(topics)]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

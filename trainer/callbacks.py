@@ -17,6 +17,7 @@ from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.settings import TrainingConfig
 
 # Features of real networks lie within tens; beyond this, sigmoids are flat and squares overflow soon.
+PLATEAU_PATIENCE, PLATEAU_FACTOR = 2, 0.5  # epochs without a better one, and what the learning rate is multiplied by
 _LARGE_FEATURE = 1e4
 
 
@@ -114,9 +115,9 @@ class LowerOnPlateau(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         since = max(self.state.best_epoch, -1 if self.state.lowered_at is None else self.state.lowered_at)
-        if epoch - since >= self.settings.plateau_patience:
+        if epoch - since >= PLATEAU_PATIENCE:
             rate = self.model.optimizer.learning_rate
-            rate.assign(rate * self.settings.plateau_factor)
+            rate.assign(rate * PLATEAU_FACTOR)
             self.state.lowered_at = epoch
 
 

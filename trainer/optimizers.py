@@ -11,7 +11,7 @@ _UNDECAYED = ["bias"]
 
 
 def build_optimizer(settings: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Adam with AMSGrad, or the paper's Adadelta; every number comes from `settings`."""
+    """Adam, with AMSGrad unless the rate falls to 0 by itself, or the paper's Adadelta; as `settings` say."""
     shared = dict(
         learning_rate=_learning_rate(settings, steps_per_epoch),
         weight_decay=settings.weight_decay or None,
@@ -22,7 +22,7 @@ def build_optimizer(settings: TrainingConfig, steps_per_epoch: int) -> keras.opt
     if settings.optimizer == "adadelta":
         optimizer = keras.optimizers.Adadelta(rho=0.95, epsilon=1e-6, **shared)
     else:
-        optimizer = _adam()(amsgrad=settings.amsgrad, **shared)
+        optimizer = _adam()(amsgrad=settings.schedule != "cosine", **shared)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
     return optimizer

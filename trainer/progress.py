@@ -10,11 +10,12 @@ from topiclens.trainer.callbacks import FollowEpochs
 from topiclens.trainer.checkpoints import TrainingState
 from topiclens.trainer.settings import TrainingConfig
 
+LOG_EVERY_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Says a line within 80 columns every `settings.log_every_seconds` and after each epoch, for terminals and logs.
+    """Says a line within 80 columns every LOG_EVERY_SECONDS and after each epoch, for terminals and logs.
 
     The rest of an epoch's figures is logged at level DEBUG, and TensorBoard has it.
 
@@ -38,7 +39,7 @@ class ProgressLines(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        if now - self._said < self.settings.log_every_seconds:
+        if now - self._said < LOG_EVERY_SECONDS:
             return
         self._said = now
         rate, _ = self.speed.speed()

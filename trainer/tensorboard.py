@@ -18,6 +18,7 @@ from topiclens.trainer.validation import Validation
 _ASIDE = "unfinished"
 _SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")
 _ACTIVATION_VIDEOS = 32
+_SAMPLE_CAPTIONS = 8
 _NEURONS = {
     "neurons_named": ("named", "Neurons that have a topic."),
     "neurons_kept": ("keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
@@ -47,7 +48,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         videos = validation.videos
         shown = range(min(_ACTIVATION_VIDEOS, len(videos)))
         self._frames = videos.padded_frames(shown, settings.n_frames)
-        self._shown_ids = videos.ids[: settings.sample_captions]
+        self._shown_ids = videos.ids[:_SAMPLE_CAPTIONS]
 
     def on_epoch_end(self, epoch, logs=None):
         aside = os.path.join(self.log_dir, _ASIDE)

@@ -118,13 +118,12 @@ def train(
         n_frames=training.n_frames,
         batch_captions=training.batch_captions,
         max_captions_per_video=training.max_captions_per_video,
-        bucket_batches=training.bucket_batches,
         seed=training.seed,
     )
     captioner = Captioner(model, name="captioner")
     optimizer = build_optimizer(training, steps_per_epoch=len(batches))
     optimizer.build(captioner.trainable_variables)
-    captioner.compile(optimizer=optimizer, jit_compile=training.jit_compile)
+    captioner.compile(optimizer=optimizer, jit_compile=False)  # every new shape of a batch compiles again
     checkpoints = Checkpoints(work_dir, captioner)
     state = checkpoints.restore()
     if init_from is not None and state.epochs_done == 0:
@@ -213,8 +212,6 @@ def _read(
         feature_dim=model.feature_dim,
         n_topics=model.n_topics,
         n_frames=training.n_frames,
-        max_caption_words=training.max_caption_words,
-        cache_gb=training.cache_gb,
     )
     if videos.left_out:
         progress(f"Left out {len(videos.left_out)} {split} videos without captions: {', '.join(videos.left_out[:10])}")

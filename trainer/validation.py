@@ -17,6 +17,7 @@ from topiclens.trainer.vocabulary import Vocabulary
 
 ScoreCaptions = Callable[[dict[str, list[str]], dict[str, str]], Mapping[str, float]]
 LOSS = "loss"
+VIDEOS_A_BATCH = 100  # that are captioned at a time
 
 
 class CaptionWriter:
@@ -89,7 +90,7 @@ class Validation(keras.callbacks.Callback):
         self._batches = TrainingBatches(
             videos, n_frames=settings.n_frames, batch_captions=settings.batch_captions, shuffle=False
         )
-        self._write = CaptionWriter(model, vocabulary, beam=settings.val_beam, max_words=settings.val_max_words)
+        self._write = CaptionWriter(model, vocabulary)
 
     def on_epoch_end(self, epoch, logs=None):
         with averaged_weights(self.model):
@@ -106,7 +107,7 @@ class Validation(keras.callbacks.Callback):
     def _judge(self) -> dict[str, float]:
         figures = self.model.evaluate(self._batches.dataset(), verbose=0, return_dict=True)
         if self.score_captions is not None:
-            self.captions = self._write(self.videos.frame_batches(self.settings.val_batch, self.settings.n_frames))
+            self.captions = self._write(self.videos.frame_batches(VIDEOS_A_BATCH, self.settings.n_frames))
             figures |= self.score_captions(self.references, self.captions)
         return figures
 

@@ -1,6 +1,5 @@
 """The judge of captions as a TFX component."""
 
-import json
 import os
 
 import tensorflow as tf
@@ -12,9 +11,11 @@ from tfx.utils import path_utils
 from topiclens.components.captions import blessing as blessings
 from topiclens.components.captions import report
 from topiclens.components.captions.evaluate_examples import examine
+from topiclens.components.captions.settings import EvaluationSettings
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import CaptionMetricsArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import mark, write_blessing
+from topiclens.components.common.config import from_json
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas.files import read_json, read_text, write_text
 
@@ -36,9 +37,9 @@ def CaptionEvaluator(
     ``baseline_dir`` keeps the figures of the last blessed model, against which
     a fall is measured.
     """
-    config = json.loads(config_json)
-    judged = [split for split in config["splits"] if split in artifact_utils.decode_split_names(examples.split_names)]
-    thresholds = blessings.Thresholds(config["minimum"], config["max_drop"], config["allow_unmeasured"])
+    settings = from_json(EvaluationSettings, config_json, "CaptionEvaluator")
+    asked, present = (settings.split, *settings.report_splits), artifact_utils.decode_split_names(examples.split_names)
+    judged = [split for split in dict.fromkeys(asked) if split in present]
     with (
         artifact_io.readable(topic_model.uri) as topics,
         artifact_io.writable(metrics.uri) as metrics_folder,
@@ -49,11 +50,11 @@ def CaptionEvaluator(
             {split: artifact_utils.get_split_uri([examples], split) for split in judged},
             topic_names={topic.id: topic.name for topic in TopicModel.load(topics).topics},
         )
-        report.write_report(metrics_folder, judgements, examples=config["examples"])
+        report.write_report(metrics_folder, judgements)
         baseline = os.path.join(baseline_dir, report.METRICS_FILE)
         previous = read_json(baseline)["splits"] if tf.io.gfile.exists(baseline) else None
         verdict = blessings.bless(
-            report.read_figures(metrics_folder), thresholds, split=config["decisive_split"], previous=previous
+            report.read_figures(metrics_folder), settings, split=settings.split, previous=previous
         )
         write_blessing(blessing_folder, verdict)
     if verdict.blessed:

@@ -26,16 +26,13 @@ def ExamplesJoin(
     features: _dsl.InputArtifact[FrameFeaturesArtifact],
     topic_model: _dsl.InputArtifact[TopicModelArtifact],
     examples: _dsl.OutputArtifact[Examples],
-    n_topics: _dsl.Parameter[int],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Writes one SequenceExample a video, gzip TFRecords by split.
 
-    ``n_topics`` is the length of the topic vector; 0 takes it from the topics' table, which is longer than what was
-    sampled where topics kept the ids that they had before.
+    The topic vector is as long as the topics' table: longer than what was sampled, where topics kept earlier ids.
     """
-    if not n_topics:
-        n_topics = len(read_json(os.path.join(topic_model.uri, TABLE))["topics"])
+    n_topics = len(read_json(os.path.join(topic_model.uri, TABLE))["topics"])
     summary = read_json(os.path.join(dataset.uri, "summary.json"))
     videos = summary["videos_by_split"]
     with beam_pipeline as p:

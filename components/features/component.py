@@ -1,17 +1,16 @@
 """Frame features as a TFX component."""
 
-import json
 import os
 
 import apache_beam as beam
 from tfx import v1 as tfx
 
 from topiclens.components.common.artifacts import DatasetArtifact, FrameFeaturesArtifact
+from topiclens.components.common.config import from_json
 from topiclens.components.features import store
+from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.features.transform import ExtractFeatures
 from topiclens.components.videos import ingest
-from topiclens.components.videos.decoding import DecodingLimits
-from topiclens.components.videos.sampling import Sampling
 
 _dsl = tfx.dsl.components
 
@@ -25,10 +24,8 @@ def FeatureExtraction(
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Computes the shards of frame features that ``store_dir`` does not hold yet, and indexes all of them."""
-    config = json.loads(config_json)
-    limits, sampling = DecodingLimits(**config.pop("limits")), Sampling.of(config.pop("sampling"))
-    max_rejected_fraction = config.pop("max_rejected_fraction")
+    config = from_json(ExtractionConfig, config_json, "FeatureExtraction")
     videos = os.path.join(dataset.uri, ingest.VIDEOS)
     with beam_pipeline as p:
-        _ = p | ExtractFeatures(videos, features.uri, store_dir, limits=limits, sampling=sampling, **config)
-    store.demand_enough(features.uri, max_rejected_fraction)
+        _ = p | ExtractFeatures(videos, features.uri, store_dir, config)
+    store.demand_enough(features.uri, config.max_rejected_fraction)

@@ -28,7 +28,7 @@ from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.sampling import Sampling
 
 READER = "topiclens.components.videos.reader:sample_video"
-TIMEOUT_SECONDS = 1800.0
+DECODERS = 2  # processes a worker
 _READY = b"ready\n"
 
 
@@ -55,8 +55,8 @@ class DecoderProcess:
     Args:
         sampling: which frames of a clip.
         limits: what one clip may cost.
-        timeout: seconds of the clock after which a clip is given up. Only for a decoder that hangs; what a clip may
-            cost in processor time `limits` says.
+        timeout: seconds of the clock after which a clip is given up, for a decoder that hangs; None is twice the
+            processor time that `limits` gives a clip.
         reader: "module:function" that samples, with the arguments of `topiclens.components.videos.reader.sample_video`.
     """
 
@@ -64,10 +64,11 @@ class DecoderProcess:
         self,
         sampling: Sampling = Sampling(),
         limits: DecodingLimits = DecodingLimits(),
-        timeout: float = TIMEOUT_SECONDS,
+        timeout: float | None = None,
         reader: str = READER,
     ):
-        self._sampling, self._limits, self._timeout, self._reader = sampling, limits, timeout, reader
+        self._sampling, self._limits, self._reader = sampling, limits, reader
+        self._timeout = 2 * limits.max_decode_seconds if timeout is None else timeout
         self._child: subprocess.Popen | None = None
 
     def sample(self, clip: Clip) -> list[np.ndarray]:
@@ -104,7 +105,7 @@ class DecoderProcess:
             if hung.is_set():
                 raise DecoderFailed(
                     f"{name!r} was not decoded within {self._timeout:g} s, so its decoder was stopped "
-                    "(`decode_timeout`). Re-encode it, or raise the limit."
+                    "(twice `limits.max_decode_seconds`). Re-encode it, or raise the limit."
                 ) from None
             raise DecoderFailed(
                 f"{name!r} made its decoder crash ({_how_it_ended(child)}). The clip is damaged, or larger than the "
@@ -147,7 +148,7 @@ class DecoderProcess:
 class DecoderPool:
     """Several decoder processes, working ahead of whoever consumes their frames."""
 
-    def __init__(self, size: int, **options):
+    def __init__(self, size: int = DECODERS, **options):
         """Args: size: how many processes; options: those of `DecoderProcess`."""
         if size < 1:
             raise ValueError(f"Expected at least 1 decoder, got decoders={size}.")

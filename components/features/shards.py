@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from topiclens.components.features import extract, store
 from topiclens.components.features.backbones import registry
-from topiclens.components.features.decoder import TIMEOUT_SECONDS, Clip, DecoderFailed, DecoderPool
+from topiclens.components.features.decoder import Clip, DecoderFailed, DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features
 from topiclens.components.videos.sampling import Sampling
-
-VIDEOS_PER_SHARD = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,31 +26,12 @@ class Job:
     Attributes:
         videos: the dataset's rows, `videos.jsonl` of ingest, whose paths every worker can read.
         store: the folder of the shard files; may serve several datasets and settings.
-        backbone: the network's name, or "none" where every video has precomputed features.
-        weights: its weights, see `registry.load`.
-        cache_dir: where fetched weights are kept.
-        sampling: which frames of a clip, or which rows of longer precomputed features.
-        feature_dim: width of a feature vector; None: the backbone's, or that of the precomputed features where the
-            dataset has nothing else.
-        videos_per_shard: rows a unit of work.
-        batch_size: frames that go through the network at a time.
-        decoders: processes a worker that decode clips.
-        decode_timeout: seconds after which a hanging decoder is stopped.
-        limits: what one clip may cost.
+        config: how they are computed.
     """
 
     videos: str
     store: str
-    backbone: str = registry.DEFAULT
-    weights: str | None = None
-    cache_dir: str | None = None
-    sampling: Sampling = Sampling()
-    feature_dim: int | None = None
-    videos_per_shard: int = VIDEOS_PER_SHARD
-    batch_size: int = extract.BATCH_SIZE
-    decoders: int = 2
-    decode_timeout: float = TIMEOUT_SECONDS
-    limits: DecodingLimits = DecodingLimits()
+    config: ExtractionConfig = ExtractionConfig()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,14 +72,13 @@ def plan(job: Job) -> Plan:
     Raises:
         ValueError: an unknown backbone, none where there are clips, or a setting out of range.
     """
-    if min(job.videos_per_shard, job.batch_size, job.decoders) < 1:
-        raise ValueError("Expected videos_per_shard, batch_size and decoders of at least 1.")
-    identity = registry.identity(job.backbone, job.weights)
+    config = job.config
+    identity = registry.identity(config.backbone, config.weights)
     shards, first_clip, first_features = [], None, None
     with tf.io.gfile.GFile(job.videos, "rb") as file:
         while True:
             offset, lines = file.tell(), []
-            while len(lines) < job.videos_per_shard and (line := file.readline()):
+            while len(lines) < config.videos_per_shard and (line := file.readline()):
                 lines.append(line)
             if not lines:
                 break
@@ -108,15 +87,15 @@ def plan(job: Job) -> Plan:
                 row = json.loads(line)
                 first_clip = first_clip or row.get("path")
                 first_features = first_features or row.get("features")
-    if first_clip and job.backbone == registry.NONE:
+    if first_clip and config.backbone == registry.NONE:
         raise ValueError(
             f"The dataset has clips, such as {first_clip!r}, and the setting `backbone` is 'none'. Name a backbone: "
             f"{', '.join(registry.NAMES)}."
         )
-    dim = job.feature_dim or registry.DIMS.get(job.backbone)
-    if not job.feature_dim and first_features and not first_clip:
-        dim = read_features(first_features, job.limits).shape[1]
-    numbers = extract.fingerprint(identity, sampling=job.sampling, dim=dim, batch_size=job.batch_size)
+    dim = registry.DIMS.get(config.backbone)
+    if first_features and not first_clip:
+        dim = read_features(first_features, config.limits).shape[1]
+    numbers = extract.fingerprint(identity, sampling=config.sampling, dim=dim, batch_size=config.batch_size)
     return Plan(job, dim, numbers, tuple(shards))
 
 
@@ -151,8 +130,9 @@ def finish_shard(
     header = store.read_header(path)
     compute = header is None or not all(rejected["lasting"] for rejected in header["rejected"])
     if compute:
+        config = planned.job.config
         outcomes = features_of(
-            rows, planned.job.sampling, planned.dim, network=network, decoders=decoders, limits=planned.job.limits
+            rows, config.sampling, planned.dim, network=network, decoders=decoders, limits=config.limits
         )
         store.write_shard(path, outcomes)
         header = store.read_header(path)
@@ -222,8 +202,8 @@ def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | st
     if frames.shape[1] != dim:
         return store.Rejected(
             video_id,
-            f"its features are {frames.shape[1]} wide, expected {dim}. Extract all of them with one network, or set "
-            "`feature_dim` (and `backbone` to 'none' where every video brings its features).",
+            f"its features are {frames.shape[1]} wide, expected {dim}. Extract all of them with one network, "
+            "and set `features.backbone` to 'none' where every video brings its features.",
         )
     if not np.isfinite(frames).all() or not frames.any():
         what = "all zero" if np.isfinite(frames).all() else "NaN or infinite in places"

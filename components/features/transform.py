@@ -15,6 +15,7 @@ from topiclens.components.features import shards, store
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.decoder import DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.features.shard_marks import ShardMarks
 
 _log = logging.getLogger(__name__)
@@ -30,18 +31,19 @@ class ExtractFeatures(beam.PTransform):
         videos: `videos.jsonl` of ingest; its paths must be readable by every worker.
         output_dir: the folder that gets `index.jsonl`, `rejected.jsonl` and `summary.json`.
         store_dir: the folder of the shards, which outlives runs and may be shared by them.
-        settings: the other fields of `shards.Job`, with their defaults there.
+        config: how they are computed.
     """
 
-    def __init__(self, videos: str, output_dir: str, store_dir: str, **settings):
+    def __init__(self, videos: str, output_dir: str, store_dir: str, config: ExtractionConfig):
         super().__init__()
-        self._job = shards.Job(os.fspath(videos), os.fspath(store_dir), **settings)
+        self._job = shards.Job(os.fspath(videos), os.fspath(store_dir), config)
         self._output_dir = os.fspath(output_dir)
 
     def expand(self, pipeline):
         planned = shards.plan(self._job)
         common = dataclasses.replace(planned, shards=())  # what every worker gets; its shards come as elements
-        marks = ShardMarks(os.path.join(self._output_dir, "progress"), len(planned.shards), self._job.videos_per_shard)
+        videos_per_shard = self._job.config.videos_per_shard
+        marks = ShardMarks(os.path.join(self._output_dir, "progress"), len(planned.shards), videos_per_shard)
         marks.clear()
         return (
             pipeline
@@ -99,21 +101,19 @@ class _FinishShard(beam.DoFn):
         Shared().acquire(set)  # Beam keeps the last shared object alive; asked for another, it lets the network go
 
     def _get_network(self) -> FeatureExtractor:
-        job = self._planned.job
+        config = self._planned.job.config
 
         def load() -> FeatureExtractor:
-            return FeatureExtractor(registry.load(job.backbone, job.weights, job.cache_dir), job.batch_size)
+            return FeatureExtractor(registry.load(config.backbone, config.weights, config.cache_dir), config.batch_size)
 
         if self._network is None:  # one for all threads of the process, kept alive by those that hold it
             self._network = self._shared.acquire(load, tag=self._planned.fingerprint)
         return self._network
 
     def _get_decoders(self) -> DecoderPool:
-        job = self._planned.job
+        config = self._planned.job.config
         if self._decoders is None:
-            self._decoders = DecoderPool(
-                job.decoders, sampling=job.sampling, limits=job.limits, timeout=job.decode_timeout
-            )
+            self._decoders = DecoderPool(sampling=config.sampling, limits=config.limits)
         return self._decoders
 
 

@@ -1,6 +1,5 @@
 """PDM and the judge of neurons as TFX components."""
 
-import json
 import os
 
 import apache_beam as beam
@@ -14,6 +13,7 @@ from tfx.utils import path_utils
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import NeuronFiguresArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
+from topiclens.components.common.config import from_json
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
@@ -22,6 +22,7 @@ from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.figures import measure
 from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
 from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.settings import NamingConfig, NeuronEvaluationConfig
 from topiclens.components.neurons.tensorboard import write_neurons
 from topiclens.components.neurons.transform import TallyNeurons
 from topiclens.components.topics.model import TopicModel
@@ -46,10 +47,8 @@ def NeuronNaming(
     """Names each neuron of the encoder by a topic, on the training videos.
 
     ``named_model`` is the model once more, which now also answers what if a topic were there: its signature what_if.
-    ``config_json``: `neurons` and `relative` of the refinement's settings, which say what it is that a topic adds; and
-    `cache_dir`, which keeps the weights of the backbone that the model holds within it.
     """
-    config = json.loads(config_json)
+    config = from_json(NamingConfig, config_json, "NeuronNaming")
     files = records.files_of(artifact_utils.get_split_uri([examples], "train"))
     with beam_pipeline as p:
         (
@@ -68,8 +67,8 @@ def NeuronNaming(
         artifact_io.readable(path_utils.serving_model_path(model.uri)) as parent,
         artifact_io.writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
-        backbone = registry.of_features(read_meta(parent)["features"], config.get("cache_dir"))
-        added = enhancement_of(named, counted, config["neurons"], config["relative"])
+        backbone = registry.of_features(read_meta(parent)["features"], config.cache_dir)
+        added = enhancement_of(named, counted, config.neurons, config.relative)
         export_again(parent, folder, backbone=backbone, enhancement=added)
         named.save(os.path.join(folder, EXTRA))  # the names go where the model goes
 
@@ -90,24 +89,21 @@ def NeuronEvaluator(
 
     ``baseline_dir`` keeps the figures and the links of the last blessed model; ``logs_dir`` gets TensorBoard's log.
     """
-    config = json.loads(config_json)
-    split = config["split"]
+    config = from_json(NeuronEvaluationConfig, config_json, "NeuronEvaluator")
+    split = config.split
     named = TopicLinks.load(links.uri)
     with artifact_io.readable(path_utils.serving_model_path(model.uri)) as folder:
         neurons = activations.load(folder)
     files = records.files_of(artifact_utils.get_split_uri([examples], split))
     held_out = activations.mean_activations(records.read(files), neurons.encode)
-    found = measure(
-        held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config["seed"]),
-        detector_auc=config["detector_auc"], steps=config["deletion_steps"],
-    )  # fmt: skip
+    found = measure(held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config.seed))
     effects = None
-    if config["effect_videos"]:
-        asked = sampled(held_out.ids, config["effect_videos"], config["seed"])
+    if config.neurons.effect_videos:
+        asked = sampled(held_out.ids, config.neurons.effect_videos, config.seed)
         effects = measure_effects(
             BatchedCaptioner(neurons.captioner), neurons.vocabulary,
             [video for video in records.read(files) if video.video_id in asked], named,
-            seed=config["seed"], steps=config["deletion_steps"],
+            seed=config.seed,
         )  # fmt: skip
 
     before, changed = None, None
@@ -117,10 +113,11 @@ def NeuronEvaluator(
     evaluator.write_report(figures.uri, found, named, changed, effects)
     write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
 
-    thresholds = evaluator.NeuronThresholds(config["min_detectors"], config["max_auc_drop"])
     with artifact_io.readable(caption_blessing.uri) as folder:
         of_captions = read_blessing(folder)
-    verdict = Blessing(split, of_captions.reasons + evaluator.reasons(found, thresholds, split=split, previous=before))
+    verdict = Blessing(
+        split, of_captions.reasons + evaluator.reasons(found, config.neurons, split=split, previous=before)
+    )
     with artifact_io.writable(blessing.uri) as folder:
         write_blessing(folder, verdict)
     if verdict.blessed:

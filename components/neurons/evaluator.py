@@ -10,6 +10,7 @@ from topiclens.components.common.blessing import verdict_of
 from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.neurons.settings import NeuronSettings
 from topiclens.schemas.files import write_json, write_text
 from topiclens.schemas.verdicts import Reason
 
@@ -17,21 +18,8 @@ FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
 _SHOWN = 12
 
 
-@dataclass(frozen=True)
-class NeuronThresholds:
-    """What a model's neurons must reach.
-
-    Attributes:
-        min_detectors: topics that have a detector, see `figures.NeuronFigures`.
-        max_auc_drop: how far the mean AUC may fall below the last blessed model's; None for any distance.
-    """
-
-    min_detectors: int = 0
-    max_auc_drop: float | None = None
-
-
 def reasons(
-    figures: NeuronFigures, thresholds: NeuronThresholds, *, split: str, previous: Mapping | None = None
+    figures: NeuronFigures, thresholds: NeuronSettings, *, split: str, previous: Mapping | None = None
 ) -> tuple[Reason, ...]:
     """Holds a model's figures against the thresholds.
 

@@ -1,6 +1,5 @@
 """Refinement as a TFX component."""
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -13,9 +12,10 @@ from tfx.utils import path_utils
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
+from topiclens.components.common.config import from_json
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.refine import Evidence, refine
-from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.refinement.settings import RefineConfig
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.corrections import Correction
@@ -43,10 +43,10 @@ def Refine(
     was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features; what
     was said of a video whose content is another one now is not taught.
     """
-    config = json.loads(config_json)
+    config = from_json(RefineConfig, config_json, "Refine")
     with artifact_io.readable(model_blessing.uri) as folder:
         given = read_blessing(folder)
-    corrections = [Correction.from_json(row) for row in config["corrections"]] if given.blessed else []
+    corrections = [Correction.from_json(row) for row in config.corrections] if given.blessed else []
     corrections = _of_the_dataset(corrections, dataset.uri)
     ids, splits = {one.video_id for one in corrections}, {"train": [], "val": [], "test": []}
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
@@ -61,8 +61,8 @@ def Refine(
         artifact_io.writable(refined_model.uri) as refined,
     ):
         verdict = refine(
-            parent, path_utils.serving_model_path(refined), corrections, evidence, RefinementSettings.of(config),
-            cache_dir=config["cache_dir"],
+            parent, path_utils.serving_model_path(refined), corrections, evidence, config.refinement,
+            cache_dir=config.cache_dir,
         )  # fmt: skip
     found = Blessing(given.split, (*given.reasons, *verdict.all_reasons))
     with artifact_io.writable(blessing.uri) as folder:

@@ -1,6 +1,5 @@
 """The report of explanations as a TFX component."""
 
-import json
 import logging
 import os
 
@@ -17,10 +16,11 @@ from topiclens.components.common.artifacts import (
     ExplanationsArtifact,
     NeuronLinksArtifact,
 )
+from topiclens.components.common.config import from_json
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.relevance.report import choose, write_report
-from topiclens.components.videos.decoding import DecodingLimits
+from topiclens.components.relevance.settings import ExplanationConfig
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import read_rows
 
@@ -42,8 +42,8 @@ def ExplanationReport(
 
     ``links`` names the neurons; there is none where the model learnt no topics.
     """
-    config = json.loads(config_json)
-    split = config["split"]
+    config = from_json(ExplanationConfig, config_json, "ExplanationReport")
+    split = config.split
     rows = {
         row["video_id"]: row for row in read_rows(os.path.join(dataset.uri, "videos.jsonl")) if row["split"] == split
     }
@@ -52,7 +52,7 @@ def ExplanationReport(
         for row in read_rows(os.path.join(metrics.uri, CAPTIONS_FILE))
         if row["split"] == split
     }
-    chosen = choose(scores or dict.fromkeys(rows, 0.0), config["videos"])  # a split may not be judged
+    chosen = choose(scores or dict.fromkeys(rows, 0.0), config.videos)  # a split may not be judged
     files = records.files_of(artifact_utils.get_split_uri([examples], split)) if chosen else []
     with artifact_io.readable(path_utils.serving_model_path(model.uri)) as folder:
         reader = ModelReader(folder)
@@ -64,6 +64,6 @@ def ExplanationReport(
         reader,
         links=TopicLinks.load(links.uri) if links else None,
         scores=scores,
-        limits=DecodingLimits(**config["limits"]),
+        limits=config.limits,
     )
     _log.info("explanations: %d videos of %s, %s", len(chosen), split, index)

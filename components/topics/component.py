@@ -8,9 +8,11 @@ from tfx import v1 as tfx
 
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, TopicModelArtifact
+from topiclens.components.common.config import from_json
 from topiclens.components.common.read_rows import ReadRows
 from topiclens.components.topics.apply_governance import write_renamed
 from topiclens.components.topics.governance import Governance
+from topiclens.components.topics.settings import TopicModellingConfig
 from topiclens.components.topics.transform import ModelTopics
 from topiclens.components.videos import ingest
 
@@ -25,11 +27,12 @@ def TopicModelling(
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Finds topics in the captions of training videos, texts without a clip among them, and labels every video."""
+    config = from_json(TopicModellingConfig, config_json, "TopicModelling")
     with beam_pipeline as p:
         rows = [
             p | name >> ReadRows(os.path.join(dataset.uri, name)) for name in (ingest.VIDEOS, ingest.TEXTS)
         ] | beam.Flatten()
-        _ = rows | ModelTopics(topic_model.uri, **json.loads(config_json))
+        _ = rows | ModelTopics(topic_model.uri, config)
 
 
 @_dsl.component

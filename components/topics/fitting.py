@@ -67,7 +67,6 @@ def fit(
     alpha: float = 0.2,
     beta: float = 0.05,
     iterations: int = 600,
-    mh_steps: int = 2,
     min_count: int = 3,
     max_topics: int = 3,
     min_share: float = 0.03,
@@ -85,7 +84,7 @@ def fit(
 
     Args:
         documents: the content words of each training video, by id.
-        n_topics, alpha, beta, mh_steps: see `WarpLDA`.
+        n_topics, alpha, beta: see `WarpLDA`.
         iterations: of the chain, those of the samples among them.
         min_count: words seen less often are left out.
         max_topics, min_share: see `OccurrenceRule`.
@@ -102,7 +101,7 @@ def fit(
     corpus = Corpus.from_documents(documents, min_count)
     governance = governance or Governance()
     seeds = seeds_of(governance, n_topics)
-    sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, mh_steps=mh_steps, seed=seed, seeds=seeds)
+    sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, seed=seed, seeds=seeds)
     of_words = np.zeros((n_topics, len(corpus.words)), np.int64)
     of_documents = np.zeros((len(corpus), n_topics), np.int64)
     samples, log_likelihood = 0, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 
@@ -13,6 +14,7 @@ from topiclens.components.topics.documents import content_words
 from topiclens.components.topics.fitting import Fit
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.model import MATCHING, TopicModel, write_files
+from topiclens.components.topics.settings import TopicModellingConfig
 from topiclens.components.topics.table import mean_npmi
 
 _log = logging.getLogger(__name__)
@@ -30,14 +32,13 @@ class ModelTopics(beam.PTransform):
     Args:
         output_dir: gets ``model.npz``, ``topics.json``, ``labels.jsonl``, ``log_likelihood.jsonl``, and
             ``matching.json`` where there is an earlier model; may be remote.
-        settings: keyword arguments of `fitting.fit`, with their defaults there; `governance` as its JSON, `previous` as
-            the folder of the earlier model, which may be remote.
+        config: how they are found; the folder of the earlier model may be remote.
     """
 
-    def __init__(self, output_dir: str, **settings):
+    def __init__(self, output_dir: str, config: TopicModellingConfig):
         super().__init__()
         self._output_dir = output_dir
-        self._settings = settings
+        self._config = config
 
     def expand(self, rows):
         documents = rows | "Words" >> beam.Map(
@@ -47,7 +48,7 @@ class ModelTopics(beam.PTransform):
             documents
             | "Train" >> beam.FlatMapTuple(lambda split, name, words: [(name, words)] if split == "train" else [])
             | "OnOneWorker" >> beam.combiners.ToDict()
-            | "Fit" >> beam.Map(_fit, self._settings)
+            | "Fit" >> beam.Map(_fit, self._config)
         )
         inferred = (
             documents
@@ -75,7 +76,7 @@ class _InferLabels(beam.DoFn):
         yield name, self._model.rule(self._model.infer_words(name, words))
 
 
-def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
+def _fit(documents: dict[str, list[str]], config: TopicModellingConfig) -> Fit:
     logged = time.monotonic()
 
     def progress(what: str, share: float | None = None) -> None:
@@ -84,13 +85,14 @@ def _fit(documents: dict[str, list[str]], settings: dict) -> Fit:
             logged = time.monotonic()
             _log.info("topics: %s", what)
 
-    settings = dict(settings)
-    governance = Governance.from_json(settings.pop("governance", {}))
     previous = None
-    if (folder := settings.pop("previous", None)) is not None:
-        with artifact_io.readable(folder) as local:
+    if config.previous is not None:
+        with artifact_io.readable(config.previous) as local:
             previous = TopicModel.load(local)
-    return fitting.fit(documents, governance=governance, previous=previous, progress=progress, **settings)
+    return fitting.fit(
+        documents, **dataclasses.asdict(config.sampler), seed=config.seed, previous=previous, progress=progress,
+        governance=Governance.from_json(config.governance),
+    )  # fmt: skip
 
 
 def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:

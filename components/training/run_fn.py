@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from topiclens.components.common.config import ConfigError, from_json
+from topiclens.components.training.settings import TrainerConfig
 from topiclens.schemas import records
 from topiclens.schemas.files import copy_tree, is_remote
 from topiclens.trainer.export import export
 from topiclens.trainer.exported import EXTRA
-from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
+from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.training import TrainingResult, train
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from tfx.components import FnArgs
 
 VOCABULARY_FILE = "vocabulary.txt"
-_SECTIONS = ("model", "training", "features", "decoding", "work_dir")
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -31,18 +32,17 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
         fn_args: `train_files` and `eval_files`; `transform_graph_path`, a folder with vocabulary.txt; `base_model`, an
             exported model to start from, or None; `serving_model_dir` and `model_run_dir`, where the SavedModel and the
-            TensorBoard logs go; and `custom_config`, whose `config_json` is a JSON object of
-
-            model       fields of CaptionerConfig but for vocabulary_size and feature_dim, which follow; so does
-                        n_topics where it is null, from the records
-            training    fields of TrainingConfig
-            features    backbone (its name or null), weights, dim; how clips are sampled: n_frames, sampling, step, seed
-            decoding    beam, max_words, length_penalty
-            work_dir    a folder that stays the same from run to run; checkpoints are in it
-            cache_dir   optional, where downloaded weights of backbones are kept
+            TensorBoard logs go; and `custom_config`, whose `config_json` is a TrainerConfig.
     """
-    config = _configuration(fn_args.custom_config)
-    features, decoding = config["features"], config["decoding"]
+    custom = fn_args.custom_config or {}
+    if "config_json" not in custom:
+        raise ConfigError(f"The Trainer's custom_config is {custom!r}; expected a dict with the key 'config_json'.")
+    config = from_json(TrainerConfig, custom["config_json"], "the Trainer")
+    first = _first_record(fn_args.train_files)
+    features = {
+        "backbone": config.backbone, "weights": config.weights, "dim": first.frames.shape[1],
+        **config.sampling.to_json(),
+    }  # fmt: skip
     vocabulary = _read_vocabulary(os.path.join(fn_args.transform_graph_path, VOCABULARY_FILE))
     with tempfile.TemporaryDirectory() as scratch:
         result = train(
@@ -51,11 +51,12 @@ def run_fn(fn_args: FnArgs) -> None:
             vocabulary=vocabulary,
             model=CaptionerConfig(
                 vocabulary_size=len(vocabulary),
-                feature_dim=features["dim"],
-                **{**config["model"], "n_topics": config["model"].get("n_topics") or _topics_of(fn_args.train_files)},
+                feature_dim=first.frames.shape[1],
+                n_topics=len(first.topics),
+                **asdict(config.model),
             ),
-            training=TrainingConfig(**config["training"]),
-            work_dir=config["work_dir"],
+            training=config.training,
+            work_dir=config.work_dir,
             folder_per_run=True,
             score_captions=_scorer(),
             name_neurons=_namer(),
@@ -69,31 +70,17 @@ def run_fn(fn_args: FnArgs) -> None:
             vocabulary,
             directory,
             features=features,
-            backbone=_backbone(features, config.get("cache_dir")),
-            extra={"training": _summary(result, config["training"])},
-            **decoding,
+            backbone=_backbone(features, config.cache_dir),
+            extra={"training": _summary(result, asdict(config.training))},
+            **asdict(config.decoding),
         )
         if remote:
             copy_tree(directory, fn_args.serving_model_dir)
 
 
-def _configuration(custom_config: dict | None) -> dict:
-    if not custom_config or "config_json" not in custom_config:
-        raise ValueError(
-            f"The Trainer's custom_config is {custom_config!r}; expected a dict with the key 'config_json', a JSON "
-            f"object with {', '.join(_SECTIONS)}."
-        )
-    config = json.loads(custom_config["config_json"])
-    missing = [name for name in _SECTIONS if name not in config]
-    if missing:
-        raise ValueError(f"The Trainer's config_json lacks {', '.join(missing)}; it has {', '.join(config)}.")
-    return config
-
-
-def _topics_of(patterns: Sequence[str]) -> int:
-    """The length of the topic vector, which topics that kept their ids make longer than what was sampled."""
-    files = [file for pattern in patterns for file in records.files_of(pattern)]
-    return next(len(record.topics) for record in records.read(files))
+def _first_record(patterns: Sequence[str]) -> records.VideoRecord:
+    """A record of training: all have features as wide, and topic vectors as long, as the check of the records says."""
+    return next(records.read([file for pattern in patterns for file in records.files_of(pattern)]))
 
 
 def _read_vocabulary(path: str) -> Vocabulary:

@@ -22,15 +22,13 @@ class RecordsRejected(ValueError):
     """Records that must not be trained on."""
 
 
-def problems_of(
-    record: VideoRecord, *, split: str, feature_dim: int, n_topics: int | None, max_frames: int
-) -> Iterator[str]:
+def problems_of(record: VideoRecord, *, split: str, feature_dim: int, n_topics: int, max_frames: int) -> Iterator[str]:
     """Yields what is wrong with one record, in words; nothing when it is sound.
 
     Args:
         split: the split of the file that the record was found in.
         feature_dim: the width of one frame's feature.
-        n_topics: the length of the topic vector; None where only training knows it, which refuses records that differ.
+        n_topics: the length of the topic vector.
         max_frames: the most frames a record may hold.
     """
     if record.split not in SPLITS:
@@ -48,7 +46,7 @@ def problems_of(
         yield "an all-zero frame, which would be taken for padding"
     if not any(tokenize(caption) for caption in record.captions):
         yield "no caption with a word"
-    if n_topics is not None and record.topics.shape != (n_topics,):
+    if record.topics.shape != (n_topics,):
         yield f"{record.topics.size} topics, expected {n_topics}"
     elif not np.isin(record.topics, (0, 1)).all():
         yield "topics other than 0 and 1"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
@@ -11,11 +12,13 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
 from topiclens.components.common.artifacts import ExamplesReportArtifact
+from topiclens.components.common.config import from_json
 from topiclens.components.validation.check import demand_sound
 from topiclens.components.validation.transform import FindProblems
+from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas import records
 from topiclens.schemas.files import write_json
 from topiclens.schemas.json_lines import read_rows
-from topiclens.schemas.records import files_of
 
 _dsl = tfx.dsl.components
 
@@ -32,6 +35,12 @@ def anomalies_of(uri: str) -> dict[str, str]:
     return found
 
 
+def _sizes(files: Sequence[tuple[str, str]]) -> tuple[int, int]:
+    """The width of a feature and the number of topics, as the first record has them: all others must have them too."""
+    first = next(records.read([path for _, path in files]), None)
+    return (0, 0) if first is None else (first.frames.shape[1], len(first.topics))
+
+
 @_dsl.component(use_beam=True)
 def ExamplesCheck(
     examples: _dsl.InputArtifact[Examples],
@@ -41,10 +50,11 @@ def ExamplesCheck(
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Stops the run, naming the videos, where a record or its statistics are not what the schema demands."""
+    sampling = from_json(Sampling, config_json, "ExamplesCheck")
     files = [
         (split, path)
         for split in artifact_utils.decode_split_names(examples.split_names)
-        for path in files_of(artifact_utils.get_split_uri([examples], split))
+        for path in records.files_of(artifact_utils.get_split_uri([examples], split))
     ]
     found = os.path.join(report.uri, "problems")
     with beam_pipeline as p:
@@ -52,7 +62,7 @@ def ExamplesCheck(
             p
             | beam.Create(files)
             | beam.Reshuffle()
-            | FindProblems(**json.loads(config_json))
+            | FindProblems(*_sizes(files), sampling.n_frames)
             | beam.MapTuple(lambda video_id, problem: json.dumps({"video_id": video_id, "problem": problem}))
             | beam.io.WriteToText(found, num_shards=1, shard_name_template="", file_name_suffix=".jsonl")
         )

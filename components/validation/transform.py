@@ -15,7 +15,7 @@ class FindProblems(beam.PTransform):
         feature_dim, n_topics, max_frames: the sizes that every record must have.
     """
 
-    def __init__(self, *, feature_dim: int, n_topics: int | None, max_frames: int):
+    def __init__(self, feature_dim: int, n_topics: int, max_frames: int):
         super().__init__()
         self._sizes = {"feature_dim": feature_dim, "n_topics": n_topics, "max_frames": max_frames}
 

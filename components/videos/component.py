@@ -9,9 +9,10 @@ from tfx import v1 as tfx
 
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact
+from topiclens.components.common.config import from_json
 from topiclens.components.videos import ingest
-from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.importers import manifest_of
+from topiclens.components.videos.settings import IngestConfig
 from topiclens.components.videos.transform import IngestVideos
 
 _dsl = tfx.dsl.components
@@ -32,15 +33,15 @@ def VideoIngest(
     dataset is ingested anew and an unchanged one is not.
     """
     del content
-    config = json.loads(config_json)
-    limits = DecodingLimits(**config.pop("limits"))
-    max_rejected_fraction = config.pop("max_rejected_fraction")
-    options = {name: config.pop(name) for name in ("feature_dim", "held_out")}
+    config = from_json(IngestConfig, config_json, "VideoIngest")
+    how = config.data
     with artifact_io.writable(dataset.uri) as folder:
-        manifest = manifest_of(data, os.path.join(folder, "manifest.jsonl"), **config)
+        manifest = manifest_of(
+            data, os.path.join(folder, "manifest.jsonl"), layout=how.layout, captions_only=how.captions_only
+        )
         with beam_pipeline as p:
-            _ = p | IngestVideos(str(manifest), data, folder, limits=limits, **options)
+            _ = p | IngestVideos(str(manifest), data, folder, limits=config.limits, held_out=how.held_out)
         with open(os.path.join(folder, ingest.SUMMARY), encoding="utf-8") as file:
             summary = json.load(file)
     _log.info("ingest: %s", ingest.describe(summary))
-    ingest.demand_enough(summary, max_rejected_fraction)
+    ingest.demand_enough(summary, how.max_rejected_fraction)

@@ -22,6 +22,7 @@ FORMATS = (
     "wav", "mp3", "flac", "aac", "amr", "caf", "aiff",
 )  # fmt: skip
 FALLBACK_RATE = 25  # frames a second, where neither timestamps nor the stream say
+MAX_DAMAGED = 0.5  # the largest share of a clip's packets that may fail to decode
 
 
 class UnreadableVideo(ValueError):
@@ -30,15 +31,14 @@ class UnreadableVideo(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class DecodingLimits:
-    """What one clip may cost, so that a hostile or broken one cannot hold up or fell a worker.
+    """What one clip may cost, so that a hostile or broken clip cannot stop a worker.
 
     Attributes:
         max_file_bytes: the largest file that is opened.
         max_pixels: the most pixels a frame may have.
         max_frames: the most frames that are decoded in one pass.
-        max_decode_seconds: the most processor time that one pass may take. Processor time, not the clock's: a busy
-            machine must not change which clips are accepted.
-        max_damaged: the largest share of packets that may fail to decode.
+        max_decode_seconds: the most processor time that one pass may take. It is not the clock's time, so that a busy
+            machine accepts the same clips.
         max_array_bytes: the largest array of precomputed features that is read.
     """
 
@@ -46,7 +46,6 @@ class DecodingLimits:
     max_pixels: int = 8192 * 4320
     max_frames: int = 250_000
     max_decode_seconds: float = 900.0
-    max_damaged: float = 0.5
     max_array_bytes: int = 2 * 2**30
 
 
@@ -142,7 +141,7 @@ class Decoding:
                 f"{self.name!r} has 0 decodable frames{self._ffmpeg_said}. It is probably cut short or empty: "
                 "check that it plays, or copy it again."
             )
-        if damaged > limits.max_damaged * packets:
+        if damaged > MAX_DAMAGED * packets:
             raise UnreadableVideo(
                 f"{self.name!r} is damaged: {damaged} of its {packets} packets do not decode{self._ffmpeg_said}. "
                 "Check that it plays, or copy it again."

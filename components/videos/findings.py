@@ -78,8 +78,7 @@ def keep_width(accepted: Accepted, width: int | None) -> Finding:
     return Rejected(
         accepted.line,
         accepted.video_id,
-        f"its features are {accepted.width} wide, those of the dataset {width}. Extract all of them with one network, "
-        "or set `feature_dim`.",
+        f"its features are {accepted.width} wide, those of the dataset {width}. Extract all of them with one network.",
     )
 
 

@@ -44,7 +44,6 @@ def ingest(
     root: str | os.PathLike,
     output_dir: str | os.PathLike,
     *,
-    feature_dim: int | None = None,
     held_out: Mapping[str, float] = {},
     limits: DecodingLimits = DecodingLimits(),
 ) -> dict:
@@ -54,7 +53,6 @@ def ingest(
         manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
         root: the dataset's folder, which paths are relative to and must not leave.
         output_dir: the folder that gets the files.
-        feature_dim: the width that precomputed features must have; None takes the most common one.
         held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
         limits: what one clip may cost.
     Returns:
@@ -65,7 +63,7 @@ def ingest(
         findings += check_line(number, line, root=os.fspath(root), limits=limits)
     findings = _regroup(findings, lambda kept: kept.video_id, keep_first_of_id)
     widths = collections.Counter(kept.width for kept in findings if isinstance(kept, Accepted) and kept.width)
-    width = feature_dim or common_width(widths)
+    width = common_width(widths)
     findings = [keep_width(found, width) if isinstance(found, Accepted) else found for found in findings]
     findings = _regroup(findings, lambda kept: kept.content_key, keep_splits_apart)
     findings = [hold_out(found, held_out) if isinstance(found, Accepted) else found for found in findings]

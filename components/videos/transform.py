@@ -21,7 +21,6 @@ class IngestVideos(beam.PTransform):
         manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
         root: the dataset's folder, which paths are relative to and must not leave. Workers read it under this path.
         output_dir: the folder that gets the files; local or on an object store.
-        feature_dim: the width that precomputed features must have; None takes the most common one.
         held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
         limits: what one clip may cost.
     """
@@ -32,7 +31,6 @@ class IngestVideos(beam.PTransform):
         root: str,
         output_dir: str,
         *,
-        feature_dim: int | None = None,
         held_out: Mapping[str, float] = {},
         limits: DecodingLimits = DecodingLimits(),
     ):
@@ -40,7 +38,6 @@ class IngestVideos(beam.PTransform):
         self._manifest_path = os.fspath(manifest_path)
         self._root = os.fspath(root)
         self._output_dir = os.fspath(output_dir)
-        self._feature_dim = feature_dim
         self._held_out = held_out
         self._limits = limits
 
@@ -65,7 +62,7 @@ class IngestVideos(beam.PTransform):
             | "OfFeatures" >> beam.Filter(bool)
             | "CountWidths" >> beam.combiners.Count.PerElement()
             | "AllWidths" >> beam.combiners.ToDict()
-            | "CommonWidth" >> beam.Map(lambda counts: self._feature_dim or findings.common_width(counts))
+            | "CommonWidth" >> beam.Map(lambda counts: findings.common_width(counts))
         )
         fitting, misfit = (
             first | "OneWidth" >> beam.Map(findings.keep_width, beam.pvalue.AsSingleton(width)) | "Fitting" >> _Sift()

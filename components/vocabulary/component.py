@@ -7,9 +7,11 @@ from tfx import v1 as tfx
 from tfx.types.standard_artifacts import TransformGraph
 
 from topiclens.components.common.artifacts import DatasetArtifact
+from topiclens.components.common.config import from_json
 from topiclens.components.common.read_rows import ReadRows
 from topiclens.components.vocabulary.transform import CountWords
 from topiclens.schemas.files import write_text
+from topiclens.trainer.settings import VocabularySettings
 from topiclens.trainer.vocabulary import Vocabulary as Words
 
 _dsl = tfx.dsl.components
@@ -19,7 +21,7 @@ _dsl = tfx.dsl.components
 def Vocabulary(
     dataset: _dsl.InputArtifact[DatasetArtifact],
     vocabulary: _dsl.OutputArtifact[TransformGraph],
-    min_count: _dsl.Parameter[int],
+    config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Writes ``vocabulary.txt``: the words that training captions hold at least ``min_count`` times.
@@ -27,6 +29,7 @@ def Vocabulary(
     The artifact is a TransformGraph because that is the one input by which TFX's
     Trainer takes what was learnt from the training data before training.
     """
+    min_count = from_json(VocabularySettings, config_json, "Vocabulary").min_count
     path = os.path.join(vocabulary.uri, "vocabulary.txt")
     with beam_pipeline as p:
         (

@@ -211,7 +211,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     from topiclens.schemas import records
     from topiclens.trainer.settings import CaptionerConfig
     from topiclens.trainer.training import train
-    from topiclens.trainer.validation import CaptionWriter
+    from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
     from topiclens.trainer.vocabulary import Vocabulary
 
     settings = dataclasses.replace(
@@ -230,7 +230,10 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         files["val"],
         vocabulary=vocabulary,
         model=CaptionerConfig(
-            len(vocabulary), settings.feature_dim, n_topics=len(topics), **dataclasses.asdict(settings.model)
+            vocabulary_size=len(vocabulary),
+            feature_dim=next(records.read(files["train"])).frames.shape[1],
+            n_topics=len(topics),
+            **dataclasses.asdict(settings.model),
         ),
         training=settings.training_config(),
         work_dir=place,
@@ -246,9 +249,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     write = CaptionWriter(
         result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words
     )
-    batches = [
-        held_out[i : i + settings.training.val_batch] for i in range(0, len(held_out), settings.training.val_batch)
-    ]
+    batches = [held_out[i : i + VIDEOS_A_BATCH] for i in range(0, len(held_out), VIDEOS_A_BATCH)]
     captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
     judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
     tally.save(place)

@@ -28,8 +28,7 @@ if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not n
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
 JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
 _DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
-    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "max_cost", "optimizer", "steps",
-    "learning_rate", "seed",
+    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "max_cost",
 )  # fmt: skip
 _METHOD = 5  # counts the ways in which the same settings were followed: what was kept of another is not taken
 _TABLE, _JSON = "corrections.md", "corrections.json"

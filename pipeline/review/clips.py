@@ -55,8 +55,8 @@ class Clips:
         there = [split for split in splits if os.path.isdir(split_folder(outcome, split))]
         if not there:
             raise NothingThere(
-                f"The run on {outcome.root!r} has no records of the splits {', '.join(splits)}. Choose splits that its "
-                "dataset has with the setting review.splits."
+                f"The run on {outcome.root!r} has no records of the splits {', '.join(splits)}. Choose one that its "
+                "dataset has with the setting evaluation.split."
             )
         files = [file for split in there for file in records.files_of(split_folder(outcome, split))]
         return cls(rows, parsed(files))

@@ -55,9 +55,7 @@ def open_review_backend(
     """
     settings = Settings().changed(changes)
     outcome = run_metadata.newest(root)
-    with recovered_ledger(
-        root, settings.refinement
-    ):  # a crash before this is put right, and what training pushed is known
+    with recovered_ledger(root, settings.refinement):  # puts a crash right, and knows what training pushed
         pass
     with contextlib.ExitStack() as stack:
         if server is None:
@@ -69,12 +67,10 @@ def open_review_backend(
         model = dataclasses.replace(model, topics=topics)
         served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
         progress(f"Version {served.wait()} answers at {server}")
-        progress(f"Reading the clips of {', '.join(settings.review.splits)}")
-        clips = Clips.of_run(outcome, settings.review.splits)
+        progress(f"Reading the clips of {settings.evaluation.split}")
+        clips = Clips.of_run(outcome, (settings.evaluation.split,))
         kept = os.path.join(root, FOLDER)
-        scorer = ClipScorer(
-            clips, TopicWords.of(model), functools.partial(_similar, outcome, kept), settings.review.neighbours
-        )
+        scorer = ClipScorer(clips, TopicWords.of(model), functools.partial(_similar, outcome, kept))
         ranking = Ranking(
             scorer,
             predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),

@@ -22,6 +22,8 @@ from topiclens.pipeline.review.similar import Similar
 from topiclens.schemas.progress import Progress
 from topiclens.serving.review.backend import ReviewError
 
+NEIGHBOURS = 10  # training videos that look most like a clip, whose topics are suggested for it
+
 
 @dataclass(frozen=True, eq=False)
 class RankedClip:
@@ -42,7 +44,7 @@ class ClipScorer:
         similar: reads the training videos, for `neighbours` of them that look most like a clip.
     """
 
-    def __init__(self, clips: Clips, topics: TopicWords, similar: Callable[[], Similar], neighbours: int):
+    def __init__(self, clips: Clips, topics: TopicWords, similar: Callable[[], Similar], neighbours: int = NEIGHBOURS):
         self._clips, self._topics, self._neighbours = clips, topics, neighbours
         self._read_similar, self._similar = similar, None
         described = {video_id: clips.references(video_id) for video_id in clips.ids if clips.references(video_id)}

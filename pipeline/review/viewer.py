@@ -227,8 +227,8 @@ class Viewer(abc.ABC):
     def _check(self, video_id: str) -> None:
         if video_id not in self._sources.clips:
             raise NotFound(
-                "There is no such clip in this run, or not on this page: it shows those of the splits that the setting "
-                "review.splits names, and no files. What was said of others is under Corrections all the same."
+                "There is no such clip in this run, or not on this page: it shows those of the split that the setting "
+                "evaluation.split names, and no files. What was said of others is under Corrections all the same."
             )
 
     def _topic(self, wanted: int | str) -> TopicChoice:

@@ -19,10 +19,10 @@ SECONDS_A_STEP = 400
 PEOPLE = ("a man is riding a bike", "a man rides a bicycle on a road", "someone is riding a bike")
 DOGS = ("a dog is running on grass", "a brown dog runs", "the dog is running")
 CHANGES = [
-    "features.backbone=none", "features.feature_dim=8", "topics.n_topics=3", "topics.iterations=20",
+    "features.backbone=none", "topics.n_topics=3", "topics.iterations=20",
     "topics.min_count=1", "vocabulary.min_count=1", "model.encoder_units=4", "model.attention_units=4",
     "model.decoder_units=8", "model.embedding_units=4", "model.topic_units=4", "training.epochs=2",
-    'judge.minimum={"CIDEr": 0.0}',
+    'evaluation.minimum={"CIDEr": 0.0}',
 ]  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from topiclens.trainer.exported import read_enhancement, read_meta
 CHANGES = [
     "topics.n_topics=4", "topics.iterations=30", "vocabulary.min_count=1", "model.encoder_units=8",
     "model.attention_units=8", "model.decoder_units=16", "model.embedding_units=8", "model.topic_units=8",
-    "training.epochs=2", "features.n_frames=4", 'judge.minimum={"CIDEr": 0.0}', "training.learning_rate=0.01",
-    'judge.splits=["val"]',
+    "training.epochs=2", "features.n_frames=4", 'evaluation.minimum={"CIDEr": 0.0}', "training.learning_rate=0.01",
+    'evaluation.report_splits=[]',
 ]  # fmt: skip
 CACHE = pathlib.Path(".cache/downloads")
 
@@ -107,7 +107,7 @@ def test_a_file_is_captioned_as_if_a_topic_were_there(root, dataset, capsys):
     plain, unchanged, by_name, by_id = said
     assert unchanged == plain != by_name == by_id
     assert cli.main([*command, "--with", "a zebra"]) == 1
-    assert "'topiclens topics' shows all" in capsys.readouterr().err
+    assert "'topiclens topics' shows them" in capsys.readouterr().err
 
 
 def test_the_model_tells_how_its_clips_were_sampled_and_a_clip_may_be_sampled_otherwise(root, dataset, capsys):

@@ -58,7 +58,7 @@ def test_other_captions_and_decisions_are_something_else(tmp_path, models, chang
     assert _bytes(_run(tmp_path, SETTINGS, models[1], **change)) == _bytes(models[0])
 
 
-@pytest.mark.parametrize("change", ["training.epochs=3", "neurons.split=test", "topics.governance=x"])
+@pytest.mark.parametrize("change", ["training.epochs=3", "evaluation.split=test", "topics.governance=x"])
 def test_what_has_nothing_to_do_with_topics_leaves_them_alone(tmp_path, models, change):
     _run(tmp_path, SETTINGS, models[0])
     assert _run(tmp_path, SETTINGS.changed([change]), models[0], governance=Governance(rename={1: "x"})) is None

@@ -81,7 +81,7 @@ def test_a_figure_that_was_not_measured_cannot_be_monitored():
 
 
 def test_the_learning_rate_falls_only_while_validation_stands_still():
-    settings = TrainingConfig(schedule="plateau", plateau_patience=2, plateau_factor=0.5, learning_rate=1.0)
+    settings = TrainingConfig(schedule="plateau", learning_rate=1.0)
     model, state = pretender(settings), TrainingState(best_epoch=0)
     lower = LowerOnPlateau(settings, state)
     lower.set_model(model)
@@ -151,6 +151,11 @@ def test_schedules_rise_and_fall_as_the_settings_say():
     falling = [0.1 * (1 + np.cos(np.pi * t)) for t in (0, 0.05, 0.1, 0.55, 1)]
     assert rates(schedule="cosine") == pytest.approx(falling, abs=1e-7)
     assert rates(schedule="cosine", warmup_epochs=1) == pytest.approx([0, 0.1, 0.2, 0.1, 0], abs=1e-7)
+
+
+def test_adam_keeps_the_largest_second_moment_unless_the_rate_falls_to_nothing_anyhow():
+    kept = [build_optimizer(TrainingConfig(schedule=name), 1).amsgrad for name in ("constant", "plateau", "cosine")]
+    assert kept == [True, True, False]
 
 
 def dense(settings):

@@ -6,6 +6,7 @@ Run as a program, it trains in FOLDER and kills itself with signal 9 when a line
 import os
 import signal
 import sys
+from unittest import mock
 
 import numpy as np
 
@@ -26,9 +27,6 @@ SETTINGS = dict(
     n_frames=FRAMES,
     learning_rate=0.02,
     average_weights=0.5,
-    log_every_seconds=0,
-    val_max_words=3,
-    val_batch=8,
 )
 
 
@@ -91,18 +89,20 @@ def name_neurons(mean, topics, topic_perceptron) -> np.ndarray:
 
 def train(folder, *, model=model(), progress=no_progress, work="work", **changes):
     """Trains in `folder`/`work`; `changes` are settings of training."""
+    from topiclens.trainer import progress as progress_lines
     from topiclens.trainer.training import train
 
-    return train(
-        **write(folder),
-        vocabulary=vocabulary(),
-        model=model,
-        training=TrainingConfig(**(SETTINGS | changes)),
-        work_dir=os.path.join(folder, work),
-        score_captions=score,
-        name_neurons=name_neurons,
-        progress=progress,
-    )
+    with mock.patch.object(progress_lines, "LOG_EVERY_SECONDS", 0):
+        return train(
+            **write(folder),
+            vocabulary=vocabulary(),
+            model=model,
+            training=TrainingConfig(**(SETTINGS | changes)),
+            work_dir=os.path.join(folder, work),
+            score_captions=score,
+            name_neurons=name_neurons,
+            progress=progress,
+        )
 
 
 def _kill_at(beginning: str):

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     ) as backend:
         try:
             serve(
-                backend, access, options.host, options.port, limits=settings.review.limits(),
+                backend, access, options.host, options.port, limits=settings.review.page_limits(settings.limits),
                 ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
             )  # fmt: skip
         except KeyboardInterrupt:

@@ -77,7 +77,6 @@ def _check(options: argparse.Namespace, settings: Settings) -> None:
         detect_layout(options.data)
     if options.base_model:
         model_artifact(options.base_model)
-    assert settings.feature_dim  # raises where neither setting nor backbone tells it
     governance_of(settings, options.root)
     checks.check_writable(options.root)
 

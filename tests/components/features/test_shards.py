@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from topiclens.components.features import shards, store
+from topiclens.components.features.backbones import registry
 from topiclens.components.features.decoder import DecoderFailed
 from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError
 from topiclens.components.videos.sampling import POLICIES, Sampling
@@ -35,14 +37,20 @@ def _clip(number: int, **more) -> dict:
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.DIMS, registry.DEFAULT, 3)
     videos = _write(tmp_path / "videos.jsonl", [_clip(number) for number in range(1, 8)])
-    return shards.Job(videos, str(tmp_path / "store"), videos_per_shard=3, feature_dim=3)
+    return shards.Job(videos, str(tmp_path / "store"), ExtractionConfig(videos_per_shard=3))
+
+
+def _with(job: shards.Job, **changes) -> shards.Job:
+    paths = {name: changes.pop(name) for name in ("videos",) if name in changes}
+    return dataclasses.replace(job, config=dataclasses.replace(job.config, **changes), **paths)
 
 
 @pytest.mark.parametrize("videos_per_shard", [1, 3, 7, 100])
 def test_shards_hold_every_row_once_and_in_order(job, videos_per_shard):
-    planned = shards.plan(dataclasses.replace(job, videos_per_shard=videos_per_shard))
+    planned = shards.plan(_with(job, videos_per_shard=videos_per_shard))
     rows = [row for shard in planned.shards for row in shards.read_rows(job.videos, shard)]
     assert rows == [_clip(number) for number in range(1, 8)]
     assert [shard.number for shard in planned.shards] == list(range(len(planned.shards)))
@@ -142,7 +150,7 @@ def test_a_finished_shard_is_kept_and_its_rejected_rows_with_it(job, mean_colour
 
 def test_another_policy_computes_anew_and_what_equal_spacing_left_is_found_again(job, mean_colour):
     def computed(sampling):
-        planned = shards.plan(dataclasses.replace(job, sampling=sampling))
+        planned = shards.plan(_with(job, sampling=sampling))
         network = lambda: FeatureExtractor(mean_colour, 4)  # noqa: E731
         return shards.finish_shard(planned, planned.shards[0], network=network, decoders=Decoders)[2]
 
@@ -166,10 +174,10 @@ def test_the_width_is_the_backbones_where_there_are_clips_and_the_arrays_where_t
     features = {"video_id": "a", "features": str(tmp_path / "a.npy")}
     known = _write(tmp_path / "known.jsonl", [features])
     mixed = _write(tmp_path / "mixed.jsonl", [features, _clip(1)])
-    assert shards.plan(dataclasses.replace(job, videos=known, feature_dim=None, backbone="none")).dim == 7
-    assert shards.plan(dataclasses.replace(job, videos=mixed, feature_dim=None)).dim == 1280
-    assert shards.plan(dataclasses.replace(job, videos=mixed, feature_dim=12)).dim == 12
+    assert shards.plan(_with(job, videos=known, backbone="none")).dim == shards.plan(_with(job, videos=known)).dim == 7
+    assert shards.plan(_with(job, videos=mixed)).dim == 3
+    assert shards.plan(_with(job, videos=mixed, backbone="googlenet")).dim == 1024
     with pytest.raises(ValueError, match="clip1.*Name a backbone"):
-        shards.plan(dataclasses.replace(job, videos=mixed, backbone="none"))
+        shards.plan(_with(job, videos=mixed, backbone="none"))
     with pytest.raises(ValueError, match="no backbone 'inception_v9'"):
-        shards.plan(dataclasses.replace(job, backbone="inception_v9"))
+        shards.plan(_with(job, backbone="inception_v9"))

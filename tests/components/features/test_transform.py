@@ -15,7 +15,9 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
+from topiclens.components.common.config import to_json
 from topiclens.components.features import store
+from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.features.transform import ExtractFeatures, ReadFeatures
 from topiclens.components.videos.reader import sample_frames
 from topiclens.components.videos.sampling import Sampling
@@ -23,14 +25,15 @@ from topiclens.components.videos.sampling import Sampling
 N_FRAMES = 6
 
 KILLED_RUN = """
-import json, sys
+import sys
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from topiclens.components.features.transform import ExtractFeatures
-from topiclens.components.videos.sampling import Sampling
-videos, output, store, settings, sampling = sys.argv[1:]
+from topiclens.components.common.config import from_json
+from topiclens.components.features.settings import ExtractionConfig
+videos, output, store, config = sys.argv[1:]
 with beam.Pipeline(FnApiRunner()) as p:
-    p | ExtractFeatures(videos, output, store, sampling=Sampling.of(json.loads(sampling)), **json.loads(settings))
+    p | ExtractFeatures(videos, output, store, from_json(ExtractionConfig, config, 'the test'))
 """
 
 
@@ -45,9 +48,10 @@ def videos(clip_folder, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def settings(hub_module) -> dict:
-    shape = {"sampling": Sampling(n_frames=N_FRAMES), "videos_per_shard": 2, "batch_size": 8}
-    return {"backbone": "inception_v1", "weights": hub_module.folder, **shape}
+def settings(hub_module) -> ExtractionConfig:
+    return ExtractionConfig(
+        "inception_v1", hub_module.folder, Sampling(n_frames=N_FRAMES), videos_per_shard=2, batch_size=8
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def undisturbed(videos, settings, tmp_path_factory) -> pathlib.Path:
 def _run(videos, folder: pathlib.Path, settings):
     """Runs the step with its results in `folder`/out and its store in `folder`/store."""
     with beam.Pipeline(FnApiRunner()) as p:
-        p | ExtractFeatures(videos, str(folder / "out"), str(folder / "store"), **settings)
+        p | ExtractFeatures(videos, str(folder / "out"), str(folder / "store"), settings)
 
 
 def _shards(folder: pathlib.Path) -> dict[str, bytes]:
@@ -97,9 +101,7 @@ def test_the_next_step_reads_the_same_with_beam(undisturbed):
 
 
 def test_a_killed_run_ends_with_the_same_bytes_and_repeats_no_finished_shard(undisturbed, videos, settings, tmp_path):
-    others, sampling = dict(settings), settings["sampling"].to_json()
-    del others["sampling"]
-    arguments = [videos, str(tmp_path / "out"), str(tmp_path / "store"), json.dumps(others), json.dumps(sampling)]
+    arguments = [videos, str(tmp_path / "out"), str(tmp_path / "store"), to_json(settings)]
     child = subprocess.Popen([sys.executable, "-c", KILLED_RUN, *arguments])
     deadline = time.monotonic() + 300
     while len(_shards(tmp_path)) < 2 and child.poll() is None and time.monotonic() < deadline:

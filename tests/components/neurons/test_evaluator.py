@@ -5,9 +5,10 @@ import json
 import pytest
 
 from topiclens.components.neurons.effects import CaptionEffects
-from topiclens.components.neurons.evaluator import NeuronThresholds, changes, reasons, write_report
+from topiclens.components.neurons.evaluator import changes, reasons, write_report
 from topiclens.components.neurons.figures import NeuronFigures, TopicFigures
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.components.neurons.settings import NeuronSettings
 
 FIGURES = NeuronFigures(
     topics=2, linked_topics=1, detectors=1, auc=0.8, average_precision=0.5, selectivity=0.1, gini=0.4, purity=None,
@@ -30,14 +31,14 @@ def links(**neurons_of):
 
 @pytest.mark.parametrize(("least", "passed"), [(1, True), (2, False)])
 def test_enough_topics_must_have_a_detector(least, passed):
-    (reason,) = reasons(FIGURES, NeuronThresholds(least), split="val")
+    (reason,) = reasons(FIGURES, NeuronSettings(min_detectors=least), split="val")
     assert reason.met is passed and f"1 of 2 topics have a detecting neuron on val; at least {least}" in reason.words
 
 
 @pytest.mark.parametrize(("before", "passed"), [(0.84, True), (0.86, False), (0.7, True), (None, True)])
 def test_the_auc_may_fall_no_further_than_allowed(before, passed):
     previous = None if before is None else {"auc": before}
-    reason = reasons(FIGURES, NeuronThresholds(max_auc_drop=0.05), split="val", previous=previous)[1]
+    reason = reasons(FIGURES, NeuronSettings(max_auc_drop=0.05), split="val", previous=previous)[1]
     assert reason.met is passed
 
 

@@ -12,15 +12,15 @@ from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
 from topiclens.components.common import artifacts
 from topiclens.components.common.blessing import Blessing, read_blessing, write_blessing
+from topiclens.components.common.config import to_json
 from topiclens.components.refinement.component import Refine
+from topiclens.components.refinement.settings import RefineConfig
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
 from topiclens.schemas.verdicts import Reason
 from topiclens.trainer.exported import read_meta
-
-CONFIG = {**SETTINGS.told(), "cache_dir": None}
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def refined(inputs, folder, *corrections):
     """The refined model's folder, what the Pusher obeys, and why."""
     model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
     model.uri, blessing.uri = str(folder / "refined_model"), str(folder / "blessing")
-    config = {**CONFIG, "corrections": [one.to_json() for one in corrections]}
+    config = RefineConfig(SETTINGS, tuple(one.to_json() for one in corrections), cache_dir=None)
     Refine.EXECUTOR_SPEC.executor_class().Do(
         {name: [artifact] for name, artifact in inputs.items()},
         {"refined_model": [model], "blessing": [blessing]},
-        {"config_json": json.dumps(config)},
+        {"config_json": to_json(config)},
     )
     return (
         pathlib.Path(model.uri, "Format-Serving"),

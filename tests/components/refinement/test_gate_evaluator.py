@@ -8,9 +8,10 @@ from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, 
 from topiclens.components.refinement.candidate_captioner import Candidate
 from topiclens.components.refinement.gate_evaluator import GateEvaluator
 from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.trainer.exported import EXTRA
 
-JUDGED = dataclasses.replace(SETTINGS, max_slice_drop={"BLEU-4": 1.0}, slice_videos=1)
+JUDGED = dataclasses.replace(SETTINGS, max_slice_drop={"BLEU-4": 1.0})
 RENAMED = tuple(dataclasses.replace(topic, name=f"{topic.name}, renamed") for topic in TOPICS)
 
 
@@ -25,8 +26,9 @@ class PlantedBench:
 
 
 @pytest.fixture
-def evaluator(tmp_path):
+def evaluator(tmp_path, monkeypatch):
     """Holds a new evaluator over the same parent, which remembers what earlier ones measured."""
+    monkeypatch.setattr(RefinementSettings, "slice_videos", 1)
     parent = tmp_path / "1"
     (parent / EXTRA).mkdir(parents=True)
     (parent / EXTRA / "captioner.json").write_text("{}")

@@ -1,5 +1,6 @@
 """The step of the pipeline: the videos of one split, with the neurons' names where the run gave them any."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,14 +10,17 @@ from tfx.types import standard_artifacts
 from tests.components.relevance.test_explanation import make_links
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.common import artifacts
+from topiclens.components.common.config import to_json
 from topiclens.components.relevance.component import ExplanationReport
+from topiclens.components.relevance.settings import ExplanationConfig
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
 from topiclens.trainer.export import export
 from topiclens.trainer.vocabulary import Vocabulary
 
 SPLITS = {"train": 2, "val": 5, "test": 3}
-LIMITS = {"max_decode_seconds": 60.0}
+CONFIG = ExplanationConfig(videos=3, split="val", limits=DecodingLimits(max_decode_seconds=60.0))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def explain(run, folder, **config) -> list[dict]:
     ExplanationReport.EXECUTOR_SPEC.executor_class().Do(
         {name: [artifact] for name, artifact in run.items()},
         {"explanations": [out]},
-        {"config_json": json.dumps({"split": "val", "videos": 3, "limits": LIMITS, **config})},
+        {"config_json": to_json(dataclasses.replace(CONFIG, **config))},
     )
     return json.loads((folder / "index.json").read_text())
 

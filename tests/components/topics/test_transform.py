@@ -7,9 +7,10 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.settings import SamplerSettings, TopicModellingConfig
 from topiclens.components.topics.transform import ModelTopics
 
-SETTINGS = {"n_topics": 4, "iterations": 40, "seed": 5}
+SAMPLER = SamplerSettings(n_topics=4, iterations=40)
 
 
 def _rows(documents, split="train", prefix=""):
@@ -19,13 +20,13 @@ def _rows(documents, split="train", prefix=""):
     ]
 
 
-def _run(rows, folder, **settings):
+def _run(rows, folder, **told):
     summaries = folder / "summaries"
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         _ = (
             pipeline
             | beam.Create(rows)
-            | ModelTopics(str(folder / "topics"), **{**SETTINGS, **settings})
+            | ModelTopics(str(folder / "topics"), TopicModellingConfig(**{"sampler": SAMPLER, "seed": 5, **told}))
             | beam.Map(json.dumps)
             | beam.io.WriteToText(str(summaries), shard_name_template="")
         )

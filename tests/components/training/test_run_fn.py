@@ -1,6 +1,5 @@
 """The trainer as TFX calls it."""
 
-import json
 import os
 import types
 
@@ -8,23 +7,29 @@ import keras
 import pytest
 
 from tests.trainer import toy_clips
+from topiclens.components.common.config import to_json
 from topiclens.components.training.run_fn import run_fn
+from topiclens.components.training.settings import TrainerConfig
+from topiclens.components.videos.sampling import Sampling
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.export import export, load_captioner
+from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, TrainingConfig
 
 
 def fn_args(folder, **changes):
     """What TFX's Trainer hands over, as far as run_fn reads it."""
     files = toy_clips.write(folder)
     sizes = {"encoder_units": 8, "attention_units": 8, "decoder_units": 16, "embedding_units": 8, "topic_units": 8}
-    config = {
-        "model": {**sizes, "n_topics": None},  # as many as the records have
-        "training": {**toy_clips.SETTINGS, "epochs": 1, "histogram_every": 0},
-        "features": {"backbone": None, "weights": None, "n_frames": toy_clips.FRAMES, "dim": toy_clips.DIM},
-        "decoding": {"beam": 2, "max_words": 3, "length_penalty": 0.0},
-        "work_dir": str(folder / "training"),
-        "cache_dir": None,
-    }
+    config = TrainerConfig(
+        model=CaptionerSettings(**sizes),
+        training=TrainingConfig(**{**toy_clips.SETTINGS, "epochs": 1, "histogram_every": 0}),
+        decoding=DecodingSettings(beam=2, max_words=3),
+        backbone=None,
+        weights=None,
+        sampling=Sampling(n_frames=toy_clips.FRAMES),
+        work_dir=str(folder / "training"),
+        cache_dir=None,
+    )
     arguments = dict(
         train_files=[files["train_files"]],
         eval_files=[os.path.join(folder, "v*.gz")],
@@ -32,7 +37,7 @@ def fn_args(folder, **changes):
         base_model=None,
         serving_model_dir=str(folder / "model" / "Format-Serving"),
         model_run_dir=str(folder / "model_run"),
-        custom_config={"config_json": json.dumps(config)},
+        custom_config={"config_json": to_json(config)},
     )
     return types.SimpleNamespace(**(arguments | changes))
 
@@ -62,7 +67,7 @@ def test_it_trains_from_a_base_model_exports_and_hands_over_the_logs(tmp_path):
     "custom_config, message",
     [
         (None, "expected a dict with the key 'config_json'"),
-        ({"config_json": '{"model": {}, "training": {}}'}, "lacks features, decoding, work_dir"),
+        ({"config_json": '{"model": {}, "training": {}}'}, "the Trainer lacks decoding, backbone"),
     ],
 )
 def test_a_configuration_that_is_not_there_is_named(tmp_path, custom_config, message):

@@ -42,11 +42,6 @@ def test_a_fault_is_found_and_said(changes, said):
     assert said in problem
 
 
-def test_how_many_topics_there_are_may_be_left_to_the_training():
-    anew = dataclasses.replace(SOUND, topics=np.array([0, 1, 0, 0]))
-    assert not list(check.problems_of(anew, split="train", **{**SIZES, "n_topics": None}))
-
-
 def test_sound_records_let_the_run_go_on():
     check.demand_sound([], {})
 

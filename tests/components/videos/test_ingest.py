@@ -175,13 +175,6 @@ def test_the_files_do_not_depend_on_the_order_of_the_findings(dataset):
     assert ingest.dataset_files(sum(groups, [])) == expected
 
 
-def test_a_width_that_is_demanded_overrules_the_common_one(dataset, tmp_path):
-    summary = ingest.ingest(dataset / "manifest.jsonl", dataset, tmp_path, feature_dim=4, limits=LIMITS)
-    kept = [found["video_id"] for found in rows_of(tmp_path / ingest.VIDEOS) if "features" in found]
-    assert kept == ["narrow"]
-    assert any("those of the dataset 4" in found["reason"] for found in rows_of(tmp_path / ingest.REJECTED)), summary
-
-
 def summary_of(videos: int, rejected: int) -> dict:
     return {
         "videos": videos, "videos_by_split": {"train": videos} if videos else {}, "texts": 0, "captions": 0,

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.cli import checks
 from topiclens.pipeline.cli import main as cli
@@ -49,7 +50,7 @@ def test_every_file_in_commands_is_a_command():
         (["refine", "--root", "nowhere"], "No run was ever started"),
         (["refine", "--root", ".", "--set", "topics.alpha=1"], "takes --set refinement.NAME=VALUE only"),
         (["review", "--root", "nowhere"], "No run was ever started"),
-        (["review", "--root", ".", "--set", "review.decode_bytes=-1"], "review.decode_bytes is -1"),
+        (["review", "--root", ".", "--set", "review.decode_seconds=-1"], "review.decode_seconds is -1"),
         (["refine", "--root", "."], "No version of the model was pushed yet"),
         (["rollback", "3f2a", "--root", "."], "No correction has an id, and no version is called, '3f2a'"),
     ],
@@ -71,11 +72,12 @@ def test_the_review_page_is_served_within_the_limits_that_are_set(monkeypatch, t
         lambda *root, **asked: contextlib.nullcontext("backend"),
     )
     monkeypatch.setattr("topiclens.serving.review.server.serve", lambda *served, **asked: told.update(asked))
-    assert (
-        cli.main(["review", "--port", "0", "--set", "review.max_upload_bytes=1000", "--set", "review.connections=7"])
-        == 0
+    changes = ["--set", "review.max_upload_bytes=1000", "--set", "review.connections=7"]
+    assert cli.main(["review", "--port", "0", *changes]) == 0
+    clip = DecodingLimits()
+    assert told["limits"] == PageLimits(
+        max_upload_bytes=1000, connections=7, max_pixels=clip.max_pixels, max_frames=clip.max_frames
     )
-    assert told["limits"] == PageLimits(max_upload_bytes=1000, connections=7)
 
 
 def test_no_command_is_wrong_usage():

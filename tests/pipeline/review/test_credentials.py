@@ -54,7 +54,7 @@ def test_a_ledger_that_the_environment_names_leaves_its_password_in_no_file_and_
     monkeypatch.setattr(jobs, "WORKER", "tests.pipeline.review.looking")
     stand_ins.train(tmp_path, "100")
     correction = propose(str(tmp_path))
-    folder = run_job(tmp_path, "refinement.steps=3")
+    folder = run_job(tmp_path, "refinement.max_cost=0.1")
     assert correction in (folder / "outcome.json").read_text(), "a worker inherits the environment"
     assert not (tmp_path / corrections.LEDGER_FILE).exists()
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):

@@ -41,7 +41,7 @@ def until(look):
 def test_a_job_tells_its_steps_and_its_outcome(folder):
     there = Jobs(folder)
     assert there.ids() == [] and there.running() is None
-    job_id = there.start(request(changes=("refinement.steps=3",)))
+    job_id = there.start(request(changes=("refinement.max_cost=0.1",)))
     assert there.running() in (job_id, None)
     until(lambda: there.running() is None)
     done = there.read(job_id)
@@ -49,7 +49,7 @@ def test_a_job_tells_its_steps_and_its_outcome(folder):
     assert (done.state, done.candidate, done.error) == (JobState.BLESSED, "7", "")
     assert (done.by, done.corrections) == ("Ann", ("a" * 32,))
     asked = JobRequest.load(folder / job_id)
-    assert (asked.by, asked.corrections, asked.changes) == ("Ann", ("a" * 32,), ("refinement.steps=3",))
+    assert (asked.by, asked.corrections, asked.changes) == ("Ann", ("a" * 32,), ("refinement.max_cost=0.1",))
 
 
 def test_steps_are_read_whole_whatever_they_say_and_without_the_one_that_is_being_written(tmp_path):
