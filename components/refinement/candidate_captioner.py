@@ -25,7 +25,7 @@ from topiclens.trainer.vocabulary import EOS, PAD
 
 
 @dataclass(eq=False)
-class Candidate:
+class RefinedEncoder:
     """A parent's twin with another encoder.
 
     Attributes:
@@ -37,7 +37,7 @@ class Candidate:
     captions: dict[str, str] = field(default_factory=dict)
 
 
-class Bench:
+class CandidateCaptioner:
     """What any candidate of one parent says.
 
     Args:
@@ -61,10 +61,10 @@ class Bench:
         links.check_fit(self.parent.encoder.n_neurons)
         self.enhancement = enhancement_in(folder, links) if enhancement is None else enhancement
         self._encode = encoder_of(self.model.captioner)
-        self.untouched = Candidate(self.parent.encoder.get_weights())
+        self.untouched = RefinedEncoder(self.parent.encoder.get_weights())
 
     def captions(
-        self, candidate: Candidate, videos: Sequence[VideoRecord], progress: Progress = no_progress
+        self, candidate: RefinedEncoder, videos: Sequence[VideoRecord], progress: Progress = no_progress
     ) -> dict[str, str]:
         """Video id -> caption by a candidate, in the order of the videos; none is written twice.
 
@@ -82,12 +82,12 @@ class Bench:
             progress("Captioning", (start + len(batch)) / len(missing))
         return {video.video_id: candidate.captions[video.video_id] for video in videos}
 
-    def topic_score(self, candidate: Candidate, video: VideoRecord, topic: int) -> float:
+    def topic_score(self, candidate: RefinedEncoder, video: VideoRecord, topic: int) -> float:
         """f(mean v) of a topic in a video."""
         self._take(candidate)
         return float(self.model.topic_scores([video])[0, topic])
 
-    def expected(self, candidate: Candidate, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
+    def expected(self, candidate: RefinedEncoder, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
         """How many of some words a candidate expects to say on its way along a caption; see `BatchedCaptioner`."""
         known = [self.vocabulary.id(word) for word in words if word in self.vocabulary]
         if not known:
@@ -99,7 +99,7 @@ class Bench:
         return float(np.exp(self.model.expected([video], steps, wanted)[0]))
 
     def named_anew(
-        self, candidate: Candidate, train: Iterable[VideoRecord], topics: Sequence[Topic]
+        self, candidate: RefinedEncoder, train: Iterable[VideoRecord], topics: Sequence[Topic]
     ) -> tuple[Tally, TopicLinks]:
         """The tally and the links of a candidate's neurons, on the training videos."""
         self._take(candidate)
@@ -114,7 +114,7 @@ class Bench:
         settings: RefinementSettings,
         nearness: Nearness,
         on_step: OnStep | None = None,
-    ) -> tuple[Propagation, Candidate]:
+    ) -> tuple[Propagation, RefinedEncoder]:
         """The parent with an encoder that learnt what is said of videos (eq. 10).
 
         Args:
@@ -132,7 +132,7 @@ class Bench:
             steps=settings.steps,
             on_step=on_step,
         )
-        return refined, Candidate(refined.captioner.encoder.get_weights())
+        return refined, RefinedEncoder(refined.captioner.encoder.get_weights())
 
-    def _take(self, candidate: Candidate) -> None:
+    def _take(self, candidate: RefinedEncoder) -> None:
         self.model.captioner.encoder.set_weights(candidate.encoder)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from topiclens.components.captions.evaluator import References, score
-from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.schemas.records import VideoRecord
 
 METRICS = ("BLEU-4", "CIDEr")
@@ -22,21 +22,21 @@ class CaptionCost:
     parent's; less than 0 where they are better.
 
     Args:
-        bench: of the parent.
+        candidates: of the parent.
         videos: with the captions of people; see `topiclens.components.refinement.nearness.near_and_others`. Those of
             training leave validation to the gate alone.
     """
 
-    def __init__(self, bench: Bench, videos: Sequence[VideoRecord]):
-        self._bench, self._videos = bench, videos
+    def __init__(self, candidates: CandidateCaptioner, videos: Sequence[VideoRecord]):
+        self._candidates, self._videos = candidates, videos
         self._references = References({video.video_id: video.captions for video in videos})
 
-    def __call__(self, candidate: Candidate) -> float:
-        before, after = (self._metrics(one) for one in (self._bench.untouched, candidate))
+    def __call__(self, candidate: RefinedEncoder) -> float:
+        before, after = (self._metrics(one) for one in (self._candidates.untouched, candidate))
         return float(np.mean([(before[m] - after[m]) / before[m] if before[m] else 0.0 for m in METRICS]))
 
-    def _metrics(self, candidate: Candidate) -> dict[str, float]:
-        return score(self._references, self._bench.captions(candidate, self._videos), METRICS)
+    def _metrics(self, candidate: RefinedEncoder) -> dict[str, float]:
+        return score(self._references, self._candidates.captions(candidate, self._videos), METRICS)
 
 
 def furthest(

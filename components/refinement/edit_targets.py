@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topiclens.components.refinement.candidate_captioner import Bench
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
 from topiclens.components.refinement.gate import gained, label
 from topiclens.components.refinement.propagation import CorrectedVideo
 from topiclens.components.refinement.settings import RefinementSettings
@@ -39,7 +39,11 @@ class NotTeachable(ValueError):
 
 
 def edit_target(
-    bench: Bench, correction: Correction, video: VideoRecord, topics: Sequence[Topic], settings: RefinementSettings
+    candidates: CandidateCaptioner,
+    correction: Correction,
+    video: VideoRecord,
+    topics: Sequence[Topic],
+    settings: RefinementSettings,
 ) -> EditTarget:
     """How strongly a correction's topic is to be enhanced; see `taught_strength`.
 
@@ -57,16 +61,20 @@ def edit_target(
     def says(caption: str) -> bool:
         return bool(gained(topics[topic].words, correction.caption_before, caption))
 
-    found, strength = taught_strength(bench, video, topic, says, settings)
+    found, strength = taught_strength(candidates, video, topic, says, settings)
     if strength is not None:
         return EditTarget(correction, video, topic, strength)
     stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
-    limit = f" {stronger}" if bench.enhancement[topic].any() else ""
+    limit = f" {stronger}" if candidates.enhancement[topic].any() else ""
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
 
 
 def taught_strength(
-    bench: Bench, video: VideoRecord, topic: int, says: Callable[[str], bool], settings: RefinementSettings
+    candidates: CandidateCaptioner,
+    video: VideoRecord,
+    topic: int,
+    says: Callable[[str], bool],
+    settings: RefinementSettings,
 ) -> tuple[StrengthSweep, float | None]:
     """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
 
@@ -80,7 +88,7 @@ def taught_strength(
         The response of the video itself; and the strength, None where none up to the bound brings the topic in.
     """
     strengths = strengths_up_to(settings.max_strength)
-    asked = (bench.model, bench.vocabulary, bench.links, bench.enhancement)
+    asked = (candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement)
     responses = [sweep_strengths(*asked, one, topic, strengths) for one in (video, *parts(video))]
     said = np.array([[says(point.caption) for point in response.points] for response in responses])
     return responses[0], steady(said, strengths, settings.strength_factor)

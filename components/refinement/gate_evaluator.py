@@ -14,7 +14,7 @@ from topiclens.components.captions.report import split_figures
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import gate
-from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.components.refinement.cost import CaptionCost, furthest
 from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
 from topiclens.components.refinement.nearness import Nearness, near_and_others, nearness_of
@@ -41,7 +41,7 @@ class Trial:
         links, enhancement: of the candidate's neurons; None where it was not come to.
     """
 
-    candidate: Candidate
+    candidate: RefinedEncoder
     mu: float
     reasons: tuple[Reason, ...]
     captions: Mapping[str, str]
@@ -58,8 +58,8 @@ class GateEvaluator:
     """Tries batches of targets: the evidence against which all of one parent's candidates are held.
 
     Args:
-        bench: of the parent.
-        train, val: videos with their captions and topics; the links of the bench are those of `train`.
+        candidates: of the parent.
+        train, val: videos with their captions and topics; the links of the candidates are those of `train`.
         topics: the topic table.
         live: earlier corrections that are to hold, with their videos and the ids of their topics, as targets.
         memory: of the parent and `val`.
@@ -67,7 +67,7 @@ class GateEvaluator:
 
     def __init__(
         self,
-        bench: Bench,
+        candidates: CandidateCaptioner,
         train: Sequence[VideoRecord],
         val: Sequence[VideoRecord],
         topics: Sequence[Topic],
@@ -76,11 +76,11 @@ class GateEvaluator:
         memory: ParentCache,
         progress: Progress,
     ):
-        self.bench, self._train, self._val, self._topics = bench, train, val, topics
+        self.candidates, self._train, self._val, self._topics = candidates, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._references = References({video.video_id: video.captions for video in val})
         self._near, self._others = near_and_others(train, settings.seed)
-        bench.untouched.captions.update(memory.recall(_CAPTIONS) or {})
+        candidates.untouched.captions.update(memory.recall(_CAPTIONS) or {})
 
     def passes(self, targets: Sequence[EditTarget]) -> bool:
         """Whether a batch is blessed; one that was tried before is not tried again."""
@@ -119,29 +119,29 @@ class GateEvaluator:
         captions = self._captions_of(targets, candidate)
         return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"], found["enhancement"])
 
-    def taught(self, targets: Sequence[EditTarget], mu: float) -> Candidate:
+    def taught(self, targets: Sequence[EditTarget], mu: float) -> RefinedEncoder:
         """The parent with an encoder that learnt the targets; itself where none asks for anything."""
         corrections = [one for one in corrected_videos(targets) if any(one.topics.values())]
         if not corrections:
-            return self.bench.untouched
+            return self.candidates.untouched
         settings = self._settings
         what = f"Teaching {len(targets)} correction{'s' if len(targets) > 1 else ''} with mu {mu:g}"
 
         def on_step(step: int, loss: float) -> None:
             self._progress(what, step / settings.steps)
 
-        _, candidate = self.bench.taught(corrections, mu, settings, self._nearness, on_step)
+        _, candidate = self.candidates.taught(corrections, mu, settings, self._nearness, on_step)
         return candidate
 
     @functools.cached_property
     def _nearness(self) -> Nearness:
-        return nearness_of(self._settings.nearness, self.bench.parent, self._near)
+        return nearness_of(self._settings.nearness, self.candidates.parent, self._near)
 
     @functools.cached_property
     def _cost(self) -> CaptionCost:
-        return CaptionCost(self.bench, self._others)
+        return CaptionCost(self.candidates, self._others)
 
-    def _corrected(self, targets: Sequence[EditTarget], candidate: Candidate) -> Iterator[Reason]:
+    def _corrected(self, targets: Sequence[EditTarget], candidate: RefinedEncoder) -> Iterator[Reason]:
         captions = self._captions_of(targets, candidate)
         for taught in targets:
             correction = taught.correction
@@ -154,17 +154,17 @@ class GateEvaluator:
             half = None if parts is None else self._half(taught, parts[1], candidate)
             yield gate.check_held_out_half(taught.correction, self._words(taught), half)
 
-    def _half(self, taught: EditTarget, second: VideoRecord, candidate: Candidate) -> gate.Half:
-        both, words = (self.bench.untouched, candidate), self._words(taught)
-        captions = tuple(self.bench.captions(one, [second])[second.video_id] for one in both)
+    def _half(self, taught: EditTarget, second: VideoRecord, candidate: RefinedEncoder) -> gate.Half:
+        both, words = (self.candidates.untouched, candidate), self._words(taught)
+        captions = tuple(self.candidates.captions(one, [second])[second.video_id] for one in both)
         return gate.Half(
             captions,
-            tuple(self.bench.topic_score(one, second, taught.topic) for one in both),
-            tuple(self.bench.expected(one, second, captions[0], words) for one in both),
+            tuple(self.candidates.topic_score(one, second, taught.topic) for one in both),
+            tuple(self.candidates.expected(one, second, captions[0], words) for one in both),
         )
 
-    def _lives(self, candidate: Candidate) -> Iterator[Reason]:
-        before, after = (self._captions_of(self._live, one) for one in (self.bench.untouched, candidate))
+    def _lives(self, candidate: RefinedEncoder) -> Iterator[Reason]:
+        before, after = (self._captions_of(self._live, one) for one in (self.candidates.untouched, candidate))
         for live in self._live:
             correction = live.correction
             yield gate.check_still_live(correction, self._words(live), before[correction.id], after[correction.id])
@@ -173,10 +173,10 @@ class GateEvaluator:
     def _judged(self) -> list[str]:
         return [m for m in METRICS if m in self._settings.max_drop or m in self._settings.max_slice_drop]
 
-    def _metrics(self, candidate: Candidate, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
+    def _metrics(self, candidate: RefinedEncoder, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
         if not metrics:
             return
-        before, after = self.figures(self.bench.untouched, metrics), self.figures(candidate, metrics)
+        before, after = self.figures(self.candidates.untouched, metrics), self.figures(candidate, metrics)
         found["metrics"] |= {metric: (before["metrics"][metric], value) for metric, value in after["metrics"].items()}
         settings = self._settings
         yield from gate.check_metrics(
@@ -188,11 +188,11 @@ class GateEvaluator:
             allow_unmeasured=settings.allow_unmeasured,
         )
 
-    def figures(self, candidate: Candidate, metrics: Sequence[str]) -> dict:
+    def figures(self, candidate: RefinedEncoder, metrics: Sequence[str]) -> dict:
         """Of a candidate's captions of validation, as `captions.report.split_figures` gives them."""
         names = {topic.id: topic.name for topic in self._topics}
         key = "figures", list(metrics), self._settings.slice_videos, names
-        if candidate is self.bench.untouched and (known := self._memory.recall(*key)):
+        if candidate is self.candidates.untouched and (known := self._memory.recall(*key)):
             return known
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
         found = split_figures(
@@ -204,29 +204,29 @@ class GateEvaluator:
                 small_slice=self._settings.slice_videos,
             )
         )
-        if candidate is self.bench.untouched:
+        if candidate is self.candidates.untouched:
             self._memory.remember(found, *key)
         return found
 
-    def _neurons(self, candidate: Candidate, found: dict) -> Iterator[Reason]:
+    def _neurons(self, candidate: RefinedEncoder, found: dict) -> Iterator[Reason]:
         self._progress("Naming the neurons anew", 0.0)
-        counted, found["links"] = self.bench.named_anew(candidate, self._train, self._topics)
+        counted, found["links"] = self.candidates.named_anew(candidate, self._train, self._topics)
         found["enhancement"] = enhancement_of(found["links"], counted, self._settings.neurons, self._settings.relative)
         settings = self._settings
-        yield gate.check_neurons(self.bench.links, found["links"], settings.max_renamed, settings.min_votes)
+        yield gate.check_neurons(self.candidates.links, found["links"], settings.max_renamed, settings.min_votes)
 
     def _words(self, taught: EditTarget) -> tuple[str, ...]:
         return self._topics[taught.topic].words
 
-    def _captions_of(self, targets: Sequence[EditTarget], candidate: Candidate) -> dict[str, str]:
+    def _captions_of(self, targets: Sequence[EditTarget], candidate: RefinedEncoder) -> dict[str, str]:
         """Correction id -> the caption of its video."""
         videos = {taught.video.video_id: taught.video for taught in targets}
-        captions = self.bench.captions(candidate, list(videos.values()))
+        captions = self.candidates.captions(candidate, list(videos.values()))
         return {taught.correction.id: captions[taught.video.video_id] for taught in targets}
 
-    def _captions(self, candidate: Candidate, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
-        written = self.bench.captions(candidate, videos, lambda _, share=None: self._progress(what, share))
-        if candidate is self.bench.untouched:
+    def _captions(self, candidate: RefinedEncoder, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
+        written = self.candidates.captions(candidate, videos, lambda _, share=None: self._progress(what, share))
+        if candidate is self.candidates.untouched:
             known = {video.video_id for video in self._val}
             said = {video_id: caption for video_id, caption in candidate.captions.items() if video_id in known}
             self._memory.remember(said, _CAPTIONS)

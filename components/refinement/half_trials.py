@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.components.refinement.cost import CaptionCost, furthest
 from topiclens.components.refinement.edit_targets import taught_strength
 from topiclens.components.refinement.gate import Half, gained
@@ -67,20 +67,20 @@ class HalfTrials:
     """Refines one parent, by one video after the other.
 
     Args:
-        bench: of the parent; its enhancement says which neurons a topic enhances.
+        candidates: of the parent; its enhancement says which neurons a topic enhances.
         settings: of the refinement.
         train: training videos, by which it is measured how near the refined encoder stays, and what it costs.
     """
 
-    def __init__(self, bench: Bench, settings: RefinementSettings, train: Sequence[VideoRecord]):
-        self.bench, self._settings = bench, settings
+    def __init__(self, candidates: CandidateCaptioner, settings: RefinementSettings, train: Sequence[VideoRecord]):
+        self.candidates, self._settings = candidates, settings
         near, others = near_and_others(train, settings.seed)
-        self._nearness = nearness_of(settings.nearness, bench.parent, near)
-        self._cost = CaptionCost(bench, others)
+        self._nearness = nearness_of(settings.nearness, candidates.parent, near)
+        self._cost = CaptionCost(candidates, others)
 
     def correct(
         self, item: InaccurateCaption, corrects: VideoRecord, tests: VideoRecord, direction: str
-    ) -> tuple[HalfTrial, Candidate | None]:
+    ) -> tuple[HalfTrial, RefinedEncoder | None]:
         """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
 
         The strength is that of `edit_targets.taught_strength`, asked of the half that corrects, and mu that of
@@ -89,17 +89,17 @@ class HalfTrials:
         Returns:
             The trial, and the refined model; None where no strength up to `max_strength` brings the topic in.
         """
-        began, bench, settings = time.monotonic(), self.bench, self._settings
-        bench.captions(bench.untouched, [corrects])  # puts the parent's encoder on the bench
+        began, candidates, settings = time.monotonic(), self.candidates, self._settings
+        candidates.captions(candidates.untouched, [corrects])  # takes the parent's encoder
 
         def says(caption: str) -> bool:
             return bool(gained(item.words, "", caption))
 
-        response, strength = taught_strength(bench, corrects, item.topic, says, settings)
+        sweep, strength = taught_strength(candidates, corrects, item.topic, says, settings)
         if strength is None:
-            return HalfTrial(direction, response.verdict, seconds=time.monotonic() - began), None
+            return HalfTrial(direction, sweep.verdict, seconds=time.monotonic() - began), None
         (refined, candidate), mu = self.furthest([(item, corrects, strength)])
-        begun = HalfTrial(direction, response.verdict, strength, mu)
+        begun = HalfTrial(direction, sweep.verdict, strength, mu)
         return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
 
     def control(
@@ -118,8 +118,8 @@ class HalfTrials:
         began = time.monotonic()
         drawable = [
             topic
-            for topic in self.bench.links.topics
-            if self.bench.enhancement[topic.id].any()
+            for topic in self.candidates.links.topics
+            if self.candidates.enhancement[topic.id].any()
             and not corrects.topics[topic.id]
             and set(topic.words).isdisjoint(item.words)
         ]
@@ -134,12 +134,12 @@ class HalfTrials:
 
     def furthest(
         self, targets: Sequence[tuple[InaccurateCaption, VideoRecord, float]]
-    ) -> tuple[tuple[Propagation, Candidate], float]:
+    ) -> tuple[tuple[Propagation, RefinedEncoder], float]:
         """The parent, refined by halves, each with what it misses and a strength; and mu. See `cost.furthest`."""
         videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in targets]
 
-        def is_said(refined: tuple[Propagation, Candidate]) -> bool:
-            captions = self.bench.captions(refined[1], [half for _, half, _ in targets])
+        def is_said(refined: tuple[Propagation, RefinedEncoder]) -> bool:
+            captions = self.candidates.captions(refined[1], [half for _, half, _ in targets])
             return all(gained(item.words, "", captions[half.video_id]) for item, half, _ in targets)
 
         return furthest(
@@ -150,16 +150,16 @@ class HalfTrials:
             self._settings.max_cost,
         )
 
-    def taught(self, targets: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, Candidate]:
+    def taught(self, targets: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, RefinedEncoder]:
         """The parent, refined by what is to be learnt."""
-        return self.bench.taught(targets, mu, self._settings, self._nearness)
+        return self.candidates.taught(targets, mu, self._settings, self._nearness)
 
-    def before_and_after(self, candidate: Candidate, half: VideoRecord, item: InaccurateCaption) -> Half:
+    def before_and_after(self, candidate: RefinedEncoder, half: VideoRecord, item: InaccurateCaption) -> Half:
         """What the parent and a refined model say and expect of a half."""
-        bench, models = self.bench, (self.bench.untouched, candidate)
-        before, after = (bench.captions(model, [half])[half.video_id] for model in models)
-        scores = tuple(bench.topic_score(model, half, item.topic) for model in models)
-        expected = tuple(bench.expected(model, half, before, item.words) for model in models)
+        candidates, models = self.candidates, (self.candidates.untouched, candidate)
+        before, after = (candidates.captions(model, [half])[half.video_id] for model in models)
+        scores = tuple(candidates.topic_score(model, half, item.topic) for model in models)
+        expected = tuple(candidates.expected(model, half, before, item.words) for model in models)
         return Half((before, after), scores, expected)
 
     def _finished(
@@ -169,7 +169,7 @@ class HalfTrials:
         corrects: VideoRecord,
         tests: VideoRecord,
         refined: Propagation,
-        candidate: Candidate,
+        candidate: RefinedEncoder,
         began: float,
     ) -> HalfTrial:
         """A trial with what its refinement did to both halves."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import TopicLinks
-from topiclens.components.refinement.candidate_captioner import Bench
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
 from topiclens.components.refinement.culprits import culprits
 from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
 from topiclens.components.refinement.gate import label, save_verdict
@@ -96,25 +96,27 @@ def refine(
         return Verdict(True, (Reason("teachable", True, "There is no correction to teach: the parent goes on."),))
 
     videos = evidence.videos_of([*corrections, *evidence.live])
-    bench = Bench(parent, evidence.links)
-    targets, set_aside = _edit_targets(bench, corrections, videos, evidence.topics, settings, progress)
+    candidates = CandidateCaptioner(parent, evidence.links)
+    targets, set_aside = _edit_targets(candidates, corrections, videos, evidence.topics, settings, progress)
     if not targets:
         _copy(parent, output)
         reason = Reason("teachable", False, "None of the corrections can be taught.")
         return Verdict(False, (reason,), set_aside=set_aside)
     cache = ParentCache(parent, evidence.val, None if memory is None else os.fspath(memory))
     live = _live(evidence, videos)
-    evaluator = GateEvaluator(bench, evidence.train, evidence.val, evidence.topics, live, settings, cache, progress)
+    evaluator = GateEvaluator(
+        candidates, evidence.train, evidence.val, evidence.topics, live, settings, cache, progress
+    )
     trial = evaluator.try_batch(targets)
     verdict = _verdict(evaluator, targets, trial, set_aside)
     progress("Exporting the candidate", 0.0)
     links = trial.links or evidence.links  # of one that is refused before its neurons were looked at
-    _export(parent, bench, trial, links, verdict, output, settings, cache_dir)
+    _export(parent, candidates, trial, links, verdict, output, settings, cache_dir)
     return verdict
 
 
 def _edit_targets(
-    bench: Bench,
+    candidates: CandidateCaptioner,
     corrections: Sequence[Correction],
     videos: Mapping[str, VideoRecord],
     topics: Sequence[Topic],
@@ -132,7 +134,7 @@ def _edit_targets(
                     "reads them. It left the dataset or has changed since; or it is a file that was corrected on a "
                     "model of another feature network. Correct it again: `topiclens correct VIDEO --topic TOPIC`."
                 )
-            targets.append(edit_target(bench, correction, videos[correction.video_id], topics, settings))
+            targets.append(edit_target(candidates, correction, videos[correction.video_id], topics, settings))
         except NotTeachable as reason:
             set_aside[correction.id] = str(reason)
     return targets, set_aside
@@ -191,7 +193,7 @@ def _copy(parent: str, output: str) -> None:
 
 def _export(
     parent: str,
-    bench: Bench,
+    candidates: CandidateCaptioner,
     trial: Trial,
     links: TopicLinks,
     verdict: Verdict,
@@ -200,10 +202,10 @@ def _export(
     cache_dir: str | os.PathLike | None,
 ) -> None:
     """Writes the candidate with its verdict and its links, aside and then renamed."""
-    captioner, aside = twin(bench.parent), _aside(output)
+    captioner, aside = twin(candidates.parent), _aside(output)
     captioner.encoder.set_weights(trial.candidate.encoder)
     learnt = {
-        "corrections": [*bench.meta.get("refinement", {}).get("corrections", []), *verdict.taught],
+        "corrections": [*candidates.meta.get("refinement", {}).get("corrections", []), *verdict.taught],
         "mu": trial.mu,
         "settings": settings.told(),
     }
@@ -211,8 +213,8 @@ def _export(
         parent,
         aside,
         captioner=captioner,
-        backbone=registry.of_features(bench.meta["features"], cache_dir),
-        enhancement=bench.enhancement if trial.enhancement is None else trial.enhancement,
+        backbone=registry.of_features(candidates.meta["features"], cache_dir),
+        enhancement=candidates.enhancement if trial.enhancement is None else trial.enhancement,
         extra={"refinement": learnt},
     )
     links.save(os.path.join(aside, EXTRA))

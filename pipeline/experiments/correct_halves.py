@@ -75,7 +75,7 @@ def correct_halves(
     from topiclens.components.neurons.enhancement import enhancement_of
     from topiclens.components.neurons.links import TopicLinks
     from topiclens.components.neurons.pdm import Tally
-    from topiclens.components.refinement.candidate_captioner import Bench
+    from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
     from topiclens.components.refinement.experiment import Experiment
     from topiclens.components.refinement.half_trials import HalfTrials
     from topiclens.components.refinement.missing_topics import MIN_SHARE, find_missing
@@ -85,21 +85,21 @@ def correct_halves(
     named = outcome.folder("topiclens.NeuronLinks")
     links = TopicLinks.load(named)
     enhancement = enhancement_of(links, Tally.load(named), settings.neurons, settings.relative)
-    bench = Bench(outcome.model, links, enhancement)
+    candidates = CandidateCaptioner(outcome.model, links, enhancement)
     examples = outcome.folder("Examples")
     videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
     train = list(itertools.islice(records.read(records.files_of(os.path.join(examples, "Split-train"))), 2 * VIDEOS))
     min_share = MIN_SHARE if min_share is None else min_share
     told = {"split": split, "alternating": alternating, "min_share": min_share}
     told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
-    told |= {f"decoding.{name}": value for name, value in bench.meta["decoding"].items()}
+    told |= {f"decoding.{name}": value for name, value in candidates.meta["decoding"].items()}
     kept = _Kept(os.path.join(folder, _fingerprint(outcome, told)))
     halved = _halves(videos, alternating)
 
-    parents = kept.of("captions", lambda: _captions_of_halves(bench, halved, progress))
+    parents = kept.of("captions", lambda: _captions_of_halves(candidates, halved, progress))
     for video_id, captions in parents.items():
-        bench.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
-    found = find_missing(videos, parents, links, enhancement, bench.vocabulary, min_share=min_share)
+        candidates.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
+    found = find_missing(videos, parents, links, enhancement, candidates.vocabulary, min_share=min_share)
     for stage, count in found.counts:
         progress(f"{count:7d}  {stage}")
     if not found.items:
@@ -109,9 +109,9 @@ def correct_halves(
             "say the topic (--said-by), or for another split."
         )
     with _Judge(videos, len(videos) if full else JUDGED, settings.seed) as judge:
-        before = kept.of(f"metrics-{judge.name}", lambda: judge(bench, bench.untouched))
+        before = kept.of(f"metrics-{judge.name}", lambda: judge(candidates, candidates.untouched))
         progress(f"Before: {_said(before)}, of {judge}.")
-        trials = HalfTrials(bench, settings, train)
+        trials = HalfTrials(candidates, settings, train)
         results = _in_turn(trials, found.items, halved, items, kept, judge, progress)
         together = _at_once(trials, results, halved, kept, judge, progress)
     experiment = Experiment(
@@ -164,7 +164,7 @@ def _corrected(trials, item: InaccurateCaption, halved, judge) -> Result:
         return Result(item, forth)
     back, _ = trials.correct(item, second, first, "second → first")
     other, controlled = trials.control(item, forth, first, second)
-    return Result(item, forth, back, other, controlled, judge(trials.bench, candidate))
+    return Result(item, forth, back, other, controlled, judge(trials.candidates, candidate))
 
 
 def _at_once(trials, results, halved, kept, judge, progress) -> Together | None:
@@ -191,7 +191,7 @@ def _together(trials, results: Sequence[Result], halved, judge) -> Together:
         for item in (result.item for result in results)
     }
     seconds = time.monotonic() - began
-    return Together(tested, judge(trials.bench, candidate), mu, seconds)
+    return Together(tested, judge(trials.candidates, candidate), mu, seconds)
 
 
 class _Kept:
@@ -241,10 +241,10 @@ class _Judge(contextlib.ExitStack):
         some = "" if len(self._videos) == self._all else f" of {self._all}, drawn by the seed"
         return f"the captions of {len(self._videos)}{some} videos"
 
-    def __call__(self, bench, candidate) -> dict[str, float]:
+    def __call__(self, candidates, candidate) -> dict[str, float]:
         from topiclens.components.captions.evaluator import judge
 
-        captions = bench.captions(candidate, self._videos)
+        captions = candidates.captions(candidate, self._videos)
         return judge(self._references, captions, METRICS, start_meteor=self._start).metrics
 
 
@@ -259,12 +259,12 @@ def _halves(videos: Sequence[VideoRecord], alternating: bool) -> dict[str, tuple
     return {video.video_id: parts for video in videos if (parts := halves(ordered(video))) is not None}
 
 
-def _captions_of_halves(bench, halved, progress, batch: int = 100) -> dict[str, tuple[str, str]]:
+def _captions_of_halves(candidates, halved, progress, batch: int = 100) -> dict[str, tuple[str, str]]:
     """Video id -> the parent's captions of both halves."""
     began, captions, pairs = time.monotonic(), {}, list(halved.items())
     for start in range(0, len(pairs), batch):
         some = pairs[start : start + batch]
-        written = bench.captions(bench.untouched, [half for _, parts in some for half in parts])
+        written = candidates.captions(candidates.untouched, [half for _, parts in some for half in parts])
         captions.update((video_id, tuple(written[half.video_id] for half in parts)) for video_id, parts in some)
         left = (time.monotonic() - began) / len(captions) * (len(pairs) - len(captions))
         progress(f"Captions of both halves: {len(captions)} of {len(pairs)} videos, about {left:.0f} s left")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.candidate_captioner import Candidate
+from topiclens.components.refinement.candidate_captioner import RefinedEncoder
 from topiclens.components.refinement.cost import CaptionCost, furthest
 from topiclens.schemas.records import VideoRecord
 
@@ -14,10 +14,10 @@ VIDEOS = [
 ]
 
 
-class PlantedBench:
+class PlantedCandidates:
     """Whose candidates say what their encoder is."""
 
-    untouched = Candidate(SAME)
+    untouched = RefinedEncoder(SAME)
 
     def captions(self, candidate, videos):
         return {video.video_id: candidate.encoder for video in videos}
@@ -25,18 +25,20 @@ class PlantedBench:
 
 @pytest.fixture(scope="module")
 def cost():
-    return CaptionCost(PlantedBench(), VIDEOS)
+    return CaptionCost(PlantedCandidates(), VIDEOS)
 
 
 def test_better_captions_cost_less_than_nothing_and_worse_ones_at_most_all(cost):
-    assert cost(PlantedBench.untouched) == 0
-    assert cost(Candidate(BETTER)) < 0 < cost(Candidate("a dog runs there")) < cost(Candidate(WORSE)) <= 1
+    assert cost(PlantedCandidates.untouched) == 0
+    assert (
+        cost(RefinedEncoder(BETTER)) < 0 < cost(RefinedEncoder("a dog runs there")) < cost(RefinedEncoder(WORSE)) <= 1
+    )
 
 
 def test_where_the_parent_scores_nothing_there_is_nothing_to_lose():
-    bench = PlantedBench()
-    bench.untouched = Candidate("nothing of it")
-    assert CaptionCost(bench, VIDEOS)(Candidate("nothing of this")) == 0
+    candidates = PlantedCandidates()
+    candidates.untouched = RefinedEncoder("nothing of it")
+    assert CaptionCost(candidates, VIDEOS)(RefinedEncoder("nothing of this")) == 0
 
 
 GRID = (3, 30, 100, 10, 30)

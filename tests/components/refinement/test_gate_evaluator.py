@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL
-from topiclens.components.refinement.candidate_captioner import Candidate
+from topiclens.components.refinement.candidate_captioner import RefinedEncoder
 from topiclens.components.refinement.gate_evaluator import GateEvaluator
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
@@ -15,11 +15,11 @@ JUDGED = dataclasses.replace(SETTINGS, max_slice_drop={"BLEU-4": 1.0})
 RENAMED = tuple(dataclasses.replace(topic, name=f"{topic.name}, renamed") for topic in TOPICS)
 
 
-class PlantedBench:
+class PlantedCandidates:
     """A parent and a candidate that say the same of every video."""
 
     def __init__(self):
-        self.untouched, self.candidate = Candidate([]), Candidate([])
+        self.untouched, self.candidate = RefinedEncoder([]), RefinedEncoder([])
 
     def captions(self, candidate, videos, progress=None):
         return {video.video_id: "dog dog dog" for video in videos}
@@ -35,7 +35,7 @@ def evaluator(tmp_path, monkeypatch):
     (parent / EXTRA / "captioner.weights.h5").write_bytes(b"weights")
 
     def held(topics, told=lambda what, share: None) -> GateEvaluator:
-        return GateEvaluator(PlantedBench(), TRAIN, VAL, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
+        return GateEvaluator(PlantedCandidates(), TRAIN, VAL, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
 
     return held
 
@@ -43,7 +43,7 @@ def evaluator(tmp_path, monkeypatch):
 def test_the_parents_figures_are_measured_once(evaluator):
     first, again = [], []
     measured, recalled = (
-        one.figures(one.bench.untouched, ["BLEU-4"])
+        one.figures(one.candidates.untouched, ["BLEU-4"])
         for one in (
             evaluator(TOPICS, lambda *what: first.append(what)),
             evaluator(TOPICS, lambda *what: again.append(what)),
@@ -55,6 +55,6 @@ def test_the_parents_figures_are_measured_once(evaluator):
 def test_figures_of_topics_that_are_called_otherwise_now_are_measured_anew(evaluator):
     for topics in (TOPICS, RENAMED):
         later = evaluator(topics)
-        reasons = list(later._metrics(later.bench.candidate, {"metrics": {}}, ["BLEU-4"]))
+        reasons = list(later._metrics(later.candidates.candidate, {"metrics": {}}, ["BLEU-4"]))
         assert all(reason.met for reason in reasons)
         assert f"of topic 1: {topics[1].name}, which" in reasons[-1].words

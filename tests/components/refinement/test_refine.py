@@ -10,7 +10,7 @@ from topiclens.components.captions.generate import load
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import refine as refining
-from topiclens.components.refinement.candidate_captioner import Bench, Candidate
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.components.refinement.edit_targets import EditTarget
 from topiclens.components.refinement.gate import load_verdict
 from topiclens.components.refinement.gate_evaluator import Trial
@@ -58,8 +58,8 @@ def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined
     folder, verdict, _ = refined
     assert load_verdict(folder) == verdict
     named = TopicLinks.load(folder / EXTRA)
-    bench = Bench(folder, named)
-    counted, found = bench.named_anew(bench.untouched, TRAIN, EVIDENCE.topics)
+    candidates = CandidateCaptioner(folder, named)
+    counted, found = candidates.named_anew(candidates.untouched, TRAIN, EVIDENCE.topics)
     assert found == named
     added = enhancement_of(named, counted, SETTINGS.neurons, SETTINGS.relative)
     np.testing.assert_allclose(read_enhancement(folder), added, atol=1e-6)
@@ -155,7 +155,7 @@ class PlantedCourt:
 def test_a_refused_batch_is_told_whose_fault_it_is_and_what_passes_without():
     batch = [correction(f"v{number}", number=0xAB120 + number) for number in range(4)]
     targets = [EditTarget(one, VAL[0], 1, 1.0) for one in batch]
-    trial = Trial(Candidate([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None, None)
+    trial = Trial(RefinedEncoder([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None, None)
 
     def verdict(*guilty):
         return refining._verdict(PlantedCourt(*guilty), targets, trial, {})
