@@ -89,12 +89,16 @@ def _picture(jpeg: bytes) -> str:
     image.thumbnail((2 * _PICTURE_PIXELS, _PICTURE_PIXELS))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG")
-    return f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}'>"
+    source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return f"<img alt='' style='max-width:none;margin:0' src='{source}'>"
 
 
 def _figure(width: float, height: float) -> Figure:
     try:
-        from matplotlib.figure import Figure
+        from matplotlib import pyplot
     except ImportError as error:
         raise ImportError("A plot needs Matplotlib, which is not installed: pip install matplotlib.") from error
-    return Figure(figsize=(width, height), layout="constrained")
+    # Notebooks show what pyplot made; closed, it is shown once, by the cell that returns it.
+    figure = pyplot.figure(figsize=(width, height), layout="constrained")
+    pyplot.close(figure)
+    return figure

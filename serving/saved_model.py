@@ -141,11 +141,11 @@ def error_text(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _without_deprecation_notice() -> Iterator[None]:
-    """Mutes TensorFlow's notice that the session loader is the older of its two: here it is meant."""
+    """Mutes what TensorFlow says while it loads: from where, and that the session loader is the older of its two."""
     logger = logging.getLogger("tensorflow")
 
     def keep(record: logging.LogRecord) -> bool:
-        return "is deprecated" not in record.getMessage()
+        return not re.search("is deprecated|Restoring parameters", record.getMessage())
 
     logger.addFilter(keep)
     try:

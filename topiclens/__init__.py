@@ -8,6 +8,9 @@
     captioner.what_if("clip.mp4", {"dance": 1.0})           # the caption if the clip showed more of a topic
     topiclens.connect("grpc://127.0.0.1:8500")              # the same three questions to a served model
 
+    topiclens.read_videos("runs/sample", "val")             # the videos of a run's dataset
+    topiclens.correct("runs/sample", "park-3", "dog", "Ann")  # Ann says that the caption of a video misses a topic
+
     topiclens.run("msvd", data="clips", root="runs/mine")   # the whole pipeline, from clips to a served model
     topiclens.fit_topics(captions, n_topics=100)            # one step alone: topics of captions
     topiclens.train("train*.gz", "val*.gz", ...)            # one step alone: a captioner
@@ -22,7 +25,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from topiclens.api import connect, fit_topics, load, name_neurons, run
+    from topiclens.api import connect, correct, fit_topics, load, name_neurons, read_videos, run
     from topiclens.schemas.records import VideoRecord
     from topiclens.schemas.topic_lookup import UnknownTopic
     from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Caption", "ExplainedCaption", "ServingError", "UnknownTopic", "VideoRecord", "WhatIf", "__version__", "connect",
-    "export", "fit_topics", "load", "name_neurons", "run", "train",
+    "correct", "export", "fit_topics", "load", "name_neurons", "read_videos", "run", "train",
 ]  # fmt: skip
 
 # All of it is loaded on first use: importing TensorFlow takes seconds and TFX many, and the client needs neither.
@@ -44,10 +47,12 @@ _MODULES = {
     "VideoRecord": "schemas.records",
     "WhatIf": "serving.answers",
     "connect": "api",
+    "correct": "api",
     "export": "trainer.export",
     "fit_topics": "api",
     "load": "api",
     "name_neurons": "api",
+    "read_videos": "api",
     "run": "api",
     "train": "trainer.training",
 }

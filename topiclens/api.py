@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from topiclens.components.topics.fitting import Fit
     from topiclens.components.topics.table import Topic
     from topiclens.components.videos.sampling import Sampling
+    from topiclens.pipeline.repair.proposals import Proposal
     from topiclens.pipeline.run_metadata import Outcome
     from topiclens.schemas.records import VideoRecord
     from topiclens.schemas.topic_lookup import NamedTopic
@@ -134,6 +136,49 @@ def run(
         return local_runner.run(chosen, data=data, root=root, base_model=base_model)
 
 
+def read_videos(root: str, split: str = "val") -> list[VideoRecord]:
+    """The videos of a run's dataset: their ids, features, captions and topics.
+
+    Args:
+        root: of the run.
+        split: `train`, `val` or `test`.
+    Raises:
+        topiclens.pipeline.run_metadata.NothingThere: no run came so far on this root.
+        MissingDependency: TensorFlow is not installed.
+    """
+    with _installed("topiclens.read_videos reads TensorFlow's records"):
+        from topiclens.pipeline import run_metadata
+        from topiclens.pipeline.stored import split_videos
+
+        return split_videos(run_metadata.newest(root), split)
+
+
+def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
+    """Records that the caption of a video misses a topic, and what the caption is with the topic.
+
+        topiclens.correct("runs/sample", "park-3", "dog", author="Ann")
+
+    The next refinement (`topiclens refine`, or the review page) teaches the model this correction.
+
+    Args:
+        root: of the run.
+        video: the id of a video of the run's dataset, or a video file.
+        topic: its id or name.
+        author: who says so.
+    Returns:
+        The correction, and the caption at each strength of the topic.
+    Raises:
+        topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
+        topiclens.pipeline.repair.versions.VersionError: no version of the model is served.
+        MissingDependency: TensorFlow is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _installed("topiclens.correct runs the model in this process"):
+        from topiclens.pipeline.repair.proposals import propose
+
+        return propose(root, video, topic, author)
+
+
 def fit_topics(captions: Mapping[str, Iterable[str]], n_topics: int = 100, **options: Any) -> Fit:
     """Finds topics in the captions of videos, by latent Dirichlet allocation.
 
@@ -215,7 +260,9 @@ def _reader(sampling: Sampling) -> Reader:
 def _installed(purpose: str, *, extra: str = "all") -> Iterator[None]:
     """Says what to install where a package is missing."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Google's packages announce the end of Python 3.11
+            yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "topiclens":
             raise

@@ -12,6 +12,7 @@ from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.neurons.perceptron import Perceptron
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import read_json, write_json
+from topiclens.schemas.notebook import html_table
 from topiclens.trainer.exported import EXTRA
 
 LINKS_FILE = "links.json"
@@ -90,6 +91,10 @@ class TopicLinks:
                 f"The links are of {self.n_neurons} neurons, the captioner has {n_neurons}: they are another model's. "
                 "Take those that were made for this version."
             )
+
+    def _repr_html_(self) -> str:
+        rows = [(t.id, t.name, t.videos, ", ".join(str(one.neuron) for one in t.neurons)) for t in self.topics]
+        return html_table(("topic", "name", "videos", "neurons"), rows)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes `links.json`."""

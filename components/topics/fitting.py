@@ -17,6 +17,7 @@ from topiclens.components.topics.table import describe_topics
 from topiclens.components.topics.warplda import WarpLDA
 from topiclens.schemas.files import format_json
 from topiclens.schemas.json_lines import format_rows
+from topiclens.schemas.notebook import html_table
 from topiclens.schemas.progress import Progress, no_progress
 
 SAMPLES = 20
@@ -38,6 +39,10 @@ class Fit:
     labels: dict[str, list[int]]
     log_likelihood: list[float]
     matching: Matching | None = None
+
+    def _repr_html_(self) -> str:
+        rows = [(t.id, t.name, " ".join(t.words), f"{t.share_of_videos:.0%}") for t in self.model.topics]
+        return html_table(("topic", "name", "words", "videos"), rows)
 
     def to_files(self, inferred: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
         """The files of the topics' folder.

@@ -15,6 +15,7 @@ from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.asked_model import AskedModel, VideoFeatures
 from topiclens.pipeline.repair.corrections import recovered_ledger
 from topiclens.schemas.corrections import CorrectedTopic, Correction
+from topiclens.schemas.notebook import html_table
 
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLink
@@ -33,6 +34,13 @@ class Proposal:
 
     correction: Correction
     sweep: StrengthSweep
+
+    def _repr_html_(self) -> str:
+        shown, said = [], None
+        for point in self.sweep.points:  # those at which the caption changes
+            if point.caption != said:
+                shown.append((f"{point.strength:g}", said := point.caption))
+        return html_table((f"strength of {self.sweep.name}", "caption"), shown) + f"<p>{self.sweep.verdict}</p>"
 
 
 def propose(

@@ -1,0 +1,150 @@
+"""What `import topiclens` offers: found without reading the source, loaded on first use, and the same as the parts."""
+
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import topiclens
+from tests.components.neurons.planted import links
+from tests.components.refinement.planted_parent import TRAIN, VAL
+from tests.pipeline.review.planted_run import VERSION, make_root
+from topiclens.components.neurons import activations
+from topiclens.pipeline.values import SettingError
+from topiclens.serving.local.server import LocalServer
+from topiclens.trainer.exported import EXTRA
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> str:
+    """The root of a run whose model says "dog", and "man" where the man's neuron is raised."""
+    root = make_root(tmp_path_factory.mktemp("run") / "root")
+    links().save(root / "serving" / "topiclens" / VERSION / EXTRA)
+    return str(root)
+
+
+@pytest.fixture(scope="module")
+def captioner(root):
+    with topiclens.load(root) as captioner:
+        yield captioner
+
+
+def test_importing_the_package_loads_nothing():
+    code = "import sys; before = set(sys.modules); import topiclens; print(*sorted(set(sys.modules) - before))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "topiclens" in loaded and not {"numpy", "tensorflow", "grpc", "av"} & set(loaded) and len(loaded) < 10
+
+
+def test_everything_that_is_offered_is_there_and_documented():
+    assert set(dir(topiclens)) == set(topiclens.__all__)
+    for name in set(topiclens.__all__) - {"__version__"}:
+        thing = getattr(topiclens, name)
+        assert inspect.getdoc(thing), name
+        if inspect.isfunction(thing):
+            undocumented = [
+                argument for argument in inspect.signature(thing).parameters if argument not in thing.__doc__
+            ]
+            assert not undocumented, (name, undocumented)
+    with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
+        _ = topiclens.nosuch
+
+
+def test_a_root_a_base_folder_and_an_export_are_the_same_model(root, captioner):
+    said = captioner.caption(VAL[0].frames)
+    assert said.text == "dog dog dog"
+    for place in (f"{root}/serving/topiclens", f"{root}/serving/topiclens/{VERSION}"):
+        with topiclens.load(place) as same:
+            assert same.caption(VAL[0].frames) == said
+
+
+def test_topics_go_by_name_and_the_scores_are_named(captioner):
+    changed = captioner.what_if(VAL[0].frames, {"man": 2.0})
+    assert changed.text == "man man man" and changed.topics == ("dog", "man", "sea")
+    np.testing.assert_allclose(changed.topic_scores[1], 2 * 0.5, rtol=1e-5)  # twice its mean activation, over 0
+    with pytest.raises(topiclens.UnknownTopic, match=r"'terriers'.*0 \(dog\)"):
+        captioner.what_if(VAL[0].frames, {"terriers": 2.0})
+
+
+def test_feature_files_are_read(captioner, tmp_path):
+    np.save(tmp_path / "clip.npy", VAL[0].frames)
+    np.savez(tmp_path / "clips.npz", ids=["first"], features=VAL[0].frames[None])
+    for path in (tmp_path / "clip.npy", f"{tmp_path}/clips.npz#first"):
+        assert captioner.caption(path) == captioner.caption(VAL[0].frames)
+
+
+def test_a_served_model_answers_the_same(root, captioner):
+    with LocalServer(f"{root}/serving/topiclens", grpc_port=0, rest_port=0) as server:
+        for address in (server.grpc_address, server.rest_address):
+            with topiclens.connect(address, topics=captioner.topics) as client:
+                client.wait_until_ready()
+                assert client.caption(VAL[0].frames).text == "dog dog dog"
+                assert client.what_if(VAL[0].frames, {"man": 2.0}).text == "man man man"
+                here, there = (asked.explain(VAL[0].frames) for asked in (captioner, client))
+                assert json.loads(here.to_json()).keys() == json.loads(there.to_json()).keys()
+                np.testing.assert_allclose(here.attention, there.attention, atol=1e-6)
+
+
+def test_the_videos_of_a_run_are_its_records(root):
+    for split, wanted in (("train", TRAIN), ("val", VAL)):
+        got = topiclens.read_videos(root, split)
+        assert [(video.video_id, video.captions) for video in got] == [(v.video_id, v.captions) for v in wanted]
+        np.testing.assert_array_equal(got[0].frames, wanted[0].frames)
+
+
+def test_neurons_are_named_by_the_largest_prediction_difference(root, tmp_path):
+    named = topiclens.name_neurons(root, VAL)
+    neurons = activations.load(f"{root}/serving/topiclens/{VERSION}")
+    mean = np.stack([v.mean(axis=0) for _, v in activations.encoded(VAL, neurons.encode)])
+
+    def score(mean, topic):
+        f = neurons.f
+        return np.maximum(mean @ f.hidden + f.hidden_bias, 0) @ f.score[:, topic]
+
+    chosen = {}  # eq. 9, neuron by neuron
+    for row, video in zip(mean, VAL, strict=True):
+        for topic in np.flatnonzero(video.topics):
+            without = [score(row * (np.arange(len(row)) != j), topic) for j in range(len(row))]
+            chosen[int(np.argmax(score(row, topic) - np.array(without)))] = int(topic)
+    assert named.topic_of() == chosen
+    assert [topic.name for topic in named.topics] == ["dog", "man", "sea"] and "<table>" in named._repr_html_()
+    shutil.copytree(f"{root}/serving/topiclens/{VERSION}", tmp_path / "nameless")
+    (tmp_path / "nameless" / EXTRA / "links.json").unlink()
+    with pytest.raises(activations.NeuronsError, match="does not bring the names"):
+        topiclens.name_neurons(tmp_path / "nameless", VAL)
+
+
+def test_topics_of_captions_part_what_is_never_said_together():
+    captions = {f"m{i}": ["a man plays guitar", "music of a guitar"] for i in range(20)}
+    captions |= {f"d{i}": ["a dog runs in snow", "the dog likes snow"] for i in range(20)}
+    fit = topiclens.fit_topics(captions, n_topics=2, iterations=200, alpha=0.05, beta=0.01, min_share=0.3)
+    (music,), (dogs,) = fit.labels["m0"], fit.labels["d0"]
+    assert music != dogs
+    assert all(fit.labels[name] == [music if name.startswith("m") else dogs] for name in captions)
+    assert {"guitar"} <= set(fit.model.topics[music].words) and "snow" in fit._repr_html_()
+
+
+def test_a_correction_is_recorded_with_the_caption_that_it_brings(root):
+    proposal = topiclens.correct(root, "val0", "man", author="Ann")
+    assert (proposal.correction.author, proposal.correction.topic.name) == ("Ann", "man")
+    assert "man" in proposal.sweep.smallest.caption
+
+
+def test_a_run_takes_preset_settings_and_data(monkeypatch, tmp_path):
+    asked = {}
+    runner = types.SimpleNamespace(run=lambda settings, **options: asked.update(options, settings=settings))
+    monkeypatch.setitem(sys.modules, "topiclens.pipeline.local_runner", runner)
+    monkeypatch.setattr("topiclens.pipeline.local_runner", runner, raising=False)
+    with pytest.raises(SettingError, match="'msvd' needs `data`"):
+        topiclens.run("msvd", root=str(tmp_path))
+    with pytest.raises(SettingError, match="no setting training.epoch"):
+        topiclens.run("msvd", root=str(tmp_path), data="clips", settings={"training.epoch": 3})
+    topiclens.run(
+        "msvd", root=str(tmp_path), data="clips", settings={"training.epochs": 3, "features.backbone": "none"}
+    )
+    assert asked["data"] == "clips" and asked["root"] == str(tmp_path)
+    assert (asked["settings"].training.epochs, asked["settings"].features.backbone) == (3, "none")
