@@ -79,7 +79,9 @@ def _captioner(model: str | os.PathLike | None, server: str | None, beam: int | 
 
 def _with_beam(model: str | os.PathLike, directory: str, beam: int) -> str:
     from topiclens.components.features.backbones import registry
-    from topiclens.serving.beams import export_with_beam
+    from topiclens.serving.saved_model import resolve_version
+    from topiclens.trainer.export import export_again
 
     backbone = registry.of_features(read_meta(model)["features"], cache_folder())
-    return str(export_with_beam(model, directory, beam=beam, backbone=backbone))
+    export_again(resolve_version(model), directory, backbone=backbone, beam=beam)
+    return directory

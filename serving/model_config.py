@@ -11,7 +11,7 @@ goes on with the largest number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class VersionPolicy:
     latest: int | None = 1
     labels: Mapping[str, int] = field(default_factory=dict)
 
-    def wanted(self, found: Sequence[int]) -> list[int]:
+    def wanted(self, found: Collection[int]) -> list[int]:
         """Those of the versions found that are to be served, in order."""
         if self.specific is not None:
             return sorted(set(self.specific) & set(found))

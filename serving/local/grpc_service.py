@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent import futures
+from typing import Any
 
 import grpc
 import numpy as np
@@ -70,7 +71,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._predictor = predictor
         self._max_tensor_bytes = max_tensor_bytes
 
-    def Predict(self, request, context):
+    def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:
         try:
             if not request.HasField("model_spec"):
                 raise invalid_argument("Missing ModelSpec")
@@ -90,7 +91,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
         return response
 
-    def GetModelMetadata(self, request, context):
+    def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:
         try:
             if not request.HasField("model_spec"):
                 raise invalid_argument("Missing ModelSpec")
@@ -103,7 +104,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         except StatusError as error:
             context.abort(error.code, error.message)
 
-    def _to_array(self, name: str, tensor) -> np.ndarray:
+    def _to_array(self, name: str, tensor: Any) -> np.ndarray:
         """The array of a message, once it is known not to grow out of bounds when it is unpacked."""
         dtype = _dtype(tensor.dtype)
         sizes = [dim.size for dim in tensor.tensor_shape.dim]
@@ -130,7 +131,7 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def __init__(self, predictor: Predictor):
         self._predictor = predictor
 
-    def GetModelStatus(self, request, context):
+    def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
         try:
             if not request.HasField("model_spec"):
                 raise invalid_argument("Missing ModelSpec")
@@ -139,7 +140,7 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
             context.abort(error.code, error.message)
 
 
-def model_status(predictor: Predictor, name: str, version: int | str | None):
+def model_status(predictor: Predictor, name: str, version: int | str | None) -> Any:
     """The protocol's ``GetModelStatusResponse``, which REST prints as JSON."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for status in predictor.versions.status(name, version):
@@ -151,7 +152,7 @@ def model_status(predictor: Predictor, name: str, version: int | str | None):
     return response
 
 
-def model_metadata(predictor: Predictor, name: str, version: int | str | None):
+def model_metadata(predictor: Predictor, name: str, version: int | str | None) -> Any:
     """The protocol's ``GetModelMetadataResponse``, which REST prints as JSON."""
     definitions = get_model_metadata_pb2.SignatureDefMap()
     with predictor.versions.use(name, version) as (number, model):
@@ -171,13 +172,13 @@ def _dtype(number: int) -> tf.DType | None:
     return None if dtype in (tf.resource, tf.variant) else dtype
 
 
-def _spec(name: str, version: int, signature: str = ""):
+def _spec(name: str, version: int, signature: str = "") -> Any:
     spec = model_pb2.ModelSpec(name=name, signature_name=signature)
     spec.version.value = version
     return spec
 
 
-def _version(spec) -> int | str | None:
+def _version(spec: Any) -> int | str | None:
     """What a request asks for: a number, a label, or the newest (None)."""
     if spec.WhichOneof("version_choice") == "version_label":
         return spec.version_label

@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from topiclens.serving.signatures import Signature, TensorSpec
 _INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "uint32", "uint64")
 _MAX_RANK = 32  # NumPy's
 _FLOATS = ("float32", "float64")
+_JSON_TYPES: dict[str, set[type]] = {
+    "bool": {bool},
+    **dict.fromkeys(_INTEGERS, {int}),
+    **dict.fromkeys(_FLOATS, {int, float}),
+}
 # The numbers that TensorFlow calls by another name than NumPy.
 _TENSORFLOW_NAMES = {"float32": "float", "float64": "double"}
 
@@ -80,22 +86,22 @@ def write_outputs(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict:
     Raises:
         StatusError: INVALID_ARGUMENT where rows were asked for and the outputs disagree on their number.
     """
-    if not by_row:
-        columns = {name: _to_json(name, array) for name, array in outputs.items()}
-        return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
-    for name, array in outputs.items():
-        if array.ndim == 0:
-            raise invalid_argument(f"Tensor name: {name} has no shape information ")
-    sizes = {name: len(array) for name, array in outputs.items()}
-    if len(set(sizes.values())) > 1:
-        raise invalid_argument(f"Tensor names have inconsistent batch sizes: {sizes}")
+    if by_row:
+        for name, array in outputs.items():
+            if array.ndim == 0:
+                raise invalid_argument(f"Tensor name: {name} has no shape information ")
+        sizes = {name: len(array) for name, array in outputs.items()}
+        if len(set(sizes.values())) > 1:
+            raise invalid_argument(f"Tensor names have inconsistent batch sizes: {sizes}")
     columns = {name: _to_json(name, array) for name, array in outputs.items()}
     if len(columns) == 1:
-        return {"predictions": next(iter(columns.values()))}
+        return {"predictions" if by_row else "outputs": next(iter(columns.values()))}
+    if not by_row:
+        return {"outputs": columns}
     return {"predictions": [dict(zip(columns, row)) for row in zip(*columns.values())]}
 
 
-def _read_columns(value, signature: Signature) -> dict[str, np.ndarray]:
+def _read_columns(value: Any, signature: Signature) -> dict[str, np.ndarray]:
     if not isinstance(value, dict) or _is_base64(value):
         if len(signature.inputs) > 1:
             raise invalid_argument(
@@ -138,7 +144,7 @@ def _read_rows(instances: list, signature: Signature) -> dict[str, np.ndarray]:
     return {name: np.stack(arrays) for name, arrays in rows.items()}
 
 
-def _row(name: str, value, signature: Signature, rows: Mapping[str, list[np.ndarray]]) -> np.ndarray:
+def _row(name: str, value: Any, signature: Signature, rows: Mapping[str, list[np.ndarray]]) -> np.ndarray:
     """One row's tensor, of the same shape as the rows before it."""
     if name not in signature.inputs:
         raise invalid_argument(f"JSON object: does not have named input: {name}")
@@ -151,7 +157,7 @@ def _row(name: str, value, signature: Signature, rows: Mapping[str, list[np.ndar
     return array
 
 
-def _to_array(value, spec: TensorSpec) -> np.ndarray:
+def _to_array(value: Any, spec: TensorSpec) -> np.ndarray:
     """A dense tensor from nested lists: the first elements give the shape, all others must agree."""
     shape, leaves = [], [value]
     inner = value
@@ -178,31 +184,29 @@ def _to_array(value, spec: TensorSpec) -> np.ndarray:
 
 
 def _leaves_to_array(leaves: list, dtype: str) -> np.ndarray:
-    types = set(map(type, leaves))
     if dtype == "string":
         array = np.empty(len(leaves), dtype=object)
         array[:] = [_to_bytes(leaf) for leaf in leaves]
         return array
+    if dtype not in _JSON_TYPES:
+        raise invalid_argument(f"Conversion of JSON to type: {dtype} is not supported")
+    types = set(map(type, leaves))
+    if wrong := types - _JSON_TYPES[dtype]:
+        raise _type_error(next(leaf for leaf in leaves if type(leaf) in wrong), dtype)
     if dtype in _FLOATS:
-        _check_types(leaves, types, {int, float}, dtype)
-        return _to_floats(leaves, types, np.dtype(dtype))
+        return _to_floats(leaves, int in types, np.dtype(dtype))
     if dtype in _INTEGERS:
-        _check_types(leaves, types, {int}, dtype)
         bounds = np.iinfo(dtype)
         for leaf in leaves:
             if not bounds.min <= leaf <= bounds.max:
                 raise _type_error(leaf, dtype)
-        return np.array(leaves, dtype)
-    if dtype == "bool":
-        _check_types(leaves, types, {bool}, dtype)
-        return np.array(leaves, bool)
-    raise invalid_argument(f"Conversion of JSON to type: {dtype} is not supported")
+    return np.array(leaves, dtype)
 
 
-def _to_floats(leaves: list, types: set, dtype: np.dtype) -> np.ndarray:
+def _to_floats(leaves: list, has_whole: bool, dtype: np.dtype) -> np.ndarray:
     """Numbers that the type holds without loss of a whole number or overflow; NaN and infinities pass."""
     whole = 2 ** (np.finfo(dtype).nmant + 1) - 1
-    if int in types:
+    if has_whole:
         for leaf in leaves:
             if isinstance(leaf, int) and abs(leaf) > whole:
                 raise _lossy(leaf, dtype)
@@ -213,7 +217,7 @@ def _to_floats(leaves: list, types: set, dtype: np.dtype) -> np.ndarray:
     return array.astype(dtype)
 
 
-def _to_bytes(leaf) -> bytes:
+def _to_bytes(leaf: Any) -> bytes:
     if isinstance(leaf, str):
         return leaf.encode("utf-8", errors="surrogatepass")
     if not isinstance(leaf, dict):
@@ -226,47 +230,45 @@ def _to_bytes(leaf) -> bytes:
         raise invalid_argument("Unable to base64 decode") from error
 
 
-def _to_json(name: str, array: np.ndarray):
+def _to_json(name: str, array: np.ndarray) -> Any:
     array = np.asarray(array)
-    if array.ndim:
-        return [_to_json(name, row) for row in array]
-    value = array.item()
     if array.dtype == np.float32:
-        return float(str(np.float32(value)))  # The shortest decimal that gives the number back: 0.2, not 0.20000000298.
-    if isinstance(value, bytes):
-        if name.endswith("_bytes"):
-            return {"b64": base64.b64encode(value).decode("ascii")}
-        return value.decode("utf-8", errors="replace")
-    return value
+        # The shortest decimal that gives the number back: 0.2, not 0.20000000298.
+        array = array.astype("U").astype(np.float64)
+    values = array.tolist()
+    return _write_bytes(values, as_base64=name.endswith("_bytes")) if array.dtype.kind in "OS" else values
 
 
-def _check_types(leaves: list, types: set, allowed: set, dtype: str) -> None:
-    if types - allowed:
-        raise _type_error(next(leaf for leaf in leaves if type(leaf) not in allowed), dtype)
+def _write_bytes(value: Any, *, as_base64: bool) -> Any:
+    if isinstance(value, list):
+        return [_write_bytes(item, as_base64=as_base64) for item in value]
+    if as_base64:
+        return {"b64": base64.b64encode(value).decode("ascii")}
+    return value.decode("utf-8", errors="replace")
 
 
-def _is_base64(value) -> bool:
+def _is_base64(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
 
 
-def _is_named(value) -> bool:
+def _is_named(value: Any) -> bool:
     return isinstance(value, dict) and not _is_base64(value)
 
 
-def _type_error(leaf, dtype: str) -> StatusError:
+def _type_error(leaf: Any, dtype: str) -> StatusError:
     kind = {str: "String", dict: "Object", list: "Array", bool: str(leaf), type(None): "Null"}.get(type(leaf), "Number")
     return invalid_argument(
         f"JSON Value: {_shown(leaf)} Type: {kind} is not of expected type: {_TENSORFLOW_NAMES.get(dtype, dtype)}"
     )
 
 
-def _lossy(leaf, dtype: np.dtype) -> StatusError:
+def _lossy(leaf: Any, dtype: np.dtype) -> StatusError:
     return invalid_argument(
         f"Cannot convert JSON value: {_shown(leaf)} to {_TENSORFLOW_NAMES[dtype.name]} without loss of precision."
     )
 
 
-def _shown(value, limit: int = 200) -> str:
+def _shown(value: Any, limit: int = 200) -> str:
     """A value for a message; a long one is cut (the real server repeats it whole)."""
     try:
         text = json.dumps(value)

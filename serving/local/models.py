@@ -151,9 +151,8 @@ class ModelVersions:
         with self._changed:
             version = self._numbered(name, version)
             available = self._available() if name == self.name else {}
-            number = max(available, default=None) if version is None else version
-            held = available.get(number)
-            if held is None:
+            held = available.get(max(available, default=0) if version is None else version)
+            if held is None or held.model is None:
                 asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
                 raise not_found(f"Servable not found for request: {asked}")
             held.users += 1
@@ -231,7 +230,8 @@ class ModelVersions:
             version.state = "UNLOADING"
             self._changed.wait_for(lambda: version.users == 0, timeout)
             model, version.model, version.files = version.model, None, ()
-        model.close()
+        if model is not None:
+            model.close()
         version.state = "END"
         _log.info("Unloaded version %d of %s", number, self.name)
 

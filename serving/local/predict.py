@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -71,7 +71,13 @@ class Predictor:
                 return Prediction(_run(model, signature, inputs, output_filter, left), number, signature)
 
 
-def _run(model: SavedModel, signature: str, inputs, output_filter: Sequence[str], timeout: float):
+def _run(
+    model: SavedModel,
+    signature: str,
+    inputs: Mapping[str, np.ndarray],
+    output_filter: Sequence[str],
+    timeout: float,
+) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     try:
@@ -117,5 +123,5 @@ def _check_filter(signature: Signature, output_filter: Sequence[str]) -> None:
             raise invalid_argument(f"duplicate output tensor alias: {name}")
 
 
-def _names(names) -> str:
+def _names(names: Iterable[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"

@@ -13,11 +13,17 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from topiclens.serving.client import MODEL_NAME
 from topiclens.serving.local.admission import Admission
 from topiclens.serving.local.models import ModelVersions
 from topiclens.serving.local.predict import Predictor
+
+if TYPE_CHECKING:
+    import grpc
+
+    from topiclens.serving.asgi import ServerThread
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +73,8 @@ class LocalServer:
         )
         self._admission = Admission(max_pending=max_pending, max_running=max_running or os.cpu_count() or 1)
         self._predictor = Predictor(self._versions, self._admission, timeout=timeout)
-        self._grpc = self._rest = None
+        self._grpc: grpc.Server | None = None
+        self._rest: ServerThread | None = None
 
     @property
     def grpc_address(self) -> str:
@@ -129,11 +136,11 @@ class LocalServer:
     def __enter__(self) -> LocalServer:
         return self.start()
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
 
-def serve(base: str | Path, **options) -> None:
+def serve(base: str | Path, **options: Any) -> None:
     """Serves until SIGINT or SIGTERM (main thread only); ``options`` are those of ``LocalServer``."""
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import topiclens
 from topiclens.serving.client import MODEL_NAME
 from topiclens.serving.local.server import GRPC_PORT, REST_PORT
 
@@ -45,3 +46,11 @@ def test_the_model_is_where_the_configuration_looks_and_called_what_clients_ask_
 def test_batches_are_never_padded_with_anything_but_the_clients_zeros():
     settings = [line for line in (SERVING / "batching.config").read_text().splitlines() if not line.startswith("#")]
     assert not any("pad_variable_length_inputs" in line for line in settings)
+
+
+def test_the_pipeline_s_image_is_called_by_the_version_and_imports_what_is_installed():
+    lines = (SERVING / "containers" / "pipeline.Dockerfile").read_text().splitlines()
+    assert set(re.findall(r"topiclens:([0-9.]+)", "\n".join(lines))) == {topiclens.__version__}
+    assert not any("PYTHONPATH" in line or "--editable" in line for line in lines)
+    folders = [line.split()[1] for line in lines if line.startswith("WORKDIR")]
+    assert folders[0] != folders[-1]  # steps run elsewhere than beside the source

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from topiclens.serving.beams import export_with_beam
 from topiclens.serving.captioner import LocalCaptioner
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import WrongSignature
+from topiclens.serving.saved_model import resolve_version
 from topiclens.trainer.captioner import Captioner, CaptionerConfig
 from topiclens.trainer.decoding import beam_search
 from topiclens.trainer.explaining import explained_beam_search
-from topiclens.trainer.export import export
+from topiclens.trainer.export import export, export_again
 from topiclens.trainer.relevance import with_relevance
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -74,7 +74,8 @@ def test_an_export_captions_in_process_and_served_as_the_model_does(exported, st
 def test_another_beam_is_exported_from_the_export(exported, tmp_path):
     base, model, vocabulary = exported
     words, log_probs = beam_search(model, padded(), beam=1, max_words=6)
-    with LocalCaptioner(export_with_beam(base, tmp_path / "greedy", beam=1)) as greedy:
+    export_again(resolve_version(base), tmp_path / "greedy", beam=1)
+    with LocalCaptioner(tmp_path / "greedy") as greedy:
         captions = greedy.caption_all(clips())
     assert [caption.text for caption in captions] == [vocabulary.decode(row) for row in np.asarray(words)]
     np.testing.assert_allclose([c.log_prob for c in captions], np.asarray(log_probs), rtol=1e-4)

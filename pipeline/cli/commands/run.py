@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from topiclens import __version__
 from topiclens.pipeline.cli import arguments, checks, output
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="afterwards serve the model and caption N held-out videos over its API")  # fmt: skip
     parser.add_argument("--compile", metavar="FILE",
                         help="write the Kubeflow/Vertex pipeline specification instead of running")  # fmt: skip
-    parser.add_argument("--image", default="topiclens:0.1.0", help="with --compile: the container image of the steps")
+    parser.add_argument(
+        "--image", default=f"topiclens:{__version__}", help="with --compile: the container image of the steps"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
