@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+
+from topiclens.schemas.plain import to_plain
 
 
 class State(enum.StrEnum):
@@ -30,31 +32,6 @@ class State(enum.StrEnum):
 def now() -> datetime:
     """This moment in UTC."""
     return datetime.now(UTC)
-
-
-def time_text(time: datetime) -> str:
-    """UTC to the microsecond, in one form for every moment: sorted as text, moments are in order."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
-
-
-def time_of(text: str) -> datetime:
-    """Reads `time_text`; ValueError for what is no moment, such as the 31st of June."""
-    return datetime.fromisoformat(text)
-
-
-def to_plain(value: Any) -> Any:
-    """The value in the types of JSON, moments as `time_text`."""
-    match value:
-        case datetime():
-            return time_text(value)
-        case enum.Enum():
-            return value.value
-        case Mapping():
-            return {key: to_plain(item) for key, item in value.items()}
-        case tuple() | list():
-            return [to_plain(item) for item in value]
-        case _:
-            return value
 
 
 @dataclass(frozen=True)
@@ -140,25 +117,7 @@ class Correction:
     def to_json(self) -> dict[str, Any]:
         """The line of an export."""
         derived = {"state": self.state, "caption_after": self.caption_after, "model_after": self.model_after}
-        return to_plain({"kind": self.kind, **asdict(self), **derived})
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Correction:
-        topic = row["topic"]
-        return cls(
-            id=row["id"],
-            time=time_of(row["time"]),
-            author=row["author"],
-            video_id=row["video_id"],
-            content=row["content"],
-            topic=CorrectedTopic(int(topic["id"]), topic["name"], tuple(topic["words"])),
-            caption_before=row["caption_before"],
-            model_before=row["model_before"],
-            events=tuple(
-                Event(**{**event, "state": State(event["state"]), "time": time_of(event["time"])})
-                for event in row["events"]
-            ),
-        )
+        return to_plain({"kind": self.kind, **vars(self), **derived})
 
 
 @dataclass(frozen=True)
@@ -189,12 +148,7 @@ class Version:
         return self.version
 
     def to_json(self) -> dict[str, Any]:
-        return to_plain({"kind": self.kind, **asdict(self)})
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Version:
-        fields = {name: value for name, value in row.items() if name != "kind"}
-        return cls(**{**fields, "corrections": tuple(row["corrections"]), "time": time_of(row["time"])})
+        return to_plain({"kind": self.kind, **vars(self)})
 
 
 @dataclass(frozen=True)
@@ -213,11 +167,7 @@ class Serving:
         return self.number
 
     def to_json(self) -> dict[str, Any]:
-        return to_plain({"kind": self.kind, **asdict(self)})
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Serving:
-        return cls(int(row["number"]), row["version"], time_of(row["time"]), row["by"])
+        return to_plain({"kind": self.kind, **vars(self)})
 
 
 Record = Correction | Version | Serving

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,6 @@ class Verdict:
         """The reasons, and those of what was set aside, which stands in nobody's way as long as something is taught."""
         set_aside = (Reason("teachable", bool(self.taught), words, one) for one, words in self.set_aside.items())
         return (*self.reasons, *set_aside)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Verdict:
-        lists = {name: tuple(row[name]) for name in ("culprits", "taught", "passing")}
-        reasons = tuple(Reason(**reason) for reason in row["reasons"])
-        metrics = {metric: tuple(pair) for metric, pair in row["metrics"].items()}
-        return cls(**{**row, **lists, "reasons": reasons, "metrics": metrics})
 
     def lines(self) -> Iterator[str]:
         """The verdict as a terminal shows it."""

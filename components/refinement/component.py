@@ -20,6 +20,7 @@ from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.json_lines import read_rows
+from topiclens.schemas.plain import from_plain
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def Refine(
     config = from_json(RefineConfig, config_json, "Refine")
     with artifact_io.readable(model_blessing.uri) as folder:
         given = read_blessing(folder)
-    corrections = [Correction.from_json(row) for row in config.corrections] if given.blessed else []
+    corrections = [from_plain(Correction, row) for row in config.corrections] if given.blessed else []
     corrections = _of_the_dataset(corrections, dataset.uri)
     ids, splits = {one.video_id for one in corrections}, {"train": [], "val": [], "test": []}
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():

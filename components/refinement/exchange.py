@@ -12,6 +12,7 @@ from topiclens.components.common import json_rows
 from topiclens.components.refinement import rules, store
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.schemas.corrections import Correction, Record, Serving, Version
+from topiclens.schemas.plain import from_plain
 
 MAX_LINE_BYTES = 4 * 2**20
 _SHOWN_FAULTS = 20
@@ -118,7 +119,7 @@ def _parse(line: bytes) -> Record:
     fault = json_rows.fault(row, json_rows.validator(_SCHEMA, kind))
     if fault is not None:
         raise ValueError(f"{fault} Correct the field.")
-    record = _RECORDS[kind].from_json(row)
+    record = from_plain(_RECORDS[kind], row)
     for field, value in record.to_json().items():
         if row[field] != value:
             told = f"`{field}` is {json_rows.shown(row[field])}, and its events say {json_rows.shown(value)}"

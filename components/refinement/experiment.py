@@ -7,13 +7,14 @@ of 17 of the 20 second halves the caption got more accurate words about the topi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from topiclens.components.refinement.gate import Half, gained
 from topiclens.components.refinement.half_trials import HalfTrial
 from topiclens.components.refinement.missing_topics import InaccurateCaption
+from topiclens.schemas.plain import to_plain
 
 PAPER = "the paper: 17 of 20"
 
@@ -41,16 +42,6 @@ class Result:
         """Whether some strength brought the topic into the first half."""
         return self.forth.strength is not None
 
-    def to_json(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, row: Mapping) -> Result:
-        trials = {
-            name: None if row[name] is None else HalfTrial.from_json(row[name]) for name in ("forth", "back", "control")
-        }
-        return cls(**{**row, **trials, "item": InaccurateCaption.from_json(row["item"])})
-
 
 @dataclass(frozen=True)
 class Together:
@@ -66,17 +57,6 @@ class Together:
     metrics: Mapping[str, float]
     mu: float
     seconds: float
-
-    def to_json(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, row: Mapping) -> Together:
-        tested = {
-            video_id: Half(**{name: tuple(pair) for name, pair in half.items()})
-            for video_id, half in row["tested"].items()
-        }
-        return cls(**{**row, "tested": tested})
 
 
 @dataclass(frozen=True)
@@ -143,8 +123,8 @@ class Experiment:
             "videos": self.videos,
             "settings": dict(self.settings),
             "rule": [{"stage": stage, "left": count} for stage, count in self.counts],
-            "results": [result.to_json() for result in self.results],
-            "together": None if self.together is None else self.together.to_json(),
+            "results": to_plain(self.results),
+            "together": to_plain(self.together),
         }
 
     def to_markdown(self) -> str:

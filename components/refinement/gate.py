@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from topiclens.components.common.blessing import verdict_of
 from topiclens.schemas.corrections import Correction
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.exported import EXTRA
 
@@ -34,7 +35,7 @@ _SHOWN = 3  # neurons
 def save_verdict(verdict: Verdict, export: str | os.PathLike) -> None:
     """Writes `verdict.json` into an export's `assets.extra`, which the model server passes over."""
     with open(os.path.join(export, EXTRA, VERDICT_FILE), "w", encoding="utf-8") as file:
-        json.dump(verdict.to_json(), file, ensure_ascii=False, indent=1)
+        json.dump(to_plain(verdict), file, ensure_ascii=False, indent=1)
 
 
 def load_verdict(export: str | os.PathLike) -> Verdict | None:
@@ -43,7 +44,7 @@ def load_verdict(export: str | os.PathLike) -> Verdict | None:
     if not os.path.exists(path):
         return None
     with open(path, encoding="utf-8") as file:
-        return Verdict.from_json(json.load(file))
+        return from_plain(Verdict, json.load(file))
 
 
 def label(correction: Correction) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,17 +50,6 @@ class HalfTrial:
     least: float = 0.0
     moved: float = 0.0
     seconds: float = 0.0
-
-    def to_json(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, row: Mapping) -> HalfTrial:
-        pairs = {
-            name: None if row[name] is None else Half(**{key: tuple(pair) for key, pair in row[name].items()})
-            for name in ("taught", "tested")
-        }
-        return cls(**{**row, **pairs})
 
 
 class HalfTrials:

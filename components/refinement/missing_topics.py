@@ -15,7 +15,7 @@ is looked at.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,13 +44,6 @@ class InaccurateCaption:
     references: int
     of: int
     captions: tuple[str, str]
-
-    def to_json(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, row: Mapping) -> InaccurateCaption:
-        return cls(**{**row, "words": tuple(row["words"]), "captions": tuple(row["captions"])})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
 
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.tables import CORRECTIONS, EVENTS, SERVINGS, VERSION_CORRECTIONS, VERSIONS
-from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version, time_of
+from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version
+from topiclens.schemas.plain import time_of
 
 _C, _E = CORRECTIONS.c, EVENTS.c
 _ID = re.compile("[0-9a-f]{32}")

@@ -1,6 +1,6 @@
 """The ledger's tables, of which the database itself refuses every update and deletion.
 
-Moments are texts (`schemas.corrections.time_text`), so that a row reads the same in every database and in an export.
+Moments are texts (`schemas.plain.time_text`), so that a row reads the same in every database and in an export.
 """
 
 from sqlalchemy import DDL, JSON, CheckConstraint, Column, ForeignKey, Integer, MetaData, Table, Text, event

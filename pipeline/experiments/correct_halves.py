@@ -18,6 +18,7 @@ from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.stored import dataset_rows
 from topiclens.schemas.files import read_bytes, read_json, write_json, write_text
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.progress import Progress, print_progress
 
 if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
@@ -140,7 +141,7 @@ def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result
             break
         name = f"{rank:04d}-{judge.name}"
         fresh += not kept.has(name)
-        result = Result.from_json(kept.of(name, lambda item=item: _corrected(trials, item, halved, judge).to_json()))
+        result = from_plain(Result, kept.of(name, lambda item=item: to_plain(_corrected(trials, item, halved, judge))))
         results.append(result)
         if not result.enhanced:
             progress(f"{item.video_id}: {result.forth.why} Passed over.")
@@ -174,9 +175,9 @@ def _at_once(trials, results, halved, kept, judge, progress) -> Together | None:
     done = [result for result in results if result.enhanced]
     if not done:
         return None
-    row = kept.of(f"together-{len(done)}-{judge.name}", lambda: _together(trials, done, halved, judge).to_json())
+    row = kept.of(f"together-{len(done)}-{judge.name}", lambda: to_plain(_together(trials, done, halved, judge)))
     progress(f"All {len(done)} at once: {_said(row['metrics'])}")
-    return Together.from_json(row)
+    return from_plain(Together, row)
 
 
 def _together(trials, results: Sequence[Result], halved, judge) -> Together:

@@ -15,11 +15,12 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from topiclens.pipeline.paths import NAME
 from topiclens.schemas.files import write_json
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.model_config import FILE as CONFIG_FILE
 from topiclens.serving.saved_model import versions_under
@@ -114,14 +115,11 @@ class CandidateVersion:
 
     def save(self, store: ModelStore) -> None:
         """Says that the candidate is whole."""
-        write_json(self.folder(store) / _RECORD, asdict(self))
+        write_json(self.folder(store) / _RECORD, to_plain(self))
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> CandidateVersion:
-        row = json.loads(Path(folder, _RECORD).read_text(encoding="utf-8"))
-        lists = {name: tuple(row[name]) for name in ("corrections", "revoked")}
-        known = {name: value for name, value in row.items() if name in cls.__dataclass_fields__}
-        return cls(**{**known, **lists, "verdict": Verdict.from_json(row["verdict"])})
+        return from_plain(cls, json.loads(Path(folder, _RECORD).read_text(encoding="utf-8")))
 
     def discard(self, store: ModelStore) -> None:
         """Removes it; its record goes last, so that nobody takes what is left for whole."""

@@ -17,15 +17,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from topiclens.pipeline.review.hidden_paths import hide_paths
-from topiclens.schemas.corrections import now, time_of, time_text, to_plain
+from topiclens.schemas.corrections import now
 from topiclens.schemas.files import format_json, replacing
 from topiclens.schemas.json_lines import parse_rows
+from topiclens.schemas.plain import from_plain, time_text, to_plain
 from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.review.changes import JobState, RefinementJob
 
@@ -55,13 +56,11 @@ class JobRequest:
     changes: tuple[str, ...] = ()
 
     def save(self, place: Path) -> None:
-        _write(place / _JOB, to_plain(asdict(self)))
+        _write(place / _JOB, to_plain(self))
 
     @classmethod
     def load(cls, place: Path) -> JobRequest:
-        row = json.loads((place / _JOB).read_text(encoding="utf-8"))
-        lists = {name: tuple(row[name]) for name in ("corrections", "changes")}
-        return cls(**{**row, **lists, "time": time_of(row["time"])})
+        return from_plain(cls, json.loads((place / _JOB).read_text(encoding="utf-8")))
 
 
 class Jobs:
@@ -110,7 +109,7 @@ class Jobs:
         error = outcome.get("error", "")
         if not running and not outcome:
             error = "It was broken off, and left everything as it was. Start it again."
-        verdict = Verdict.from_json(outcome["verdict"]) if "verdict" in outcome else None
+        verdict = from_plain(Verdict, outcome["verdict"]) if "verdict" in outcome else None
         if running:
             state = JobState.RUNNING
         elif error:

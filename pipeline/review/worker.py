@@ -14,6 +14,7 @@ from topiclens.pipeline.repair.model_store import CandidateVersion
 from topiclens.pipeline.repair.refinements import Rollback
 from topiclens.pipeline.review.jobs import JobReporter
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas.plain import to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def _outcome(candidate: CandidateVersion | None, verdict: Verdict | None) -> Map
     """What is noted of a job that ended; nothing to look at where no model had to be built."""
     if candidate is None or verdict is None:
         return {"revoked": []}
-    return {"candidate": candidate.version, "verdict": verdict.to_json(), "revoked": candidate.revoked}
+    return {"candidate": candidate.version, "verdict": to_plain(verdict), "revoked": candidate.revoked}
 
 
 def _verdict_of_rollback(done: Rollback) -> Verdict | None:

@@ -8,6 +8,7 @@ from topiclens.components.refinement.experiment import Experiment, Result, Toget
 from topiclens.components.refinement.gate import Half
 from topiclens.components.refinement.half_trials import HalfTrial
 from topiclens.components.refinement.missing_topics import InaccurateCaption
+from topiclens.schemas.plain import from_plain, to_plain
 
 MISSED, GAINED = Half(("a dog", "a dog"), (0.1, 0.1), (0.2, 0.1)), Half(("a dog", "a man"), (0.1, 0.5), (0.2, 0.6))
 METRICS = {"BLEU-4": 0.4, "CIDEr": 1.0}
@@ -68,8 +69,8 @@ def test_the_table_tells_each_video_and_what_the_metrics_do(experiment):
 
 def test_results_survive_being_kept():
     for one in RESULTS:
-        assert Result.from_json(json.loads(json.dumps(one.to_json()))) == one
-    assert Together.from_json(json.loads(json.dumps(TOGETHER.to_json()))) == TOGETHER
+        assert from_plain(Result, json.loads(json.dumps(to_plain(one)))) == one
+    assert from_plain(Together, json.loads(json.dumps(to_plain(TOGETHER)))) == TOGETHER
 
 
 def test_an_experiment_in_which_nothing_could_be_taught_says_so():

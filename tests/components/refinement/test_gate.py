@@ -9,6 +9,7 @@ from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLin
 from topiclens.components.refinement import gate
 from topiclens.components.refinement.gate import Half
 from topiclens.schemas.corrections import CorrectedTopic, Correction, now
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
 
 WORDS = ("dancing", "dance", "girl")
@@ -146,7 +147,7 @@ def test_a_verdict_is_read_as_it_was_written_and_told_in_words():
         advice="Without correction ab12… (v17: dance) the other 3 pass.",
         mu=1.0,
     )
-    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+    assert from_plain(Verdict, json.loads(json.dumps(to_plain(verdict)))) == verdict
     lines = list(verdict.lines())
     assert lines[0] == "not blessed" and lines[1].startswith("- Correction ab12…") and lines[2] == "+ CIDEr rises."
     assert lines[-1] == verdict.advice

@@ -5,6 +5,7 @@ import numpy as np
 from tests.components.neurons.planted import NEURONS, VOCABULARY, links
 from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.refinement.missing_topics import InaccurateCaption, find_missing
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.records import VideoRecord
 
 DOG, MAN, SEA = np.eye(3, dtype=np.int64)  # topics; only the dog's and the man's have a neuron and a known word
@@ -65,4 +66,4 @@ def test_every_stage_is_counted():
 
 def test_an_item_survives_being_kept():
     (item,) = found([video("clip", MAN, "man", "man")]).items
-    assert InaccurateCaption.from_json(item.to_json()) == item
+    assert from_plain(InaccurateCaption, to_plain(item)) == item

@@ -15,6 +15,7 @@ import numpy as np
 
 from topiclens.pipeline.repair.asked_model import VideoFeatures
 from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.schemas.plain import to_plain
 from topiclens.schemas.verdicts import Verdict
 
 TAUGHT = "taught.json"
@@ -32,7 +33,7 @@ def train(root, version: str, taught=()) -> Path:
     if taught:
         (folder / "assets.extra").mkdir()
         (folder / "assets.extra" / "verdict.json").write_text(
-            json.dumps(Verdict(True, (), taught=tuple(taught)).to_json())
+            json.dumps(to_plain(Verdict(True, (), taught=tuple(taught))))
         )
     return folder.rename(store.version(version))
 

@@ -6,6 +6,7 @@ from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair.corrections import LEDGER_FILE, list_live_corrections
 from topiclens.schemas.corrections import CorrectedTopic, Correction
+from topiclens.schemas.plain import from_plain
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def published(ledger: Ledger, version: str, parent: str, *corrections: str) -> N
 
 
 def ids(root) -> list[str]:
-    return [Correction.from_json(row).id for row in list_live_corrections(str(root))]
+    return [from_plain(Correction, row).id for row in list_live_corrections(str(root))]
 
 
 def test_those_that_are_live_oldest_first_and_none_that_nobody_published(ledger, tmp_path):

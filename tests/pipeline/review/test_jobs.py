@@ -14,6 +14,7 @@ from topiclens.pipeline.review import jobs
 from topiclens.pipeline.review.jobs import JobReporter, JobRequest, Jobs
 from topiclens.pipeline.review.worker import _verdict_of_rollback
 from topiclens.schemas.corrections import Version, now
+from topiclens.schemas.plain import to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.changes import JobState
 
@@ -122,8 +123,8 @@ VERDICT = Verdict(
     "outcome, state",
     [
         ({"running": True}, JobState.RUNNING),
-        ({"candidate": "2", "verdict": VERDICT.to_json()}, JobState.BLESSED),
-        ({"candidate": "2", "verdict": replace(VERDICT, blessed=False).to_json()}, JobState.REFUSED),
+        ({"candidate": "2", "verdict": to_plain(VERDICT)}, JobState.BLESSED),
+        ({"candidate": "2", "verdict": to_plain(replace(VERDICT, blessed=False))}, JobState.REFUSED),
         ({"error": "There is no memory left."}, JobState.FAILED),
     ],
 )
@@ -132,7 +133,7 @@ def test_a_job_is_as_far_as_its_worker_left_it(folder, outcome, state):
 
 
 def test_a_job_has_the_gates_own_verdict_and_what_a_publication_takes_back(folder):
-    job = left(folder, candidate="2", verdict=VERDICT.to_json(), revoked=["b"])
+    job = left(folder, candidate="2", verdict=to_plain(VERDICT), revoked=["b"])
     assert job.verdict == VERDICT and job.takes_back == ("b",)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from topiclens.schemas.corrections import Correction
+from topiclens.schemas.plain import from_plain
 from topiclens.serving.review.backend import ReviewError, Unavailable
 
 
@@ -51,7 +52,7 @@ def test_a_correction_s_life(browser, backend):
 
 def test_a_correction_has_the_fields_of_an_exported_one(browser, backend):
     (told,) = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]}).json()
-    correction = Correction.from_json(told)
+    correction = from_plain(Correction, told)
     assert (told.pop("note"), told.pop("lacking")) == ("", False)
     assert {"kind", *told} == set(correction.to_json())
     assert (correction.history, correction.state) == (backend.corrections()[0].history, told["state"])
