@@ -12,6 +12,7 @@ import importlib
 import os
 import pkgutil
 import re
+import select
 import sys
 import traceback
 import warnings
@@ -129,18 +130,21 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _meant(word: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, list(names), n=2, cutoff=0.6)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    near = difflib.get_close_matches(word, list(names), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _reader_is_gone() -> bool:
     """Whether whoever reads standard output has left, as `| head` does; what is left to write goes nowhere then."""
+    poll = select.poll()
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+        poll.register(sys.stdout, 0)
+    except (OSError, ValueError):  # it is no file
+        return False
+    gone = any(event & select.POLLERR for _, event in poll.poll(0))
+    if gone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    return gone
 
 
 if __name__ == "__main__":

@@ -23,10 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline import run_metadata
-    from topiclens.pipeline.experiments.borders import advise, measure_borders
+    from topiclens.pipeline.exports import sampling_of
 
     outcome = run_metadata.newest(options.root)
     model = checks.check_model(options.model or outcome.model)
+    sampling = sampling_of(model, n_frames=options.frames)
+    for step in options.steps:
+        dataclasses.replace(sampling, policy="step", step=step)  # refuses what cannot be
+    from topiclens.pipeline.experiments.borders import advise, measure_borders
+
     measured = measure_borders(
         outcome,
         model=model,

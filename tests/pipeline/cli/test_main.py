@@ -1,11 +1,15 @@
 """The command as a person meets it: help with examples, faults in one sentence."""
 
 import contextlib
+import errno
+import json
+import os
 import subprocess
 import sys
 
 import pytest
 
+import topiclens
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.cli import checks
@@ -98,3 +102,89 @@ def test_lists_and_tables_are_shown_without_waiting_for_what_they_do_not_need():
 def test_settings_are_shown_as_set_takes_them(capsys):
     assert cli.main(["settings", "--preset", "paper"]) == 0
     assert 'training.optimizer = "adadelta"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["captoin"], "topiclens: there is no COMMAND 'captoin'. Did you mean caption?\nSee 'topiclens --help'."),
+        (
+            ["caption", "x.mp4", "--sever", "y"],
+            "topiclens caption: there is no option '--sever'. Did you mean --server?",
+        ),
+        (["evaluate", "--split", "tset"], "there is no --split 'tset'. Did you mean test?"),
+        (["experiment", "zebras"], "there is no name 'zebras'. Expected corrections."),
+        (["caption"], "topiclens caption: the following arguments are required: VIDEO"),
+    ],
+)
+def test_wrong_usage_is_answered_with_what_was_probably_meant(typed, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(typed)
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Makes `topiclens serve` fail with an error."""
+
+    def failing(error):
+        def fail(options):
+            raise error
+
+        monkeypatch.setattr("topiclens.pipeline.cli.commands.serve.run", fail)
+
+    return failing
+
+
+def test_errors_of_the_system_are_a_sentence_with_what_to_do(failing, capsys):
+    for error, said in (
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/a/b"), "The disk is full: '/a/b'. Free some space"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/a"), "There is no permission: '/a'."),
+        (RuntimeError("OSError: [Errno 30] Read-only file system: '/r' [while running 'x']"), "only be read: '/r'."),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "Nothing answers at the address."),
+        (KeyError("getpwuid(): uid not found: 1234"), "Your user id has no name on this machine."),
+    ):
+        failing(error)
+        assert cli.main(["serve"]) == 1
+        told = capsys.readouterr().err
+        assert said in told and "Traceback" not in told and len(told.strip().splitlines()) == 1
+
+
+def test_a_fault_of_our_own_says_so_and_shows_where_when_asked(failing, capsys):
+    failing(ZeroDivisionError("division by zero"))
+    assert cli.main(["serve"]) == 1
+    told = capsys.readouterr().err
+    assert "fault of TopicLens (ZeroDivisionError: division by zero)" in told and "with --traceback" in told
+    for typed in (["serve", "--traceback"], ["--traceback", "serve"]):
+        assert cli.main(typed) == 1
+        assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def shell(command: str) -> subprocess.CompletedProcess:
+    """Runs a line of a shell, with `topiclens` as a person has it."""
+    line = f'set -o pipefail; topiclens() {{ {sys.executable} -m topiclens "$@"; }}; {command}'
+    return subprocess.run(["bash", "-c", line], capture_output=True, timeout=60)
+
+
+def test_help_and_version_cost_nothing_slow_and_print_nothing_else():
+    said = shell("topiclens --version && topiclens --help")
+    assert said.stdout.decode().startswith(f"topiclens {topiclens.__version__}\nusage: topiclens") and not said.stderr
+    code = "import sys; from topiclens.pipeline.cli.main import make_parser; make_parser().format_help()"
+    code += "; print({'numpy', 'tensorflow', 'tfx', 'apache_beam', 'sqlalchemy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).stdout == b"set()\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    assert (said := shell("topiclens settings | true")).returncode == 1 and said.stderr == b""
+    assert (said := shell("topiclens settings | head -1")).stdout.count(b"\n") == 1 and said.stderr == b""
+
+
+def test_a_file_name_that_is_not_utf8_is_told_without_a_traceback(tmp_path):
+    said = shell(f"cd {tmp_path}; topiclens explain $'\\xff.mp4' --root nowhere; topiclens settings $'\\xff'")
+    assert said.returncode == 1 and b"Traceback" not in said.stderr and rb"\udcff" in said.stderr
+
+
+def test_what_is_listed_comes_as_json_too(capsys):
+    assert cli.main(["settings", "training.epochs", "vocabulary", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows] == ["vocabulary.min_count", "training.epochs"] and rows[1]["value"] == 40
