@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import re
 import sys
@@ -17,12 +18,18 @@ REFERENCE = Path(__file__).parent / "reference"
 
 
 def settings() -> str:
-    """A table of all settings, with the defaults that hold without a preset."""
+    """A table a section of settings, with the defaults that hold without a preset."""
     from topiclens.pipeline.settings import Settings
     from topiclens.pipeline.settings_table import described
 
-    rows = [(f"`{name}`", f"`{value}`", meaning) for name, value, meaning in described(Settings())]
-    return table(("setting", "default", "meaning"), rows)
+    sections: dict[str, list[tuple[str, ...]]] = {}
+    for name, value, meaning in described(Settings()):
+        sections.setdefault(name.split(".")[0], []).append((f"`{name}`", f"`{value}`", meaning))
+    return "\n\n".join(
+        f"## {section}\n\n{inspect.getdoc(type(getattr(Settings(), section))).splitlines()[0]}\n\n"
+        + table(("setting", "default", "meaning"), rows)
+        for section, rows in sections.items()
+    )
 
 
 def commands() -> str:
