@@ -19,7 +19,7 @@ FILE = "models.config"
 STABLE, PREVIOUS = "stable", "previous"
 
 
-class ConfigError(ValueError):
+class ModelConfigError(ValueError):
     """A ``models.config`` that TensorFlow Serving would not take."""
 
 
@@ -62,7 +62,7 @@ def read(path: str | Path, model: str) -> VersionPolicy | None:
     """The policy for a model; None where there is no file, or it says nothing of the model.
 
     Raises:
-        ConfigError: the file is none that TensorFlow Serving reads.
+        ModelConfigError: the file is none that TensorFlow Serving reads.
     """
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
@@ -73,7 +73,7 @@ def read(path: str | Path, model: str) -> VersionPolicy | None:
     except FileNotFoundError:
         return None
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise ConfigError(
+        raise ModelConfigError(
             f"Expected TensorFlow Serving's ModelServerConfig at '{path}', and it cannot be read: {error}. Likely "
             "cause: it was edited by hand. See serving/models.config for its form, or remove it to serve the newest "
             "version."

@@ -102,7 +102,7 @@ def resolve_version(directory: str | os.PathLike[str]) -> Path:
 
     Raises:
         FileNotFoundError: neither is there.
-        topiclens.serving.model_config.ConfigError: `models.config` cannot be read.
+        topiclens.serving.model_config.ModelConfigError: `models.config` cannot be read.
     """
     directory = Path(directory)
     if (directory / "saved_model.pb").is_file():

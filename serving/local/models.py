@@ -119,7 +119,7 @@ class ModelVersions:
         """Takes what `models.config` says now; where it cannot be read, what it said before holds."""
         try:
             self._policy = model_config.read(model_config.beside(self.base), self.name) or self._default
-        except model_config.ConfigError as error:
+        except model_config.ModelConfigError as error:
             _log.error("%s What it said before still holds.", error)
 
     def _move_labels(self) -> None:

@@ -63,7 +63,7 @@ def test_without_a_file_or_a_word_of_the_model_nothing_is_said(tmp_path):
 def test_a_file_that_cannot_be_read_is_told_with_its_likely_cause(tmp_path):
     path = tmp_path / "models.config"
     path.write_text("model_config_list {")
-    with pytest.raises(model_config.ConfigError, match="edited by hand"):
+    with pytest.raises(model_config.ModelConfigError, match="edited by hand"):
         model_config.read(path, "topiclens")
 
 
