@@ -9,7 +9,7 @@ import argparse
 import time
 
 from topiclens.components.features.backbones import registry
-from topiclens.components.features.decoder import Clip, DecoderProcess
+from topiclens.components.features.decoder import ClipRequest, DecoderProcess
 from topiclens.components.features.extract import BATCH_SIZE, FeatureExtractor
 from topiclens.schemas.features import N_FRAMES
 
@@ -23,9 +23,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     decoder = DecoderProcess()
-    decoder.sample(Clip(arguments.clips[0]))  # starts the process
+    decoder.sample(ClipRequest(arguments.clips[0]))  # starts the process
     began = time.perf_counter()
-    sampled = [decoder.sample(Clip(path)) for path in arguments.clips]
+    sampled = [decoder.sample(ClipRequest(path)) for path in arguments.clips]
     decoding = time.perf_counter() - began
     decoder.close()
 

@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from topiclens.components.topics import decisions as deciding
-from topiclens.components.topics import governance
-from topiclens.components.topics.apply_governance import as_decided, moved
-from topiclens.components.topics.governance import Governance
+from topiclens.components.topics.apply_governance import apply_decisions, describe_moved
+from topiclens.components.topics.decisions import ban, merge, pin, rename, undo
+from topiclens.components.topics.governance import Governance, check_governance, edit_governance, load_governance
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Fate, Topic
 from topiclens.pipeline.run_metadata import newest
 from topiclens.pipeline.topic_register import governance_file, hold
+from topiclens.schemas.topic_lookup import find_topic
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ def read_topics(root: str, file: str | None = None) -> tuple[tuple[Topic, ...], 
     """
     model = TopicModel.load(newest(root).folder("topiclens.TopicModel"))
     path = governance_file(root, file)
-    decided = governance.load(path)
-    lines = [f"Decided upon: {reason}." for reason in moved(decided, model.topics)]
+    decided = load_governance(path)
+    lines = [f"Decided upon: {reason}." for reason in describe_moved(decided, model.topics)]
     if ahead := _ahead(model.topics, decided):
         lines.append(f"\nDecided in {path}:\n{ahead}")
-    return as_decided(model.topics, decided), lines
+    return apply_decisions(model.topics, decided), lines
 
 
 def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
@@ -62,10 +62,10 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
     outcome = newest(root)
     model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
     path = governance_file(root, file)
-    with governance.edited(path) as held:
+    with edit_governance(path) as held:
         for decision in _in_order(decisions, model):
-            held[0] = decision(held[0], as_decided(model.topics, held[0]))
-        if governance.checked(held[0]).sampling:
+            held[0] = decision(held[0], apply_decisions(model.topics, held[0]))
+        if check_governance(held[0]).sampling:
             hold(outcome)
     ahead = _ahead(model.topics, held[0]) or "The next run has nothing to change: the topics are as they were decided."
     return f"Written to {path}.\n{ahead}"
@@ -73,22 +73,22 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
 
 def _in_order(decisions: Decisions, model: TopicModel) -> Iterator:
     """Each decision as a function from governance and topics to governance; undoing comes first."""
-    find = deciding.find_topic
+    find = find_topic
     for text in decisions.undo:
-        yield lambda decided, topics, text=text: deciding.undo(decided, text, topics)
+        yield lambda decided, topics, text=text: undo(decided, text, topics)
     for old, new in decisions.rename:
-        yield lambda decided, topics, old=old, new=new: deciding.rename(decided, find(old, topics), new, topics)
+        yield lambda decided, topics, old=old, new=new: rename(decided, find(old, topics), new, topics)
     for group in decisions.merge:
-        yield lambda decided, topics, group=group: deciding.merge(decided, [find(text, topics) for text in group])
+        yield lambda decided, topics, group=group: merge(decided, [find(text, topics) for text in group])
     for text in decisions.ban:
-        yield lambda decided, topics, text=text: deciding.ban(decided, find(text, topics))
+        yield lambda decided, topics, text=text: ban(decided, find(text, topics))
     for name, *words in decisions.seed:
-        yield lambda decided, topics, name=name, words=words: deciding.pin(decided, name, words, topics, model.words)
+        yield lambda decided, topics, name=name, words=words: pin(decided, name, words, topics, model.words)
 
 
 def _ahead(topics: Sequence[Topic], decided: Governance) -> str:
     """What the next run will change, in words; empty where the run's topics are as they were decided."""
-    now, then = {topic.id: topic for topic in topics}, as_decided(topics, decided)
+    now, then = {topic.id: topic for topic in topics}, apply_decisions(topics, decided)
     lines, found_anew = [], False
     for topic in then:
         before = now[topic.id]

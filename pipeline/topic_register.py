@@ -13,8 +13,7 @@ import os
 from pathlib import Path
 
 from topiclens.components.common.config import to_json
-from topiclens.components.topics import governance as governing
-from topiclens.components.topics.governance import Governance, GovernanceError
+from topiclens.components.topics.governance import FILE, Governance, GovernanceError, load_governance
 from topiclens.components.topics.model import MODEL, TABLE, TopicModel, write_files
 from topiclens.pipeline import steps
 from topiclens.pipeline.run_metadata import METADATA, Outcome, newest
@@ -27,7 +26,7 @@ _LAST = "last.json"
 
 def governance_file(root: str, path: str | None = None) -> str:
     """The file of decisions: the setting `topics.governance`, or `governance.json` in the root."""
-    return os.path.abspath(path or os.path.join(root, governing.FILE))
+    return os.path.abspath(path or os.path.join(root, FILE))
 
 
 def governance_of(settings: Settings, root: str) -> Governance:
@@ -40,7 +39,7 @@ def governance_of(settings: Settings, root: str) -> Governance:
     path = governance_file(root, named)
     if named and not os.path.exists(path):
         raise GovernanceError(f"There is no file {named!r}, which topics.governance names.")
-    return governing.load(path)
+    return load_governance(path)
 
 
 def asked(settings: Settings, content: str, decided: Governance) -> str:

@@ -1,4 +1,4 @@
-"""The judge of captions as a TFX component."""
+"""The evaluation of captions as a TFX component."""
 
 import os
 
@@ -8,9 +8,9 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from topiclens.components.captions import blessing as blessings
 from topiclens.components.captions import report
-from topiclens.components.captions.evaluate_examples import examine
+from topiclens.components.captions.blessing import bless
+from topiclens.components.captions.evaluate_examples import evaluate_examples
 from topiclens.components.captions.settings import EvaluationSettings
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import CaptionMetricsArtifact, TopicModelArtifact
@@ -45,17 +45,15 @@ def CaptionEvaluator(
         artifact_io.writable(metrics.uri) as metrics_folder,
         artifact_io.writable(blessing.uri) as blessing_folder,
     ):
-        judgements = examine(
+        evaluations = evaluate_examples(
             path_utils.serving_model_path(model.uri),
             {split: artifact_utils.get_split_uri([examples], split) for split in judged},
             topic_names={topic.id: topic.name for topic in TopicModel.load(topics).topics},
         )
-        report.write_report(metrics_folder, judgements)
+        report.write_report(metrics_folder, evaluations)
         baseline = os.path.join(baseline_dir, report.METRICS_FILE)
         previous = read_json(baseline)["splits"] if tf.io.gfile.exists(baseline) else None
-        verdict = blessings.bless(
-            report.read_figures(metrics_folder), settings, split=settings.split, previous=previous
-        )
+        verdict = bless(report.read_figures(metrics_folder), settings, split=settings.split, previous=previous)
         write_blessing(blessing_folder, verdict)
     if verdict.blessed:
         write_text(baseline, read_text(os.path.join(metrics.uri, report.METRICS_FILE)))

@@ -1,6 +1,6 @@
 """Judging captions against human references with the field's metrics, as coco-caption computes them.
 
->>> score({"clip": ["A dog runs.", "The dog's running!"]}, {"clip": "a dog runs"}, metrics=("ROUGE-L",))
+>>> score_captions({"clip": ["A dog runs.", "The dog's running!"]}, {"clip": "a dog runs"}, metrics=("ROUGE-L",))
 {'ROUGE-L': 1.0}
 """
 
@@ -26,7 +26,7 @@ class CaptionsError(ValueError):
 
 
 class References:
-    """The human captions of a set of videos, tokenised and counted once for any number of judgements.
+    """The human captions of a set of videos, tokenised and counted once for any number of evaluations.
 
     Args:
         captions: the human captions by video id, as written; at least one each.
@@ -60,7 +60,7 @@ class Slice:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judgement:
+class CaptionEvaluation:
     """What the metrics say of the captions of one split.
 
     Attributes:
@@ -79,7 +79,7 @@ class Judgement:
     references: dict[str, list[str]]
 
 
-def judge(
+def evaluate_captions(
     references: Mapping[str, Sequence[str]] | References,
     captions: Mapping[str, str],
     metrics: Iterable[str] = METRICS,
@@ -87,7 +87,7 @@ def judge(
     slices: Mapping[str, Iterable[str]] | None = None,
     small_slice: int = SMALL_SLICE,
     start_meteor: Callable[[], Meteor] = Meteor,
-) -> Judgement:
+) -> CaptionEvaluation:
     """Measures captions of a set of videos, and of slices of it.
 
     Args:
@@ -126,7 +126,7 @@ def judge(
     def chosen(values: Mapping[str, float]) -> dict[str, float]:
         return {metric: float(values[metric]) for metric in wanted if metric in values}
 
-    return Judgement(
+    return CaptionEvaluation(
         metrics=chosen(corpus),
         not_measured=not_measured,
         by_video={video_id: chosen(values) for video_id, values in by_video.items()},
@@ -139,16 +139,11 @@ def judge(
     )
 
 
-def score(
+def score_captions(
     references: Mapping[str, Sequence[str]] | References, captions: Mapping[str, str], metrics: Iterable[str] = METRICS
 ) -> dict[str, float]:
-    """The corpus' figures by metric; a metric that cannot be measured is left out (`judge` says why)."""
-    return judge(references, captions, metrics).metrics
-
-
-def cider(references: Mapping[str, Sequence[str]] | References, captions: Mapping[str, str]) -> float:
-    """CIDEr of the corpus. Pass `References` to score again and again at the cost of the captions alone."""
-    return score(references, captions, ("CIDEr",))["CIDEr"]
+    """The corpus' figures by metric; a metric that cannot be measured is left out (`evaluate_captions` says why)."""
+    return evaluate_captions(references, captions, metrics).metrics
 
 
 class EpochScores:
@@ -161,7 +156,7 @@ class EpochScores:
     def __call__(self, references: Mapping[str, Sequence[str]], captions: Mapping[str, str]) -> dict[str, float]:
         if references != self._given:
             self._given, self._prepared = references, References(references)
-        return score(self._prepared, captions, self._metrics)
+        return score_captions(self._prepared, captions, self._metrics)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ class CaptioningError(RuntimeError):
     """A model that does not caption, or records that it cannot caption."""
 
 
-def load(model_dir: str | os.PathLike) -> Answer:
+def open_captioner(model_dir: str | os.PathLike) -> Answer:
     """An exported model as a plain function of frames.
 
     Raises:
@@ -50,7 +50,7 @@ def load(model_dir: str | os.PathLike) -> Answer:
     return answer
 
 
-def pad(videos: Sequence[VideoRecord]) -> np.ndarray:
+def pad_videos(videos: Sequence[VideoRecord]) -> np.ndarray:
     """The frames of several videos as one (b, longest, feature_dim) float32 batch, all-zero where there is no frame."""
     widths = sorted({video.frames.shape[1] for video in videos})
     if len(widths) > 1:
@@ -62,19 +62,19 @@ def pad(videos: Sequence[VideoRecord]) -> np.ndarray:
     return batch
 
 
-def captioned(
+def caption_videos(
     videos: Iterable[VideoRecord], answer: Answer, *, batch_size: int = BATCH_SIZE, progress: Progress = no_progress
 ) -> Iterator[tuple[VideoRecord, str]]:
     """Each video with its caption, in the order given.
 
     Args:
-        answer: from `load`, or any function like it.
+        answer: from `open_captioner`, or any function like it.
         progress: told after each batch.
     """
     start, done = time.monotonic(), 0
     videos = iter(videos)
     while batch := list(itertools.islice(videos, batch_size)):
-        yield from zip(batch, answer(pad(batch)), strict=True)
+        yield from zip(batch, answer(pad_videos(batch)), strict=True)
         done += len(batch)
         progress(f"{done} videos captioned, {done / max(time.monotonic() - start, 1e-9):.1f} a second")
 
@@ -95,7 +95,7 @@ def caption_examples(
     """
     captions, videos = {}, []
     stream = records.read(records.files_of(examples))
-    for video, caption in captioned(stream, load(model_dir), batch_size=batch_size, progress=progress):
+    for video, caption in caption_videos(stream, open_captioner(model_dir), batch_size=batch_size, progress=progress):
         if video.video_id in captions:
             raise CaptioningError(f"Video {video.video_id!r} occurs twice in {examples}; expected one record a video.")
         captions[video.video_id] = caption

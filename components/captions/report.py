@@ -1,4 +1,4 @@
-"""What a judgement leaves behind: `metrics.json` for programs, `captions.jsonl` to search, `summary.md` to read."""
+"""What an evaluation leaves behind: `metrics.json` for programs, `captions.jsonl` to search, `summary.md` to read."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from topiclens.components.captions.evaluator import METRICS, Judgement
+from topiclens.components.captions.evaluator import METRICS, CaptionEvaluation
 from topiclens.schemas.files import write_json, write_text
 from topiclens.schemas.json_lines import write_rows
 
@@ -14,18 +14,20 @@ METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "s
 EXAMPLES = 5  # best and worst captions shown of each split
 
 
-def write_report(folder: str | os.PathLike, judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) -> None:
+def write_report(
+    folder: str | os.PathLike, evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES
+) -> None:
     """Writes the three files of the judged splits.
 
     Args:
-        judgements: by split.
+        evaluations: by split.
         examples: how many best and worst captions the summary shows of each split.
     """
     folder = pathlib.Path(folder)
-    figures = {"splits": {split: split_figures(judgement) for split, judgement in judgements.items()}}
-    rows = [row for split, judgement in judgements.items() for row in caption_rows(split, judgement)]
+    figures = {"splits": {split: split_figures(evaluation) for split, evaluation in evaluations.items()}}
+    rows = [row for split, evaluation in evaluations.items() for row in caption_rows(split, evaluation)]
     write_rows(folder / CAPTIONS_FILE, rows)
-    write_text(folder / SUMMARY_FILE, summary(judgements, examples=examples))
+    write_text(folder / SUMMARY_FILE, summary(evaluations, examples=examples))
     write_json(folder / METRICS_FILE, figures)
 
 
@@ -38,69 +40,69 @@ def read_figures(folder: str | os.PathLike) -> dict[str, dict]:
         raise FileNotFoundError(f"There is no {path}. Has the step that judges captions run?") from error
 
 
-def split_figures(judgement: Judgement) -> dict:
+def split_figures(evaluation: CaptionEvaluation) -> dict:
     """A split's entry of metrics.json.
 
     `references_sha256` tells whether two models were judged on the same videos and references: figures on others,
     CIDEr above all, do not compare.
     """
     return {
-        "videos": len(judgement.captions),
-        "references_sha256": _fingerprint(judgement.references),
-        "metrics": judgement.metrics,
-        "not_measured": judgement.not_measured,
+        "videos": len(evaluation.captions),
+        "references_sha256": _fingerprint(evaluation.references),
+        "metrics": evaluation.metrics,
+        "not_measured": evaluation.not_measured,
         "slices": {
             name: {"videos": part.videos, "small": part.small, "metrics": part.metrics}
-            for name, part in judgement.slices.items()
+            for name, part in evaluation.slices.items()
         },
     }
 
 
-def caption_rows(split: str, judgement: Judgement) -> list[dict]:
+def caption_rows(split: str, evaluation: CaptionEvaluation) -> list[dict]:
     """One row a video: what was said, what people said, and the figures."""
     return [
         {
             "video_id": video_id,
             "split": split,
-            "caption": judgement.captions[video_id],
-            "references": judgement.references[video_id],
+            "caption": evaluation.captions[video_id],
+            "references": evaluation.references[video_id],
             "scores": {metric: round(value, 6) for metric, value in scores.items()},
         }
-        for video_id, scores in judgement.by_video.items()
+        for video_id, scores in evaluation.by_video.items()
     ]
 
 
-def best_and_worst(judgement: Judgement, count: int) -> tuple[list[str], list[str]]:
+def best_and_worst(evaluation: CaptionEvaluation, count: int) -> tuple[list[str], list[str]]:
     """Video ids of the captions with the highest and the lowest CIDEr (or last metric measured), no id in both."""
-    metric = next(reversed(judgement.metrics), None)
+    metric = next(reversed(evaluation.metrics), None)
     if metric is None:
         return [], []
-    ranked = sorted(judgement.by_video, key=lambda video_id: (-judgement.by_video[video_id][metric], video_id))
+    ranked = sorted(evaluation.by_video, key=lambda video_id: (-evaluation.by_video[video_id][metric], video_id))
     count = min(count, len(ranked) // 2)
     return ranked[:count], ranked[len(ranked) - count :][::-1]
 
 
-def summary(judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) -> str:
-    """The judgement as Markdown: a row a split, a row a slice, and captions beside what people wrote."""
-    measured = [metric for metric in METRICS if any(metric in j.metrics for j in judgements.values())]
+def summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES) -> str:
+    """The evaluation as Markdown: a row a split, a row a slice, and captions beside what people wrote."""
+    measured = [metric for metric in METRICS if any(metric in j.metrics for j in evaluations.values())]
     lines = ["# Captions, judged", ""]
     lines += _table(
         ("split", "videos", *measured),
-        [(split, str(len(j.captions)), *_cells(j.metrics, measured)) for split, j in judgements.items()],
+        [(split, str(len(j.captions)), *_cells(j.metrics, measured)) for split, j in evaluations.items()],
     )
-    for metric, reason in sorted({item for j in judgements.values() for item in j.not_measured.items()}):
+    for metric, reason in sorted({item for j in evaluations.values() for item in j.not_measured.items()}):
         lines += ["", f"{metric} not measured: {reason}."]
-    for split, judgement in judgements.items():
-        if judgement.slices:
+    for split, evaluation in evaluations.items():
+        if evaluation.slices:
             lines += ["", f"## {split}, by slice", ""]
             lines += _table(
                 ("slice", "videos", *measured),
                 [
                     (_plain(name), f"{part.videos}{' (few)' if part.small else ''}", *_cells(part.metrics, measured))
-                    for name, part in judgement.slices.items()
+                    for name, part in evaluation.slices.items()
                 ],
             )
-        for title, videos in zip(("Best", "Worst"), best_and_worst(judgement, examples), strict=True):
+        for title, videos in zip(("Best", "Worst"), best_and_worst(evaluation, examples), strict=True):
             if videos:
                 lines += ["", f"## {title} captions of {split}", ""]
                 lines += _table(
@@ -108,9 +110,9 @@ def summary(judgements: Mapping[str, Judgement], *, examples: int = EXAMPLES) ->
                     [
                         (
                             _plain(video_id),
-                            _plain(judgement.captions[video_id]),
-                            _plain(judgement.references[video_id][0]),
-                            *_cells(judgement.by_video[video_id], measured),
+                            _plain(evaluation.captions[video_id]),
+                            _plain(evaluation.references[video_id][0]),
+                            *_cells(evaluation.by_video[video_id], measured),
                         )
                         for video_id in videos
                     ],

@@ -1,4 +1,4 @@
-"""A judge's word on a model, with its reasons: what the Pusher obeys and people read."""
+"""Whether a model may be published, and why: what the Pusher obeys and people read."""
 
 import dataclasses
 import json

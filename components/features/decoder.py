@@ -37,7 +37,7 @@ class DecoderFailed(UnreadableVideo):
 
 
 @dataclasses.dataclass(frozen=True)
-class Clip:
+class ClipRequest:
     """What to take frames of: a file, or the segment of it from `start` to `end` seconds.
 
     `video_id` says which frames a random clip takes; None is the file's name, without folder and ending.
@@ -71,7 +71,7 @@ class DecoderProcess:
         self._timeout = 2 * limits.max_decode_seconds if timeout is None else timeout
         self._child: subprocess.Popen | None = None
 
-    def sample(self, clip: Clip) -> list[np.ndarray]:
+    def sample(self, clip: ClipRequest) -> list[np.ndarray]:
         """The clip's frames: 1 <= t <= n_frames arrays (height, width, 3) uint8 RGB.
 
         Raises:
@@ -158,7 +158,7 @@ class DecoderPool:
             self._idle.put(decoder)
         self._threads = concurrent.futures.ThreadPoolExecutor(size, thread_name_prefix="decoder")
 
-    def sample(self, clips: Iterable[Clip]) -> Iterator[list[np.ndarray] | UnreadableVideo]:
+    def sample(self, clips: Iterable[ClipRequest]) -> Iterator[list[np.ndarray] | UnreadableVideo]:
         """Frames of each clip, or why there are none; in order, at most `size` clips ahead of the consumer."""
         clips = iter(clips)
         ahead = [self._threads.submit(self._sample, clip) for clip in itertools.islice(clips, len(self._decoders))]
@@ -173,7 +173,7 @@ class DecoderPool:
         for decoder in self._decoders:
             decoder.close()
 
-    def _sample(self, clip: Clip) -> list[np.ndarray] | UnreadableVideo:
+    def _sample(self, clip: ClipRequest) -> list[np.ndarray] | UnreadableVideo:
         decoder = self._idle.get()
         try:
             return decoder.sample(clip)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from topiclens.components.features import extract, store
 from topiclens.components.features.backbones import registry
-from topiclens.components.features.decoder import Clip, DecoderFailed, DecoderPool
+from topiclens.components.features.decoder import ClipRequest, DecoderFailed, DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
 from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
@@ -20,7 +20,7 @@ from topiclens.components.videos.sampling import Sampling
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class ExtractionJob:
     """Everything that decides what the features of a dataset are, and how they are computed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Shard:
 
     Attributes:
         number: place among the shards, from 0.
-        offset: of the first row in `Job.videos`, in bytes.
+        offset: of the first row in `ExtractionJob.videos`, in bytes.
         count: of rows.
     """
 
@@ -50,7 +50,7 @@ class Shard:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ShardPlan:
     """A job cut into shards, with what all of them need to know.
 
     Attributes:
@@ -60,13 +60,13 @@ class Plan:
         shards: in the dataset's order.
     """
 
-    job: Job
+    job: ExtractionJob
     dim: int | None
     fingerprint: str
     shards: tuple[Shard, ...]
 
 
-def plan(job: Job) -> Plan:
+def plan_shards(job: ExtractionJob) -> ShardPlan:
     """Cuts a job into shards; the same rows and settings always give the same ones.
 
     Raises:
@@ -96,7 +96,7 @@ def plan(job: Job) -> Plan:
     if first_features and not first_clip:
         dim = read_features(first_features, config.limits).shape[1]
     numbers = extract.fingerprint(identity, sampling=config.sampling, dim=dim, batch_size=config.batch_size)
-    return Plan(job, dim, numbers, tuple(shards))
+    return ShardPlan(job, dim, numbers, tuple(shards))
 
 
 def read_rows(videos: str, shard: Shard) -> list[dict]:
@@ -114,7 +114,7 @@ def shard_file(folder: str, fingerprint: str, rows: Iterable[Mapping]) -> str:
 
 
 def finish_shard(
-    planned: Plan, shard: Shard, network: Callable[[], FeatureExtractor], decoders: Callable[[], DecoderPool]
+    planned: ShardPlan, shard: Shard, network: Callable[[], FeatureExtractor], decoders: Callable[[], DecoderPool]
 ) -> tuple[dict, list[dict], bool]:
     """Computes a shard, unless it is in the store already.
 
@@ -154,7 +154,7 @@ def features_of(
     network: Callable[[], FeatureExtractor],
     decoders: Callable[[], DecoderPool],
     limits: DecodingLimits = DecodingLimits(),
-) -> list[store.Features | store.Rejected]:
+) -> list[store.Features | store.RejectedVideo]:
     """Frame features of some videos: clips are decoded and put through the network, precomputed features are read.
 
     Args:
@@ -166,18 +166,18 @@ def features_of(
     Returns:
         One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= sampling.n_frames), or why there is none.
     """
-    outcomes: dict[int, store.Features | store.Rejected] = {}
+    outcomes: dict[int, store.Features | store.RejectedVideo] = {}
     clips = [place for place, row in enumerate(rows) if "path" in row]
 
     def decoded() -> Iterator[tuple[int, list[np.ndarray]]]:
         wanted = (
-            Clip(row["path"], row.get("start"), row.get("end"), row["video_id"])
+            ClipRequest(row["path"], row.get("start"), row.get("end"), row["video_id"])
             for row in (rows[place] for place in clips)
         )
         for place, frames in zip(clips, decoders().sample(wanted), strict=True):
             if isinstance(frames, UnreadableVideo):
                 lasting = not isinstance(frames, DecoderFailed)
-                outcomes[place] = store.Rejected(rows[place]["video_id"], str(frames), lasting)
+                outcomes[place] = store.RejectedVideo(rows[place]["video_id"], str(frames), lasting)
             else:
                 yield place, frames
 
@@ -190,24 +190,26 @@ def features_of(
     return [outcomes[place] for place in range(len(rows))]
 
 
-def _precomputed(row: Mapping, sampling: Sampling, dim: int, limits: DecodingLimits) -> store.Features | store.Rejected:
+def _precomputed(
+    row: Mapping, sampling: Sampling, dim: int, limits: DecodingLimits
+) -> store.Features | store.RejectedVideo:
     try:
         frames = read_features(row["features"], limits)
     except FeatureError as error:
-        return store.Rejected(row["video_id"], str(error), lasting=not isinstance(error.__cause__, OSError))
+        return store.RejectedVideo(row["video_id"], str(error), lasting=not isinstance(error.__cause__, OSError))
     return _checked(row["video_id"], frames[list(sampling.indices(len(frames), row["video_id"]))], dim)
 
 
-def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | store.Rejected:
+def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | store.RejectedVideo:
     if frames.shape[1] != dim:
-        return store.Rejected(
+        return store.RejectedVideo(
             video_id,
             f"its features are {frames.shape[1]} wide, expected {dim}. Extract all of them with one network, "
             "and set `features.backbone` to 'none' where every video brings its features.",
         )
     if not np.isfinite(frames).all() or not frames.any():
         what = "all zero" if np.isfinite(frames).all() else "NaN or infinite in places"
-        return store.Rejected(video_id, f"its features came out {what}. Are the network's weights whole?")
+        return store.RejectedVideo(video_id, f"its features came out {what}. Are the network's weights whole?")
     return video_id, np.ascontiguousarray(frames, np.float32)
 
 

@@ -28,7 +28,7 @@ class DamagedShard(RuntimeError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Rejected:
+class RejectedVideo:
     """A video without features, and why.
 
     Attributes:
@@ -46,23 +46,23 @@ class Rejected:
 Features = tuple[str, np.ndarray]  # video_id, (t, dim) float32
 
 
-def write_shard(path: str, outcomes: Sequence[Features | Rejected]) -> None:
+def write_shard(path: str, outcomes: Sequence[Features | RejectedVideo]) -> None:
     """Writes one shard.
 
     Args:
         path: the file; local or on an object store.
         outcomes: one a video, in the dataset's order.
     """
-    rejected = [dataclasses.asdict(outcome) for outcome in outcomes if isinstance(outcome, Rejected)]
+    rejected = [dataclasses.asdict(outcome) for outcome in outcomes if isinstance(outcome, RejectedVideo)]
     header = {"videos": len(outcomes) - len(rejected), "rejected": rejected}
-    features = (_encode(*outcome) for outcome in outcomes if not isinstance(outcome, Rejected))
+    features = (_encode(*outcome) for outcome in outcomes if not isinstance(outcome, RejectedVideo))
     records.write(path, itertools.chain([json.dumps(header, sort_keys=True).encode()], features))
     for partial in tf.io.gfile.glob(f"{path}.partial-*"):  # of a run that was killed while it wrote this shard
         tf.io.gfile.remove(partial)
 
 
 def read_header(path: str) -> dict | None:
-    """A shard's {"videos": count, "rejected": [fields of Rejected]}; None where there is no such shard."""
+    """A shard's {"videos": count, "rejected": [fields of RejectedVideo]}; None where there is no such shard."""
     if not tf.io.gfile.exists(path):
         return None
     return json.loads(next(_serialized(path)))

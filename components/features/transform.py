@@ -36,11 +36,11 @@ class ExtractFeatures(beam.PTransform):
 
     def __init__(self, videos: str, output_dir: str, store_dir: str, config: ExtractionConfig):
         super().__init__()
-        self._job = shards.Job(os.fspath(videos), os.fspath(store_dir), config)
+        self._job = shards.ExtractionJob(os.fspath(videos), os.fspath(store_dir), config)
         self._output_dir = os.fspath(output_dir)
 
     def expand(self, pipeline):
-        planned = shards.plan(self._job)
+        planned = shards.plan_shards(self._job)
         common = dataclasses.replace(planned, shards=())  # what every worker gets; its shards come as elements
         videos_per_shard = self._job.config.videos_per_shard
         marks = ShardMarks(os.path.join(self._output_dir, "progress"), len(planned.shards), videos_per_shard)
@@ -79,7 +79,7 @@ class ReadFeatures(beam.PTransform):
 class _FinishShard(beam.DoFn):
     """Computes shards; the network is loaded, and decoders are started, when the first one that is missing comes."""
 
-    def __init__(self, planned: shards.Plan, marks: ShardMarks, shared: Shared):
+    def __init__(self, planned: shards.ShardPlan, marks: ShardMarks, shared: Shared):
         self._planned, self._marks, self._shared = planned, marks, shared
         self._network: FeatureExtractor | None = None
         self._decoders: DecoderPool | None = None

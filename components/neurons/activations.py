@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topiclens.components.captions.generate import pad
+from topiclens.components.captions.generate import pad_videos
 from topiclens.components.neurons.perceptron import Perceptron
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.vocabulary import Vocabulary
@@ -74,7 +74,7 @@ def encoded(
     """Each video with v, the activations (its frames, neurons) of the encoder, in the order given."""
     videos = iter(videos)
     while batch := list(itertools.islice(videos, batch_size)):
-        for video, v in zip(batch, encode(pad(batch)), strict=True):
+        for video, v in zip(batch, encode(pad_videos(batch)), strict=True):
             yield video, v[: len(video.frames)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from keras import ops
 
-from topiclens.components.captions.generate import pad
+from topiclens.components.captions.generate import pad_videos
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.edits import Edit
@@ -125,7 +125,7 @@ class BatchedCaptioner:
                 rows = rows[: max(_MOST_LOGITS // (longest * self.captioner.config.vocabulary_size), 1)]
             start += len(rows)
             places, index = np.unique(video[rows], return_inverse=True)
-            inputs = [pad([videos[place] for place in places]), index, [change.of(rows) for change in changes]]
+            inputs = [pad_videos([videos[place] for place in places]), index, [change.of(rows) for change in changes]]
             if words is not None:
                 inputs += [words[rows, : max(lengths[rows])], more[rows]]
             answers.append(graph(*inputs).numpy())

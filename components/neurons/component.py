@@ -1,4 +1,4 @@
-"""PDM and the judge of neurons as TFX components."""
+"""PDM and the evaluation of neurons as TFX components."""
 
 import os
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from topiclens.components.captions.evaluator import References, score
+from topiclens.components.captions.evaluator import References, score_captions
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.schemas.records import VideoRecord
 
@@ -36,7 +36,7 @@ class CaptionCost:
         return float(np.mean([(before[m] - after[m]) / before[m] if before[m] else 0.0 for m in METRICS]))
 
     def _metrics(self, candidate: RefinedEncoder) -> dict[str, float]:
-        return score(self._references, self._candidates.captions(candidate, self._videos), METRICS)
+        return score_captions(self._references, self._candidates.captions(candidate, self._videos), METRICS)
 
 
 def furthest(

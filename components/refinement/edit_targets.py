@@ -12,7 +12,7 @@ from topiclens.components.refinement.gate import gained, label
 from topiclens.components.refinement.propagation import CorrectedVideo
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.refinement.strength_sweep import StrengthSweep, strengths_up_to, sweep_strengths
-from topiclens.components.topics.matching import resolve
+from topiclens.components.topics.matching import resolve_topic
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
@@ -50,7 +50,7 @@ def edit_target(
     Raises:
         NotTeachable: the correction's topic is gone or banned, or no strength up to the bound brings its words in.
     """
-    known = resolve(correction.topic, topics)
+    known = resolve_topic(correction.topic, topics)
     if known.topic is None:
         raise NotTeachable(
             f"Correction {label(correction)} is set aside: {known.reason}. Its words were "

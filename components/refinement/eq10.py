@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from topiclens.components.captions.generate import pad
+from topiclens.components.captions.generate import pad_videos
 from topiclens.components.neurons.enhancement import enhanced
 from topiclens.components.refinement.nearness import Nearness, WeightNearness
 from topiclens.schemas.records import VideoRecord, frame_mask
@@ -53,7 +53,7 @@ class Eq10:
         mu: float,
         nearness: Nearness | None = None,
     ):
-        encoder, frames = captioner.encoder, pad(videos)
+        encoder, frames = captioner.encoder, pad_videos(videos)
         self._theta = [np.array(variable) for variable in encoder.trainable_variables]
         self._frames = np.pad(frames, ((0, 0), (0, -frames.shape[1] % TIME_MULTIPLE), (0, 0)))
         self._state = [np.array(variable) for variable in encoder.non_trainable_variables]

@@ -8,7 +8,7 @@ from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection
 
-from topiclens.components.common import json_rows
+from topiclens.components.common import json_schema
 from topiclens.components.refinement import rules, store
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.schemas.corrections import Correction, Record, Serving, Version
@@ -24,7 +24,7 @@ _Kind = TypeVar("_Kind", Correction, Version, Serving)
 def checked(record: _Kind) -> _Kind:
     """The record, where it follows the schema; LedgerError names the field that does not."""
     row = record.to_json()
-    fault = _json_fault(row) or json_rows.fault(row, json_rows.validator(_SCHEMA, record.kind))
+    fault = _json_fault(row) or json_schema.find_fault(row, json_schema.load_validator(_SCHEMA, record.kind))
     if fault is not None:
         raise LedgerError(f"This {record.kind} cannot be written: {fault}")
     return record
@@ -111,18 +111,18 @@ def _disagreements(held: dict[tuple, Record]) -> Iterator[tuple[Record, str]]:
 def _parse(line: bytes) -> Record:
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"longer than {MAX_LINE_BYTES} bytes. A line holds one record of the ledger.")
-    row = json_rows.decode(line)
+    row = json_schema.decode_line(line)
     kind = row.get("kind") if isinstance(row, dict) else None
     if not isinstance(kind, str) or kind not in _RECORDS:
         known = ", ".join(map(repr, _RECORDS))
-        raise ValueError(f"`kind` is {json_rows.shown(kind)}; expected one of {known}. Write it as an export does.")
-    fault = json_rows.fault(row, json_rows.validator(_SCHEMA, kind))
+        raise ValueError(f"`kind` is {json_schema.shorten(kind)}; expected one of {known}. Write it as an export does.")
+    fault = json_schema.find_fault(row, json_schema.load_validator(_SCHEMA, kind))
     if fault is not None:
         raise ValueError(f"{fault} Correct the field.")
     record = from_plain(_RECORDS[kind], row)
     for field, value in record.to_json().items():
         if row[field] != value:
-            told = f"`{field}` is {json_rows.shown(row[field])}, and its events say {json_rows.shown(value)}"
+            told = f"`{field}` is {json_schema.shorten(row[field])}, and its events say {json_schema.shorten(value)}"
             raise ValueError(f"{told}. Correct one of the two.")
     return record
 

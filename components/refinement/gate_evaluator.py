@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.captions import slices
-from topiclens.components.captions.evaluator import METRICS, References, judge
+from topiclens.components.captions.evaluator import METRICS, References, evaluate_captions
 from topiclens.components.captions.report import split_figures
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
@@ -196,7 +196,7 @@ class GateEvaluator:
             return known
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
         found = split_figures(
-            judge(
+            evaluate_captions(
                 self._references,
                 self._captions(candidate, self._val, "Writing the captions of validation"),
                 metrics,

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from keras import ops
 
-from topiclens.components.captions.generate import pad
+from topiclens.components.captions.generate import pad_videos
 from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.encoder import Encoder
@@ -132,7 +132,7 @@ class InverseRoot:
 
 def second_moments(encoder: Encoder, videos: Sequence[VideoRecord]) -> list[tuple[Sequence, np.ndarray]]:
     """E[z z^T] over the real frames, (n, n) float64, of what each kernel reads, with the variables that make it up."""
-    frames = pad(videos)
+    frames = pad_videos(videos)
     mask = frame_mask(frames)
     moments = []
     for variables, inputs in encoder.kernel_inputs(ops.convert_to_tensor(frames), ops.convert_to_tensor(mask)):

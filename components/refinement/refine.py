@@ -18,7 +18,7 @@ from topiclens.components.refinement.gate_evaluator import GateEvaluator, Trial
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.propagation import twin
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.components.topics.matching import resolve
+from topiclens.components.topics.matching import resolve_topic
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.progress import Progress, no_progress
@@ -142,7 +142,7 @@ def _edit_targets(
 
 def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[EditTarget]:
     """The live corrections that can be looked at: this model has their topic, and there are features of their video."""
-    found = ((correction, resolve(correction.topic, evidence.topics).topic) for correction in evidence.live)
+    found = ((correction, resolve_topic(correction.topic, evidence.topics).topic) for correction in evidence.live)
     return [
         EditTarget(correction, videos[correction.video_id], topic.id, 0.0)
         for correction, topic in found

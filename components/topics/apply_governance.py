@@ -18,7 +18,7 @@ import numpy as np
 
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.governance import Governance, GovernanceError
-from topiclens.components.topics.matching import Distributions, How, Match, Matching, match, resolve
+from topiclens.components.topics.matching import Distributions, Match, Matching, MatchKind, match_topics, resolve_topic
 from topiclens.components.topics.model import TopicModel, word_probabilities, write_files
 from topiclens.components.topics.priors import Seed, WordPrior
 from topiclens.components.topics.table import Fate, Topic, describe_topics
@@ -61,7 +61,7 @@ class Identity:
         return np.array([counts_as.get(known, known) for known in self.ids.tolist()], np.int64)
 
 
-def seeds_of(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
+def make_seeds(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
     """The seeds as the sampler takes them: the first sampled topics, in the order of the file.
 
     Raises:
@@ -92,7 +92,7 @@ def identify(
     if previous is not None:
         before = Distributions(previous.ids, previous.words, previous.counts)
         after = Distributions(ids, corpus.words, counts)
-        matching = match(after, before, next_id=len(earlier), pinned=_pinned_ids(governance, earlier))
+        matching = match_topics(after, before, next_id=len(earlier), pinned=_pinned_ids(governance, earlier))
         ids = matching.ids
     n_topics = max(len(earlier), int(ids.max()) + 1)
     found = describe_topics(corpus, phi, counts, ())
@@ -100,7 +100,7 @@ def identify(
     by_id += [Topic(number, "", (), None, 0.0) for number in range(len(earlier), n_topics)]
     for place, number in enumerate(ids.tolist()):
         by_id[number] = replace(found[place], id=number)
-    for reason in moved(governance, by_id):
+    for reason in describe_moved(governance, by_id):
         _log.warning("topics: decided upon: %s", reason)
     seeds = {int(ids[place]): seed for place, seed in enumerate(governance.seeds)}
     names = {topic.id: topic.found_name or topic.name for topic in earlier if topic.words}
@@ -108,7 +108,7 @@ def identify(
     return Identity(
         matching=matching,
         ids=ids,
-        fates=fates_of(governance, by_id),
+        fates=find_fates(governance, by_id),
         n_topics=n_topics,
         names=_different(names, first=seeds),
         seeds={number: seed.words for number, seed in seeds.items()},
@@ -116,7 +116,7 @@ def identify(
     )
 
 
-def fates_of(governance: Governance, topics: Sequence[Topic]) -> dict[int, tuple[Fate, int | None]]:
+def find_fates(governance: Governance, topics: Sequence[Topic]) -> dict[int, tuple[Fate, int | None]]:
     """Which topics are merged away and banned: id -> why it cannot occur, and the id that it counts as.
 
     A decision follows the words of its topic; one about a topic that is gone decides nothing.
@@ -176,7 +176,7 @@ def describe(
     return tuple(rows)
 
 
-def renamed(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...]:
+def rename_topics(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...]:
     """The table with the names that people gave; nothing but names is another.
 
     A topic that was found under a name that another is given is told from it by its id.
@@ -194,24 +194,24 @@ def renamed(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...
     return tuple(rows)
 
 
-def as_decided(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+def apply_decisions(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
     """The topics as they will be: names, and which of them cannot occur; shares and words are of the run."""
     found = [topic if topic.fate not in (Fate.MERGED, Fate.BANNED) else replace(topic, fate=None, into=None)
              for topic in topics]  # fmt: skip
-    fates = fates_of(decided, found)
+    fates = find_fates(decided, found)
     with_fates = [
         replace(topic, fate=fates[topic.id][0], into=fates[topic.id][1]) if topic.id in fates else topic
         for topic in found
     ]
-    return renamed(with_fates, decided)
+    return rename_topics(with_fates, decided)
 
 
-def without_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
+def mark_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
     """The topics as a run found them, but for those that were banned since: people are asked about these no more.
 
     Other decisions change what a topic is called or counts as, which the model of this run does not know yet.
     """
-    then = as_decided(topics, decided)
+    then = apply_decisions(topics, decided)
     return tuple(
         replace(topic, fate=Fate.BANNED) if topic.fate is None and then[topic.id].fate is Fate.BANNED else topic
         for topic in topics
@@ -222,14 +222,14 @@ def write_renamed(source: str | os.PathLike, folder: str | os.PathLike, governan
     """Copies the topics' folder, with the names that people gave in its table."""
     model = TopicModel.load(source)
     files = {path.name: path.read_bytes() for path in Path(source).iterdir() if path.is_file()}
-    write_files(folder, files | replace(model, topics=renamed(model.topics, governance)).to_files())
+    write_files(folder, files | replace(model, topics=rename_topics(model.topics, governance)).to_files())
 
 
-def moved(governance: Governance, topics: Sequence[Topic]) -> Iterator[str]:
+def describe_moved(governance: Governance, topics: Sequence[Topic]) -> Iterator[str]:
     """What became of topics that were decided upon and are not there under their ids: found by their words, or gone."""
     for number in sorted({*governance.rename, *itertools.chain(*governance.merge), *governance.ban}):
         outcome = _outcome(number, governance, topics)
-        if outcome.how in (How.BY_WORDS, How.GONE):
+        if outcome.how in (MatchKind.BY_WORDS, MatchKind.GONE):
             yield outcome.reason
 
 
@@ -243,10 +243,10 @@ def _outcome(number: int, governance: Governance, topics: Sequence[Topic]) -> Ma
     """What a topic of a decision is in these topics, by its words where they are known; decisions are passed over."""
     own = [topic if topic.fate is Fate.LOST else replace(topic, fate=None, into=None) for topic in topics]
     if number in governance.topics:
-        return resolve(governance.topics[number], own)
+        return resolve_topic(governance.topics[number], own)
     if number < len(own) and own[number].fate is None and own[number].words:
-        return Match(How.SAME, own[number], 1.0, f"topic {number} ({own[number].name}) is taken at its id")
-    return Match(How.GONE, None, 0.0, f"topic {number} is not found")
+        return Match(MatchKind.SAME, own[number], 1.0, f"topic {number} ({own[number].name}) is taken at its id")
+    return Match(MatchKind.GONE, None, 0.0, f"topic {number} is not found")
 
 
 def _pinned_ids(governance: Governance, earlier: Sequence[Topic]) -> dict[int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topiclens.components.topics.apply_governance import describe, identify, seeds_of
+from topiclens.components.topics.apply_governance import describe, identify, make_seeds
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.labels import OccurrenceRule, by_label
@@ -105,7 +105,7 @@ def fit(
     rule = OccurrenceRule(max_topics, min_share)
     corpus = Corpus.from_documents(documents, min_count)
     governance = governance or Governance()
-    seeds = seeds_of(governance, n_topics)
+    seeds = make_seeds(governance, n_topics)
     sampler = WarpLDA(corpus, n_topics=n_topics, alpha=alpha, beta=beta, seed=seed, seeds=seeds)
     of_words = np.zeros((n_topics, len(corpus.words)), np.int64)
     of_documents = np.zeros((len(corpus), n_topics), np.int64)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topiclens.components.common import json_rows
+from topiclens.components.common import json_schema
 from topiclens.schemas.files import write_json
 
 FILE = "governance.json"
@@ -128,7 +128,7 @@ class Governance:
         Raises:
             GovernanceError: it does not follow the schema, or contradicts itself.
         """
-        fault = json_rows.fault(row, json_rows.validator(_SCHEMA))
+        fault = json_schema.find_fault(row, json_schema.load_validator(_SCHEMA))
         if fault is not None:
             raise GovernanceError(f"{source} cannot be used: {fault}")
         memory = row.get("topics", {})
@@ -145,7 +145,7 @@ class Governance:
         )  # fmt: skip
 
 
-def load(path: str | os.PathLike) -> Governance:
+def load_governance(path: str | os.PathLike) -> Governance:
     """Reads the file; no decisions where there is none.
 
     Raises:
@@ -155,28 +155,28 @@ def load(path: str | os.PathLike) -> Governance:
     if not path.exists():
         return Governance()
     try:
-        row = json_rows.decode(path.read_bytes())
+        row = json_schema.decode_line(path.read_bytes())
     except ValueError as error:
         raise GovernanceError(f"{path} cannot be read: {error}") from error
     return Governance.from_json(row, str(path))
 
 
-def checked(decided: Governance) -> Governance:
+def check_governance(decided: Governance) -> Governance:
     """The decisions, where they can be written; GovernanceError says why where not."""
     return Governance.from_json(decided.to_json(), "The decision")
 
 
 @contextlib.contextmanager
-def edited(path: str | os.PathLike) -> Iterator[list[Governance]]:
+def edit_governance(path: str | os.PathLike) -> Iterator[list[Governance]]:
     """Edits the file, alone: the block puts new decisions in the list's one place; an error leaves all as it was."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # a second editor waits, and then reads what the first wrote
-        held = [load(path)]
+        held = [load_governance(path)]
         yield held
-        write_json(path, checked(held[0]).to_json())
+        write_json(path, check_governance(held[0]).to_json())
     finally:
         os.close(folder)
 

@@ -6,7 +6,7 @@ Jensen-Shannon divergence in bits (Lin 1991): 0 for equal distributions, 1 for t
 differs by more than `MOST_DIVERGENCE` is none. An id is never given twice: the topic that is new gets one that no
 topic had, and the one that is lost leaves a gap.
 
-    resolve(CorrectedTopic(7, "dog, running", ("dog", ...)), model.topics)  # what an old topic is now
+    resolve_topic(CorrectedTopic(7, "dog, running", ("dog", ...)), model.topics)  # what an old topic is now
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TopicThen(Protocol):
     words: Sequence[str]
 
 
-class How(enum.StrEnum):
+class MatchKind(enum.StrEnum):
     """How a topic of old lives on: under its id, within another, under another id by its words, or not at all."""
 
     SAME = "same"
@@ -55,13 +55,13 @@ class Match:
         reason: in words.
     """
 
-    how: How
+    how: MatchKind
     topic: Topic | None
     overlap: float
     reason: str
 
 
-def resolve(then: TopicThen, topics: Sequence[Topic]) -> Match:
+def resolve_topic(then: TopicThen, topics: Sequence[Topic]) -> Match:
     """What a topic of an earlier model is in this one, so that what was said of it keeps its meaning.
 
     Its id is believed if its words agree, and no other topic's agree more than twice as much: a model that was fitted
@@ -77,16 +77,18 @@ def resolve(then: TopicThen, topics: Sequence[Topic]) -> Match:
     best = then.id if known else int(np.argmax(shared)) if shared else -1
     described = f"topic {then.id} ({then.name})"
     if best < 0 or shared[best] < LEAST_OVERLAP:
-        return Match(How.GONE, None, max(shared, default=0.0), f"{described} is gone: no topic is about its words now")
+        return Match(
+            MatchKind.GONE, None, max(shared, default=0.0), f"{described} is gone: no topic is about its words now"
+        )
     found, share = topics[best], shared[best]
     if found.fate is Fate.BANNED:
-        return Match(How.BANNED, None, share, f"{described} is banned")
+        return Match(MatchKind.BANNED, None, share, f"{described} is banned")
     if found.fate is Fate.MERGED:
         into = topics[found.into]
-        return Match(How.MERGED, into, share, f"{described} is merged into topic {into.id} ({into.name})")
+        return Match(MatchKind.MERGED, into, share, f"{described} is merged into topic {into.id} ({into.name})")
     if known:
-        return Match(How.SAME, found, share, f"{described} is topic {found.id} ({found.name}) still")
-    return Match(How.BY_WORDS, found, share, f"{described} is topic {found.id} ({found.name}) now, by its words")
+        return Match(MatchKind.SAME, found, share, f"{described} is topic {found.id} ({found.name}) still")
+    return Match(MatchKind.BY_WORDS, found, share, f"{described} is topic {found.id} ({found.name}) now, by its words")
 
 
 def likeness(then: TopicThen, topic: Topic) -> float:
@@ -118,7 +120,7 @@ class Distributions:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptTopic:
     """A topic that was found again; divergence in bits."""
 
     id: int
@@ -137,7 +139,7 @@ class Matching:
     """
 
     ids: np.ndarray
-    kept: tuple[Kept, ...]
+    kept: tuple[KeptTopic, ...]
     new: tuple[int, ...]
     lost: tuple[int, ...]
 
@@ -156,7 +158,7 @@ class Matching:
         return {"most_divergence": MOST_DIVERGENCE, "kept": kept, "new": named(self.new), "lost": named(self.lost)}
 
 
-def match(
+def match_topics(
     after: Distributions, before: Distributions | None, *, next_id: int = 0, pinned: Mapping[int, int] | None = None
 ) -> Matching:
     """Gives the topics of a new model the ids of those that they are.
@@ -172,14 +174,14 @@ def match(
         apart = divergences(before, after)
         for place, known in (pinned or {}).items():
             ids[place] = known
-            kept.append(Kept(known, float(apart[before.ids == known, place].min(initial=1.0))))
+            kept.append(KeptTopic(known, float(apart[before.ids == known, place].min(initial=1.0))))
         theirs, ours = np.flatnonzero(~np.isin(before.ids, ids)), np.flatnonzero(ids < 0)
         among = apart[np.ix_(theirs, ours)]
         # a pair that is none costs the same however unlike it is, so that it cannot break up one that is
         for row, column in zip(*linear_sum_assignment(np.minimum(among, MOST_DIVERGENCE)), strict=True):
             if among[row, column] < MOST_DIVERGENCE:
                 ids[ours[column]] = before.ids[theirs[row]]
-                kept.append(Kept(int(before.ids[theirs[row]]), float(among[row, column])))
+                kept.append(KeptTopic(int(before.ids[theirs[row]]), float(among[row, column])))
     unknown = np.flatnonzero(ids < 0)
     ids[unknown] = next_id + np.arange(unknown.size)
     lost = () if before is None else tuple(sorted(int(i) for i in set(before.ids.tolist()) - set(ids.tolist())))

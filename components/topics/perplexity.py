@@ -1,4 +1,4 @@
-"""How well a topic model predicts captions it has not seen: one judge for every sampler."""
+"""How well a topic model predicts captions it has not seen; comparable for every sampler."""
 
 from __future__ import annotations
 

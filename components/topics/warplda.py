@@ -64,7 +64,7 @@ from topiclens.components.topics.sampling_steps import log_rising, propose_in_al
 
 
 @dataclass(frozen=True)
-class Step:
+class Iteration:
     """Where a sampler is after an iteration.
 
     Attributes:
@@ -182,14 +182,14 @@ class WarpLDA:
         self._visit(self._documents)
         return log_likelihood
 
-    def steps(self, iterations: int) -> Iterator[Step]:
+    def steps(self, iterations: int) -> Iterator[Iteration]:
         """Iterates, and tells after each iteration how far it is."""
         began = time.perf_counter()
         for iteration in range(1, iterations + 1):
             log_likelihood = self.iterate()
             seconds = (time.perf_counter() - began) / iteration
             rate, left = self.topics.size / seconds, seconds * (iterations - iteration)
-            yield Step(iteration, iterations, log_likelihood, rate, left)
+            yield Iteration(iteration, iterations, log_likelihood, rate, left)
 
     def run(self, iterations: int) -> list[float]:
         """Iterates; returns the log-likelihoods a token."""

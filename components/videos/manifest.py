@@ -1,6 +1,6 @@
 """The dataset manifest: one JSON object a line, checked against ``schemas/manifest.schema.json``."""
 
-from topiclens.components.common import json_rows
+from topiclens.components.common import json_schema
 
 
 class ManifestError(ValueError):
@@ -27,12 +27,16 @@ def parse_line(number: int, line: bytes) -> dict:
         ManifestError: not UTF-8, not JSON, or not a valid row; the message names the line, the field and the fault.
     """
     try:
-        row = json_rows.decode(line)
+        row = json_schema.decode_line(line)
     except ValueError as error:
         raise ManifestError(f"line {number}: {error}") from None
     video_id = row.get("video_id") if isinstance(row, dict) else None
     video_id = video_id if isinstance(video_id, str) else None
-    fault = _both_fault(row) or json_rows.fault(row, json_rows.validator("manifest.schema.json")) or _segment_fault(row)
+    fault = (
+        _both_fault(row)
+        or json_schema.find_fault(row, json_schema.load_validator("manifest.schema.json"))
+        or _segment_fault(row)
+    )
     if fault:
         raise ManifestError(f"line {number}: {fault}", video_id)
     return row

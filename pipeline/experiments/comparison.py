@@ -202,8 +202,8 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
 
 
 def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
-    from topiclens.components.captions.evaluator import EpochScores, judge
-    from topiclens.components.captions.generate import pad
+    from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
+    from topiclens.components.captions.generate import pad_videos
     from topiclens.components.neurons.links import name_neurons
     from topiclens.components.neurons.study import study
     from topiclens.components.topics.model import TopicModel
@@ -250,8 +250,10 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words
     )
     batches = [held_out[i : i + VIDEOS_A_BATCH] for i in range(0, len(held_out), VIDEOS_A_BATCH)]
-    captions = write(([video.video_id for video in batch], pad(batch)) for batch in batches)
-    judged = judge({video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr"))
+    captions = write(([video.video_id for video in batch], pad_videos(batch)) for batch in batches)
+    judged = evaluate_captions(
+        {video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr")
+    )
     tally.save(place)
     links.save(place)
     measured = figures.to_json() | effects.to_json() | judged.metrics

@@ -243,10 +243,10 @@ class _Judge(contextlib.ExitStack):
         return f"the captions of {len(self._videos)}{some} videos"
 
     def __call__(self, candidates, candidate) -> dict[str, float]:
-        from topiclens.components.captions.evaluator import judge
+        from topiclens.components.captions.evaluator import evaluate_captions
 
         captions = candidates.captions(candidate, self._videos)
-        return judge(self._references, captions, METRICS, start_meteor=self._start).metrics
+        return evaluate_captions(self._references, captions, METRICS, start_meteor=self._start).metrics
 
 
 def _halves(videos: Sequence[VideoRecord], alternating: bool) -> dict[str, tuple[VideoRecord, VideoRecord]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import TopicWords
-from topiclens.components.topics.apply_governance import without_banned
+from topiclens.components.topics.apply_governance import mark_banned
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Fate, Topic
 from topiclens.pipeline import run_metadata
@@ -63,7 +63,7 @@ def open_review_backend(
             started = stack.enter_context(LocalServer(outcome.serving, grpc_port=0, rest_port=None))
             server = started.grpc_address
         model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
-        topics = without_banned(model.topics, governance_of(settings, root))
+        topics = mark_banned(model.topics, governance_of(settings, root))
         model = dataclasses.replace(model, topics=topics)
         served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
         progress(f"Version {served.wait()} answers at {server}")

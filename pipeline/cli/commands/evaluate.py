@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from topiclens.components.captions.evaluate_examples import examine
+    from topiclens.components.captions.evaluate_examples import evaluate_examples
     from topiclens.components.captions.report import caption_rows, split_figures, summary
     from topiclens.components.topics.model import TopicModel
     from topiclens.pipeline import run_metadata
@@ -32,7 +32,9 @@ def run(options: argparse.Namespace) -> int:
             f"The dataset of {options.root!r} has no split {options.split!r}. Name another --split."
         )
     topics = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
-    evaluated = examine(model, {options.split: examples}, topic_names={topic.id: topic.name for topic in topics})
+    evaluated = evaluate_examples(
+        model, {options.split: examples}, topic_names={topic.id: topic.name for topic in topics}
+    )
     if options.json:
         (one,) = evaluated.values()
         output.print_json({**split_figures(one), "captions": caption_rows(options.split, one)}, indent=1)

@@ -1,4 +1,4 @@
-"""What the tests of the caption judge share: made-up captions, and a program that plays METEOR."""
+"""What the tests of the evaluation of captions share: made-up captions, and a program that plays METEOR."""
 
 import pathlib
 import random

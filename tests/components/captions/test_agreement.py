@@ -3,7 +3,7 @@
 import pytest
 
 from topiclens.components.captions.agreement import AS_PEOPLE, PARTLY, UNLIKE, describe_agreement
-from topiclens.components.captions.evaluator import References, cider
+from topiclens.components.captions.evaluator import References, score_captions
 
 CAPTIONS = {
     "dog": ["a dog runs on the grass", "a brown dog runs on grass", "the dog is running over the grass"],
@@ -33,4 +33,4 @@ def test_a_reference_that_is_left_out_counts_neither_for_nor_against():
     left_out = references.cider.score_one("dog", first, without=0)
     # With all three the mean is over the others and over itself, where CIDEr is 10.
     assert references.cider.score_one("dog", first) == pytest.approx((2 * left_out + 10) / 3)
-    assert cider({"dog": CAPTIONS["dog"]}, {"dog": others[0]}) >= 0
+    assert score_captions({"dog": CAPTIONS["dog"]}, {"dog": others[0]})["CIDEr"] >= 0

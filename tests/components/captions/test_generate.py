@@ -78,15 +78,15 @@ def test_a_video_that_occurs_twice_is_refused(model_dir, tmp_path):
 def test_features_of_two_widths_are_refused_by_name():
     wide = VideoRecord("wide", "val", np.ones((2, DIM + 1), np.float32), ("a",), np.zeros(1, np.int64))
     with pytest.raises(generate.CaptioningError, match="different widths: .*'wide'"):
-        generate.pad([VIDEOS[0], wide])
+        generate.pad_videos([VIDEOS[0], wide])
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(generate.CaptioningError, match="holds no SavedModel"):
-        generate.load(tmp_path)
+        generate.open_captioner(tmp_path)
 
 
 def test_a_model_without_the_signature_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(generate.CaptioningError, match="no signature serving_default .* .it has none."):
-        generate.load(tmp_path)
+        generate.open_captioner(tmp_path)

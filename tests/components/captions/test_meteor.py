@@ -7,7 +7,7 @@ import pytest
 from pycocoevalcap.meteor.meteor import Meteor as CocoMeteor
 
 from topiclens.components.captions import meteor
-from topiclens.components.captions.evaluator import judge
+from topiclens.components.captions.evaluator import evaluate_captions
 from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
 
 REFERENCES = {"clip": ["a dog runs"], "other": ["two cats sleep"]}
@@ -63,18 +63,18 @@ def test_a_caption_cannot_forge_the_separator_of_the_protocol(fake_java, tmp_pat
 
 def test_the_judge_goes_on_without_meteor_and_says_why(fake_java):
     java = fake_java("exit 7")
-    judgement = judge(REFERENCES, CAPTIONS, start_meteor=lambda: Meteor(java=java))
-    assert "METEOR" not in judgement.metrics
-    assert judgement.not_measured == {"METEOR": "METEOR stopped with exit code 7"}
-    assert set(judgement.metrics) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"}
+    evaluation = evaluate_captions(REFERENCES, CAPTIONS, start_meteor=lambda: Meteor(java=java))
+    assert "METEOR" not in evaluation.metrics
+    assert evaluation.not_measured == {"METEOR": "METEOR stopped with exit code 7"}
+    assert set(evaluation.metrics) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"}
 
 
 def test_a_metric_that_is_not_asked_for_starts_no_program():
     def refuse():
         raise AssertionError("METEOR was started")
 
-    judgement = judge(REFERENCES, CAPTIONS, ("CIDEr",), start_meteor=refuse)
-    assert judgement.not_measured == {}
+    evaluation = evaluate_captions(REFERENCES, CAPTIONS, ("CIDEr",), start_meteor=refuse)
+    assert evaluation.not_measured == {}
 
 
 @pytest.mark.data
@@ -83,10 +83,10 @@ def test_meteor_equals_coco_captions_in_each_video_each_slice_and_the_corpus(cor
         pytest.skip("no Java on the PATH, which METEOR 1.5 needs")
     references, captions = corpus(0)
     some = list(references)[:10]
-    judgement = judge(references, captions, ("METEOR",), slices={"some": some})
+    evaluation = evaluate_captions(references, captions, ("METEOR",), slices={"some": some})
     coco, listed = CocoMeteor(), {key: [text] for key, text in captions.items()}
     expected, expected_each = coco.compute_score(references, listed)
     expected_some, _ = coco.compute_score(*({key: given[key] for key in some} for given in (references, listed)))
-    assert judgement.metrics["METEOR"] == pytest.approx(expected, abs=1e-6)
-    assert [scores["METEOR"] for scores in judgement.by_video.values()] == pytest.approx(expected_each, abs=1e-6)
-    assert judgement.slices["some"].metrics["METEOR"] == pytest.approx(expected_some, abs=1e-6)
+    assert evaluation.metrics["METEOR"] == pytest.approx(expected, abs=1e-6)
+    assert [scores["METEOR"] for scores in evaluation.by_video.values()] == pytest.approx(expected_each, abs=1e-6)
+    assert evaluation.slices["some"].metrics["METEOR"] == pytest.approx(expected_some, abs=1e-6)

@@ -51,7 +51,7 @@ def test_a_caption_of_plain_words_is_only_lower_cased():
 
 
 def test_tokens_are_stable_under_a_second_tokenisation_of_plain_captions():
-    """Generated captions are made of tokens already; judging them must not tear these apart further."""
+    """Generated captions are made of tokens already; evaluator them must not tear these apart further."""
     once = tokenize("The dogs' owner isn't at the well-known pool, she's gonna swim.")
     assert tokenize(once) == once
 

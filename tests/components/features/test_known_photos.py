@@ -8,7 +8,7 @@ from PIL import Image
 from topiclens.components.common import downloads
 from topiclens.components.features.backbones import inception_v3, registry
 from topiclens.components.features.backbones.base import WeightsError
-from topiclens.components.features.decoder import Clip, DecoderPool
+from topiclens.components.features.decoder import ClipRequest, DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
 from topiclens.components.videos.sampling import Sampling
 
@@ -97,7 +97,7 @@ def test_frames_of_one_real_clip_are_more_alike_than_those_of_different_clips(da
     extractor = FeatureExtractor(registry.load("googlenet", weights))
     pool = DecoderPool(2, sampling=Sampling(n_frames=8))
     try:
-        sampled = zip([clip.name for clip in clips], pool.sample(Clip(str(clip)) for clip in clips), strict=True)
+        sampled = zip([clip.name for clip in clips], pool.sample(ClipRequest(str(clip)) for clip in clips), strict=True)
         features = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in extractor(sampled)}
     finally:
         pool.close()

@@ -40,17 +40,17 @@ def _clip(number: int, **more) -> dict:
 def job(tmp_path, monkeypatch):
     monkeypatch.setitem(registry.DIMS, registry.DEFAULT, 3)
     videos = _write(tmp_path / "videos.jsonl", [_clip(number) for number in range(1, 8)])
-    return shards.Job(videos, str(tmp_path / "store"), ExtractionConfig(videos_per_shard=3))
+    return shards.ExtractionJob(videos, str(tmp_path / "store"), ExtractionConfig(videos_per_shard=3))
 
 
-def _with(job: shards.Job, **changes) -> shards.Job:
+def _with(job: shards.ExtractionJob, **changes) -> shards.ExtractionJob:
     paths = {name: changes.pop(name) for name in ("videos",) if name in changes}
     return dataclasses.replace(job, config=dataclasses.replace(job.config, **changes), **paths)
 
 
 @pytest.mark.parametrize("videos_per_shard", [1, 3, 7, 100])
 def test_shards_hold_every_row_once_and_in_order(job, videos_per_shard):
-    planned = shards.plan(_with(job, videos_per_shard=videos_per_shard))
+    planned = shards.plan_shards(_with(job, videos_per_shard=videos_per_shard))
     rows = [row for shard in planned.shards for row in shards.read_rows(job.videos, shard)]
     assert rows == [_clip(number) for number in range(1, 8)]
     assert [shard.number for shard in planned.shards] == list(range(len(planned.shards)))
@@ -91,8 +91,8 @@ def test_outcomes_keep_the_rows_order_whatever_fails_or_needs_no_network(mean_co
         rows, Sampling(n_frames=2), 3, network=lambda: FeatureExtractor(mean_colour, 4), decoders=lambda: decoders
     )
     assert outcomes[2:5:2] == [
-        store.Rejected("vidéo 2", "it is damaged."),
-        store.Rejected("vidéo 4", "its decoder crashed.", lasting=False),
+        store.RejectedVideo("vidéo 2", "it is damaged."),
+        store.RejectedVideo("vidéo 4", "its decoder crashed.", lasting=False),
     ]
     for outcome, video_id, value, count in zip(
         (outcomes[0], outcomes[1], outcomes[3]), ("vidéo 1", "known", "vidéo 3"), (1, 9, 3), (2, 1, 2), strict=True
@@ -139,7 +139,7 @@ def test_unusable_precomputed_features_are_set_aside_with_the_reason(array, reas
 
 
 def test_a_finished_shard_is_kept_and_its_rejected_rows_with_it(job, mean_colour):
-    planned = shards.plan(job)
+    planned = shards.plan_shards(job)
     decoders = Decoders(clip2=UnreadableVideo("it is damaged."))
     options = {"network": lambda: FeatureExtractor(mean_colour, 4), "decoders": lambda: decoders}
     index_row, rejected, computed = shards.finish_shard(planned, planned.shards[0], **options)
@@ -150,7 +150,7 @@ def test_a_finished_shard_is_kept_and_its_rejected_rows_with_it(job, mean_colour
 
 def test_another_policy_computes_anew_and_what_equal_spacing_left_is_found_again(job, mean_colour):
     def computed(sampling):
-        planned = shards.plan(_with(job, sampling=sampling))
+        planned = shards.plan_shards(_with(job, sampling=sampling))
         network = lambda: FeatureExtractor(mean_colour, 4)  # noqa: E731
         return shards.finish_shard(planned, planned.shards[0], network=network, decoders=Decoders)[2]
 
@@ -159,7 +159,7 @@ def test_another_policy_computes_anew_and_what_equal_spacing_left_is_found_again
 
 
 def test_a_shard_in_which_a_decoder_crashed_is_tried_again(job, mean_colour):
-    planned = shards.plan(job)
+    planned = shards.plan_shards(job)
     options = {"network": lambda: FeatureExtractor(mean_colour, 4)}
     crashing = Decoders(clip2=DecoderFailed("its decoder crashed."))
     _, rejected, _ = shards.finish_shard(planned, planned.shards[0], decoders=lambda: crashing, **options)
@@ -174,10 +174,14 @@ def test_the_width_is_the_backbones_where_there_are_clips_and_the_arrays_where_t
     features = {"video_id": "a", "features": str(tmp_path / "a.npy")}
     known = _write(tmp_path / "known.jsonl", [features])
     mixed = _write(tmp_path / "mixed.jsonl", [features, _clip(1)])
-    assert shards.plan(_with(job, videos=known, backbone="none")).dim == shards.plan(_with(job, videos=known)).dim == 7
-    assert shards.plan(_with(job, videos=mixed)).dim == 3
-    assert shards.plan(_with(job, videos=mixed, backbone="googlenet")).dim == 1024
+    assert (
+        shards.plan_shards(_with(job, videos=known, backbone="none")).dim
+        == shards.plan_shards(_with(job, videos=known)).dim
+        == 7
+    )
+    assert shards.plan_shards(_with(job, videos=mixed)).dim == 3
+    assert shards.plan_shards(_with(job, videos=mixed, backbone="googlenet")).dim == 1024
     with pytest.raises(ValueError, match="clip1.*Name a backbone"):
-        shards.plan(_with(job, videos=mixed, backbone="none"))
+        shards.plan_shards(_with(job, videos=mixed, backbone="none"))
     with pytest.raises(ValueError, match="no backbone 'inception_v9'"):
-        shards.plan(_with(job, backbone="inception_v9"))
+        shards.plan_shards(_with(job, backbone="inception_v9"))

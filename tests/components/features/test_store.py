@@ -14,9 +14,9 @@ def outcomes():
     random = np.random.default_rng(0)
     return [
         ("first", random.normal(size=(3, 5)).astype(np.float32)),
-        store.Rejected("second", "it is damaged."),
+        store.RejectedVideo("second", "it is damaged."),
         ("dritté", random.normal(size=(1, 5)).astype(np.float32)),
-        store.Rejected("fourth", "its decoder crashed.", lasting=False),
+        store.RejectedVideo("fourth", "its decoder crashed.", lasting=False),
     ]
 
 
@@ -30,7 +30,7 @@ def test_a_shard_gives_back_exactly_what_it_was_given(outcomes, tmp_path):
         np.testing.assert_array_equal(frames, expected[1])
     header = store.read_header(path)
     assert header["videos"] == 2
-    assert [store.Rejected(**rejected) for rejected in header["rejected"]] == [outcomes[1], outcomes[3]]
+    assert [store.RejectedVideo(**rejected) for rejected in header["rejected"]] == [outcomes[1], outcomes[3]]
 
 
 def test_equal_outcomes_have_equal_bytes_and_leftovers_of_killed_runs_go(outcomes, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.components.neurons.conftest import small_captioner
-from topiclens.components.captions.generate import pad
+from topiclens.components.captions.generate import pad_videos
 from topiclens.components.neurons import batched_captioner
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.trainer.decoding import beam_search, greedy
@@ -34,7 +34,7 @@ def changes(seed=0):
 
 def log_probs_by_the_decoder(captioner, videos, words, keep=1.0, added=0.0):
     """log p of whole captions, by the decoder that trains, on v changed in NumPy."""
-    frames = pad(videos)
+    frames = pad_videos(videos)
     encoded = {name: np.asarray(values) for name, values in captioner.encode(frames).items()}
     v = (keep * encoded["v"] + added) * encoded["mask"][:, :, None]
     memory = np.concatenate([v, frames], axis=-1) if captioner.config.skip else v
@@ -85,7 +85,7 @@ def test_expected_words_are_the_sum_of_their_probabilities(model, asked):
 
 def test_untouched_captions_are_the_greedy_ones_and_edits_can_change_them(model, videos):
     words = model.write(videos)
-    np.testing.assert_array_equal(words, greedy(model.captioner, pad(videos), max_words=5)[0])
+    np.testing.assert_array_equal(words, greedy(model.captioner, pad_videos(videos), max_words=5)[0])
     changed = model.write(videos, [Edit("encoder.v", add=np.full((1, 1, NEURONS), 3.0))])
     assert (changed != words).any()
 
@@ -93,14 +93,14 @@ def test_untouched_captions_are_the_greedy_ones_and_edits_can_change_them(model,
 def test_captions_are_written_as_the_decoding_says(videos):
     captioner = small_captioner(seed=3)
     model = BatchedCaptioner(captioner, max_words=5, beam=3, length_penalty=1.0)
-    expected, _ = beam_search(captioner, pad(videos), beam=3, max_words=5, length_penalty=1.0)
+    expected, _ = beam_search(captioner, pad_videos(videos), beam=3, max_words=5, length_penalty=1.0)
     np.testing.assert_array_equal(model.write(videos), expected)
-    assert np.not_equal(expected, greedy(captioner, pad(videos), max_words=5)[0]).any()
+    assert np.not_equal(expected, greedy(captioner, pad_videos(videos), max_words=5)[0]).any()
 
 
 def test_topic_scores_are_those_of_f_on_the_changed_mean(model, asked):
     scaled, enhanced = changes()
-    mean = np.asarray(model.captioner.encode(pad(asked))["mean"])
+    mean = np.asarray(model.captioner.encode(pad_videos(asked))["mean"])
     expected = np.asarray(model.captioner.topic_perceptron(scaled.scale[:, 0] * mean + enhanced.add[:, 0]))
     np.testing.assert_allclose(model.topic_scores(asked, changes()), expected, rtol=1e-4, atol=1e-5)
 

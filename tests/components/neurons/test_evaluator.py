@@ -1,4 +1,4 @@
-"""The judge of neurons says why."""
+"""The evaluation of neurons says why."""
 
 import json
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from topiclens.components.common import json_rows
+from topiclens.components.common import json_schema
 from topiclens.components.refinement.exchange import MAX_LINE_BYTES
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
@@ -55,7 +55,7 @@ def test_a_ledger_moves_between_databases_without_a_difference(rich, empty):
 
 def test_every_line_follows_the_schema(rich):
     for line in rich.export_lines():
-        assert json_rows.fault(json.loads(line), json_rows.validator("correction.schema.json")) is None
+        assert json_schema.find_fault(json.loads(line), json_schema.load_validator("correction.schema.json")) is None
 
 
 def test_importing_twice_or_in_another_order_is_importing_once(rich, empty):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.components.refinement.planted_parent import EVIDENCE, SETTINGS, TRAIN, VAL, correction, export_parent, hashes
-from topiclens.components.captions.generate import load
+from topiclens.components.captions.generate import open_captioner
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import refine as refining
@@ -50,7 +50,7 @@ def test_a_correction_is_taught_and_the_exported_model_says_it(refined):
     assert [reason.check for reason in verdict.reasons[:2]] == ["corrected", "held-out half"]
     assert set(verdict.metrics) == {"BLEU-4", "CIDEr"} and verdict.reasons[-1].check == "neurons"
     frames = VAL[0].frames[None]
-    assert load(folder)(frames) == ["man man man"]
+    assert open_captioner(folder)(frames) == ["man man man"]
     assert all(0 <= share <= 1 for _, share in told) and len({what for what, _ in told}) >= 4
 
 

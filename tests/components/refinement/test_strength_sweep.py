@@ -7,7 +7,7 @@ import pytest
 
 from tests.components.neurons.conftest import small_captioner
 from tests.components.neurons.planted import DOG, DOGS_WEIGHT, MANS_WEIGHT, VOCABULARY, links, planted_captioner
-from topiclens.components.captions.generate import pad
+from topiclens.components.captions.generate import pad_videos
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.refinement.strength_sweep import strengths_up_to, sweep_strengths
@@ -61,7 +61,7 @@ def test_words_that_stood_in_the_caption_before_do_not_count(planted):
 def test_scores_are_those_of_f_on_the_enhanced_mean():
     captioner = small_captioner(n_topics=3, interpretive_weight=0.1)
     found = response(BatchedCaptioner(captioner, max_words=3), links(), CLIP, 1, (0.5, 2))
-    mean = np.asarray(captioner.encode(pad([CLIP]))["mean"])
+    mean = np.asarray(captioner.encode(pad_videos([CLIP]))["mean"])
     for point in found.points:
         enhanced = mean + 0.5 * point.strength * (np.arange(8) == 5)  # the man's neuron and its mean activation
         assert point.score == pytest.approx(float(captioner.topic_perceptron(enhanced)[0, 1]), abs=1e-5)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from topiclens.components.topics import fitting
-from topiclens.components.topics.apply_governance import renamed, without_banned, write_renamed
+from topiclens.components.topics.apply_governance import mark_banned, rename_topics, write_renamed
 from topiclens.components.topics.governance import Governance, Remembered, SeedWords
-from topiclens.components.topics.matching import How, resolve
+from topiclens.components.topics.matching import MatchKind, resolve_topic
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Fate, Topic
 
@@ -139,12 +139,12 @@ def test_a_name_is_another_and_nothing_else_is(plain, ids, tmp_path):
     before, after = plain.model.topics, TopicModel.load(tmp_path / "named").topics
     assert [topic for topic in before if topic.id != ids[2]] == [topic for topic in after if topic.id != ids[2]]
     assert (after[ids[2]].name, after[ids[2]].found_name) == ("two", before[ids[2]].name)
-    assert renamed(after, Governance()) == before
+    assert rename_topics(after, Governance()) == before
 
 
 def test_a_found_name_that_another_topic_is_given_is_told_from_it(plain):
     first, second = plain.model.topics[:2]
-    names = [topic.name for topic in renamed(plain.model.topics, Governance(rename={1: first.name}))]
+    names = [topic.name for topic in rename_topics(plain.model.topics, Governance(rename={1: first.name}))]
     assert names[1] == first.name and names[0] == f"{first.name} (0)" and len(set(names)) == 4
 
 
@@ -160,12 +160,12 @@ def test_what_was_corrected_last_month_still_means_the_same(documents, elsewhere
     """With the earlier model at hand by its id, without it by its words."""
     then = [plain.model.topics[ids[t]] for t in (1, 2, 3)]
     later = _fit(elsewhere, seed=4, previous=plain.model).model.topics
-    assert [(match.how, match.topic.id) for match in (resolve(topic, later) for topic in then)] == [
-        (How.SAME, topic.id) for topic in then
+    assert [(match.how, match.topic.id) for match in (resolve_topic(topic, later) for topic in then)] == [
+        (MatchKind.SAME, topic.id) for topic in then
     ]
     apart = _fit(elsewhere, seed=4).model
-    assert [resolve(topic, apart.topics).topic.id for topic in then] == [_planted(apart)[t] for t in (1, 2, 3)]
-    assert resolve(plain.model.topics[ids[0]], later).how is How.GONE
+    assert [resolve_topic(topic, apart.topics).topic.id for topic in then] == [_planted(apart)[t] for t in (1, 2, 3)]
+    assert resolve_topic(plain.model.topics[ids[0]], later).how is MatchKind.GONE
 
 
 def test_people_are_asked_no_more_about_what_was_banned_since_the_run():
@@ -173,5 +173,5 @@ def test_people_are_asked_no_more_about_what_was_banned_since_the_run():
     table = tuple(Topic(i, pair[0], pair, None, 0.5) for i, pair in enumerate(words))
     banned_before = replace(table[3], fate=Fate.BANNED)
     decided = Governance(rename={0: "hound"}, merge=((0, 1),), ban=(2,))  # the ban of 3 was taken back since
-    asked = without_banned((*table[:3], banned_before), decided)
+    asked = mark_banned((*table[:3], banned_before), decided)
     assert asked == (*table[:2], replace(table[2], fate=Fate.BANNED), banned_before)

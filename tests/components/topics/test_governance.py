@@ -17,10 +17,10 @@ ALL = Governance(
 
 
 def test_decisions_survive_their_file(tmp_path):
-    with governance.edited(tmp_path / "governance.json") as held:
+    with governance.edit_governance(tmp_path / "governance.json") as held:
         assert not held[0]
         held[0] = ALL
-    assert governance.load(tmp_path / "governance.json") == ALL
+    assert governance.load_governance(tmp_path / "governance.json") == ALL
     assert [path.name for path in tmp_path.iterdir()] == ["governance.json"]
 
 
@@ -32,13 +32,13 @@ def test_what_nobody_decided_is_not_in_the_file():
 
 def test_an_edit_that_fails_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "governance.json"
-    with governance.edited(path) as held:
+    with governance.edit_governance(path) as held:
         held[0] = ALL
     before = path.read_bytes()
-    with pytest.raises(KeyError), governance.edited(path) as held:
+    with pytest.raises(KeyError), governance.edit_governance(path) as held:
         held[0] = Governance()
         raise KeyError
-    with pytest.raises(GovernanceError, match="expected"), governance.edited(path) as held:
+    with pytest.raises(GovernanceError, match="expected"), governance.edit_governance(path) as held:
         held[0] = Governance(rename={1: "two\nlines"})
     assert path.read_bytes() == before
 
@@ -62,7 +62,7 @@ def test_an_edit_that_fails_leaves_the_file_as_it_was(tmp_path):
 def test_a_file_that_a_person_got_wrong_is_explained(tmp_path, content, said):
     (tmp_path / "mine.json").write_text(content)
     with pytest.raises(GovernanceError, match=said):
-        governance.load(tmp_path / "mine.json")
+        governance.load_governance(tmp_path / "mine.json")
 
 
 def test_names_are_apart_from_what_is_trained():
@@ -75,7 +75,7 @@ def test_names_are_apart_from_what_is_trained():
 
 
 def test_the_file_is_for_people(tmp_path):
-    with governance.edited(tmp_path / "governance.json") as held:
+    with governance.edit_governance(tmp_path / "governance.json") as held:
         held[0] = Governance(rename={7: "Straße"})
     text = (tmp_path / "governance.json").read_text()
     assert "Straße" in text and json.loads(text) == {"rename": {"7": "Straße"}} and len(text.splitlines()) == 5

@@ -6,7 +6,7 @@ import pytest
 
 from tests.components.topics.conftest import planted_documents
 from topiclens.components.topics import fitting
-from topiclens.components.topics.governance import load
+from topiclens.components.topics.governance import load_governance
 from topiclens.components.topics.model import write_files
 from topiclens.pipeline import governing, topic_quality
 from topiclens.pipeline.cli import main as cli
@@ -60,10 +60,10 @@ def test_a_name_is_shown_at_once_and_trains_nothing(topics, ids, tmp_path):
     said = topics("--rename", ids["wave"], "surfing")
     assert "will be called 'surfing'" in said and "The next run trains nothing" in said
     assert "surfing" in _row(topics(), ids["wave"]) and "[was: wave" in _row(topics(), ids["wave"])
-    assert load(tmp_path / "governance.json").rename == {int(ids["wave"]): "surfing"}
+    assert load_governance(tmp_path / "governance.json").rename == {int(ids["wave"]): "surfing"}
     assert not (tmp_path / "topics").exists(), "ids are in no danger"
     topics("--rename", "surfing", "at sea")
-    assert load(tmp_path / "governance.json").rename == {int(ids["wave"]): "at sea"}
+    assert load_governance(tmp_path / "governance.json").rename == {int(ids["wave"]): "at sea"}
 
 
 def test_several_decisions_at_once_and_what_the_next_run_makes_of_them(topics, ids, tmp_path):
@@ -108,7 +108,9 @@ def test_what_is_refused_is_refused_whole_and_says_why(topics, tmp_path, argumen
 def test_decisions_may_lie_elsewhere(topics, tmp_path):
     mine = tmp_path / "mine" / "topics.json"
     topics("--ban", "0", "--file", str(mine))
-    assert load(mine).ban == (0,) and "[banned]" in topics("--file", str(mine)) and "[banned]" not in topics()
+    assert (
+        load_governance(mine).ban == (0,) and "[banned]" in topics("--file", str(mine)) and "[banned]" not in topics()
+    )
 
 
 def test_quality_is_measured_on_held_out_captions_and_compared_with_another_run(topics, model, tmp_path, monkeypatch):

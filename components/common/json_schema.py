@@ -28,7 +28,7 @@ _KINDS = {
 
 
 @functools.cache
-def validator(schema: str, definition: str | None = None) -> jsonschema.Draft202012Validator:
+def load_validator(schema: str, definition: str | None = None) -> jsonschema.Draft202012Validator:
     """The validator of ``schemas/<schema>``, or of one of its `$defs`."""
     import jsonschema
 
@@ -40,7 +40,7 @@ def validator(schema: str, definition: str | None = None) -> jsonschema.Draft202
     return jsonschema.Draft202012Validator(content, format_checker=formats)
 
 
-def decode(line: bytes):
+def decode_line(line: bytes):
     """Reads one line of JSON.
 
     Raises:
@@ -56,7 +56,7 @@ def decode(line: bytes):
     return row
 
 
-def fault(row, checker: jsonschema.Draft202012Validator) -> str | None:
+def find_fault(row, checker: jsonschema.Draft202012Validator) -> str | None:
     """What is wrong with a row, naming the field, what came and what was expected; None where nothing is."""
     from jsonschema.exceptions import best_match
 
@@ -64,7 +64,7 @@ def fault(row, checker: jsonschema.Draft202012Validator) -> str | None:
     return None if found is None else _explain(found)
 
 
-def shown(value) -> str:
+def shorten(value) -> str:
     """A value as JSON, not too long for a message."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
@@ -92,11 +92,11 @@ def _explain(found: jsonschema.ValidationError) -> str:
         where, whose = (f"{field}: ", "Its") if field else ("", "A row's")
         return f"{where}{found.message}. {whose} fields are {known}."
     if not field and found.validator == "type":
-        return f"expected a JSON object, got {shown(found.instance)}."
+        return f"expected a JSON object, got {shorten(found.instance)}."
     limit = found.validator_value
     described = found.schema.get("description", found.message)
     expected = {
-        "const": lambda: shown(limit),
+        "const": lambda: shorten(limit),
         "enum": lambda: "one of " + ", ".join(map(repr, limit)),
         "type": lambda: " or ".join(_KINDS[kind] for kind in ([limit] if isinstance(limit, str) else limit)),
         "minimum": lambda: f"at least {limit}",
@@ -108,4 +108,4 @@ def _explain(found: jsonschema.ValidationError) -> str:
         "maxItems": lambda: f"at most {limit} of them",
         "maxProperties": lambda: f"at most {limit} of them",
     }.get(found.validator, lambda: described)()
-    return f"{field} is {shown(found.instance)}; expected {expected.rstrip('.')}."
+    return f"{field} is {shorten(found.instance)}; expected {expected.rstrip('.')}."
