@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.pipeline.exports import sampling_of
 from topiclens.pipeline.settings import cache_folder
-from topiclens.pipeline.supposing import Supposition, strengths
+from topiclens.schemas.topic_lookup import NamedTopic
 from topiclens.serving.answers import Caption
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.frames import encode_frames
@@ -24,8 +24,8 @@ def caption_files(
     model: str,
     server: str | None = None,
     beam: int | None = None,
-    suppositions: Sequence[Supposition] = (),
-    root: str | None = None,
+    strengths: Mapping[str, float] = {},
+    topics: Sequence[NamedTopic] = (),
     **sampling,
 ) -> Iterator[tuple[str, Caption | None, str | None]]:
     """Captions videos one by one; a video that cannot be read does not stop the others.
@@ -35,17 +35,16 @@ def caption_files(
         model: an exported model, or a folder of versions.
         server: the address of a model server, asked in place of ``model``.
         beam: another beam width than the exported one; only with ``model``.
-        suppositions: topics that the videos are supposed to show: the captions are what would be said if they did.
-        root: the run whose topics they name where a server is asked, which cannot tell.
+        strengths: of topics, by id or name: the captions are what would be said if the videos showed these.
+        topics: of the model, so that they can be named.
         sampling: the `changes` of `sampling_of`.
     Yields:
         (video, caption, None), or (video, None, what is wrong with it).
     """
     directory = None if server else resolve_version(model)
     chosen = sampling_of(directory, **sampling)
-    names = directory or (root and os.path.join(root, "serving", "topiclens"))
-    with _captioner(directory, server, beam) as captioner:
-        deltas = strengths(suppositions, captioner.n_topics(), names) if suppositions else None
+    with _captioner(directory, server, beam, topics) as captioner:
+        deltas = captioner.strengths(strengths) if strengths else None
         for video in videos:
             try:
                 frames = sample_video(video, chosen).frames
@@ -61,11 +60,13 @@ def caption_files(
 
 
 @contextlib.contextmanager
-def _captioner(model: str | os.PathLike | None, server: str | None, beam: int | None) -> Iterator[Captioning]:
+def _captioner(
+    model: str | os.PathLike | None, server: str | None, beam: int | None, topics: Sequence[NamedTopic]
+) -> Iterator[Captioning]:
     if server:
         from topiclens.serving.client import CaptionClient
 
-        with CaptionClient(server) as client:
+        with CaptionClient(server, topics=topics) as client:
             yield client
         return
     from topiclens.serving.captioner import LocalCaptioner
@@ -74,7 +75,7 @@ def _captioner(model: str | os.PathLike | None, server: str | None, beam: int | 
         if beam:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="topiclens-"))
             model = _with_beam(model, os.path.join(folder, "model"), beam)
-        yield stack.enter_context(LocalCaptioner(model))
+        yield stack.enter_context(LocalCaptioner(model, topics=topics))
 
 
 def _with_beam(model: str | os.PathLike, directory: str, beam: int) -> str:

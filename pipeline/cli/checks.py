@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from topiclens.components.refinement.settings import RefinementSettings
+    from topiclens.schemas.topic_lookup import NamedTopic
 
 
 class InputError(ValueError):
@@ -48,6 +49,35 @@ def check_model(model: str) -> str:
     folder = str(resolve_version(model))
     read_meta(folder)
     return folder
+
+
+def check_topics(wanted: Iterable[str], model: str | None, root: str | None) -> Sequence[NamedTopic]:
+    """Whether a model knows topics that were typed.
+
+    Args:
+        wanted: ids or names.
+        model: an exported model; None where a server is asked, which does not tell the names of its topics.
+        root: of the run that the server's model is of.
+    Returns:
+        The topics of the model; none where their names are not known.
+    Raises:
+        topiclens.schemas.topic_lookup.UnknownTopic, InputError: it knows one of them not, or not by its name.
+    """
+    from topiclens.components.neurons.links import links_of
+    from topiclens.schemas.topic_lookup import find_topic
+    from topiclens.serving.saved_model import resolve_version
+
+    folder = model or (root and resolve_version(os.path.join(root, "serving", "topiclens")))
+    links = links_of(folder) if folder else None
+    for topic in wanted:
+        if links is not None:
+            find_topic(topic, links.topics)
+        elif not topic.isdecimal():
+            raise InputError(
+                f"The names of the topics are not known here, so {topic!r} cannot be looked up. Give the topic's id "
+                "('topiclens topics' shows it), or for a server the run that its model is of, with --root."
+            )
+    return links.topics if links else ()
 
 
 def check_correction(root: str, video: str, topic: str, settings: RefinementSettings) -> None:

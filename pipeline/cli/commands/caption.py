@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from topiclens.pipeline.cli import arguments, checks, output
 
@@ -29,22 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.captioning import caption_files
     from topiclens.pipeline.exports import sampling_of
-    from topiclens.pipeline.supposing import Supposition, strengths
 
-    suppositions = [Supposition.parse(text) for text in options.suppositions]
+    strengths = parse_strengths(options.suppositions)
     model = None if options.server else checks.check_model(options.model)
     sampling_of(model, **arguments.sampling_of(options))
     if options.server and options.beam:
         raise checks.InputError("--beam goes with --model: a server's beam was fixed when its model was exported.")
-    if model and suppositions:
-        from topiclens.trainer.exported import read_meta
-
-        strengths(suppositions, read_meta(model)["model"]["n_topics"], model)
+    topics = checks.check_topics(strengths, model, options.root) if strengths else ()
     faults = checks.check_videos(options.videos)
     if options.server and not faults:
         checks.check_server(options.server)
     captions = [(video, None, fault) for video, fault in faults.items()] or caption_files(
-        options.videos, options.model, options.server, options.beam, suppositions, options.root,
+        options.videos, options.model, options.server, options.beam, strengths, topics,
         **arguments.sampling_of(options),
     )  # fmt: skip
     failed = 0
@@ -58,3 +55,23 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(f"{video}: {caption.text}" if len(options.videos) > 1 else caption.text)
     return 1 if failed else 0
+
+
+def parse_strengths(suppositions: Sequence[str]) -> dict[str, float]:
+    """The strength of each topic; what is supposed twice of one topic adds up.
+
+    Args:
+        suppositions: TOPIC or TOPIC=STRENGTH each; the strength is 1 unless it is given.
+    Raises:
+        InputError: there is no topic, or the strength is no number.
+    """
+    strengths: dict[str, float] = {}
+    for text in suppositions:
+        topic, equals, strength = (part.strip() for part in text.partition("="))
+        try:
+            strengths[topic] = strengths.get(topic, 0.0) + (float(strength) if equals else 1.0)
+        except ValueError:
+            topic = ""
+        if not topic:
+            raise checks.InputError(f"--with takes TOPIC or TOPIC=STRENGTH, such as dance or dance=2, not {text!r}.")
+    return strengths

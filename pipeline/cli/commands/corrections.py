@@ -41,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
             print(f"Wrote {len(lines)} lines to {options.export}")
         if options.history:
             correction = find_correction(ledger, options.history)
-            print(correction.to_json() if options.json else _tell_history(correction))
+            if options.json:
+                output.print_json(correction.to_json())
+            else:
+                print(_tell_history(correction))
         elif not (options.incoming or options.export):
             found = ledger.corrections(options.state)
             if options.json:

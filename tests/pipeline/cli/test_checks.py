@@ -61,7 +61,7 @@ CASES = [
     ("caption {root}/broken.mp4 --model {model}", "broken.mp4"),
     ("caption {clip} --model {root}/empty", "Expected a SavedModel folder"),
     ("caption {clip} --model {model} --with danse", "There is no topic 'danse'. Did you mean 0 (dance)?"),
-    ("caption {clip} --model {model} --with 9", "the model knows the topics 0 to 2"),
+    ("caption {clip} --model {model} --with 9", "There is no topic '9': the topics go from 0 to 2"),
     ("caption {clip} --model {model} --sampling equall", "equal, centred, step, random_clip"),
     ("caption {clip} --server localhost", "'localhost' is no address of a model server"),
     ("caption {clip} --server grpc://127.0.0.1:1", "Nobody answers at grpc://127.0.0.1:1"),

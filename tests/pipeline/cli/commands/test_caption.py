@@ -14,14 +14,18 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import captioning
 from topiclens.pipeline.cli import checks, report
 from topiclens.pipeline.cli import main as cli
+from topiclens.pipeline.cli.commands.caption import parse_strengths
 from topiclens.serving.answers import Caption, WhatIf
+from topiclens.serving.captioning import Captioning
 from topiclens.trainer.exported import EXTRA, FORMAT, JSON_FILE
 
 TOTAL = 60
 
 
-class Recorder:
+class Recorder(Captioning):
     """In place of a captioner: says which frames it was shown."""
+
+    signatures = predict = None
 
     def caption_all(self, clips):
         return [Caption(" ".join(map(str, map(self._number, clip))), 0.0) for clip in clips]
@@ -62,7 +66,7 @@ def model(tmp_path):
 
 @pytest.fixture(autouse=True)
 def recorder(monkeypatch):
-    monkeypatch.setattr(captioning, "_captioner", lambda *_: contextlib.nullcontext(Recorder()))
+    monkeypatch.setattr(captioning, "_captioner", lambda *opened: contextlib.nullcontext(Recorder(topics=opened[-1])))
     monkeypatch.setattr(checks, "check_server", lambda address: None)
 
 
@@ -119,7 +123,33 @@ def test_a_servers_topics_are_named_by_the_run_that_is_said_to_be_its_own(clip, 
     assert cli.main([*asked, "--root", str(tmp_path / "root")]) == 0
     assert capsys.readouterr().out == "0 0 0 3\n"
     assert cli.main(asked) == 1
-    assert "A server does not tell the names of its topics" in capsys.readouterr().err
+    assert "'snow' cannot be looked up. Give the topic's id" in capsys.readouterr().err
+
+
+def test_a_model_without_names_takes_ids_alone(clip, model, capsys):
+    asked = ["caption", clip, "--model", model(n_frames=1), "--with"]
+    assert cli.main([*asked, "1"]) == 0 and cli.main([*asked, "dance"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "0 0 1 0\n" and "The names of the topics are not known here" in said.err
+
+
+@pytest.mark.parametrize(
+    ("texts", "meant"),
+    [
+        (["dance"], {"dance": 1.0}),
+        (["dance=2.5", "17=-1"], {"dance": 2.5, "17": -1.0}),
+        (["dance, girl = 3"], {"dance, girl": 3.0}),
+        (["dance", "dance=0.5"], {"dance": 1.5}),
+    ],
+)
+def test_a_topic_and_how_strongly(texts, meant):
+    assert parse_strengths(texts) == meant
+
+
+@pytest.mark.parametrize("text", ["", "=2", "dance=", "dance=very", "dance=1=2"])
+def test_what_cannot_be_read_is_said_again_with_an_example(text):
+    with pytest.raises(checks.InputError, match="TOPIC=STRENGTH, such as dance or dance=2, not"):
+        parse_strengths([text])
 
 
 def test_held_out_videos_are_sampled_by_their_ids(clip):
