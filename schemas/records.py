@@ -21,6 +21,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -125,14 +126,14 @@ def decode(serialized: bytes) -> VideoRecord:
 # not one of them becomes a Python number, which would take ten times as long.
 
 
-def _packed(frame: np.ndarray):
+def _packed(frame: np.ndarray) -> Any:
     """(n,) little-endian float32 as a ``tf.train.FloatList``."""
     import tensorflow as tf
 
     return tf.train.FloatList.FromString(_packed_head(len(frame)) + frame.tobytes())
 
 
-def _unpacked(floats) -> np.ndarray:
+def _unpacked(floats: Any) -> np.ndarray:
     """A ``tf.train.FloatList`` as (n,) little-endian float32."""
     n = len(floats.value)
     return np.frombuffer(floats.SerializeToString(), "<f4", count=n, offset=len(_packed_head(n)))
@@ -146,7 +147,7 @@ def _packed_head(n: int) -> bytes:
     return tf.train.FloatList(value=[0.0] * n).SerializeToString()[: -4 * n]
 
 
-def parse(serialized):
+def parse(serialized: Any) -> dict[str, Any]:
     """Reads a record inside a TensorFlow graph.
 
     Args:
@@ -209,9 +210,9 @@ def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[
     import tensorflow as tf
 
     # Decoding takes most of the time, so records that cannot be of a wanted video are passed over without it.
-    marks = None if only is None else [video_id.encode() for video_id in only]
+    marks = [video_id.encode() for video_id in only or ()]
     for serialized in tf.data.TFRecordDataset(list(files), compression_type="GZIP").as_numpy_iterator():
-        if marks is None:
+        if only is None:
             yield decode(serialized)
         elif any(mark in serialized for mark in marks) and (record := decode(serialized)).video_id in only:
             yield record

@@ -1,9 +1,13 @@
 """Temporal attention: which frames the next word is about."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
-from topiclens.trainer.edits import edited
+from topiclens.trainer.edits import Edit, edited
+from topiclens.trainer.tensor import Tensor
 
 
 class TemporalAttention(keras.layers.Layer):
@@ -24,25 +28,33 @@ class TemporalAttention(keras.layers.Layer):
         context (batch, queries, memory_dim); alpha (batch, queries, time), summing to 1 over the kept frames.
     """
 
-    def __init__(self, units=256, **kwargs):
+    def __init__(self, units: int = 256, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.state_projection = keras.layers.Dense(units, use_bias=False, name="state_projection")  # U_a
         self.frame_projection = keras.layers.Dense(units, name="frame_projection")  # T_a, b_a
         self.score = keras.layers.Dense(1, use_bias=False, name="score")  # w_a
 
-    def build(self, state_dim, memory_dim):
+    def build(self, state_dim: int, memory_dim: int) -> None:
         self.state_projection.build((None, state_dim))
         self.frame_projection.build((None, memory_dim))
         self.score.build((None, self.units))
 
-    def project(self, memory):
+    def project(self, memory: Tensor) -> Tensor:
         """T_a v_i + b_a, the part of the comparison that no decoder state changes: (batch, time, units)."""
         batch, time, memory_dim = ops.shape(memory)
         keys = self.frame_projection(ops.reshape(memory, (-1, memory_dim)))
         return ops.reshape(keys, (batch, time, self.units))
 
-    def call(self, state, memory, mask, keys=None, edits=(), step=None):
+    def call(
+        self,
+        state: Tensor,
+        memory: Tensor,
+        mask: Tensor,
+        keys: Tensor = None,
+        edits: Sequence[Edit] = (),
+        step: Tensor = None,
+    ) -> tuple[Tensor, Tensor]:
         keys = self.project(memory) if keys is None else keys
         batch, n_queries, state_dim = ops.shape(state)
         # All products are of matrices. TensorFlow 2.16 even corrupts its memory on some (a, b, c, d) x (d, 1) (oneDNN).
@@ -54,11 +66,11 @@ class TemporalAttention(keras.layers.Layer):
         alpha = edited("decoder.alpha", ops.softmax(scores, axis=-1), edits, step)
         return edited("decoder.context", ops.matmul(alpha, memory), edits, step), alpha
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units}
 
 
-def padding_bias(mask):
+def padding_bias(mask: Tensor) -> Tensor:
     """What to add to the scores so that padding gets no weight: (batch, time), 0 at kept frames.
 
     It is finite, so that a clip without a single frame gets even weights rather than NaN.

@@ -8,6 +8,7 @@ what the next ones read; the checkpoint is last, so that whatever it says is don
 
 import math
 import time
+from typing import Any
 
 import keras
 from keras import ops
@@ -32,23 +33,23 @@ class FollowEpochs(keras.callbacks.Callback):
     model waited for its input. The clock starts after the first batch, whose time goes into compiling.
     """
 
-    def __init__(self, batches: TrainingBatches):
+    def __init__(self, batches: TrainingBatches) -> None:
         super().__init__()
         self.batches = batches
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.batches.epoch = epoch
         self._seen = 0
         self._restart_clock()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if batch == 0 and len(self.batches) > 1:
             self._restart_clock()
         else:
             self._seen += 1
             self._last = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         rate, wait = self.speed()
         logs["captions_per_second"] = rate
         logs["input_wait_share"] = wait
@@ -62,7 +63,7 @@ class FollowEpochs(keras.callbacks.Callback):
         captions = self._seen * self.batches.captions_per_epoch / len(self.batches)
         return captions / elapsed, min(1.0, self.batches.wait_seconds / elapsed)
 
-    def _restart_clock(self):
+    def _restart_clock(self) -> None:
         self._start = self._last = time.perf_counter()
         self.batches.wait_seconds = 0.0
 
@@ -74,16 +75,16 @@ class StopOnDivergence(keras.callbacks.Callback):
         largest_feature: the largest number among the training features, which were checked to be finite.
     """
 
-    def __init__(self, settings: TrainingConfig, largest_feature: float):
+    def __init__(self, settings: TrainingConfig, largest_feature: float) -> None:
         super().__init__()
         self.settings = settings
         self.largest_feature = largest_feature
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = logs["loss"]
         if not math.isfinite(loss):
             raise TrainingDiverged(
@@ -108,13 +109,13 @@ class StopOnDivergence(keras.callbacks.Callback):
 class LowerOnPlateau(keras.callbacks.Callback):
     """Lowers the learning rate when validation has not improved for some epochs since the best one or the last fall."""
 
-    def __init__(self, settings: TrainingConfig, state: TrainingState):
+    def __init__(self, settings: TrainingConfig, state: TrainingState) -> None:
         super().__init__()
         self.settings = settings
         self.state = state
 
-    def on_epoch_end(self, epoch, logs=None):
-        since = max(self.state.best_epoch, -1 if self.state.lowered_at is None else self.state.lowered_at)
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        since = max(-1 if one is None else one for one in (self.state.best_epoch, self.state.lowered_at))
         if epoch - since >= PLATEAU_PATIENCE:
             rate = self.model.optimizer.learning_rate
             rate.assign(rate * PLATEAU_FACTOR)
@@ -124,13 +125,13 @@ class LowerOnPlateau(keras.callbacks.Callback):
 class SaveState(keras.callbacks.Callback):
     """Writes the last checkpoint after each epoch, and in it why the training is over, if it is."""
 
-    def __init__(self, checkpoints: Checkpoints, state: TrainingState, epochs: int):
+    def __init__(self, checkpoints: Checkpoints, state: TrainingState, epochs: int) -> None:
         super().__init__()
         self.checkpoints = checkpoints
         self.state = state
         self.epochs = epochs
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.epochs_done = epoch + 1
         self.state.history.append({name: float(value) for name, value in logs.items()})
         if self.model.stop_training:

@@ -1,17 +1,20 @@
 """The captioner: the encoder, the decoder and the topics, trained together."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from topiclens.trainer.decoder import CaptionDecoder
 from topiclens.trainer.decoding import search, with_end
-from topiclens.trainer.edits import check_names, check_steps
+from topiclens.trainer.edits import Edit, check_names, check_steps
 from topiclens.trainer.encoder import edit_video
 from topiclens.trainer.encoders import make_encoder
 from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
 from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import PAD
 
 
@@ -30,7 +33,7 @@ class Captioner(keras.Model):
         (captions,), the words that it is over, EOS included; ``interpretive_loss`` (captions,), L_I of its video.
     """
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: CaptionerConfig | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config if isinstance(config, CaptionerConfig) else CaptionerConfig(**config)
         config = self.config
@@ -54,7 +57,7 @@ class Captioner(keras.Model):
         self.supports_jit = keras.backend.backend() != "tensorflow"
         self.build()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Creates every weight: the configuration holds all sizes, so a new captioner is whole."""
         if self.built:
             return
@@ -62,11 +65,20 @@ class Captioner(keras.Model):
         self.decoder.build(self.encoder.memory_dim)
         self.topic_perceptron.build((None, self.encoder.n_neurons))
 
-    def encode(self, frames, training=False):
+    def encode(self, frames: Tensor, training: bool = False) -> dict[str, Tensor]:
         """The encoder's named activations ``v``, ``mask``, ``mean``, ``memory``, ``memory_mean``: see Encoder."""
         return self.encoder(frames, training=training)
 
-    def run(self, frames, words=None, *, edits=(), record=(), video_index=None, **decoding):
+    def run(
+        self,
+        frames: Tensor,
+        words: Tensor = None,
+        *,
+        edits: Sequence[Edit] = (),
+        record: Sequence[str] = (),
+        video_index: Tensor = None,
+        **decoding: Any,
+    ) -> dict[str, Tensor]:
         """Runs the captioner while activations are changed, and records activations by name.
 
         Args:
@@ -106,11 +118,11 @@ class Captioner(keras.Model):
             found |= {f"decoder.{name}": values for name, values in named.items()}
         return {**written, **{name: found[name] for name in record}}
 
-    def topic_scores(self, frames):
+    def topic_scores(self, frames: Tensor) -> Tensor:
         """f(mean v): (videos, time, feature_dim) to (videos, n_topics)."""
         return self.topic_perceptron(self.encode(frames)["mean"])
 
-    def call(self, x, training=False):
+    def call(self, x: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         video = self.encode(x["frames"], training)
         log_prob = self.decoder(
             x["words"], video["memory"], video["mask"], video["memory_mean"], x["video_index"], training=training
@@ -122,18 +134,20 @@ class Captioner(keras.Model):
             "interpretive_loss": ops.take(interpretive_loss(scores, x["topics"]), x["video_index"], axis=0),
         }
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Tensor:
         """-log p + lambda * L_I (section 3.1), the mean over the pairs."""
         loss = -ops.mean(y_pred["log_prob"])
         if self.config.interpretive_weight:
             loss += self.config.interpretive_weight * ops.mean(y_pred["interpretive_loss"])
         return loss
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: dict[str, Tensor], sample_weight: Any = None) -> dict[str, Any]:
         self.caption_loss.update_state(-y_pred["log_prob"])
         self.interpretive_loss.update_state(y_pred["interpretive_loss"])
         self.word_loss.update_state(-y_pred["log_prob"] / y_pred["n_words"], sample_weight=y_pred["n_words"])
         return self.get_metrics_result()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"config": dataclasses.asdict(self.config)}

@@ -13,11 +13,12 @@ caption of the split, rounded up to a multiple of 4. A step that no caption of a
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.videos import Videos
 from topiclens.trainer.vocabulary import PAD
 
@@ -101,7 +102,7 @@ class TrainingBatches:
         options.autotune.enabled = False  # its thread sleeps for up to a minute, and the next epoch would wait for it
         return timed.apply(tf.data.experimental.assert_cardinality(len(self))).with_options(options)
 
-    def _clock(self, asked, batch):
+    def _clock(self, asked: Tensor, batch: int) -> Tensor:
         tf.numpy_function(self._add_wait, [tf.timestamp() - asked], [])
         return batch
 
@@ -121,11 +122,11 @@ class TrainingBatches:
         for start in range(0, len(order), run):
             members = order[start : start + run]
             if self.bucket_batches > 1:
-                members = sorted(members, key=lambda i: max(map(len, chosen[i])))
+                members = members[np.argsort([max(map(len, chosen[i])) for i in members], kind="stable")]
             batches = [members[i : i + self.videos_per_batch] for i in range(0, len(members), self.videos_per_batch)]
             yield from (batches[i] for i in rng.permutation(len(batches))) if self.shuffle else batches
 
-    def _batch(self, positions: Sequence[int], chosen: list[list[np.ndarray]]) -> dict[str, np.ndarray]:
+    def _batch(self, positions: np.ndarray, chosen: list[list[np.ndarray]]) -> dict[str, np.ndarray]:
         pairs = [(words, row) for row, i in enumerate(positions) for words in chosen[i]]
         pairs.sort(key=lambda pair: -len(pair[0]))
         words = np.full((len(pairs), self.length), PAD, np.int32)
@@ -135,5 +136,5 @@ class TrainingBatches:
             "frames": self.videos.padded_frames(positions, self.n_frames),
             "words": words,
             "video_index": np.asarray([row for _, row in pairs], np.int32),
-            "topics": self.videos.topics[np.asarray(positions)],
+            "topics": self.videos.topics[positions],
         }

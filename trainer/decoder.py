@@ -1,12 +1,16 @@
 """The caption decoder: an LSTM that looks at the frames again before each word."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from topiclens.trainer.attention import TemporalAttention, padding_bias
-from topiclens.trainer.edits import edited
+from topiclens.trainer.edits import Edit, edited
 from topiclens.trainer.losses import log_prob_of
 from topiclens.trainer.recurrence import Packing, attend_and_recur, each_once
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import BOS, PAD
 
 
@@ -25,15 +29,15 @@ class CaptionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        vocabulary_size,
-        units=512,
-        embedding_units=468,
-        attention_units=256,
-        dropout=0.5,
-        word_dropout=0.0,
-        label_smoothing=0.0,
-        **kwargs,
-    ):
+        vocabulary_size: int,
+        units: int = 512,
+        embedding_units: int = 468,
+        attention_units: int = 256,
+        dropout: float = 0.5,
+        word_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.units = units
@@ -49,7 +53,7 @@ class CaptionDecoder(keras.layers.Layer):
         self.word_dropout = keras.layers.Dropout(word_dropout, name="word_dropout")
         self.readout = keras.layers.Dense(vocabulary_size, name="readout")  # W_p, b_p
 
-    def build(self, memory_dim):
+    def build(self, memory_dim: int) -> None:
         self.embedding.build((None, None))
         self.attention.build(self.units, memory_dim)
         self.cell.build((None, self.embedding_units + memory_dim))
@@ -57,12 +61,21 @@ class CaptionDecoder(keras.layers.Layer):
         self.initial_c.build((None, memory_dim))
         self.readout.build((None, self.units + memory_dim + self.embedding_units))
 
-    def initial_state(self, memory_mean, edits=()):
+    def initial_state(self, memory_mean: Tensor, edits: Sequence[Edit] = ()) -> tuple[Tensor, Tensor]:
         """h_0 and c_0 from the mean frame (eq. 5): (batch, memory_dim) to two (batch, units)."""
         h, c = self.initial_h(memory_mean), self.initial_c(memory_mean)
         return edited("decoder.initial_h", h, edits), edited("decoder.initial_c", c, edits)
 
-    def step(self, words, state, memory, mask, keys=None, edits=(), step=None):
+    def step(
+        self,
+        words: Tensor,
+        state: tuple[Tensor, Tensor],
+        memory: Tensor,
+        mask: Tensor,
+        keys: Tensor = None,
+        edits: Sequence[Edit] = (),
+        step: Tensor = None,
+    ) -> dict[str, Tensor]:
         """Reads one word and predicts the next, for one or more captions ('queries': beams) of each video.
 
         Args:
@@ -78,7 +91,9 @@ class CaptionDecoder(keras.layers.Layer):
         logits = self._logits(words, now["h"], now["context"])
         return {**now, "logits": edited("decoder.logits", logits, edits, step)}
 
-    def read(self, words, memory, mask, memory_mean, edits=()):
+    def read(
+        self, words: Tensor, memory: Tensor, mask: Tensor, memory_mean: Tensor, edits: Sequence[Edit] = ()
+    ) -> dict[str, Tensor]:
         """The named activations as known captions are written, one of each video.
 
         Args:
@@ -93,7 +108,7 @@ class CaptionDecoder(keras.layers.Layer):
         before = ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
         keys = self.attention.project(memory)
 
-        def advance(last, step):
+        def advance(last: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
             state = last["h"][:, None], last["c"][:, None]
             now = self._advance(ops.take(before, step, axis=1)[:, None], state, memory, mask, keys, edits, step)
             now = {name: values[:, 0] for name, values in now.items()}
@@ -109,7 +124,16 @@ class CaptionDecoder(keras.layers.Layer):
         named = {name: ops.where(written, values, 0.0) for name, values in named.items()}
         return {"initial_h": initial_h, "initial_c": initial_c, **named}
 
-    def _advance(self, words, state, memory, mask, keys, edits, step):
+    def _advance(
+        self,
+        words: Tensor,
+        state: tuple[Tensor, Tensor],
+        memory: Tensor,
+        mask: Tensor,
+        keys: Tensor,
+        edits: Sequence[Edit],
+        step: Tensor,
+    ) -> dict[str, Tensor]:
         """``step`` without the logits."""
         batch, queries = ops.shape(words)
         context, alpha = self.attention(state[0], memory, mask, keys, edits=edits, step=step)
@@ -125,17 +149,25 @@ class CaptionDecoder(keras.layers.Layer):
         )
         return {"alpha": alpha, "context": context, "h": h, "c": c}
 
-    def _logits(self, words, h, context):
+    def _logits(self, words: Tensor, h: Tensor, context: Tensor) -> Tensor:
         """The logits of the words after ``words`` (batch, queries), from the state and context at each of them."""
         parts = (ops.concatenate([h, context], axis=-1), self.embedding(words))
         rows = (ops.reshape(values, (-1, values.shape[-1])) for values in parts)
         return ops.reshape(self.predict(*rows), (*ops.shape(words), self.vocabulary_size))
 
-    def predict(self, state, y, training=False):
+    def predict(self, state: Tensor, y: Tensor, training: bool = False) -> Tensor:
         """Logits (rows, vocabulary_size) of the next word from [h_t, context_t] and y_{t-1} (eq. 6)."""
         return self.readout(self.dropout(ops.concatenate([state, y], axis=-1), training=training))
 
-    def call(self, words, memory, mask, memory_mean, video_index, training=False):
+    def call(
+        self,
+        words: Tensor,
+        memory: Tensor,
+        mask: Tensor,
+        memory_mean: Tensor,
+        video_index: Tensor,
+        training: bool = False,
+    ) -> Tensor:
         """log p(caption | video) of known captions ('teacher forcing').
 
         Args:
@@ -174,10 +206,10 @@ class CaptionDecoder(keras.layers.Layer):
         log_probs = log_probs * ops.cast(ops.not_equal(targets, PAD), log_probs.dtype)
         return ops.segment_sum(log_probs, ops.take(order, packing.caption), ops.shape(words)[0])
 
-    def _read(self, words, word_kernel, training):
+    def _read(self, words: Tensor, word_kernel: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         """The vectors y of words (n,), and what they and the bias tell the cell's gates: (n, 4 * units)."""
 
-        def gates(y):
+        def gates(y: Tensor) -> Tensor:
             return ops.matmul(y, word_kernel) + self.cell.bias
 
         if training and self.word_dropout.rate:  # each reading of a word misses other parts of its vector
@@ -187,7 +219,7 @@ class CaptionDecoder(keras.layers.Layer):
         y = self.embedding(kinds)
         return ops.take(y, kind, axis=0), ops.take(gates(y), kind, axis=0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "vocabulary_size": self.vocabulary_size,
             "units": self.units,

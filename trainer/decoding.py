@@ -4,16 +4,20 @@ Both score a caption by its whole log-probability, the end-of-sentence word incl
 ``max_words`` must end there, and pays for it. PAD, BOS and UNK are never written.
 """
 
+from collections.abc import Sequence
+
+import keras
 import numpy as np
 from keras import ops
 
-from topiclens.trainer.edits import check_steps
+from topiclens.trainer.edits import Edit, check_steps
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import BOS, EOS, PAD, UNK
 
 _NEVER = float("-inf")
 
 
-def greedy(model, frames, max_words=20):
+def greedy(model: keras.Model, frames: Tensor, max_words: int = 20) -> tuple[Tensor, Tensor]:
     """The likeliest word at every step.
 
     Args:
@@ -26,7 +30,9 @@ def greedy(model, frames, max_words=20):
     return beam_search(model, frames, beam=1, max_words=max_words)
 
 
-def beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):
+def beam_search(
+    model: keras.Model, frames: Tensor, beam: int = 5, max_words: int = 20, length_penalty: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Searches for the likeliest caption, keeping ``beam`` unfinished ones in play.
 
     At each step the ``beam`` best continuations are chosen among all. Those that end leave the beam, and the best one
@@ -45,7 +51,14 @@ def beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):
     return search(model, model.encode(frames), beam, max_words, length_penalty)
 
 
-def search(model, video, beam=5, max_words=20, length_penalty=0.0, edits=()):
+def search(
+    model: keras.Model,
+    video: dict[str, Tensor],
+    beam: int = 5,
+    max_words: int = 20,
+    length_penalty: float = 0.0,
+    edits: Sequence[Edit] = (),
+) -> tuple[Tensor, Tensor]:
     """`beam_search` in videos that are encoded already.
 
     Args:
@@ -60,15 +73,17 @@ def search(model, video, beam=5, max_words=20, length_penalty=0.0, edits=()):
     vocabulary_size = decoder.vocabulary_size
     forbidden, only_the_end = _word_rules(vocabulary_size)
 
-    def rank(log_prob, n_words):
+    def rank(log_prob: Tensor, n_words: Tensor) -> Tensor:
         return log_prob / ops.cast(n_words + 1, log_prob.dtype) ** length_penalty
 
-    def running(step, state, words, log_prob, best_words, best_log_prob, best_rank):
+    def running(*loop: Tensor) -> Tensor:
+        log_prob, best_rank = loop[3], loop[6]
         # A log-probability only falls, and is forgiven most at the greatest length: the best that can still come.
         can_come = rank(ops.max(log_prob, axis=1), ops.convert_to_tensor(max_words))
         return ops.any(can_come > best_rank)
 
-    def extend(step, state, words, log_prob, best_words, best_log_prob, best_rank):
+    def extend(step: Tensor, state: Tensor, *found: Tensor) -> tuple[Tensor, ...]:
+        words, log_prob, best_words, best_log_prob, best_rank = found
         last = ops.where(step == 0, BOS, ops.take(words, ops.maximum(step - 1, 0), axis=2))
         now = decoder.step(last, state, memory, mask, keys, edits, step)
         rules = ops.where(step == max_words, only_the_end, forbidden)
@@ -109,19 +124,19 @@ def search(model, video, beam=5, max_words=20, length_penalty=0.0, edits=()):
     return best_words, best_log_prob
 
 
-def with_end(words):
+def with_end(words: Tensor) -> Tensor:
     """Captions (videos, steps) int, PAD after the last word, each with an EOS behind it: (videos, steps + 1)."""
     n_words = ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1, keepdims=True)
     longer = ops.pad(words, ((0, 0), (0, 1)), constant_values=PAD)
     return ops.where(ops.equal(ops.arange(ops.shape(longer)[1]), n_words), EOS, longer)
 
 
-def _of_beam(values, parents):
+def _of_beam(values: Tensor, parents: Tensor) -> Tensor:
     """The rows of ``values`` (videos, beam, ...) that ``parents`` (videos, n) names, in each video."""
     return ops.take_along_axis(values, parents[:, :, None], axis=1)
 
 
-def _word_rules(vocabulary_size):
+def _word_rules(vocabulary_size: int) -> tuple[Tensor, Tensor]:
     """What to add to the log-probabilities: words never written, and the one word allowed at the end."""
     forbidden = np.zeros(vocabulary_size, "float32")
     forbidden[[PAD, BOS, UNK]] = _NEVER

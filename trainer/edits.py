@@ -107,6 +107,6 @@ def check_steps(edits: Sequence[Edit], steps: int | None) -> None:
     """
     for edit in edits:
         for value in (edit.scale, edit.add, edit.set, edit.at):
-            shape = getattr(value, "shape", ())
+            shape: Any = getattr(value, "shape", ())
             if edit.name in _STEPPED and len(shape) == 3 and shape[1] not in (1, steps, None) and steps is not None:
                 raise ValueError(f"An edit of {edit.name} is for {shape[1]} steps; expected 1 or {steps}.")

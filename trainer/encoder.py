@@ -1,24 +1,28 @@
 """What every encoder has in common: it turns a clip's frames into named activations."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
-from topiclens.trainer.edits import edited
+from topiclens.trainer.edits import Edit, edited
+from topiclens.trainer.tensor import Tensor
 
 
-def frame_mask(frames):
+def frame_mask(frames: Tensor) -> Tensor:
     """(videos, time) bool, True where a row of ``frames`` (videos, time, dim) is a real frame: padding is all zeros."""
     return ops.any(ops.not_equal(frames, 0), axis=-1)
 
 
-def masked_mean(rows, mask):
+def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
     """The mean over time of ``rows`` (videos, time, dim) at kept frames alone: (videos, dim); 0 for an empty clip."""
     weights = ops.cast(mask, rows.dtype)
     total = ops.squeeze(ops.matmul(weights[:, None, :], rows), axis=1)
     return total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
 
 
-def edit_video(video, edits):
+def edit_video(video: dict[str, Tensor], edits: Sequence[Edit]) -> dict[str, Tensor]:
     """An encoded video whose activations are changed before f and the decoder see them.
 
     Args:
@@ -58,17 +62,17 @@ class Encoder(keras.layers.Layer):
         (videos, time, memory_dim), what the decoder attends to; ``memory_mean`` (videos, memory_dim), its mean.
     """
 
-    def __init__(self, n_neurons: int, skip: bool = False, dropout: float = 0.0, **kwargs):
+    def __init__(self, n_neurons: int, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.n_neurons = n_neurons
         self.skip = skip
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
-    def build(self, frames_shape):
+    def build(self, frames_shape: tuple[Any, ...]) -> None:
         self.feature_dim = frames_shape[-1]
         self.memory_dim = self.n_neurons + (self.feature_dim if self.skip else 0)
 
-    def read(self, frames, mask):
+    def read(self, frames: Tensor, mask: Tensor) -> Tensor:
         """The neurons' activations at every frame.
 
         Args:
@@ -80,7 +84,7 @@ class Encoder(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def read_linearised(self, frames, mask):
+    def read_linearised(self, frames: Tensor, mask: Tensor) -> Tensor:
         """What `read` gives, such that input times gradient is relevance (`topiclens.trainer.relevance`).
 
         An encoder with gates holds them fast here. This default suits encoders without: what is not linear in `read`,
@@ -88,7 +92,7 @@ class Encoder(keras.layers.Layer):
         """
         return self.read(frames, mask)
 
-    def kernel_inputs(self, frames, mask):
+    def kernel_inputs(self, frames: Tensor, mask: Tensor) -> list[tuple[list[keras.Variable], Tensor]]:
         """What the encoder's kernels read at every frame, by which refinement measures how far an encoder moves.
 
         Args:
@@ -100,7 +104,7 @@ class Encoder(keras.layers.Layer):
         """
         return []
 
-    def call(self, frames, training=False, linearised=False):
+    def call(self, frames: Tensor, training: bool = False, linearised: bool = False) -> dict[str, Tensor]:
         mask = frame_mask(frames)
         frames = self.dropout(frames, training=training)
         v = self.read_linearised(frames, mask) if linearised else self.read(frames, mask)

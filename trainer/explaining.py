@@ -1,12 +1,16 @@
 """What a captioner does as it writes: where each word looks, which topics it sees, what its neurons say."""
 
+import keras
 from keras import ops
 
 from topiclens.trainer.encoder import frame_mask
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import PAD
 
 
-def explained_beam_search(model, frames, beam=5, max_words=20, length_penalty=0.0):
+def explained_beam_search(
+    model: keras.Model, frames: Tensor, beam: int = 5, max_words: int = 20, length_penalty: float = 0.0
+) -> dict[str, Tensor]:
     """Captions of videos, with what the model did to write them.
 
     Args:

@@ -1,8 +1,12 @@
 """Adam in one pass over memory."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
+
+from topiclens.trainer.tensor import Tensor
 
 
 class FusedAdam(keras.optimizers.Adam):
@@ -12,7 +16,7 @@ class FusedAdam(keras.optimizers.Adam):
     else, the variables, schedules, clipping, decay and averaging, is Keras' own, so a checkpoint of one fits the other.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Any) -> None:
         index = self._get_variable_index(variable)
         step = ops.cast(self.iterations + 1, variable.dtype)
         shared = dict(
@@ -33,6 +37,6 @@ class FusedAdam(keras.optimizers.Adam):
             tf.raw_ops.ResourceApplyAdam(**shared)
 
 
-def _resource(variable):
+def _resource(variable: Any) -> Tensor:
     """The handle of a Keras variable, or of the TensorFlow variable inside it."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle

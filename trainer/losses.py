@@ -1,9 +1,13 @@
 """The two losses: of the words, and of the topics read off the encoder (Dong et al. 2017, section 3.1)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
-from topiclens.trainer.edits import edited
+from topiclens.trainer.edits import Edit, edited
+from topiclens.trainer.tensor import Tensor
 
 
 class TopicPerceptron(keras.layers.Layer):
@@ -22,7 +26,7 @@ class TopicPerceptron(keras.layers.Layer):
         (videos, n_topics) scores.
     """
 
-    def __init__(self, n_topics=100, units=512, dropout=0.5, **kwargs):
+    def __init__(self, n_topics: int = 100, units: int = 512, dropout: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.n_topics = n_topics
         self.units = units
@@ -30,20 +34,20 @@ class TopicPerceptron(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
         self.score = keras.layers.Dense(n_topics, name="score")
 
-    def build(self, mean_shape):
+    def build(self, mean_shape: tuple[int | None, ...]) -> None:
         self.hidden.build(mean_shape)
         self.score.build((None, self.units))
 
-    def read(self, mean, edits=(), training=False):
+    def read(self, mean: Tensor, edits: Sequence[Edit] = (), training: bool = False) -> dict[str, Tensor]:
         """The named activations ``hidden`` (videos, units) and ``scores`` (videos, n_topics)."""
         hidden = edited("topics.hidden", self.hidden(mean), edits)
         scores = self.score(self.dropout(hidden, training=training))
         return {"hidden": hidden, "scores": edited("topics.scores", scores, edits)}
 
-    def call(self, mean, training=False):
+    def call(self, mean: Tensor, training: bool = False) -> Tensor:
         return self.read(mean, training=training)["scores"]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "n_topics": self.n_topics,
             "units": self.units,
@@ -51,12 +55,12 @@ class TopicPerceptron(keras.layers.Layer):
         }
 
 
-def interpretive_loss(scores, topics):
+def interpretive_loss(scores: Tensor, topics: Tensor) -> Tensor:
     """L_I = ||f(mean v) - s||^2, summed over the topics (eq. 8): two (videos, n_topics) to (videos,)."""
     return ops.sum(ops.square(scores - ops.cast(topics, scores.dtype)), axis=-1)
 
 
-def log_prob_of(targets, logits, smoothing=0.0):
+def log_prob_of(targets: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tensor:
     """log softmax(logits) at the targets: (words,) int and (words, classes) to (words,).
 
     With its gradient written out it takes a third of the time of TensorFlow's own sparse cross-entropy.
@@ -68,7 +72,7 @@ def log_prob_of(targets, logits, smoothing=0.0):
     """
 
     @ops.custom_gradient
-    def log_prob_of(targets, logits):
+    def log_prob_of(targets: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         probabilities = ops.softmax(logits, axis=-1)
         rows = targets[:, None]
         likeliest = ops.log(ops.max(probabilities, axis=-1)) - ops.max(logits, axis=-1)  # - log sum exp, never -inf
@@ -78,7 +82,7 @@ def log_prob_of(targets, logits, smoothing=0.0):
         else:
             result = chosen + likeliest
 
-        def gradient(*args, upstream=None):
+        def gradient(*args: Any, upstream: Tensor = None) -> tuple[None, Tensor]:
             (d_result,) = args if upstream is None else (upstream,)
             everywhere = smoothing / logits.shape[-1]
             d_logits = (everywhere - probabilities) * d_result[:, None]

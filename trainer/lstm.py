@@ -5,23 +5,26 @@ out lets a loop over time leave the weights alone: each gets one large product a
 gradient makes a product and a sum the size of the weight at every step.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from keras import ops
+
+from topiclens.trainer.tensor import Tensor
 
 
 class Gates(NamedTuple):
     """What the gradient of a step needs; each (batch, units)."""
 
-    i: object
-    f: object
-    g: object
-    o: object
-    c_before: object
-    tanh_c: object
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+    c_before: Tensor
+    tanh_c: Tensor
 
 
-def lstm_step(z, c):
+def lstm_step(z: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Gates]:
     """One step from the gates' inputs z (batch, 4 * units) and the cell state c (batch, units): h, c, Gates."""
     i, f, g, o = ops.split(z, 4, axis=-1)
     i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
@@ -33,12 +36,12 @@ def lstm_step(z, c):
 class SignalGates(NamedTuple):
     """What lets a signal pass, as constants; each (batch, units)."""
 
-    written: object  # i tanh(z_g) / z_g, from z_g to c
-    kept: object  # f, from the c before to c
-    shown: object  # o tanh(c) / c, from c to h
+    written: Tensor  # i tanh(z_g) / z_g, from z_g to c
+    kept: Tensor  # f, from the c before to c
+    shown: Tensor  # o tanh(c) / c, from c to h
 
 
-def lstm_signal_step(z, c):
+def lstm_signal_step(z: Tensor, c: Tensor) -> tuple[Tensor, Tensor, SignalGates]:
     """`lstm_step` with all that lets a signal pass held fast, so that input times gradient is relevance: the signal
     takes all of it, the gates none (Arras et al. 2017). See `topiclens.trainer.relevance`."""
     i, f, g, o = ops.split(z, 4, axis=-1)
@@ -49,7 +52,7 @@ def lstm_signal_step(z, c):
     return shown * c_after, c_after, SignalGates(written, kept, shown)
 
 
-def lstm_signal_step_gradient(gates, d_h, d_c):
+def lstm_signal_step_gradient(gates: SignalGates, d_h: Tensor, d_c: Tensor) -> tuple[Tensor, Tensor]:
     """`lstm_step_gradient` of `lstm_signal_step`."""
     d_c = d_c + d_h * gates.shown
     d_g = d_c * gates.written
@@ -57,13 +60,13 @@ def lstm_signal_step_gradient(gates, d_h, d_c):
     return ops.concatenate([nothing, nothing, d_g, nothing], axis=-1), d_c * gates.kept
 
 
-def tanh_slope(z):
+def tanh_slope(z: Tensor) -> Tensor:
     """tanh(z) / z as a constant: where tanh(z) is z times it, tanh hands its relevance on unchanged."""
     zero = ops.equal(z, 0)
     return ops.stop_gradient(ops.where(zero, 1.0, ops.tanh(z) / ops.where(zero, 1.0, z)))
 
 
-def lstm_step_gradient(gates, d_h, d_c):
+def lstm_step_gradient(gates: Gates, d_h: Tensor, d_c: Tensor) -> tuple[Tensor, Tensor]:
     """From the gradients of what a step made, h and c, to those of what it was made of: z and the c before."""
     i, f, g, o, c_before, tanh_c = gates
     d_c = d_c + d_h * o * (1 - ops.square(tanh_c))
@@ -76,13 +79,20 @@ def lstm_step_gradient(gates, d_h, d_c):
     return ops.concatenate(d_z, axis=-1), d_c * f
 
 
-def transposed(weight):
+def transposed(weight: Tensor) -> Tensor:
     """(rows, columns) to (columns, rows), done once: TensorFlow folds a plain transpose into every step's product."""
     upper, lower = ops.split(weight, [weight.shape[0] // 2])
     return ops.concatenate([ops.transpose(upper), ops.transpose(lower)], axis=1)
 
 
-def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False, step=lstm_step, step_gradient=lstm_step_gradient):
+def lstm_over_time(
+    inputs: Tensor,
+    recurrent_kernel: Tensor,
+    keep: Tensor,
+    backwards: bool = False,
+    step: Callable[..., Any] = lstm_step,
+    step_gradient: Callable[..., Any] = lstm_step_gradient,
+) -> Tensor:
     """The states of an LSTM that begins at zero.
 
     Args:
@@ -98,10 +108,10 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False, step=lstm_st
         return _read_alone(inputs, recurrent_kernel, keep, backwards)
 
     @ops.custom_gradient
-    def recurrence(inputs, recurrent_kernel):
+    def recurrence(inputs: Tensor, recurrent_kernel: Tensor) -> tuple[Tensor, Tensor]:
         zeros = ops.zeros((ops.shape(inputs)[1], recurrent_kernel.shape[0]), inputs.dtype)
 
-        def read(state, row):
+        def read(state: Any, row: Any) -> tuple[Any, ...]:
             (h, c, *_), (z, kept) = state, row
             next_h, next_c, gates = step(z + ops.matmul(h, recurrent_kernel), c)
             return ops.where(kept, next_h, h), ops.where(kept, next_c, c), h, gates
@@ -109,11 +119,11 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False, step=lstm_st
         nothing = step(ops.zeros_like(inputs[0]), zeros)[2]
         states, _, before, gates = _scan(read, (zeros, zeros, zeros, nothing), (inputs, keep), backwards)
 
-        def gradient(*args, upstream=None):
+        def gradient(*args: Any, upstream: Tensor = None) -> tuple[Tensor, Tensor]:
             (d_states,) = args if upstream is None else (upstream,)
             transposed_kernel = transposed(recurrent_kernel)
 
-            def read_back(state, row):
+            def read_back(state: Any, row: Any) -> tuple[Tensor, Tensor, Tensor]:
                 (d_h, d_c, _), (d_state, gates, kept) = state, row
                 d_h = d_h + d_state
                 d_z, d_c_before = step_gradient(gates, d_h, d_c)
@@ -135,10 +145,10 @@ def lstm_over_time(inputs, recurrent_kernel, keep, backwards=False, step=lstm_st
     return recurrence(inputs, ops.reshape(recurrent_kernel, recurrent_kernel.shape))
 
 
-def _read_alone(inputs, recurrent_kernel, keep, backwards):
+def _read_alone(inputs: Tensor, recurrent_kernel: Tensor, keep: Tensor, backwards: bool) -> Tensor:
     """``lstm_over_time`` in a served model: nothing is kept for a gradient."""
 
-    def read(state, t):
+    def read(state: Any, t: Tensor) -> tuple[Any, Any]:
         h, c = state
         next_h, next_c, _ = lstm_step(inputs[t] + ops.matmul(h, recurrent_kernel), c)
         state = ops.where(keep[t], next_h, h), ops.where(keep[t], next_c, c)
@@ -149,7 +159,7 @@ def _read_alone(inputs, recurrent_kernel, keep, backwards):
     return states
 
 
-def _scan(read, state, rows, backwards):
+def _scan(read: Callable[..., Any], state: Any, rows: Any, backwards: bool) -> Any:
     """Every state that ``read`` makes of the one before and a row, in the order of the rows.
 
     Where the number of rows is known the loop is unrolled, and each part of the states is a list. TensorFlow alone
@@ -167,5 +177,5 @@ def _scan(read, state, rows, backwards):
     return [list(part) for part in zip(*states)]
 
 
-def _stacked(parts):
+def _stacked(parts: Tensor | list[Tensor]) -> Tensor:
     return ops.stack(parts) if isinstance(parts, list) else parts

@@ -1,6 +1,7 @@
 """How steady the names of the neurons are while a captioner learns."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ class FollowNames(keras.callbacks.Callback):
         self._sample = np.arange(sampled) * len(videos) // sampled
         self._topics = videos.topics[self._sample]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         with averaged_weights(self.model):
             names = np.asarray(self.name_neurons(self._mean_activations(), self._topics, self.model.topic_perceptron))
         logs |= figures(names, self.state.neuron_names, self._topics)

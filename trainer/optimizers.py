@@ -1,11 +1,14 @@
 """The optimiser and its learning rate, from the settings."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 from keras import ops
 
 from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.tensor import Tensor
 
 _UNDECAYED = ["bias"]
 
@@ -36,7 +39,9 @@ def _adam() -> type[keras.optimizers.Adam]:
     return FusedAdam
 
 
-def _learning_rate(settings: TrainingConfig, steps_per_epoch: int):
+def _learning_rate(
+    settings: TrainingConfig, steps_per_epoch: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """A number where callbacks may lower it (`plateau`), else a schedule over the steps."""
     peak = float(settings.learning_rate)
     warmup = round(settings.warmup_epochs * steps_per_epoch)
@@ -57,19 +62,19 @@ def _cosine(peak: float, falling: int, warmup: int) -> keras.optimizers.schedule
 class _Rising(keras.optimizers.schedules.LearningRateSchedule):
     """Rises from 0 to `peak` in `warmup` steps and stays there."""
 
-    def __init__(self, peak: float, warmup: int):
+    def __init__(self, peak: float, warmup: int) -> None:
         self.peak = peak
         self.warmup = warmup
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         return self.peak * ops.minimum(1.0, ops.cast(step, "float32") / self.warmup)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "warmup": self.warmup}
 
 
 @contextlib.contextmanager
-def averaged_weights(model: keras.Model):
+def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Inside, the model holds the moving average of its weights, if its optimiser keeps one; afterwards its own."""
     optimizer = model.optimizer
     if not optimizer.use_ema or not optimizer.built:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 import keras
 
@@ -25,19 +26,19 @@ class ProgressLines(keras.callbacks.Callback):
         progress: takes the lines.
     """
 
-    def __init__(self, settings: TrainingConfig, speed: FollowEpochs, state: TrainingState, progress: Progress):
+    def __init__(self, settings: TrainingConfig, speed: FollowEpochs, state: TrainingState, progress: Progress) -> None:
         super().__init__()
         self.settings = settings
         self.speed = speed
         self.state = state
         self._tell = progress
-        self._last_epoch_seconds = None
+        self._last_epoch_seconds: float | None = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
         self._epoch_start = self._said = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         now = time.perf_counter()
         if now - self._said < LOG_EVERY_SECONDS:
             return
@@ -54,7 +55,7 @@ class ProgressLines(keras.callbacks.Callback):
             parts.append(f"{duration(to_go, short=True)} left, {duration(to_go + after, short=True)} in all")
         self._tell(", ".join(parts))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = self._last_epoch_seconds = time.perf_counter() - self._epoch_start
         monitor = self.settings.monitor
         best = "best" if self.state.best_epoch == epoch else f"best {self._best():.3f}"
@@ -77,6 +78,7 @@ class ProgressLines(keras.callbacks.Callback):
 
     def _best(self) -> float:
         score = self.state.best_score
+        assert score is not None  # validation comes before
         return -score if self.settings.monitor == "loss" else score
 
     def _name(self, epoch: int) -> str:

@@ -5,12 +5,13 @@ for all words, before the loop or, in the gradient, after it: where an automatic
 size of every weight at each step, there is one large product a weight.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from topiclens.trainer.lstm import Gates, lstm_step, lstm_step_gradient, transposed
+from topiclens.trainer.tensor import Tensor
 
 # oneDNN makes a kernel for every shape that it meets, at about the price of the product itself, and keeps a limited
 # number of them. Rounding a step's rows up leaves so few shapes that each kernel is made once.
@@ -32,7 +33,7 @@ class Packing:
         caption: (words,) int, the caption that each packed word is of.
     """
 
-    def __init__(self, targets):
+    def __init__(self, targets: Tensor) -> None:
         captions, steps = ops.shape(targets)
         if not isinstance(steps, int):
             raise ValueError(
@@ -54,17 +55,17 @@ class Packing:
         self.rows = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends)]
         self.caption = ops.mod(self.place, captions)
 
-    def pack(self, values):
+    def pack(self, values: Tensor) -> Tensor:
         """(captions, steps) to (words,)."""
         return ops.take(ops.reshape(ops.transpose(values), (-1,)), self.place)
 
-    def unpack(self, values):
+    def unpack(self, values: Tensor) -> Tensor:
         """(words, n) to (captions, steps, n), zero at padding."""
         flat = ops.segment_sum(values, self.place, self.captions * self.steps)
         return ops.transpose(ops.reshape(flat, (self.steps, self.captions, -1)), (1, 0, 2))
 
 
-def each_once(words, vocabulary_size):
+def each_once(words: Tensor, vocabulary_size: int) -> tuple[Tensor, Tensor]:
     """The words that occur, each once, and where each of ``words`` (n,) int is among them: (kinds,) and (n,) int.
 
     A batch of captions reads most of its words again and again: what follows from a word alone is made once for each.
@@ -78,13 +79,23 @@ def each_once(words, vocabulary_size):
 class _Step(NamedTuple):
     """What the gradient needs of a step; n captions run at it."""
 
-    x: object  # (n, memory_dim + units), [context_t, h_{t-1}]
-    comparison: object  # (n, time, attention_units), tanh(U_a h_{t-1} + T_a v_i + b_a)
-    alpha: object  # (n, time)
+    x: Tensor  # (n, memory_dim + units), [context_t, h_{t-1}]
+    comparison: Tensor  # (n, time, attention_units), tanh(U_a h_{t-1} + T_a v_i + b_a)
+    alpha: Tensor  # (n, time)
     gates: Gates
 
 
-def attend_and_recur(packing, inputs, h, c, memory, keys, bias, video_index, weights):
+def attend_and_recur(
+    packing: Packing,
+    inputs: Tensor,
+    h: Tensor,
+    c: Tensor,
+    memory: Tensor,
+    keys: Tensor,
+    bias: Tensor,
+    video_index: Tensor,
+    weights: tuple[Tensor, ...],
+) -> tuple[Tensor, Tensor]:
     """The states and contexts of all words of all captions (eq. 3-4 and the LSTM).
 
     Args:
@@ -103,12 +114,22 @@ def attend_and_recur(packing, inputs, h, c, memory, keys, bias, video_index, wei
     units, memory_dim = h.shape[-1], memory.shape[-1]
     bias = ops.take(bias, video_index, axis=0)
 
-    def to_videos(values):
+    def to_videos(values: Tensor) -> Tensor:
         """The sum of the rows (n, ...) of the first n captions over each video: (videos, ...)."""
         return ops.segment_sum(values, video_index[: ops.shape(values)[0]], ops.shape(memory)[0])
 
     @ops.custom_gradient
-    def recurrence(inputs, h, c, memory, keys, state_projection, score, context_kernel, recurrent_kernel):
+    def recurrence(
+        inputs: Tensor,
+        h: Tensor,
+        c: Tensor,
+        memory: Tensor,
+        keys: Tensor,
+        state_projection: Tensor,
+        score: Tensor,
+        context_kernel: Tensor,
+        recurrent_kernel: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         state_kernel = ops.concatenate([context_kernel, recurrent_kernel], axis=0)
         memory, keys = ops.take(memory, video_index, axis=0), ops.take(keys, video_index, axis=0)
         steps, outputs = [], []
@@ -125,7 +146,7 @@ def attend_and_recur(packing, inputs, h, c, memory, keys, bias, video_index, wei
             steps.append(_Step(x, comparison, alpha, gates))
             outputs.append(ops.concatenate([h, context], axis=-1))
 
-        def gradient(*args, upstream=None):
+        def gradient(*args: Any, upstream: Tensor = None) -> tuple[Tensor, ...]:
             (d_outputs,) = args if upstream is None else (upstream,)
             state_kernel_t, state_projection_t = transposed(state_kernel), transposed(state_projection)
             d_h, d_c = d_outputs[:0, :units], d_outputs[:0, :units]
@@ -172,11 +193,10 @@ def attend_and_recur(packing, inputs, h, c, memory, keys, bias, video_index, wei
         return ops.concatenate(outputs), gradient
 
     # A custom gradient wants tensors; a reshape makes one of a variable without copying it.
-    weights = [ops.reshape(weight, weight.shape) for weight in weights]
-    return recurrence(inputs, h, c, memory, keys, *weights)
+    return recurrence(inputs, h, c, memory, keys, *(ops.reshape(weight, weight.shape) for weight in weights))
 
 
-def _grow(values, n):
+def _grow(values: Tensor, n: Tensor) -> Tensor:
     """Appends zero rows up to ``n``: at the step before, further captions run."""
     missing = n - ops.shape(values)[0]
     return ops.concatenate([values, ops.zeros((missing, *values.shape[1:]), values.dtype)])

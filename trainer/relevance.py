@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
+import keras
 import tensorflow as tf
 from keras import ops
 
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.lstm import lstm_signal_step, tanh_slope
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import BOS, PAD
 
-Array = np.ndarray | tf.Tensor
 # (captioner, frames, words) -> relevance, as `propagate_relevance`.
-Propagate = Callable[[Captioner, Array, Array], dict[str, tf.Tensor]]
+Propagate = Callable[[Captioner, Tensor, Tensor], dict[str, tf.Tensor]]
 
 
-def propagate_relevance(model: Captioner, frames: Array, words: Array) -> dict[str, tf.Tensor]:
+def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict[str, tf.Tensor]:
     """The relevance of clips for every word of a caption of each.
 
     Args:
@@ -45,7 +45,7 @@ def propagate_relevance(model: Captioner, frames: Array, words: Array) -> dict[s
     return {name: by_word(rows) for name, rows in found.items()}
 
 
-def with_relevance(model: Captioner, frames: Array, explained: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def with_relevance(model: Captioner, frames: Tensor, explained: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Captions of videos with what the model did to write them, and why.
 
     Args:
@@ -78,7 +78,7 @@ def traced_propagation(model: Captioner) -> Propagate:
     return lambda _, frames, words: graph(frames, words)
 
 
-def _propagate(model, frames, words):
+def _propagate(model: Captioner, frames: Tensor, words: Tensor) -> tuple[dict[str, Tensor], Callable[[Tensor], Tensor]]:
     """What `propagate_relevance` returns with a row for each word alone, and a function that puts rows where the words
     are: (rows, ...) to (videos, steps, ...)."""
     places = tf.where(ops.not_equal(words, PAD))
@@ -94,14 +94,16 @@ def _propagate(model, frames, words):
     found["features"] = clips * tape.gradient(memory, clips, slopes)
     found["encoder_bias"] = tf.reduce_sum(of_memory, (1, 2)) - tf.reduce_sum(found["features"], (1, 2))
 
-    def by_word(rows):
+    def by_word(rows: Tensor) -> Tensor:
         shape = tf.concat([tf.shape(words, tf.int64), tf.shape(rows, tf.int64)[1:]], 0)
         return tf.scatter_nd(places, rows, shape)
 
     return found, by_word
 
 
-def _through_decoder(decoder, memory, mask, captions, place):
+def _through_decoder(
+    decoder: keras.layers.Layer, memory: Tensor, mask: Tensor, captions: Tensor, place: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
     """From the score of one word of each caption to the memory.
 
     Args:
@@ -118,7 +120,7 @@ def _through_decoder(decoder, memory, mask, captions, place):
     real = ops.cast(mask, memory.dtype)[:, :, None]
     keys, cell, chosen = decoder.attention.project(memory), decoder.cell, tf.gather(captions, place, batch_dims=1)
 
-    def read(step, h, c, readout, alpha):
+    def read(step: Tensor, h: Tensor, c: Tensor, readout: Tensor, alpha: Tensor) -> tuple[Tensor, ...]:
         _, looks = decoder.attention(h[:, None], memory, mask, keys)
         looks = ops.stop_gradient(looks[:, 0])
         context = ops.squeeze(ops.matmul(looks[:, None], memory), axis=1)  # eq. 3

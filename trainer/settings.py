@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 OPTIMIZERS = ("adam", "adadelta")
 SCHEDULES = ("constant", "cosine", "plateau")
@@ -145,9 +146,9 @@ class TrainingSettings:
             )
 
     @classmethod
-    def paper(cls, **changes) -> TrainingSettings:
+    def paper(cls, **changes: Any) -> TrainingSettings:
         """As the authors trained: Adadelta, 64 captions a batch, gradients clipped at a norm of 10."""
-        published = dict(optimizer="adadelta", learning_rate=1.0, clip_norm=10.0, batch_captions=64)
+        published: dict[str, Any] = dict(optimizer="adadelta", learning_rate=1.0, clip_norm=10.0, batch_captions=64)
         return cls(**(published | changes))
 
 

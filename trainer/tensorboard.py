@@ -5,6 +5,7 @@ over; an epoch that is repeated after a kill replaces its own file.
 """
 
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from keras import ops
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 
 from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.validation import Validation
 
 _ASIDE = "unfinished"
@@ -50,7 +52,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         self._frames = videos.padded_frames(shown, settings.n_frames)
         self._shown_ids = videos.ids[:_SAMPLE_CAPTIONS]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         aside = os.path.join(self.log_dir, _ASIDE)
         if tf.io.gfile.exists(aside):
             tf.io.gfile.rmtree(aside)
@@ -69,7 +71,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         tf.io.gfile.rename(os.path.join(aside, written), name, overwrite=True)
         tf.io.gfile.rmtree(aside)
 
-    def _scalars(self, logs):
+    def _scalars(self, logs: Any) -> None:
         for name, value in logs.items():
             description = None
             if name in _NEURONS:
@@ -83,7 +85,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
                 tag = f"train/{name}"
             tf.summary.scalar(tag, value, description=description)
 
-    def _captions(self):
+    def _captions(self) -> None:
         rows = ["| video | caption | references |", "|---|---|---|"]
         for video_id in self._shown_ids:
             caption = self.validation.captions.get(video_id)
@@ -92,7 +94,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         if len(rows) > 2:
             tf.summary.text("captions", "\n".join(rows))
 
-    def _histograms(self):
+    def _histograms(self) -> None:
         for variable in self.model.trainable_variables:
             write_histogram(f"weights/{variable.path}", ops.convert_to_numpy(variable))
         activations = self.model.encode(self._frames)
@@ -101,12 +103,12 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         write_histogram("activations/mean_v", ops.convert_to_numpy(activations["mean"]))
         write_histogram("activations/topic_scores", ops.convert_to_numpy(self.model.topic_scores(self._frames)))
 
-    def _forward_graph(self):
+    def _forward_graph(self) -> tf.Graph:
         # Named, where the graph would call them x, x_1 and Identity.
         inputs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in self._batch_spec.items()}
 
         @tf.function
-        def forward(x):
+        def forward(x: dict[str, Tensor]) -> dict[str, Tensor]:
             return {name: tf.identity(value, name) for name, value in self.model(x, training=False).items()}
 
         return forward.get_concrete_function(inputs).graph

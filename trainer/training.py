@@ -144,6 +144,7 @@ def train(
         )
         captioner.fit(batches.dataset(), initial_epoch=start, epochs=training.epochs, verbose=0, callbacks=callbacks)
     checkpoints.restore_best()
+    assert state.best_epoch is not None and state.best_score is not None and state.finished is not None
     progress(f"Training is over: {state.finished}. Best epoch {state.best_epoch + 1}, {training.monitor} "
         f"{abs(state.best_score):.4f}")  # fmt: skip
     return TrainingResult(
@@ -183,8 +184,9 @@ def _callbacks(
         checkpoints=checkpoints,
         state=state,
     )
-    named = name_neurons is not None and captioner.config.interpretive_weight
-    names = [FollowNames(name_neurons, train_videos, training, state)] if named else []
+    names = []
+    if name_neurons is not None and captioner.config.interpretive_weight:
+        names = [FollowNames(name_neurons, train_videos, training, state)]
     plateau = [LowerOnPlateau(training, state)] if training.schedule == "plateau" else []
     return [
         StopOnDivergence(training, train_videos.largest_feature),

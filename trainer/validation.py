@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.optimizers import averaged_weights
 from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.videos import Videos
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -29,10 +31,10 @@ class CaptionWriter:
         max_words: longest caption.
     """
 
-    def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, beam: int = 1, max_words: int = 20):
+    def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, beam: int = 1, max_words: int = 20) -> None:
         self.vocabulary = vocabulary
 
-        def search(frames):
+        def search(frames: Tensor) -> tuple[Tensor, Tensor]:
             if beam == 1:
                 return decoding.greedy(model, frames, max_words=max_words)
             return decoding.beam_search(model, frames, beam=beam, max_words=max_words)
@@ -41,7 +43,7 @@ class CaptionWriter:
 
     def __call__(self, batches: Iterable[tuple[list[str], np.ndarray]]) -> dict[str, str]:
         """From (video ids, (b, t, dim) frames) to a caption for each id."""
-        captions = {}
+        captions: dict[str, str] = {}
         for ids, frames in batches:
             words, _ = self._search(ops.convert_to_tensor(frames))
             captions |= {
@@ -73,7 +75,7 @@ class Validation(keras.callbacks.Callback):
         score_captions: ScoreCaptions | None,
         checkpoints: Checkpoints,
         state: TrainingState,
-    ):
+    ) -> None:
         super().__init__()
         if settings.monitor != LOSS and score_captions is None:
             raise ValueError(
@@ -92,7 +94,7 @@ class Validation(keras.callbacks.Callback):
         )
         self._write = CaptionWriter(model, vocabulary)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         with averaged_weights(self.model):
             figures = self._judge()
             logs.update({f"val_{name}": float(value) for name, value in figures.items()})
@@ -127,7 +129,7 @@ class Validation(keras.callbacks.Callback):
         return self.state.best_score is None or score > self.state.best_score
 
 
-def _as_graph(function):
+def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles where it is the backend that would otherwise run op by op; JAX compiles the loops by itself."""
     if keras.backend.backend() != "tensorflow":
         return function

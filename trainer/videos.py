@@ -9,6 +9,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,7 +33,7 @@ class FrameStore:
     def __init__(self, memory_bytes: int, scratch_dir: str | os.PathLike | None = None):
         self._free = memory_bytes
         self._scratch_dir = scratch_dir
-        self._scratch = None
+        self._scratch: IO[bytes] | None = None
         self._items: list[np.ndarray | tuple[int, tuple[int, ...]]] = []
 
     def append(self, frames: np.ndarray) -> None:
@@ -43,7 +44,7 @@ class FrameStore:
             return
         self._free = 0
         if self._scratch is None:
-            self._scratch = tempfile.TemporaryFile(dir=self._scratch_dir)
+            self._scratch = tempfile.TemporaryFile(dir=self._scratch_dir and os.fspath(self._scratch_dir))
         self._items.append((self._scratch.tell(), frames.shape))
         self._scratch.write(np.ascontiguousarray(frames).data)
 
@@ -51,6 +52,7 @@ class FrameStore:
         item = self._items[position]
         if isinstance(item, np.ndarray):
             return item
+        assert self._scratch is not None  # as an item is there
         offset, shape = item
         self._scratch.flush()
         buffer = os.pread(self._scratch.fileno(), 4 * math.prod(shape), offset)
@@ -90,7 +92,7 @@ class Videos:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def padded_frames(self, positions: Sequence[int], n_frames: int) -> np.ndarray:
+    def padded_frames(self, positions: Sequence[int] | np.ndarray, n_frames: int) -> np.ndarray:
         """(len(positions), n_frames, feature_dim) float32, short clips padded with all-zero rows."""
         clips = [self.frames[self.store_index[i]] for i in positions]
         batch = np.zeros((len(clips), n_frames, clips[0].shape[1]), np.float32)
@@ -160,22 +162,22 @@ def read_videos(
             f"None of the {len(left_out)} records in {files} has a caption with words; a captioner learns from these."
         )
     rows.sort(key=lambda row: row[0])
-    ids, index, captions, references, topics = zip(*rows)
+    ids, index, captions_of, references_of, topics_of = zip(*rows)
     content = hashlib.blake2b(b"".join(digests[video_id] for video_id in sorted(digests)), digest_size=16)
     return Videos(
         ids=list(ids),
         frames=store,
         store_index=np.asarray(index),
-        captions=list(captions),
-        references=list(references),
-        topics=np.stack(topics),
+        captions=list(captions_of),
+        references=list(references_of),
+        topics=np.stack(topics_of),
         left_out=sorted(left_out),
         largest_feature=largest,
         digest=content.hexdigest(),
     )
 
 
-def _parsed(files: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+def _parsed(files: Sequence[str]) -> Iterator[dict[str, Any]]:
     dataset = tf.data.TFRecordDataset(files, compression_type="GZIP", num_parallel_reads=min(len(files), 8))
     try:
         yield from dataset.map(records.parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(8).as_numpy_iterator()
@@ -186,7 +188,9 @@ def _parsed(files: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
         ) from error
 
 
-def _check(video_id: str, frames: np.ndarray, topics: np.ndarray, feature_dim: int, n_topics: int, n_frames: int):
+def _check(
+    video_id: str, frames: np.ndarray, topics: np.ndarray, feature_dim: int, n_topics: int, n_frames: int
+) -> None:
     problem = None
     if not 1 <= len(frames) <= n_frames:
         problem = f"{len(frames)} frames; expected 1 to {n_frames} (the setting `n_frames`)"

@@ -1,5 +1,7 @@
 """Beginning a training from an exported model, as when a few clips fine-tune what many photographs taught."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -52,12 +54,12 @@ def warm_start(
     return done
 
 
-def _name(variable) -> str:
+def _name(variable: Any) -> str:
     """A variable's path within its model: a second model of a process is called captioner_1."""
     return variable.path.split("/", 1)[-1]
 
 
-def _match_words(new: np.ndarray, old: np.ndarray, here, there, axis: int) -> np.ndarray | None:
+def _match_words(new: np.ndarray, old: np.ndarray, here: list[int], there: list[int], axis: int) -> np.ndarray | None:
     """`new` with the rows `here` along `axis` taken from the rows `there` of `old`; None where the rest differs."""
     new, old = np.moveaxis(new.copy(), axis, 0), np.moveaxis(old, axis, 0)
     if new.shape[1:] != old.shape[1:]:

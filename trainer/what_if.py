@@ -1,11 +1,22 @@
 """What a captioner would say of a video in which it saw a topic more, or less (Dong et al. 2017, section 4)."""
 
+import keras
+import numpy as np
 from keras import ops
 
 from topiclens.trainer.edits import Edit
+from topiclens.trainer.tensor import Tensor
 
 
-def what_if(model, frames, topic_deltas, enhancement, beam=5, max_words=20, length_penalty=0.0):
+def what_if(
+    model: keras.Model,
+    frames: Tensor,
+    topic_deltas: Tensor,
+    enhancement: np.ndarray,
+    beam: int = 5,
+    max_words: int = 20,
+    length_penalty: float = 0.0,
+) -> dict[str, Tensor]:
     """Captions of videos whose neurons are enhanced: v* = v + sum_t delta_t e_t at every real frame, e_t a topic's row.
 
     Args:
