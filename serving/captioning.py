@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from topiclens.serving.answers import (
     read_what_if,
 )
 from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
+from topiclens.serving.signatures import ModelTopic
 from topiclens.serving.videos import Reader, Video, prepare_clip
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
@@ -61,7 +63,7 @@ class Captioning(abc.ABC):
 
     Args:
         reader: reads the videos that are given as paths; None where only arrays and JPEG frames are taken.
-        topics: of the model, in order of their ids, so that they can be named; () where they are not known.
+        topics: of the model, in order of their ids, so that they can be named; () asks the model for them.
         max_batch: the most clips in one request.
         max_message_bytes: the most bytes of frames in one request; a batch is split to fit.
         n_frames: clips are padded to at least this many frames. Requests of equal length are what lets a
@@ -80,7 +82,7 @@ class Captioning(abc.ABC):
         if max_batch < 1:
             raise ValueError(f"max_batch must be at least 1, got {max_batch}.")
         self._reader = reader
-        self.topics = tuple(topics)
+        self._topics = tuple(topics)
         self._max_batch = max_batch
         self._max_message_bytes = max_message_bytes
         self._n_frames = n_frames or 1
@@ -103,6 +105,22 @@ class Captioning(abc.ABC):
             ServingError: with what was expected, what came, the likely cause and what to do.
         """
 
+    @property
+    def topics(self) -> tuple[NamedTopic, ...]:
+        """The topics of the model, in order of their ids; () where they have no names."""
+        return self._topics or tuple(
+            ModelTopic(topic["id"], topic["name"], tuple(topic["words"])) for topic in self.about().get("topics", ())
+        )
+
+    def about(self) -> dict[str, Any]:
+        """What the model tells of itself: `features`, how clips are sampled for it, and `topics`. Empty if it tells
+        nothing, as models of TopicLens 0.1 do."""
+        if signatures.ABOUT_SIGNATURE not in self.signatures:
+            return {}
+        outputs = self.predict(signatures.ABOUT_SIGNATURE, {signatures.QUESTION_INPUT: np.array([b""], object)})
+        told: dict[str, Any] = json.loads(next(iter(outputs.values()))[0])
+        return told
+
     def caption(self, video: Video) -> Caption:
         """Captions a video."""
         return self.caption_all([video])[0]
@@ -111,7 +129,7 @@ class Captioning(abc.ABC):
         """Captions a video and shows how: the frames that each word looks at, the neurons, the topics, and what speaks
         for each word."""
         clip = prepare_clip(0, video, self._reader)
-        (explained,) = self.explain_all([clip], relevance=True)
+        (explained,) = self._named(self.explain_all([clip], relevance=True))
         return explained if isinstance(clip, np.ndarray) else dataclasses.replace(explained, frames=tuple(clip))
 
     def what_if(self, video: Video, topics: Mapping[int | str, float]) -> WhatIf:
@@ -125,14 +143,14 @@ class Captioning(abc.ABC):
             InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``.
             topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
         """
-        return self.what_if_all([video], self.strengths(topics)[None])[0]
+        return self._named(self.what_if_all([video], self.strengths(topics)[None]))[0]
 
     def caption_all(self, videos: Iterable[Video]) -> list[Caption]:
         """Captions videos; one caption a video, in order."""
         return self._answer_all(_CAPTION, videos)
 
     def explain_all(self, videos: Iterable[Video], *, relevance: bool = False) -> list[ExplainedCaption]:
-        """Explains the captions of videos, one answer a video, in order; the answers do not hold the frames.
+        """Explains the captions of videos, one answer a video, in order, without frames and without topics' names.
 
         Args:
             videos: see the class.
@@ -140,7 +158,7 @@ class Captioning(abc.ABC):
                 exported before there was relevance is explained without.
         """
         relevance = relevance and signatures.RELEVANCE_SIGNATURE in self.signatures
-        return self._named(self._answer_all(_RELEVANCE if relevance else _EXPLAIN, videos))
+        return self._answer_all(_RELEVANCE if relevance else _EXPLAIN, videos)
 
     def what_if_all(self, videos: Sequence[Video], topic_deltas: np.ndarray) -> list[WhatIf]:
         """`what_if` of many videos.
@@ -153,7 +171,7 @@ class Captioning(abc.ABC):
         Raises:
             InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``, or there is not one row a video.
         """
-        return self._named(self._answer_all(_WHAT_IF, videos, _checked_deltas(topic_deltas, len(videos))))
+        return self._answer_all(_WHAT_IF, videos, _checked_deltas(topic_deltas, len(videos)))
 
     def strengths(self, topics: Mapping[int | str, float]) -> np.ndarray:
         """(topics,) float32, the strength of each topic: those given by id or name, and 0 for the others.
@@ -161,9 +179,9 @@ class Captioning(abc.ABC):
         Raises:
             topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
         """
-        deltas = np.zeros(self.n_topics(), np.float32)
+        deltas, known = np.zeros(self.n_topics(), np.float32), self.topics
         for topic, strength in topics.items():
-            deltas[self._topic_id(topic, len(deltas))] += strength
+            deltas[_topic_id(topic, known, len(deltas))] += strength
         return deltas
 
     def n_topics(self) -> int:
@@ -187,16 +205,6 @@ class Captioning(abc.ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _topic_id(self, topic: int | str, n_topics: int) -> int:
-        if self.topics:
-            return find_topic(topic, self.topics).id
-        if str(topic).isdecimal() and int(topic) < n_topics:
-            return int(topic)
-        raise UnknownTopic(
-            f"There is no topic {topic!r} here: the model has the topics 0 to {n_topics - 1}, and does not tell their "
-            "names. Give the topic's id ('topiclens topics' shows it), or pass the topics when you open the model."
-        )
 
     def _named(self, answers: list[Scored]) -> list[Scored]:
         """The answers with the names of the topics that they score."""
@@ -285,3 +293,14 @@ def _checked_deltas(topic_deltas: np.ndarray, clips: int) -> np.ndarray:
             "breaks down."
         )
     return deltas.astype(np.float32)
+
+
+def _topic_id(topic: int | str, known: Sequence[NamedTopic], n_topics: int) -> int:
+    if known:
+        return find_topic(topic, known).id
+    if str(topic).isdecimal() and int(topic) < n_topics:
+        return int(topic)
+    raise UnknownTopic(
+        f"There is no topic {topic!r} here: the model has the topics 0 to {n_topics - 1}, and does not tell their "
+        "names. Give the topic's id ('topiclens topics' shows it), or pass the topics when you open the model."
+    )

@@ -20,10 +20,13 @@ EXPLAIN_FRAMES_SIGNATURE = "explain_frames"
 RELEVANCE_SIGNATURE = "relevance"  # what `explain` gives, and the relevance of frames, neurons and words; newer than it
 RELEVANCE_FRAMES_SIGNATURE = "relevance_frames"
 WHAT_IF_SIGNATURE = "what_if"
+ABOUT_SIGNATURE = "about"
 WHAT_IF_FRAMES_SIGNATURE = "what_if_frames"
 FRAMES_INPUT = "frames"
 JPEG_INPUT = "frames_jpeg"
 TOPIC_DELTAS_INPUT = "topic_deltas"
+QUESTION_INPUT = "question"
+ABOUT_OUTPUT = "about"
 CAPTION_OUTPUT = "caption"
 LOG_PROB_OUTPUT = "log_prob"
 WORDS_OUTPUT = "words"
@@ -87,6 +90,15 @@ class Signature:
                 came = TensorSpec(dtype_name(inputs[name]), inputs[name].shape)
                 return f"expected {name} as {spec}, got {came}"
         return None
+
+
+@dataclass(frozen=True)
+class ModelTopic:
+    """A topic as a model tells it: its id, its name, and its most probable words."""
+
+    id: int
+    name: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from topiclens.schemas.topic_lookup import NamedTopic
     from topiclens.serving.captioner import LocalCaptioner
     from topiclens.serving.client import CaptionClient
-    from topiclens.serving.videos import Clip, Reader
+    from topiclens.serving.videos import Clip
 
 
 class MissingDependency(ImportError):
@@ -53,10 +53,12 @@ def load(model: str | os.PathLike[str], *, threads: int = 0, **options: Any) -> 
         from topiclens.trainer.exported import read_meta
 
         directory = resolve_version(model)
-        reader = _reader(Sampling.of(read_meta(directory)["features"]))
+        sampling = Sampling.of(read_meta(directory)["features"])
         links = links_of(directory)
         topics = links.topics if links else ()
-        return LocalCaptioner(directory, threads=threads, reader=reader, topics=topics, **options)
+        return LocalCaptioner(
+            directory, threads=threads, reader=lambda path: _read(path, sampling), topics=topics, **options
+        )
 
 
 def connect(
@@ -77,9 +79,9 @@ def connect(
         address: ``grpc://host:8500``, ``http://host:8501``, or ``host:port``, which is gRPC.
         model: the name that the model is served under.
         version: a version's number, or a label such as "stable"; None asks for the newest.
-        sampling: how frames are taken of video files; by default 28, equally spaced.
-        topics: of the model, in order of their ids, such as `topiclens.load(...).topics`. Without them, `what_if` takes
-            ids alone.
+        sampling: how frames are taken of video files; by default as of the model's training clips.
+        topics: of the model, in order of their ids. The server is asked for them; a model of TopicLens 0.1 does not
+            tell them, and is asked by ids alone unless you give them.
         options: `timeout` and `retries` of `topiclens.serving.client.CaptionClient`, and those of `load`.
     Raises:
         ValueError: the address is of no known form.
@@ -90,8 +92,11 @@ def connect(
     with _installed(f"The address {address} asks over gRPC", extra="client"):
         from topiclens.serving.client import CaptionClient
 
-        reader = _reader(sampling or Sampling())
-        return CaptionClient(address, model, version=version, reader=reader, topics=topics, **options)
+        def read(path: str | os.PathLike[str]) -> Clip:
+            return _read(path, sampling or Sampling.of(client.about().get("features", {})))
+
+        client = CaptionClient(address, model, version=version, reader=read, topics=topics, **options)
+        return client
 
 
 def run(
@@ -241,19 +246,15 @@ def name_neurons(
         return link(tally(found.mean, found.topics, neurons.f), topics)
 
 
-def _reader(sampling: Sampling) -> Reader:
-    """Reads the features of a ``.npy`` or ``bundle.npz#id``, and the frames of any other file."""
+def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip:
+    """The features of a ``.npy`` or ``bundle.npz#id``, or the frames of any other file."""
+    from topiclens.components.videos.feature_files import read_features
+    from topiclens.components.videos.reader import sample_video
 
-    def read(path: str | os.PathLike[str]) -> Clip:
-        from topiclens.components.videos.feature_files import read_features
-        from topiclens.components.videos.reader import sample_video
-
-        name = os.fspath(path)
-        if name.endswith(".npy") or ".npz#" in name:
-            return read_features(name)
-        return sample_video(name, sampling).frames
-
-    return read
+    name = os.fspath(path)
+    if name.endswith(".npy") or ".npz#" in name:
+        return read_features(name)
+    return sample_video(name, sampling).frames
 
 
 @contextlib.contextmanager

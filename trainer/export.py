@@ -15,7 +15,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -53,6 +53,7 @@ def export(
     features: Mapping,
     backbone=None,
     enhancement: np.ndarray | None = None,
+    topics: Sequence[Mapping] = (),
     beam: int = 5,
     max_words: int = 20,
     length_penalty: float = 0.0,
@@ -70,6 +71,8 @@ def export(
             read before; see `topiclens.trainer.relevance.with_relevance`.
         what_if: `frames` and `topic_deltas` (b, n_topics) float32, strengths, 0 leaving a topic as it is -> `caption`,
             `log_prob` and `topic_scores` of the changed video; see `topiclens.trainer.what_if`.
+        about: `question` (b,) string, anything -> `about` (b,) string, what a client must know of the model, as JSON:
+            `features` and `topics` of captioner.json, but no path.
         caption_frames, explain_frames, relevance_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, ""
             where a clip is shorter, in place of `frames` -> the same outputs.
 
@@ -82,6 +85,7 @@ def export(
         enhancement: (n_topics, neurons) float32, what strength 1 of each topic adds to the neurons at every real frame
             (section 4), as `topiclens.components.neurons.enhancement` makes it of the links; without it there is no
             `what_if`.
+        topics: in order of their ids, each with `id`, `name` and `words`; () where they have no names yet.
         beam, max_words, length_penalty: see `topiclens.trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
     Raises:
@@ -94,7 +98,8 @@ def export(
     os.makedirs(aside)
 
     search = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
-    archive = _archive(captioner, vocabulary, backbone, enhancement, search)
+    told = {"features": {name: value for name, value in features.items() if name != "weights"}, "topics": list(topics)}
+    archive = _archive(captioner, vocabulary, backbone, enhancement, search, json.dumps(told, ensure_ascii=False))
     verbosity = absl_logging.get_verbosity()
     with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
         archive.write_out(aside, verbose=False)
@@ -110,6 +115,7 @@ def export(
         "model": dataclasses.asdict(captioner.config),
         "vocabulary": list(vocabulary),
         "features": dict(features),
+        "topics": list(topics),
         "decoding": search,
         **(extra or {}),
     }
@@ -125,6 +131,7 @@ def export_again(
     captioner: Captioner | None = None,
     backbone=None,
     enhancement: np.ndarray | None = None,
+    topics: Sequence[Mapping] | None = None,
     extra: Mapping | None = None,
     **decoding,
 ) -> None:
@@ -138,14 +145,14 @@ def export_again(
         directory: see `export`.
         captioner: of the parent's configuration, with other weights.
         backbone: the parent's own, loaded (captioner.json names it); without it the copy takes features alone.
-        enhancement: see `export`; by default the parent's, if it has one.
+        enhancement, topics: see `export`; by default the parent's, if it has any.
         extra: entries of captioner.json that are new or changed.
         decoding: of beam, max_words and length_penalty those that change.
     Raises:
         ExportError: as `export` and `load_captioner` have it.
     """
     loaded, vocabulary, meta = load_captioner(parent)
-    known = {"format", "model", "vocabulary", "features", "decoding"}
+    known = {"format", "model", "vocabulary", "features", "topics", "decoding"}
     export(
         captioner or loaded,
         vocabulary,
@@ -153,6 +160,7 @@ def export_again(
         features=meta["features"],
         backbone=backbone,
         enhancement=read_enhancement(parent) if enhancement is None else enhancement,
+        topics=meta.get("topics", ()) if topics is None else topics,
         extra={**{name: value for name, value in meta.items() if name not in known}, **(extra or {})},
         **{**meta["decoding"], **decoding},
     )
@@ -199,7 +207,7 @@ def _is_core(op: str) -> bool:
     return hasattr(tf.raw_ops, op) and op not in _PYTHON_OPS
 
 
-def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, search: Mapping):
+def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, search: Mapping, about: str):
     """The signatures that `export` tells of, ready to be written: a `keras.export.ExportArchive`."""
     archive = keras.export.ExportArchive()
     archive.track(captioner)
@@ -212,6 +220,8 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
     archive.add_endpoint("serving_default", lambda frames: caption(frames), [frames])
     archive.add_endpoint("explain", lambda frames: explain(frames), [frames])
     archive.add_endpoint("relevance", lambda frames: relevance(frames), [frames])
+    question = tf.TensorSpec([None], tf.string, name="question")
+    archive.add_endpoint("about", lambda question: {"about": tf.fill(tf.shape(question), about)}, [question])
     suppose = None
     if enhancement is not None:
         suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)

@@ -80,8 +80,10 @@ def test_feature_files_are_read(captioner, tmp_path):
 def test_a_served_model_answers_the_same(root, captioner):
     with LocalServer(f"{root}/serving/topiclens", grpc_port=0, rest_port=0) as server:
         for address in (server.grpc_address, server.rest_address):
-            with topiclens.connect(address, topics=captioner.topics) as client:
+            with topiclens.connect(address) as client:
                 client.wait_until_ready()
+                assert [topic.name for topic in client.topics] == ["dog", "man", "sea"]
+                assert client.about()["features"] == {"backbone": None, "n_frames": 4, "dim": 6}
                 assert client.caption(VAL[0].frames).text == "dog dog dog"
                 assert client.what_if(VAL[0].frames, {"man": 2.0}).text == "man man man"
                 here, there = (asked.explain(VAL[0].frames) for asked in (captioner, client))

@@ -12,7 +12,7 @@ from topiclens.components.features.backbones.base import Backbone
 from topiclens.trainer import decoding
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.export import ExportError, assert_core_ops, export, export_again, extraction, load_captioner
-from topiclens.trainer.exported import read_enhancement
+from topiclens.trainer.exported import read_enhancement, read_meta
 from topiclens.trainer.what_if import what_if
 
 FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
@@ -178,6 +178,19 @@ def test_an_enhancement_that_is_not_the_models_is_refused(exported, enhancement,
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_tells_its_topics_and_its_sampling_and_no_path(exported, tmp_path):
+    topics = [{"id": 0, "name": "dance, ü", "words": ["dance"]}]
+    features = FEATURES | {"weights": "/a/path", "sampling": "centred"}
+    meta = read_meta(exported)
+    model, vocabulary, _ = load_captioner(exported)
+    export(model, vocabulary, tmp_path / "1", features=features, topics=topics, **meta["decoding"])
+    export_again(tmp_path / "1", tmp_path / "2")
+    for version in ("1", "2"):
+        about = tf.saved_model.load(str(tmp_path / version)).signatures["about"]
+        (told, again) = about(question=tf.constant(["", "x"]))["about"].numpy()
+        assert told == again and json.loads(told) == {"features": FEATURES | {"sampling": "centred"}, "topics": topics}
+
+
 def test_every_input_and_output_leads_with_the_batch(served):
     caption = {"caption": (tf.string, 1), "log_prob": (tf.float32, 1)}
     explained = caption | {
@@ -189,6 +202,7 @@ def test_every_input_and_output_leads_with_the_batch(served):
         "word_relevance": (tf.float32, 3),
     }  # fmt: skip
     of_features = {"serving_default": caption, "explain": explained, "relevance": relevance}
+    of_features["about"] = {"about": (tf.string, 1)}
     outputs = of_features | {"caption_frames": caption, "explain_frames": explained, "relevance_frames": relevance}
     assert set(served.signatures) == set(outputs)
     for name, signature in served.signatures.items():

@@ -46,7 +46,10 @@ def export_parent(folder, enhancement=None) -> None:
         kernel[place] = 1
         layer.kernel.assign(kernel)
     features = {"backbone": None, "n_frames": 4, "dim": 6}
-    export(captioner, VOCABULARY, folder, features=features, enhancement=enhancement, max_words=3, beam=1)
+    topics = [{"id": topic.id, "name": topic.name, "words": topic.words} for topic in TOPICS]
+    export(
+        captioner, VOCABULARY, folder, features=features, enhancement=enhancement, topics=topics, max_words=3, beam=1
+    )
 
 
 def hashes(folder) -> dict[str, str]:
