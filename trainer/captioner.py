@@ -108,6 +108,8 @@ class Captioner(keras.Model):
         if words is None:
             words, log_prob = search(self, video, edits=edits, **decoding)
             written, words = {"words": words, "log_prob": log_prob}, with_end(words)
+        else:
+            words = ops.convert_to_tensor(words, "int32")
         parts = {name.split(".")[0] for name in record}
         if "topics" in parts:
             named = self.topic_perceptron.read(video["mean"], edits)
