@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -55,7 +55,38 @@ def manifest() -> str:
     return table(("field", "type", "required", "meaning"), rows)
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "manifest.md": manifest}
+def api() -> str:
+    """What `import topiclens` offers, and the methods and results of a captioner, from their docstrings."""
+    import topiclens
+    from topiclens.serving.captioning import Captioning
+
+    functions = ("load", "connect", "read_videos", "correct", "run", "train", "export", "fit_topics", "name_neurons")
+    methods = [name for name, _ in inspect.getmembers(Captioning, inspect.isfunction) if not name.startswith("_")]
+    return "\n\n".join(
+        [
+            f"## The package\n\n{_block(inspect.getdoc(topiclens))}",
+            *(_function(f"topiclens.{name}", getattr(topiclens, name)) for name in functions),
+            f"## A captioner\n\n`load` and `connect` both give one.\n\n{_block(inspect.getdoc(Captioning))}",
+            *(_function(f"captioner.{name}", getattr(Captioning, name)) for name in methods),
+            "## Results\n\nThey show themselves in a notebook. `to_json()` gives their numbers, `plot()` a figure.",
+            *(
+                f"### topiclens.{thing.__name__}\n\n{_block(inspect.getdoc(thing))}"
+                for thing in (topiclens.Caption, topiclens.ExplainedCaption, topiclens.WhatIf)
+            ),
+        ]
+    )
+
+
+def _function(name: str, function: Callable) -> str:
+    arguments = ", ".join(argument for argument in inspect.signature(function).parameters if argument != "self")
+    return f"### {name}\n\n{_block(f'{name}({arguments})', '', inspect.getdoc(function))}"
+
+
+def _block(*lines: str) -> str:
+    return "\n".join(["```text", *lines, "```"])
+
+
+PAGES = {"python-api.md": api, "settings.md": settings, "commands.md": commands, "manifest.md": manifest}
 
 
 def table(heads: tuple[str, ...], rows) -> str:

@@ -67,12 +67,19 @@ class ExplainedCaption(Caption):
     word_relevance: np.ndarray | None = None
 
     def _repr_html_(self) -> str:
-        table = display.words_html(self.words, self.attention, self.frames)
-        return super()._repr_html_() + table + display.topics_html(self.topic_scores, self.topics)
+        tables = [display.words_html(title, self.words, of, self.frames) for title, of in self._over_frames().items()]
+        return super()._repr_html_() + "".join(tables) + display.topics_html(self.topic_scores, self.topics)
 
     def plot(self) -> Figure:
-        """The attention of each word over the frames, as a figure of Matplotlib."""
-        return display.plot_words(self.text, self.words, self.attention)
+        """The attention of each word over the frames, and their relevance, as a figure of Matplotlib."""
+        return display.plot_words(self.text, self.words, self._over_frames())
+
+    def _over_frames(self) -> dict[str, np.ndarray]:
+        """What is known of each word and frame, (words, frames), by what it says."""
+        attention = {"Attention: where each word looks": self.attention}
+        if self.frame_relevance is None:
+            return attention
+        return attention | {"Relevance: frames for (blue) and against (red) each word": self.frame_relevance}
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOPICS_SHOWN = 5
 _PICTURE_PIXELS = 48
-_COLOUR = "31,119,180"
+_COLOUR, _AGAINST = "33,102,172", "178,24,43"
 
 
 def caption_html(text: str, log_prob: float) -> str:
@@ -24,26 +24,29 @@ def caption_html(text: str, log_prob: float) -> str:
     return f"<p><b>{html.escape(text)}</b> <small>log-probability {log_prob:.2f}</small></p>"
 
 
-def words_html(words: Sequence[str], shares: np.ndarray, frames: Sequence[bytes] | None) -> str:
-    """A table with a row a word and a column a frame; the darker a cell, the larger the frame's share in the word.
+def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Sequence[bytes] | None) -> str:
+    """A table with a row a word and a column a frame: the darker a cell, the larger the number; below 0 it is red.
 
     Args:
+        title: what the numbers are.
         words: of the caption.
-        shares: (words, frames), at least 0.
+        shares: (words, frames).
         frames: JPEG bytes; None shows their numbers alone.
     """
     pictures = [""] * shares.shape[1] if frames is None else list(map(_picture, frames))
     head = "".join(f"<th>{picture}<br><small>{number}</small></th>" for number, picture in enumerate(pictures))
-    largest = max(float(shares.max(initial=0.0)), 1e-9)
+    largest = max(float(np.abs(shares).max(initial=0.0)), 1e-9)
+
+    def cell(share: float) -> str:
+        colour = _COLOUR if share >= 0 else _AGAINST
+        return f"<td title='{share:.3f}' style='background:rgba({colour},{abs(share) / largest:.2f})'></td>"
+
     rows = "".join(
-        f"<tr><th style='text-align:right'>{html.escape(word)}</th>"
-        + "".join(
-            f"<td title='{share:.3f}' style='background:rgba({_COLOUR},{share / largest:.2f})'></td>" for share in row
-        )
-        + "</tr>"
-        for word, row in zip(words, shares)
+        f"<tr><th style='text-align:right'>{html.escape(word)}</th>{''.join(map(cell, row))}</tr>"
+        for word, row in zip(words, shares.tolist())
     )
-    return f"<div style='overflow-x:auto'><table><tr><th></th>{head}</tr>{rows}</table></div>"
+    table = f"<div style='overflow-x:auto'><table><tr><th></th>{head}</tr>{rows}</table></div>"
+    return f"<p>{html.escape(title)}</p>{table}"
 
 
 def topics_html(scores: np.ndarray | None, names: Sequence[str] | None) -> str:
@@ -59,13 +62,15 @@ def topics_html(scores: np.ndarray | None, names: Sequence[str] | None) -> str:
     return f"<table><tr><th style='text-align:left'>topic</th><th>score</th><th></th></tr>{rows}</table>"
 
 
-def plot_words(title: str, words: Sequence[str], shares: np.ndarray) -> Figure:
-    """The table of `words_html` as a figure."""
-    figure = _figure(width=8, height=1.2 + 0.3 * len(words))
-    axes = figure.subplots()
-    image = axes.imshow(shares, aspect="auto", cmap="Blues", vmin=0)
-    axes.set(title=title, xlabel="frame", yticks=range(len(words)), yticklabels=words)
-    figure.colorbar(image, label="share of the frame")
+def plot_words(text: str, words: Sequence[str], panels: Mapping[str, np.ndarray]) -> Figure:
+    """The tables of `words_html` as a figure, one panel for each title."""
+    figure = _figure(width=8, height=len(panels) * (1 + 0.3 * len(words)))
+    figure.suptitle(text)
+    for axes, (title, shares) in zip(figure.subplots(len(panels), squeeze=False).flat, panels.items()):
+        largest = max(float(np.abs(shares).max(initial=0.0)), 1e-9)
+        image = axes.imshow(shares, aspect="auto", cmap="RdBu", vmin=-largest, vmax=largest)
+        axes.set(title=title, xlabel="frame", yticks=range(len(words)), yticklabels=words)
+        figure.colorbar(image)
     return figure
 
 

@@ -1,5 +1,6 @@
 """How answers show themselves: their JSON, HTML and figures say what the arrays say."""
 
+import dataclasses
 import json
 import re
 
@@ -42,6 +43,17 @@ def test_answers_without_frames_names_or_topics_show_what_there_is(explained):
     assert "<img" not in plain._repr_html_() and "topic" not in plain._repr_html_()
     assert "topic 1" in WhatIf("a", -1.0, np.array([0.0, 1.0]))._repr_html_()
     assert "a &lt;dog&gt;" in Caption("a <dog>", -1.0)._repr_html_()
+
+
+def test_relevance_stands_below_attention_with_its_sign(explained):
+    relevance = np.array([[0.5, -0.25, 0.0], [1.0, 0.0, -2.0]])
+    told = dataclasses.replace(explained, frame_relevance=relevance)
+    shown = told._repr_html_()
+    shares = [float(share) for share in re.findall(r"title='(-?[0-9.]+)'", shown)]
+    np.testing.assert_allclose(np.reshape(shares, (2, 2, 3)), [ATTENTION, relevance], atol=5e-4)
+    assert shown.count("rgba(178,24,43") == 2 and "rgba(178,24,43,1.00)" in shown
+    drawn = [axes.images[0].get_array() for axes in told.plot().axes if axes.images]
+    np.testing.assert_array_equal(drawn, [ATTENTION, relevance])
 
 
 def test_figures_draw_the_shares_and_the_scores(explained):
