@@ -15,7 +15,8 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -51,7 +52,7 @@ def export(
     directory: str | os.PathLike,
     *,
     features: Mapping,
-    backbone=None,
+    backbone: Any = None,
     enhancement: np.ndarray | None = None,
     topics: Sequence[Mapping] = (),
     beam: int = 5,
@@ -129,11 +130,11 @@ def export_again(
     directory: str | os.PathLike,
     *,
     captioner: Captioner | None = None,
-    backbone=None,
+    backbone: Any = None,
     enhancement: np.ndarray | None = None,
     topics: Sequence[Mapping] | None = None,
     extra: Mapping | None = None,
-    **decoding,
+    **decoding: Any,
 ) -> None:
     """Writes an export once more with something changed; all that is not named here stays as it is.
 
@@ -207,7 +208,14 @@ def _is_core(op: str) -> bool:
     return hasattr(tf.raw_ops, op) and op not in _PYTHON_OPS
 
 
-def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, search: Mapping, about: str):
+def _archive(
+    captioner: Captioner,
+    vocabulary: Vocabulary,
+    backbone: Any,
+    enhancement: np.ndarray | None,
+    search: Mapping,
+    about: str,
+) -> keras.export.ExportArchive:
     """The signatures that `export` tells of, ready to be written: a `keras.export.ExportArchive`."""
     archive = keras.export.ExportArchive()
     archive.track(captioner)
@@ -242,12 +250,14 @@ def _archive(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement
     return archive
 
 
-def _graph(function, *inputs: tf.TensorSpec):
+def _graph(function: Callable[..., Any], *inputs: tf.TensorSpec) -> Callable[..., Any]:
     """A function as a graph, traced and stored once for all signatures that call it: tracing is what takes time."""
     return tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()
 
 
-def _check(captioner: Captioner, vocabulary: Vocabulary, backbone, enhancement, directory: str) -> None:
+def _check(
+    captioner: Captioner, vocabulary: Vocabulary, backbone: Any, enhancement: np.ndarray | None, directory: str
+) -> None:
     config = captioner.config
     if config.vocabulary_size != len(vocabulary):
         raise ExportError(f"The model writes {config.vocabulary_size} words, the vocabulary has {len(vocabulary)}.")
