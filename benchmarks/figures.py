@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from topiclens.components.neurons.figures import measure, roc_auc
+from topiclens.components.neurons.figures import measure_neurons, roc_auc
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import tally
 from topiclens.components.neurons.perceptron import Perceptron
@@ -54,7 +54,7 @@ def main() -> None:
     theirs = auc_by_definition(mean, present)
     definition = time.perf_counter() - begin
     begin = time.perf_counter()
-    measure(mean, present, links, f, rng=rng)
+    measure_neurons(mean, present, links, f, rng=rng)
     everything = time.perf_counter() - begin
     print(f"{options.videos} videos, {options.neurons} neurons, {options.topics} topics")
     print(f"  areas by ranks    {ranks:8.2f} s")

@@ -45,7 +45,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
     with _alone(root), _announced(verbose):
         content = fingerprint(data, without=root)
         decided = topic_register.governance_of(settings, root)
-        asked = topic_register.asked(settings, content, decided)
+        asked = topic_register.request_key(settings, content, decided)
         paths = Paths(
             data=os.path.abspath(data),
             root=os.path.abspath(root),

@@ -42,7 +42,7 @@ def governance_of(settings: Settings, root: str) -> Governance:
     return load_governance(path)
 
 
-def asked(settings: Settings, content: str, decided: Governance) -> str:
+def request_key(settings: Settings, content: str, decided: Governance) -> str:
     """Tells runs that look for the same topics in the same captions from others.
 
     Args:

@@ -27,7 +27,7 @@ def write_report(
     figures = {"splits": {split: split_figures(evaluation) for split, evaluation in evaluations.items()}}
     rows = [row for split, evaluation in evaluations.items() for row in caption_rows(split, evaluation)]
     write_rows(folder / CAPTIONS_FILE, rows)
-    write_text(folder / SUMMARY_FILE, summary(evaluations, examples=examples))
+    write_text(folder / SUMMARY_FILE, format_summary(evaluations, examples=examples))
     write_json(folder / METRICS_FILE, figures)
 
 
@@ -82,7 +82,7 @@ def best_and_worst(evaluation: CaptionEvaluation, count: int) -> tuple[list[str]
     return ranked[:count], ranked[len(ranked) - count :][::-1]
 
 
-def summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES) -> str:
+def format_summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES) -> str:
     """The evaluation as Markdown: a row a split, a row a slice, and captions beside what people wrote."""
     measured = [metric for metric in METRICS if any(metric in j.metrics for j in evaluations.values())]
     lines = ["# Captions, judged", ""]

@@ -19,7 +19,7 @@ from topiclens.components.neurons import activations, evaluator
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import measure_effects, sampled
 from topiclens.components.neurons.enhancement import enhancement_of
-from topiclens.components.neurons.figures import measure
+from topiclens.components.neurons.figures import measure_neurons
 from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.neurons.settings import NamingConfig, NeuronEvaluationConfig
@@ -97,7 +97,7 @@ def NeuronEvaluator(
         neurons = activations.load(folder)
     files = records.files_of(artifact_utils.get_split_uri([examples], split))
     held_out = activations.mean_activations(records.read(files), neurons.encode)
-    found = measure(held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config.seed))
+    found = measure_neurons(held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config.seed))
     effects = None
     if config.neurons.effect_videos:
         asked = sampled(held_out.ids, config.neurons.effect_videos, config.seed)
@@ -110,14 +110,14 @@ def NeuronEvaluator(
     before, changed = None, None
     if tf.io.gfile.exists(os.path.join(baseline_dir, LINKS_FILE)):
         before = read_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE))
-        changed = evaluator.changes(named, TopicLinks.load(baseline_dir))
+        changed = evaluator.find_changes(named, TopicLinks.load(baseline_dir))
     evaluator.write_report(figures.uri, found, named, changed, effects)
     write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
 
     with artifact_io.readable(caption_blessing.uri) as folder:
         of_captions = read_blessing(folder)
     verdict = Blessing(
-        split, of_captions.reasons + evaluator.reasons(found, config.neurons, split=split, previous=before)
+        split, of_captions.reasons + evaluator.check_thresholds(found, config.neurons, split=split, previous=before)
     )
     with artifact_io.writable(blessing.uri) as folder:
         write_blessing(folder, verdict)

@@ -18,7 +18,7 @@ FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
 _SHOWN = 12
 
 
-def reasons(
+def check_thresholds(
     figures: NeuronFigures, thresholds: NeuronSettings, *, split: str, previous: Mapping | None = None
 ) -> tuple[Reason, ...]:
     """Holds a model's figures against the thresholds.
@@ -62,7 +62,7 @@ class ChangedMeaning:
     after: str | None
 
 
-def changes(links: TopicLinks, previous: TopicLinks) -> list[ChangedMeaning]:
+def find_changes(links: TopicLinks, previous: TopicLinks) -> list[ChangedMeaning]:
     """The neurons that changed meaning since the previous model.
 
     Topics are compared by name and words, not by number: a new topic model numbers them anew.
@@ -97,10 +97,10 @@ def write_report(
     """
     values = figures.to_json() | (effects.to_json() if effects else {})
     write_json(os.path.join(folder, FIGURES_FILE), values)
-    write_text(os.path.join(folder, SUMMARY_FILE), summary(figures, links, changed, effects))
+    write_text(os.path.join(folder, SUMMARY_FILE), format_summary(figures, links, changed, effects))
 
 
-def summary(
+def format_summary(
     figures: NeuronFigures,
     links: TopicLinks,
     changed: list[ChangedMeaning] | None,

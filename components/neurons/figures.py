@@ -172,7 +172,7 @@ class NeuronFigures:
         return asdict(self)
 
 
-def measure(
+def measure_neurons(
     mean: np.ndarray,
     topics: np.ndarray,
     links: TopicLinks,

@@ -14,7 +14,7 @@ _INK, _FAINT, _LINKED = "#2b3a42", "#b8c4c9", "#d1495b"
 _COLUMNS = 3  # topics side by side; more stand below
 
 
-def profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
+def plot_profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
     """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3).
 
     The neurons that are linked to the topic are marked.
@@ -47,7 +47,7 @@ def profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topi
     return _png(figure)
 
 
-def association(tally: Tally, links: TopicLinks) -> bytes:
+def plot_association(tally: Tally, links: TopicLinks) -> bytes:
     """The mean prediction difference of every neuron that carries a topic to every topic that has a neuron: PNG.
 
     Rows are topics, those of most videos on top, each shown relative to its own largest difference, since those

@@ -9,7 +9,7 @@ import numpy as np
 from topiclens.components.neurons.activations import encoder_of, mean_activations
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
-from topiclens.components.neurons.figures import NeuronFigures, measure
+from topiclens.components.neurons.figures import NeuronFigures, measure_neurons
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.neurons.posthoc import fit_perceptron
@@ -18,7 +18,7 @@ from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.vocabulary import Vocabulary
 
 
-def study(
+def study_neurons(
     captioner,
     vocabulary: Vocabulary,
     train_videos: Iterable[VideoRecord],
@@ -49,7 +49,7 @@ def study(
     counted = tally(seen.mean, seen.topics, f)
     links = link(counted, topics)
     held_out = mean_activations(held_out_videos, encode)
-    figures = measure(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
+    figures = measure_neurons(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
     effects = measure_effects(
         BatchedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed

@@ -35,8 +35,8 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
     log_dir = _emptied(log_dir)
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
         if shown := [topic.id for topic in most_frequent(links, _TOPICS_SHOWN)]:
-            _image("neurons/profiles", plots.profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown))
-        _image("neurons/association", plots.association(tally, links))
+            _image("neurons/profiles", plots.plot_profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown))
+        _image("neurons/association", plots.plot_association(tally, links))
         tf.summary.text("neurons/links", as_markdown(links))
         for topic in links.topics:
             present = held_out.topics[:, topic.id] > 0
@@ -60,7 +60,7 @@ def write_profiles(log_dir: str | os.PathLike, tallies: Mapping[str, Tally], lin
         The picture, PNG.
     """
     first = links[next(iter(tallies))]
-    picture = plots.profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
+    picture = plots.plot_profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
     with tf.summary.create_file_writer(_emptied(log_dir)).as_default(step=0):
         _image("neurons/profiles", picture)
     return picture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from topiclens.components.topics.documents import content_words, index_of, number_words
+from topiclens.components.topics.documents import index_of, number_words
 from topiclens.components.topics.labels import OccurrenceRule, by_label
 from topiclens.components.topics.priors import WordPrior
 from topiclens.components.topics.table import Topic
@@ -74,15 +74,11 @@ class TopicModel:
     def _by_word(self) -> np.ndarray:
         return np.ascontiguousarray(self.phi.T)
 
-    def infer(self, document_id: str, captions: Iterable[str]) -> np.ndarray:
+    def infer_words(self, document_id: str, words: Iterable[str]) -> np.ndarray:
         """(topics,) float64: how many of a video's content words have each topic, averaged over samples.
 
-        Words that were not fitted are left out. The result depends on the id, the captions and the model alone.
+        Words that were not fitted are left out. The result depends on the id, the words and the model alone.
         """
-        return self.infer_words(document_id, content_words(captions))
-
-    def infer_words(self, document_id: str, words: Iterable[str]) -> np.ndarray:
-        """As `infer`, of content words."""
         from topiclens.components.topics.inference import document_seed, fold_in  # numba takes a second to import
 
         tokens = number_words(words, index_of(self.words))

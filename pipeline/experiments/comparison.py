@@ -205,7 +205,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
     from topiclens.components.captions.generate import pad_videos
     from topiclens.components.neurons.links import name_neurons
-    from topiclens.components.neurons.study import study
+    from topiclens.components.neurons.study import study_neurons
     from topiclens.components.topics.model import TopicModel
     from topiclens.components.training.run_fn import VOCABULARY_FILE
     from topiclens.schemas import records
@@ -242,7 +242,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         shuffle_topics=variant.shuffle_topics,
     )
     held_out = list(records.read(files["val"]))
-    tally, links, figures, effects = study(
+    tally, links, figures, effects = study_neurons(
         result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
         effect_videos=settings.neurons.effect_videos,
     )  # fmt: skip

@@ -26,7 +26,7 @@ def models(tmp_path_factory):
 
 def _run(root, settings, model, content="data", governance=Governance(), blessed=True):
     """What `local_runner.run` does about topics; gives the earlier model that the run keeps ids of."""
-    asked = topic_register.asked(settings, content, governance)
+    asked = topic_register.request_key(settings, content, governance)
     previous = topic_register.previous_of(settings, str(root), asked)
     if blessed:
         topic_register.remember(Outcome(str(root), {"topiclens.TopicModel": model}, True), asked, previous)

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.components.captions.evaluate_examples import evaluate_examples
-    from topiclens.components.captions.report import caption_rows, split_figures, summary
+    from topiclens.components.captions.report import caption_rows, format_summary, split_figures
     from topiclens.components.topics.model import TopicModel
     from topiclens.pipeline import run_metadata
 
@@ -39,5 +39,5 @@ def run(options: argparse.Namespace) -> int:
         (one,) = evaluated.values()
         output.print_json({**split_figures(one), "captions": caption_rows(options.split, one)}, indent=1)
     else:
-        print(summary(evaluated))
+        print(format_summary(evaluated))
     return 0

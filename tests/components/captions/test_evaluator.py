@@ -7,7 +7,13 @@ import pytest
 from topiclens.components.captions import evaluator, report, slices
 from topiclens.components.captions.cider import CiderScorer
 from topiclens.components.captions.evaluator import CaptionsError, EpochScores, evaluate_captions, score_captions
-from topiclens.components.captions.report import best_and_worst, read_figures, split_figures, summary, write_report
+from topiclens.components.captions.report import (
+    best_and_worst,
+    format_summary,
+    read_figures,
+    split_figures,
+    write_report,
+)
 
 PURE = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr")
 REFERENCES = {"dog": ["A dog runs.", "The dog is running!"], "cat": ["A cat sleeps."], "man": ["Someone eats."]}
@@ -138,14 +144,14 @@ def test_a_write_that_fails_leaves_the_earlier_file_whole(evaluation, tmp_path, 
 
 
 def test_the_summary_is_a_sound_table_that_names_what_was_not_measured(evaluation, fake_java):
-    text = summary({"val": evaluation})
+    text = format_summary({"val": evaluation})
     assert f"| val | {len(evaluation.captions)} | {evaluation.metrics['BLEU-1']:.3f} |" in text
     assert r"topic 3: dog \| cat" in text
     assert "5 (few)" in text
     widths = {line.replace(r"\|", "").count("|") for line in text.splitlines() if line.startswith("| val")}
     assert widths == {len(PURE) + 3}
     without = evaluate_captions(REFERENCES, CAPTIONS, start_meteor=lambda: evaluator.Meteor(java="no-such-java"))
-    assert "METEOR not measured: no Java ('no-such-java' is not on the PATH)." in summary({"val": without})
+    assert "METEOR not measured: no Java ('no-such-java' is not on the PATH)." in format_summary({"val": without})
 
 
 def test_best_and_worst_captions_are_the_extremes_and_never_the_same(evaluation):

@@ -17,7 +17,7 @@ from topiclens.components.neurons.effects import (
     questions,
     sampled,
 )
-from topiclens.components.neurons.study import study
+from topiclens.components.neurons.study import study_neurons
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.records import VideoRecord
 
@@ -123,5 +123,5 @@ def test_a_captioner_that_never_learnt_topics_is_studied_too(videos, monkeypatch
     topics = [Topic(i, f"topic {i}", (word,), None, 0.4) for i, word in enumerate((*WORDS, "waves"))]
     captioner = small_captioner(interpretive_weight=0.0)
     named = [dataclasses.replace(video, captions=("a man runs", "a dog runs")) for video in videos]
-    _, _, _, effects = study(captioner, VOCABULARY, named, named, topics, seed=0, effect_videos=5)
+    _, _, _, effects = study_neurons(captioner, VOCABULARY, named, named, topics, seed=0, effect_videos=5)
     assert effects.deletion_questions > 0 and np.isfinite([*effects.to_json().values()]).all()

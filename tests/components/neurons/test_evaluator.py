@@ -5,7 +5,7 @@ import json
 import pytest
 
 from topiclens.components.neurons.effects import CaptionEffects
-from topiclens.components.neurons.evaluator import changes, reasons, write_report
+from topiclens.components.neurons.evaluator import check_thresholds, find_changes, write_report
 from topiclens.components.neurons.figures import NeuronFigures, TopicFigures
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.neurons.settings import NeuronSettings
@@ -31,25 +31,25 @@ def links(**neurons_of):
 
 @pytest.mark.parametrize(("least", "passed"), [(1, True), (2, False)])
 def test_enough_topics_must_have_a_detector(least, passed):
-    (reason,) = reasons(FIGURES, NeuronSettings(min_detectors=least), split="val")
+    (reason,) = check_thresholds(FIGURES, NeuronSettings(min_detectors=least), split="val")
     assert reason.met is passed and f"1 of 2 topics have a detecting neuron on val; at least {least}" in reason.words
 
 
 @pytest.mark.parametrize(("before", "passed"), [(0.84, True), (0.86, False), (0.7, True), (None, True)])
 def test_the_auc_may_fall_no_further_than_allowed(before, passed):
     previous = None if before is None else {"auc": before}
-    reason = reasons(FIGURES, NeuronSettings(max_auc_drop=0.05), split="val", previous=previous)[1]
+    reason = check_thresholds(FIGURES, NeuronSettings(max_auc_drop=0.05), split="val", previous=previous)[1]
     assert reason.met is passed
 
 
 def test_neurons_that_changed_meaning_are_told_whatever_the_topics_numbers():
-    changed = changes(links(man=[0, 3], road=[1]), links(road=[1, 3], man=[0], sea=[2]))
+    changed = find_changes(links(man=[0, 3], road=[1]), links(road=[1, 3], man=[0], sea=[2]))
     assert [(one.neuron, one.before, one.after) for one in changed] == [(2, "sea", None), (3, "road", "man")]
 
 
 def test_the_report_is_json_and_words(tmp_path):
     now = links(man=[0], road=[])
-    write_report(tmp_path, FIGURES, now, changes(now, links(road=[0])))
+    write_report(tmp_path, FIGURES, now, find_changes(now, links(road=[0])))
     assert json.loads((tmp_path / "figures.json").read_text())["auc"] == 0.8
     text = (tmp_path / "summary.md").read_text()
     assert (

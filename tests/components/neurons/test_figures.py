@@ -103,7 +103,7 @@ def planted():
 
 def test_planted_neurons_are_perfect_detectors():
     mean, present, links, f = planted()
-    found = figures.measure(mean, present, links, f, rng=np.random.default_rng(0))
+    found = figures.measure_neurons(mean, present, links, f, rng=np.random.default_rng(0))
     assert (found.topics, found.linked_topics, found.detectors) == (3, 2, 2)
     assert [row.auc for row in found.by_topic] == [1, 1, 0.5]
     assert [row.average_precision for row in found.by_topic] == pytest.approx([1, 1, present[:, 2].mean()])
@@ -116,13 +116,13 @@ def test_planted_neurons_are_perfect_detectors():
 
 def test_figures_are_the_same_for_the_same_seed_and_are_json():
     mean, present, links, f = planted()
-    one, two = (figures.measure(mean, present, links, f, rng=np.random.default_rng(3)) for _ in range(2))
+    one, two = (figures.measure_neurons(mean, present, links, f, rng=np.random.default_rng(3)) for _ in range(2))
     assert one == two and one.to_json()["by_topic"][0]["id"] == 0
 
 
 @pytest.mark.parametrize("everywhere", (False, True))
 def test_without_a_topic_to_detect_nothing_is_claimed(everywhere):
     mean, present, links, f = planted()
-    found = figures.measure(mean, np.full_like(present, everywhere), links, f, rng=np.random.default_rng(0))
+    found = figures.measure_neurons(mean, np.full_like(present, everywhere), links, f, rng=np.random.default_rng(0))
     assert (found.topics, found.detectors, found.by_topic) == (0, 0, ())
     assert found.auc is found.deletion is found.deletion_random is found.purity is None

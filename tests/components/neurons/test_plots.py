@@ -26,19 +26,21 @@ def pixels(png):
 
 def test_profiles_mark_the_linked_neurons(tally):
     links = link(tally, TOPICS)
-    picture = pixels(plots.profiles({"LSTM-I": tally, "LSTM-B": tally}, {"LSTM-I": links, "LSTM-B": links}, [0, 2]))
+    picture = pixels(
+        plots.plot_profiles({"LSTM-I": tally, "LSTM-B": tally}, {"LSTM-I": links, "LSTM-B": links}, [0, 2])
+    )
     red = (picture[..., 0] > 180) & (picture[..., 1] < 110)
     middle = picture.shape[1] // 2
     assert red[:, :middle].sum() > 10 and red[:, middle:].sum() == 0  # the dance has no neuron
 
 
 def test_the_association_of_a_model_with_links_and_of_one_without(tally):
-    picture = pixels(plots.association(tally, link(tally, TOPICS)))
+    picture = pixels(plots.plot_association(tally, link(tally, TOPICS)))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
     empty = Tally.empty(3, 4)
-    assert pixels(plots.association(empty, link(empty, TOPICS))).size
+    assert pixels(plots.plot_association(empty, link(empty, TOPICS))).size
 
 
 def test_equal_tallies_give_equal_bytes(tally):
     links = link(tally, TOPICS)
-    assert plots.association(tally, links) == plots.association(tally, links)
+    assert plots.plot_association(tally, links) == plots.plot_association(tally, links)

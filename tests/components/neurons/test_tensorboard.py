@@ -57,7 +57,7 @@ def test_profiles_of_several_models_are_one_picture_of_the_first_ones_topics(wri
 
     def profiles(tallies, links, topics):
         drawn.update(models=list(tallies), topics=topics)
-        return plots.association(Tally.empty(1, 1), TopicLinks((), 1))
+        return plots.plot_association(Tally.empty(1, 1), TopicLinks((), 1))
 
     monkeypatch.setattr("topiclens.components.neurons.tensorboard.plots.profiles", profiles)
     png = write_profiles(tmp_path / "two", {"I": None, "B": None}, {"B": None, "I": links})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from topiclens.components.topics import fitting
+from topiclens.components.topics.documents import content_words
 from topiclens.components.topics.model import MODEL, TABLE, TopicModel
 
 
@@ -25,7 +26,9 @@ def test_a_saved_model_infers_as_before(model, folder):
     loaded = TopicModel.load(folder)
     assert loaded.topics == model.topics and loaded.rule == model.rule and loaded.words == model.words
     captions = ["t1w1 t1w2 t1w3", "t2w1 t1w1"]
-    np.testing.assert_array_equal(loaded.infer("v", captions), model.infer("v", captions))
+    np.testing.assert_array_equal(
+        loaded.infer_words("v", content_words(captions)), model.infer_words("v", content_words(captions))
+    )
     np.testing.assert_array_equal(loaded.phi, model.phi)
 
 
@@ -78,5 +81,5 @@ def test_files_of_two_runs_are_told_apart(folder):
 
 
 def test_captions_without_a_known_word_have_no_topic(model):
-    counts = model.infer("v", ["zebras xylophone"])
+    counts = model.infer_words("v", content_words(["zebras xylophone"]))
     assert counts.sum() == 0 and model.rule(counts) == []
