@@ -20,7 +20,7 @@ from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 from topiclens.schemas.corrections import State, Version
 from topiclens.schemas.files import write_text
 from topiclens.serving import model_config
-from topiclens.serving.saved_model import versions_under
+from topiclens.serving.saved_model import find_versions
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
@@ -79,7 +79,7 @@ def serve_again(store: ModelStore, ledger: Ledger, version: str, by: str) -> Ver
     """
     recorded = _recorded(ledger, version)
     if not store.version(version).is_dir():
-        there = ", ".join(str(number) for number in versions_under(store.versions)) or "none"
+        there = ", ".join(str(number) for number in find_versions(store.versions)) or "none"
         raise VersionError(
             f"The folder of version {version} is gone from {store.versions}, so that it cannot be served; there are "
             f"{there}. Bring it back from a copy, or name another."
@@ -97,7 +97,7 @@ def pin(store: ModelStore, ledger: Ledger) -> None:
     stable = servings[-1].version
     before = [serving.version for serving in servings if serving.version != stable]
     previous = before[-1] if before and store.version(before[-1]).is_dir() else None
-    text = model_config.pinned(NAME, int(stable), None if previous is None else int(previous))
+    text = model_config.format_pinned(NAME, int(stable), None if previous is None else int(previous))
     if not store.config.exists() or store.config.read_text(encoding="utf-8") != text:
         write_text(store.config, text)
 
@@ -182,7 +182,7 @@ def recover(store: ModelStore, ledger: Ledger) -> None:
 def _take_in_trained(store: ModelStore, ledger: Ledger) -> None:
     """Records what the pipeline pushed since. The newest is served, unless corrections are live that it lacks."""
     known, served = {version.version for version in ledger.versions()}, ledger.served()
-    there = sorted(versions_under(store.versions).items())
+    there = sorted(find_versions(store.versions).items())
     for number, folder in there:
         if str(number) not in known:
             newest = number == there[-1][0] and (served is None or number > int(served.version))
