@@ -70,7 +70,7 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
     import tensorflow as tf
 
     from topiclens.components.features.backbones import registry
-    from topiclens.trainer.export import extraction
+    from topiclens.trainer.endpoints import build_extract
 
     backbone = registry.of_features(meta["features"], cache_folder())
     if backbone is None:
@@ -78,7 +78,7 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
             f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. "
             "Name videos of its run's dataset by their ids, such as topiclens explain --id ID --root ROOT."
         )
-    network = extraction(backbone)
+    network = build_extract(backbone)
     return lambda jpegs: network(tf.constant([jpegs]))[0].numpy()
 
 
