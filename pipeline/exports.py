@@ -69,8 +69,19 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
     """
     import tensorflow as tf
 
+    from topiclens.trainer.export import extraction
+
+    network = extraction(backbone_of(meta, directory))
+    return lambda jpegs: network(tf.constant([jpegs]))[0].numpy()
+
+
+def backbone_of(meta: Mapping, directory: str):
+    """The network that turns a model's frames into features; see `frame_features`.
+
+    Raises:
+        SettingError: the model reads features that its dataset brought.
+    """
     from topiclens.components.features.backbones import registry
-    from topiclens.trainer.endpoints import build_extract
 
     backbone = registry.of_features(meta["features"], cache_folder())
     if backbone is None:
@@ -78,8 +89,7 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
             f"The model in {directory} reads features that its dataset brought, so it cannot see a video file. "
             "Name videos of its run's dataset by their ids, such as topiclens explain --id ID --root ROOT."
         )
-    network = build_extract(backbone)
-    return lambda jpegs: network(tf.constant([jpegs]))[0].numpy()
+    return backbone
 
 
 def _same_weights(directory: str, outcome: run_metadata.Outcome) -> bool:

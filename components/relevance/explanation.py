@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.relevance.deletion import DeletionCurves
+from topiclens.components.relevance.heat_maps import HeatMap
 from topiclens.components.relevance.reading import Reading
 from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
 
@@ -73,6 +75,27 @@ class ExplainedWord:
 
 
 @dataclass(frozen=True)
+class DeletionCheck:
+    """How far the caption's log-probability falls as frames are taken away, one after the other (Samek et al. 2017).
+
+    Attributes:
+        by_relevance: after 0, 1, 2 ... frames, those that speak most for the caption first.
+        random: the same in random orders, their mean.
+        drop, drop_random: the mean fall along each curve. The relevance is worth its name where `drop` is larger.
+    """
+
+    by_relevance: tuple[float, ...]
+    random: tuple[float, ...]
+    drop: float
+    drop_random: float
+
+    @classmethod
+    def of(cls, curves: DeletionCurves) -> DeletionCheck:
+        means = _numbers(curves.by_relevance), _numbers(curves.random.mean(axis=0))
+        return cls(*means, _number(curves.drop), _number(curves.drop_random))
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One video, explained.
 
@@ -89,6 +112,8 @@ class Explanation:
         timelines: of the neurons of relevant topics, and of an irrelevant one.
         notes: what a reader must know of how this came about.
         references: what people wrote of the video, where that is known.
+        heat_maps: which parts of the pictures speak for the caption and its words, where that was asked for.
+        check: what becomes of the caption without its most relevant frames, where that was asked for.
     """
 
     video: str
@@ -102,6 +127,8 @@ class Explanation:
     timelines: tuple[TopicTimeline, ...]
     notes: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    heat_maps: tuple[HeatMap, ...] = ()
+    check: DeletionCheck | None = None
 
     @property
     def has_relevance(self) -> bool:

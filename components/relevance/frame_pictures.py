@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,14 +29,23 @@ class Film:
         pictures: its frames, small, as JPEG; none where there is no film to see.
         seconds: when each is shown; None where that is not known.
         notes: why there are no pictures.
+        frames: the frames themselves, (height, width, 3) uint8 RGB each, where they were asked for.
     """
 
     pictures: tuple[bytes, ...] = ()
     seconds: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
+    frames: Sequence[np.ndarray] = ()
 
 
-def film_of(row: Mapping, sampling: Sampling, time: int, *, limits: DecodingLimits = DecodingLimits()) -> Film:
+def film_of(
+    row: Mapping,
+    sampling: Sampling,
+    time: int,
+    *,
+    limits: DecodingLimits = DecodingLimits(),
+    whole: bool = False,
+) -> Film:
     """The frames that the features of a dataset's video were made of; what is wrong with its film is told, not raised.
 
     Args:
@@ -44,6 +53,7 @@ def film_of(row: Mapping, sampling: Sampling, time: int, *, limits: DecodingLimi
         sampling: how the features step chose the frames.
         time: how many frames the features tell of.
         limits: what the clip may cost.
+        whole: whether to keep the frames themselves, some MB a video.
     """
     if "path" not in row:
         return Film(notes=(BROUGHT_FEATURES,))
@@ -56,7 +66,7 @@ def film_of(row: Mapping, sampling: Sampling, time: int, *, limits: DecodingLimi
     if len(sampled.frames) != time:
         told = f"the film has {len(sampled.frames)} frames to show where the stored features tell of {time}"
         return Film(notes=(f"There are no pictures: {told}. Has it changed since the features were made?",))
-    return Film(thumbnails(sampled.frames), sampled.seconds)
+    return Film(thumbnails(sampled.frames), sampled.seconds, frames=sampled.frames if whole else ())
 
 
 def thumbnails(frames: Iterable[np.ndarray]) -> tuple[bytes, ...]:

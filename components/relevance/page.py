@@ -37,12 +37,13 @@ class Entry:
     about: str = ""
 
 
-def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
+def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures: Sequence[bytes] = ()) -> str:
     """One video's page.
 
     Args:
         explanation: of the video.
         pictures: its frames as JPEG, small ones; none where only their features are known.
+        heat_pictures: of its heat maps, as JPEG.
     Raises:
         ValueError: the pictures are of another clip.
     """
@@ -60,6 +61,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = ()) -> str:
             title=explanation.caption or explanation.video,
             explanation=explanation,
             pictures=pictures,
+            heats=list(zip(explanation.heat_maps, heat_pictures, strict=True)),
             moments=formats.moments(explanation),
             probability=math.exp(explanation.log_prob),
             choices=[(name, list(zip(*rows))) for name, *rows in zip(names, *_strengths(explanation))],

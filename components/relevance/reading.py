@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from keras import ops
 
+from topiclens.components.relevance.deletion import DeletionCurves, deletion_curves
+from topiclens.components.relevance.word_relevance import WordRelevance, explain
 from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.relevance import with_relevance
 from topiclens.trainer.vocabulary import PAD
+
+RANDOM_ORDERS = 5  # in which frames are taken away, to compare with
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +72,26 @@ class ModelReader:
                 "backbone's. Take the model of the run that stored the features."
             )
         return read(self._captioner, self._vocabulary, frames, decoding=self.meta["decoding"])
+
+    def relevance(self, frames: np.ndarray, words: Sequence[str]) -> WordRelevance:
+        """The relevance of every single feature for the words of a caption that was read off these frames."""
+        return explain(self._captioner, frames, self._numbers(words))
+
+    def deletion_curves(self, frames: np.ndarray, reading: Reading) -> DeletionCurves:
+        """What becomes of the caption's log-probability as frames are taken away, by their relevance or at random."""
+        words = self._numbers(reading.words)
+
+        def score(clips: np.ndarray) -> np.ndarray:
+            captions = np.tile(words, (len(clips), 1))
+            logits = self._captioner.run(clips, captions, record=("decoder.logits",))["decoder.logits"]
+            log_probs = np.asarray(ops.log_softmax(logits, axis=-1))
+            return np.take_along_axis(log_probs, captions[:, :, None], axis=2).sum(axis=(1, 2))
+
+        rng = np.random.default_rng(0)
+        return deletion_curves(score, frames, reading.frames.sum(axis=0), rng, orders=RANDOM_ORDERS)
+
+    def _numbers(self, words: Sequence[str]) -> np.ndarray:
+        return np.array([self._vocabulary.index(word) for word in words], np.int32)
 
 
 def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:

@@ -34,12 +34,19 @@ class ExplanationWriter:
         self._entries: list[Entry] = []
         self._taken = {"index"}
 
-    def add(self, name: str, explained: Explanation, pictures: Sequence[bytes] = (), about: str = "") -> str:
+    def add(
+        self,
+        name: str,
+        explained: Explanation,
+        pictures: Sequence[bytes] = (),
+        about: str = "",
+        heat_pictures: Sequence[bytes] = (),
+    ) -> str:
         """Writes a video's page, picture and numbers.
 
         Args:
             name: what the files are to be called, as far as that is safe and free.
-            explained, pictures: see `page.page`.
+            explained, pictures, heat_pictures: see `page.page`.
             about: more to say of the video on the index.
         Returns:
             The path of the page.
@@ -48,7 +55,7 @@ class ExplanationWriter:
         path = os.path.join(self._folder, name)
         write_bytes(f"{path}.png", picture(explained, pictures))
         write_text(f"{path}.json", explained.to_json() + "\n")
-        write_text(f"{path}.html", page(explained, pictures))
+        write_text(f"{path}.html", page(explained, pictures, heat_pictures))
         middle = pictures[len(pictures) // 2] if pictures else None
         self._entries.append(Entry(explained.video, f"{name}.html", explained.caption, middle, about))
         return f"{path}.html"

@@ -121,9 +121,8 @@ def test_a_stop_waits_for_who_is_being_answered(connect, server):
 
 
 def test_answers_on_a_kept_connection_are_not_held_back(connect):
-    kept, seconds = connect(), []
-    for _ in range(21):
-        begun = time.monotonic()
+    kept = connect()
+    begun = time.monotonic()
+    for _ in range(50):
         assert _answer(kept, WHOLE) == (200, b"here")
-        seconds.append(time.monotonic() - begun)
-    assert sorted(seconds)[10] < 0.03  # a delayed acknowledgement takes 0.04 s
+    assert time.monotonic() - begun < 50 * 0.03  # a delayed acknowledgement takes 0.04 s

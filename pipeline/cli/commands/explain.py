@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--model", metavar="DIR", help="an exported model or a folder of versions (default: the root's)")
     where.add_argument("--server", metavar="ADDRESS", help="ask a model server")
+    parser.add_argument("--pixels", action="store_true", help="also heat maps: which parts of the frames speak for the "
+                        "caption and for each word; not with --server")  # fmt: skip
+    parser.add_argument("--check", action="store_true", help="also whether the caption's log-probability falls when "
+                        "its most relevant frames are taken away; not with --server")  # fmt: skip
     arguments.add_sampling(parser)
     parser.add_argument("--output", metavar="DIR", help="the folder for the pages (default: ROOT/explanations)")
     arguments.add_json(parser, "one explanation a video")
@@ -40,9 +44,10 @@ def run(options: argparse.Namespace) -> int:
             print(f"{video}: {fault}", file=sys.stderr)
     if faults:
         return 1
-    from topiclens.pipeline.explaining import explain_files, explain_stored
+    from topiclens.pipeline.explaining import Extras, explain_files, explain_stored
 
     where = {"root": options.root, "model": options.model, "server": options.server}
+    where["extras"] = Extras(options.pixels, options.check)
     if options.ids:
         explained = explain_stored(options.ids, output_folder, **where)
     else:
@@ -65,6 +70,11 @@ def _check(options: argparse.Namespace, output_folder: str) -> dict[str, str]:
     """What is wrong with the videos, where not one of them can be used."""
     from topiclens.pipeline.exports import sampling_of
 
+    if options.server and (options.pixels or options.check):
+        raise checks.InputError(
+            f"{'--pixels' if options.pixels else '--check'} needs the model's weights, which a server does not hand "
+            "out. Name the model's folder with --model in place of --server."
+        )
     sampling = arguments.sampling_of(options)
     model = None
     if options.ids:

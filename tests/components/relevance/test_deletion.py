@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from tests.trainer.numpy_captioner import NumpyCaptioner, tiny_captioner
 from topiclens.components.relevance.deletion import deletion_curve, deletion_curves, mean_drop
+from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.relevance.word_relevance import explain
 from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.export import export
 from topiclens.trainer.relevance import propagate_relevance
 from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.vocabulary import BOS, Vocabulary
 
 WORD = 5
 
@@ -73,3 +77,23 @@ def test_curves_leave_padding_alone_and_the_last_frame_in():
 def test_the_relevance_of_another_clip_is_refused():
     with pytest.raises(ValueError, match="each of 4 rows"):
         deletion_curves(len, np.ones((4, 2)), np.ones(3), np.random.default_rng(0))
+
+
+def test_a_captions_curve_begins_at_its_own_log_probability(tmp_path):
+    model, vocabulary = tiny_captioner(3), Vocabulary(["a", "dog", "runs", "on", "grass"])
+    export(model, vocabulary, tmp_path / "1", features={"backbone": None}, beam=3, max_words=6)
+    reader, frames = ModelReader(tmp_path / "1"), np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+    reading = reader(frames)
+    curves = reader.deletion_curves(frames, reading)
+    words = [list(vocabulary).index(word) for word in reading.words]
+    plain = NumpyCaptioner(model)
+    expected = sum(
+        np.log(plain.next_words(plain.encode(frames), [BOS, *words[:place]])[word]) for place, word in enumerate(words)
+    )
+    assert words and curves.by_relevance[0] == pytest.approx(expected, rel=1e-4)
+    assert curves.by_relevance.shape == (6,) and curves.random.shape[1] == 6
+    without = np.delete(frames, np.argmax(reading.frames.sum(axis=0)), axis=0)
+    expected = sum(
+        np.log(plain.next_words(plain.encode(without), [BOS, *words[:place]])[word]) for place, word in enumerate(words)
+    )
+    assert curves.by_relevance[1] == pytest.approx(expected, rel=1e-4)

@@ -11,8 +11,9 @@ from PIL import Image
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.relevance import formats
-from topiclens.components.relevance.explanation import explanation
+from topiclens.components.relevance.explanation import DeletionCheck, explanation
 from topiclens.components.relevance.frame_pictures import BROUGHT_FEATURES
+from topiclens.components.relevance.heat_maps import HeatMap
 from topiclens.components.relevance.page import Entry, index, page, templates
 from topiclens.components.relevance.picture import picture
 from topiclens.components.relevance.reading import Reading
@@ -99,6 +100,16 @@ def jpegs(count=TIME):
     return files
 
 
+def with_extras(words=WORDS, drop=0.5):
+    """An explanation with heat maps, of the caption and of its second word, and a check."""
+    cells = ((0.5, -0.25), (0.0, 1.0))
+    return dataclasses.replace(
+        explained(make_reading(words)),
+        heat_maps=(HeatMap(None, 1, cells), HeatMap(1, 3, cells)),
+        check=DeletionCheck((-2.0, -3.0), (-2.0, -2.5), drop, 0.25),
+    )
+
+
 PAGES = {
     "whole": lambda: page(explained(), jpegs()),
     "without relevance": lambda: page(explained(bare(make_reading())), jpegs()),
@@ -109,6 +120,7 @@ PAGES = {
     ),
     "without a word": lambda: page(explained(make_reading(words=())), jpegs()),
     "one frame": lambda: page(explained(make_reading(time=1)), jpegs(1)),
+    "heat maps and check": lambda: page(with_extras(), jpegs(), jpegs(2)),
     "index": lambda: index([Entry("a b.mp4", "a-b.html", "a dog", jpegs()[0]), Entry("c.mp4", None, "cannot be read")]),
 }
 
@@ -202,6 +214,23 @@ def test_features_alone_are_told_by_the_numbers_of_their_frames():
 def test_what_people_wrote_stands_beside_the_caption():
     assert [tag for tag, _ in Parsed(page(told_by_features())).elements].count("q") == 1
     assert "people wrote" not in page(explained())
+
+
+def test_heat_maps_say_of_which_word_and_frame_they_are():
+    hostile = Parsed(page(with_extras(("a", HOSTILE, "runs")), jpegs(), jpegs(2)))
+    assert not hostile.all("script") and len(hostile.all("img")) == TIME + 2
+    parsed = Parsed(page(with_extras(), jpegs(), jpegs(2)))
+    told = [image["alt"] for image in parsed.all("img")[TIME:]]
+    assert told == ["whole caption: heat map of the frame at 0.5\u00a0s", "dog: heat map of the frame at 1.5\u00a0s"]
+    with pytest.raises(ValueError, match="zip"):
+        page(with_extras(), jpegs(), jpegs(1))
+
+
+@pytest.mark.parametrize("drop, said", [(0.5, "points at frames that matter"), (0.1, "trust the relevance")])
+def test_the_check_says_what_its_figures_mean(drop, said):
+    text = page(with_extras(drop=drop), jpegs(), jpegs(2))
+    assert said in text and formats.signed(drop) in text and "+0.25" in text
+    assert "Do these frames matter" not in page(explained(), jpegs())
 
 
 def test_pictures_of_another_clip_are_refused():

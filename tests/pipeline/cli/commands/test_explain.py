@@ -238,6 +238,42 @@ def test_a_server_explains_stored_features_too(dataset_at, base, capsys):
     )
 
 
+def test_heat_maps_and_the_check_are_on_the_page_and_in_the_numbers(base, videos, tmp_path, capsys):
+    (told,) = explain(
+        capsys, videos[0], "--model", base, "--root", "nowhere", "--output", tmp_path, "--pixels", "--check"
+    )
+    whole = [heat for heat in told["heat_maps"] if heat["word"] is None]
+    assert len(whole) == 4 and len(told["heat_maps"]) > 4
+    frames = np.sum([word["relevance"] for word in told["words"]], axis=0)
+    for heat in told["heat_maps"]:
+        of_frame = frames if heat["word"] is None else told["words"][heat["word"]]["relevance"]
+        assert np.sum(heat["cells"]) == pytest.approx(of_frame[heat["frame"]], rel=1e-3, abs=1e-3)
+    assert len(told["check"]["by_relevance"]) == len(told["check"]["random"]) == 12
+    assert told["check"]["by_relevance"][0] == pytest.approx(told["check"]["random"][0])
+    page = open(told["page"]).read()
+    assert page.count("heat map of the frame") == len(told["heat_maps"]) and "Do these frames matter?" in page
+
+
+def test_heat_maps_of_stored_features_want_a_film_and_a_network_that_has_rules(
+    dataset_at, base, tmp_path, capsys, monkeypatch
+):
+    root = dataset_at(base / "1")
+    filmed, brought = explain(capsys, "--id", "v1.filmed", "v2", "--root", root, "--pixels")
+    assert filmed["heat_maps"] and brought["heat_maps"] == []
+    assert "no heat maps: there are no pictures" in brought["notes"][-1]
+    softened = tiny_backbone()
+    softened.network.layers[2].activation = keras.activations.tanh
+    monkeypatch.setattr(registry, "load", lambda name, weights=None, cache_dir=None: softened)
+    (told,) = explain(capsys, "--id", "v1.filmed", "--root", root, "--pixels")
+    assert told["heat_maps"] == [] and "activation tanh" in told["notes"][-1]
+
+
+@pytest.mark.parametrize("wanted", ["--pixels", "--check"])
+def test_what_needs_the_weights_is_not_asked_of_a_server(wanted, videos, capsys):
+    assert cli.main(["explain", videos[0], "--server", "localhost:1", wanted]) != 0
+    assert f"{wanted} needs the model's weights" in capsys.readouterr().err
+
+
 def test_an_id_that_the_run_does_not_know_stops_no_other(dataset_at, base, capsys):
     root = dataset_at(base / "1")
     assert cli.main(["explain", "--id", "nobody", "v2", "--root", root]) == 1
