@@ -40,7 +40,7 @@ def Refine(
 ):
     """Teaches the model what people corrected, and blesses it if it was blessed and lost nothing by that.
 
-    Without corrections, and where the model is not blessed anyhow, ``refined_model`` is the model, byte for byte. What
+    Without corrections, or if the model itself is not blessed, ``refined_model`` is the model, byte for byte. What
     was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features; what
     was said of a video whose content is another one now is not taught.
     """

@@ -183,5 +183,5 @@ def _json_fault(row: dict) -> str | None:
     except UnicodeError:
         return "a text holds half of a surrogate pair, which is no character."
     except ValueError as error:
-        return f"a number is none ({error})."
+        return f"a number cannot be written as JSON ({error})."
     return None

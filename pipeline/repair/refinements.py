@@ -236,7 +236,7 @@ def _waiting(store: ModelStore) -> CandidateVersion | None:
 def _scalars(settings) -> Mapping[str, str | float | bool | None]:
     """What a rebuild needs of the settings, in the form that the ledger keeps: numbers and texts, lists as texts.
 
-    Where the ledger is is none of it, and may hold a password.
+    The address of the ledger is left out.
     """
     if settings is None:
         return {}

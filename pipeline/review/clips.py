@@ -46,7 +46,7 @@ class Clips:
 
     @classmethod
     def of_run(cls, outcome: Outcome, splits: Sequence[str]) -> Clips:
-        """Reads the clips of some splits of a run's dataset; of a split that it has not, there are none.
+        """Reads the clips of some splits of a run's dataset; a split that the dataset does not have is left out.
 
         Raises:
             NothingThere: there is no clip in any of them.

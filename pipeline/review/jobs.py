@@ -75,7 +75,7 @@ class Jobs:
         self._started: list[subprocess.Popen] = []
 
     def ids(self) -> list[str]:
-        """Of all jobs, oldest first; of what was killed before it was told what to do, there is none."""
+        """Of all jobs, oldest first; a folder without a request, whose maker was killed, is left out."""
         if not self._folder.is_dir():
             return []
         return sorted(place.name for place in self._folder.iterdir() if (place / _JOB).exists())

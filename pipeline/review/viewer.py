@@ -138,7 +138,7 @@ class Viewer(abc.ABC):
             by_id[self._topic(topic).id] += strength
         for strength in by_id.values():
             if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
-                raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}; {strength} is none.")
+                raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}, and not {strength}.")
         begun = time.perf_counter()
         (answer,) = self._served.what_if(self._sources.clips.frames(video_id), [by_id])
         milliseconds = 1000 * (time.perf_counter() - begun)

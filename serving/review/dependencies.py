@@ -80,7 +80,7 @@ async def form_of(request: Request) -> FormData:
         raise Refusal(415, "Expected a form.")
     try:
         form = await request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=limits_of(request).max_body_bytes)
-    except (ValueError, LookupError, AttributeError):  # of charsets that are none
+    except (ValueError, LookupError, AttributeError):  # or of an unknown charset
         raise Refusal(400, "This form cannot be read.") from None
     ours = request.app.state.sessions.owns(request.state.session, text(form, CSRF_FIELD, required=False))
     if not ours and not request.state.by_token:

@@ -48,7 +48,7 @@ class UnreadableClip(ReviewError):
 
 
 def container_of(head: bytes) -> str | None:
-    """FFmpeg's name of the container that a file's first bytes tell of; None where it is none that is read here."""
+    """FFmpeg's name of the container that a file's first bytes show; None for a container that is not read here."""
     return next((name for start, magic, name in _MAGIC if head[start : start + len(magic)] == magic), None)
 
 
