@@ -47,6 +47,7 @@ def build_server(app: ASGIApp, *, connections: int, idle_seconds: float = 10) ->
         http=_IdleLimitedProtocol,
         lifespan="off",
         ws="none",
+        log_config=None,  # its own would close every handler of logs that others have set up
         log_level="warning",
         access_log=False,
         proxy_headers=False,  # the peer's address must be the peer's: the review page's `TrustedProxy` depends on it

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from http.client import HTTPResponse
@@ -126,3 +127,11 @@ def test_answers_on_a_kept_connection_are_not_held_back(connect):
     for _ in range(50):
         assert _answer(kept, WHOLE) == (200, b"here")
     assert time.monotonic() - begun < 50 * 0.03  # a delayed acknowledgement takes 0.04 s
+
+
+def test_a_server_leaves_the_handlers_of_logs_open_that_others_have_set_up(monkeypatch):
+    closed = []
+    handler = logging.StreamHandler()
+    monkeypatch.setattr(handler, "close", lambda: closed.append(handler))
+    asgi.build_server(application, connections=1)
+    assert not closed
