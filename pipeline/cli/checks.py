@@ -56,8 +56,8 @@ def check_topics(wanted: Iterable[str], model: str | None, root: str | None) -> 
 
     Args:
         wanted: ids or names.
-        model: an exported model; None where a server is asked, which does not tell the names of its topics.
-        root: of the run that the server's model is of.
+        model: an exported model; None where a server is asked, whose own topics are looked up when it is.
+        root: of the run that the server's model is of, whose topics are taken instead; None where it is not known.
     Returns:
         The topics of the model; none where their names are not known.
     Raises:
@@ -68,14 +68,16 @@ def check_topics(wanted: Iterable[str], model: str | None, root: str | None) -> 
     from topiclens.serving.saved_model import resolve_version
 
     folder = model or (root and resolve_version(os.path.join(root, "serving", "topiclens")))
-    links = links_of(folder) if folder else None
+    if not folder:
+        return ()
+    links = links_of(folder)
     for topic in wanted:
         if links is not None:
             find_topic(topic, links.topics)
         elif not topic.isdecimal():
             raise InputError(
-                f"The names of the topics are not known here, so {topic!r} cannot be looked up. Give the topic's id "
-                "('topiclens topics' shows it), or for a server the run that its model is of, with --root."
+                f"The model in {str(folder)!r} does not bring the names of its topics, so {topic!r} cannot be looked "
+                "up. Give the topic's id: 'topiclens topics' shows it."
             )
     return links.topics if links else ()
 

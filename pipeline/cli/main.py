@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import logging
 import os
 import pkgutil
 import re
@@ -16,8 +17,8 @@ import select
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import NoReturn, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn, Protocol
 
 import topiclens
 from topiclens.pipeline.cli import commands, output
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=UserWarning, message="pkg_resources is deprecated")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are of how our code traces graphs
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
         import argcomplete
@@ -96,13 +98,13 @@ def make_parser() -> argparse.ArgumentParser:
 def find_commands() -> Iterator[Command]:
     """Every command, by name."""
     for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
-        yield importlib.import_module(f"{commands.__name__}.{module.name}")  # type: ignore[misc]
+        yield importlib.import_module(f"{commands.__name__}.{module.name}")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     """What every command takes, before or after its name."""
     group = parser.add_argument_group("messages")
-    given = {"action": "store_true", "default": argparse.SUPPRESS}
+    given: dict[str, Any] = {"action": "store_true", "default": argparse.SUPPRESS}
     group.add_argument("--quiet", "-q", help="print results and errors alone", **given)
     group.add_argument("--traceback", help="show where an error came from", **given)
 
@@ -110,10 +112,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence, with the name that was probably meant."""
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             option = unknown[0].partition("=")[0]
@@ -129,7 +131,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\nSee '{self.prog} --help'.\n")
 
 
-def _meant(word: str, names: Sequence[str]) -> str:
+def _meant(word: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(names), n=1)
     return f" Did you mean {near[0]}?" if near else ""
 

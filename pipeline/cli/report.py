@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import output
 from topiclens.pipeline.run_metadata import Outcome
+
+if TYPE_CHECKING:
+    from topiclens.components.videos.sampling import Sampling
+    from topiclens.serving.captioning import Captioning
 
 HELD_OUT = ("test", "val")
 EXPLANATIONS = "topiclens.Explanations"
@@ -50,7 +55,7 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
             print(f"    model : {said}\n    people: {row['captions'][0]}")
 
 
-def _ask(client, row: Mapping, features: Mapping, sampling) -> str:
+def _ask(client: Captioning, row: Mapping, features: Mapping, sampling: Sampling) -> str:
     if "path" not in row:
         return client.caption_all([features[row["video_id"]]])[0].text
     from topiclens.components.videos.reader import sample_video

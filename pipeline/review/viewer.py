@@ -130,7 +130,7 @@ class Viewer(abc.ABC):
         ]
         return search_topics(search, topics)
 
-    def what_if(self, video_id: str, strengths: Mapping[int | str, float]) -> WhatIfResult:
+    def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> WhatIfResult:
         self._check(video_id)
         topics = self._sources.topics(self._served.version())
         by_id = Counter()

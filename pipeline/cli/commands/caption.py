@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with", dest="suppositions", action="append", default=[], metavar="TOPIC[=STRENGTH]",
                         help="what the caption would be if the video showed this topic, by its id or its name; repeat "
                         "for more (strength: 1; a negative one takes the topic away)")  # fmt: skip
-    parser.add_argument("--root", metavar="DIR", help="with --server: the run whose topics --with names")
+    parser.add_argument(
+        "--root", metavar="DIR", help="with --server: the run of its model, where the server does not tell its topics"
+    )
     parser.add_argument("--beam", type=int, metavar="N", help="beam width, if not the one the model was exported with")
     arguments.add_sampling(parser)
     arguments.add_json(parser, "one object a video")
@@ -48,9 +50,9 @@ def run(options: argparse.Namespace) -> int:
     for video, caption, fault in captions:
         failed += fault is not None
         if options.json:
-            output.print_json({"video": video, "error": fault} if fault else {
+            output.print_json({"video": video, "error": fault} if caption is None else {
                 "video": video, "caption": caption.text, "log_prob": round(caption.log_prob, 4)})  # fmt: skip
-        elif fault:
+        elif caption is None:
             print(f"{video}: {fault}", file=sys.stderr)
         else:
             print(f"{video}: {caption.text}" if len(options.videos) > 1 else caption.text)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import arguments, checks, output
+
+if TYPE_CHECKING:
+    from topiclens.pipeline.repair.proposals import Proposal
 
 HELP = "say that a caption misses a topic, and see the caption with it"
 EXAMPLE = "topiclens correct clip-17 --topic dance --author Ann --root runs/sample"
@@ -36,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def tell_proposal(proposal) -> str:
+def tell_proposal(proposal: Proposal) -> str:
     """A correction with the caption before, the one with the topic, and what comes next."""
     correction, point = proposal.correction, proposal.sweep.smallest
     lines = [f"now:  {correction.caption_before}"]

@@ -36,7 +36,6 @@ def run(options: argparse.Namespace) -> int:
     output_folder = options.output or os.path.join(options.root, "explanations")
     sampling = arguments.sampling_of(options)
     faults = _check(options, output_folder)
-    failed = len(faults)
     for video, fault in faults.items():
         if options.json:
             output.print_json({"error": fault, "video": video, "page": None})
@@ -52,15 +51,16 @@ def run(options: argparse.Namespace) -> int:
         explained = explain_stored(options.ids, output_folder, **where)
     else:
         explained = explain_files(options.videos, output_folder, **where, **sampling)
-    for video in explained:
-        failed += video.fault is not None
+    failed = 0
+    for one in explained:
+        failed += one.fault is not None
         if options.json:
-            told = {"error": video.fault} if video.fault else dataclasses.asdict(video.explanation)
-            output.print_json({**told, "video": video.video, "page": video.page})
-        elif video.fault:
-            print(f"{video.video}: {video.fault}", file=sys.stderr)
+            told = {"error": one.fault} if one.explanation is None else dataclasses.asdict(one.explanation)
+            output.print_json({**told, "video": one.video, "page": one.page})
+        elif one.explanation is None:
+            print(f"{one.video}: {one.fault}", file=sys.stderr)
         else:
-            print(f"{video.video}: {video.explanation.caption}\n    {video.page}", flush=True)
+            print(f"{one.video}: {one.explanation.caption}\n    {one.page}", flush=True)
     if len(options.ids or options.videos) > 1 and not options.json:
         print(f"All of them: {os.path.join(output_folder, 'index.html')}")
     return 1 if failed else 0

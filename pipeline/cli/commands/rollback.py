@@ -28,11 +28,12 @@ def run(options: argparse.Namespace) -> int:
     if done.withdrawn is not None:
         print(f"Correction {done.withdrawn.id} is revoked. It was in no served version.")
         return 0
+    served = done.served.version if done.served else None
     if done.candidate is not None:
         print(done.candidate.verdict.to_markdown())
-        if done.served.version != done.candidate.version:
+        if served != done.candidate.version:
             print(tell_changes(done.candidate))
-            print(f"Nothing was taken back: version {done.served.version} is served as before.")
+            print(f"Nothing was taken back: version {served} is served as before.")
             return 1
-    print(f"Version {done.served.version} is served.")
+    print(f"Version {served} is served.")
     return 0

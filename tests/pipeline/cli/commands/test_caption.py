@@ -25,7 +25,7 @@ TOTAL = 60
 class Recorder(Captioning):
     """In place of a captioner: says which frames it was shown."""
 
-    signatures = predict = None
+    signatures, predict = {}, None
 
     def caption_all(self, clips):
         return [Caption(" ".join(map(str, map(self._number, clip))), 0.0) for clip in clips]
@@ -123,14 +123,14 @@ def test_a_servers_topics_are_named_by_the_run_that_is_said_to_be_its_own(clip, 
     assert cli.main([*asked, "--root", str(tmp_path / "root")]) == 0
     assert capsys.readouterr().out == "0 0 0 3\n"
     assert cli.main(asked) == 1
-    assert "'snow' cannot be looked up. Give the topic's id" in capsys.readouterr().err
+    assert "no topic 'snow'" in capsys.readouterr().err
 
 
 def test_a_model_without_names_takes_ids_alone(clip, model, capsys):
     asked = ["caption", clip, "--model", model(n_frames=1), "--with"]
     assert cli.main([*asked, "1"]) == 0 and cli.main([*asked, "dance"]) == 1
     said = capsys.readouterr()
-    assert said.out == "0 0 1 0\n" and "The names of the topics are not known here" in said.err
+    assert said.out == "0 0 1 0\n" and "does not bring the names of its topics" in said.err
 
 
 @pytest.mark.parametrize(
