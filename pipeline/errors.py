@@ -89,7 +89,7 @@ def _explained(error: BaseException) -> str | None:
     if isinstance(error, UnicodeDecodeError):
         return "A file is not UTF-8 text. Convert it, or check that it is the right one."
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("topiclens"):
-        return f"The package {error.name!r} is not installed. Install it, or set the environment up anew."
+        return f"The package {error.name!r} is not installed. Install all that is needed: pip install 'topiclens[all]'."
     if "getpwuid()" in text:
         return "Your user id has no name on this machine. Say who you are by --name, --author or --by."
     ours = _OURS.findall(text)

@@ -69,9 +69,9 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
     """
     import tensorflow as tf
 
-    from topiclens.trainer.export import extraction
+    from topiclens.trainer.endpoints import build_extract
 
-    network = extraction(backbone_of(meta, directory))
+    network = build_extract(backbone_of(meta, directory))
     return lambda jpegs: network(tf.constant([jpegs]))[0].numpy()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature, missing_signature, wrong_input
-from topiclens.serving.saved_model import SavedModel, error_text, resolve_version
+from topiclens.serving.saved_model import SavedModel, describe_error, resolve_version
 from topiclens.serving.signatures import Signature
 
 
@@ -40,8 +40,9 @@ class LocalCaptioner(Captioning):
             raise ModelNotLoaded(str(error)) from error
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise ModelNotLoaded(
-                f"Expected a SavedModel that loads at '{directory}', but TensorFlow says: {error_text(error)}. Likely "
-                "cause: a copy that was cut short, or a model of another TensorFlow. Push or copy the version again."
+                f"Expected a SavedModel that loads at '{directory}', but TensorFlow says: {describe_error(error)}. "
+                "Likely cause: a copy that was cut short, or a model of another TensorFlow. Push or copy the version "
+                "again."
             ) from error
 
     @property
@@ -60,7 +61,7 @@ class LocalCaptioner(Captioning):
             return self._model.run(signature, inputs)
         except self._op_error as error:
             raise InvalidClip(
-                f"The model at '{self.directory}' refused the batch for '{signature}': {error_text(error)}. Likely "
+                f"The model at '{self.directory}' refused the batch for '{signature}': {describe_error(error)}. Likely "
                 "cause: a frame that is not a readable JPEG, or features of another backbone."
             ) from error
 

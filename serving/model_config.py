@@ -44,21 +44,21 @@ class VersionPolicy:
         return sorted(found)[-self.latest :] if self.latest is not None else sorted(found)
 
 
-def beside(base: str | Path) -> Path:
+def config_path(base: str | Path) -> Path:
     """Where the file of a base folder is, or would be."""
     return Path(base).absolute().parent / FILE
 
 
-def policy_of(base: str | Path, model: str | None = None) -> VersionPolicy:
+def find_policy(base: str | Path, model: str | None = None) -> VersionPolicy:
     """The policy for a base folder, by the file beside it; TensorFlow Serving's default where it tells none.
 
     Args:
         model: the name that the file gives it; by default that of the folder.
     """
-    return read(beside(base), model or Path(base).absolute().name) or VersionPolicy()
+    return read_policy(config_path(base), model or Path(base).absolute().name) or VersionPolicy()
 
 
-def read(path: str | Path, model: str) -> VersionPolicy | None:
+def read_policy(path: str | Path, model: str) -> VersionPolicy | None:
     """The policy for a model; None where there is no file, or it says nothing of the model.
 
     Raises:
@@ -90,7 +90,7 @@ def read(path: str | Path, model: str) -> VersionPolicy | None:
     return None
 
 
-def pinned(model: str, stable: int, previous: int | None = None) -> str:
+def format_pinned(model: str, stable: int, previous: int | None = None) -> str:
     """The file that serves one version, and keeps another at hand where that changes nothing for the others' requests.
 
     TensorFlow Serving answers requests that name no version with the largest number it has loaded. So `previous`, of

@@ -110,8 +110,8 @@ def resolve_version(directory: str | os.PathLike[str]) -> Path:
     in_root = directory / "serving" / "topiclens"
     if in_root.is_dir():
         directory = in_root
-    versions = versions_under(directory)
-    wanted = model_config.policy_of(directory).wanted(list(versions))
+    versions = find_versions(directory)
+    wanted = model_config.find_policy(directory).wanted(list(versions))
     if wanted:
         return versions[wanted[-1]]
     raise FileNotFoundError(
@@ -121,7 +121,7 @@ def resolve_version(directory: str | os.PathLike[str]) -> Path:
     )
 
 
-def versions_under(base: str | Path) -> dict[int, Path]:
+def find_versions(base: str | Path) -> dict[int, Path]:
     """The numbered folders of a serving base folder, by version (an absent folder has none)."""
     base = Path(base)
     if not base.is_dir():
@@ -131,7 +131,7 @@ def versions_under(base: str | Path) -> dict[int, Path]:
     }
 
 
-def error_text(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What an error of TensorFlow says, without the Python stacks that it drags along."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     text = text.removeprefix("Graph execution error:").strip()

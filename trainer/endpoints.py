@@ -13,7 +13,7 @@ from topiclens.trainer.vocabulary import BOS, EOS, PAD, Vocabulary
 from topiclens.trainer.what_if import what_if
 
 
-def captioning(captioner: Captioner, vocabulary: Vocabulary, search: Mapping) -> Callable[..., Any]:
+def build_caption(captioner: Captioner, vocabulary: Vocabulary, search: Mapping) -> Callable[..., Any]:
     """frames (b, t, dim) -> {"caption": (b,) string, "log_prob": (b,) float32}."""
     texts = _texts(vocabulary)
 
@@ -24,7 +24,7 @@ def captioning(captioner: Captioner, vocabulary: Vocabulary, search: Mapping) ->
     return answer
 
 
-def telling(vocabulary: Vocabulary, explain: Callable) -> Callable[..., Any]:
+def build_explain(vocabulary: Vocabulary, explain: Callable) -> Callable[..., Any]:
     """frames (b, t, dim) -> what `explain` returns, such as `explained_beam_search`, its words as strings, and the
     captions."""
     texts = _texts(vocabulary)
@@ -37,7 +37,7 @@ def telling(vocabulary: Vocabulary, explain: Callable) -> Callable[..., Any]:
     return answer
 
 
-def supposing(
+def build_what_if(
     captioner: Captioner, vocabulary: Vocabulary, enhancement: np.ndarray, search: Mapping
 ) -> Callable[..., Any]:
     """frames (b, t, dim), topic_deltas (b, n_topics) -> what `what_if` returns, its words as captions."""
@@ -61,7 +61,7 @@ def _sentences(words: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
 
 
-def extraction(backbone: Any) -> Callable[[Tensor], Tensor]:
+def build_extract(backbone: Any) -> Callable[[Tensor], Tensor]:
     """How the signatures that take JPEG see it: a function of frames_jpeg (b, t) string.
 
     It gives (b, t, dim) float32, all-zero rows where the bytes are empty.

@@ -25,7 +25,7 @@ from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.endpoints import captioning, extraction, supposing, telling
+from topiclens.trainer.endpoints import build_caption, build_explain, build_extract, build_what_if
 from topiclens.trainer.explaining import explained_beam_search
 from topiclens.trainer.exported import (
     ENHANCEMENT_FILE,
@@ -221,10 +221,11 @@ def _archive(
     archive.track(captioner)
     frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
     deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
-    caption = _graph(captioning(captioner, vocabulary, search), frames)
+    caption = _graph(build_caption(captioner, vocabulary, search), frames)
     explained = _graph(lambda frames: explained_beam_search(captioner, frames, **search), frames)
-    explain = _graph(telling(vocabulary, explained), frames)
-    relevance = _graph(telling(vocabulary, lambda frames: with_relevance(captioner, frames, explained(frames))), frames)
+    explain = _graph(build_explain(vocabulary, explained), frames)
+    in_full = build_explain(vocabulary, lambda frames: with_relevance(captioner, frames, explained(frames)))
+    relevance = _graph(in_full, frames)
     archive.add_endpoint("serving_default", lambda frames: caption(frames), [frames])
     archive.add_endpoint("explain", lambda frames: explain(frames), [frames])
     archive.add_endpoint("relevance", lambda frames: relevance(frames), [frames])
@@ -232,12 +233,12 @@ def _archive(
     archive.add_endpoint("about", lambda question: {"about": tf.fill(tf.shape(question), about)}, [question])
     suppose = None
     if enhancement is not None:
-        suppose = _graph(supposing(captioner, vocabulary, enhancement, search), frames, deltas)
+        suppose = _graph(build_what_if(captioner, vocabulary, enhancement, search), frames, deltas)
         archive.add_endpoint("what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, deltas])
     if backbone is not None:
         archive.track(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
-        extract = _graph(extraction(backbone), jpegs)
+        extract = _graph(build_extract(backbone), jpegs)
         archive.add_endpoint("caption_frames", lambda frames_jpeg: caption(extract(frames_jpeg)), [jpegs])
         archive.add_endpoint("explain_frames", lambda frames_jpeg: explain(extract(frames_jpeg)), [jpegs])
         archive.add_endpoint("relevance_frames", lambda frames_jpeg: relevance(extract(frames_jpeg)), [jpegs])

@@ -37,7 +37,7 @@ def statistics(references: Sequence[str], caption: str) -> BleuStatistics:
     words = caption.split()
     reference_words = [reference.split() for reference in references]
     reference_counts = [ngrams(reference) for reference in reference_words]
-    matches = Counter()
+    matches: Counter[int] = Counter()
     for ngram, count in ngrams(words).items():
         matches[len(ngram)] += min(count, max(counts[ngram] for counts in reference_counts))
     closest = min((abs(len(reference) - len(words)), len(reference)) for reference in reference_words)[1]

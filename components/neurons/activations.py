@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def load(model_dir: str | os.PathLike) -> NeuronModel:
     return NeuronModel(captioner, vocabulary, encoder_of(captioner), Perceptron.of(captioner.topic_perceptron))
 
 
-def encoder_of(captioner) -> Encode:
+def encoder_of(captioner: Any) -> Encode:
     """A captioner's encoder as one graph on NumPy arrays."""
     import tensorflow as tf
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from topiclens.components.neurons.pdm import Tally, tally
-from topiclens.components.neurons.perceptron import Perceptron
-from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.notebook import html_table
 from topiclens.trainer.exported import EXTRA
+
+if TYPE_CHECKING:  # Numba and SciPy take a second to import, and to read links needs neither
+    from topiclens.components.neurons.pdm import Tally
+    from topiclens.components.topics.table import Topic
 
 LINKS_FILE = "links.json"
 
@@ -129,6 +131,9 @@ def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.n
     Returns:
         (neurons,) int, the topic that `link` names each neuron by; -1 where no topic chose it.
     """
+    from topiclens.components.neurons.pdm import tally
+    from topiclens.components.neurons.perceptron import Perceptron
+
     counted = tally(mean, topics, Perceptron.of(topic_perceptron))
     best = _preference(counted)[0]
     return np.where(np.take_along_axis(counted.votes, best[None], axis=0)[0], best, -1)

@@ -95,7 +95,9 @@ def prediction_differences(mean: np.ndarray, occurrences: np.ndarray, f: Percept
 
 
 @compiled(parallel=True, fastmath=True)
-def _differences(mean, inputs, hidden, score, starts, topics):
+def _differences(
+    mean: np.ndarray, inputs: np.ndarray, hidden: np.ndarray, score: np.ndarray, starts: np.ndarray, topics: np.ndarray
+) -> np.ndarray:
     n_videos, n_neurons = mean.shape
     n_units = hidden.shape[1]
     result = np.empty((len(topics), n_neurons), np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Perceptron:
     score_bias: np.ndarray
 
     @classmethod
-    def of(cls, topic_perceptron) -> Perceptron:
+    def of(cls, topic_perceptron: Any) -> Perceptron:
         """The weights of a `topiclens.trainer.losses.TopicPerceptron`."""
         layers = (topic_perceptron.hidden, topic_perceptron.score)
         return cls(*(np.asarray(array, np.float32) for layer in layers for array in layer.get_weights()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -107,7 +108,7 @@ def _distance(config: CaptionerConfig, time: int) -> Callable:
     encoder = make_encoder(config)
     encoder.build((None, None, config.feature_dim))
 
-    def specs(variables) -> list[tf.TensorSpec]:
+    def specs(variables: Sequence[Any]) -> list[tf.TensorSpec]:
         return [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
 
     signature = [
@@ -119,7 +120,7 @@ def _distance(config: CaptionerConfig, time: int) -> Callable:
     ]
 
     @tf.function(input_signature=signature, autograph=False)
-    def distance(theta, state, frames, target, real_frames):
+    def distance(theta: Any, state: Any, frames: Any, target: Any, real_frames: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(theta)
             named, _ = encoder.stateless_call(theta, state, frames)

@@ -21,7 +21,7 @@ _RECORDS = {record.kind: record for record in (Correction, Version, Serving)}
 _Kind = TypeVar("_Kind", Correction, Version, Serving)
 
 
-def checked(record: _Kind) -> _Kind:
+def check_record(record: _Kind) -> _Kind:
     """The record, where it follows the schema; LedgerError names the field that does not."""
     row = record.to_json()
     fault = _json_fault(row) or json_schema.find_fault(row, json_schema.load_validator(_SCHEMA, record.kind))
@@ -32,8 +32,7 @@ def checked(record: _Kind) -> _Kind:
 
 def export_lines(connection: Connection) -> tuple[str, ...]:
     """Every record as a line of JSON."""
-    written = (*store.corrections(connection), *store.versions(connection).values(), *store.servings(connection))
-    return tuple(json.dumps(record.to_json(), ensure_ascii=False) for record in written)
+    return tuple(json.dumps(record.to_json(), ensure_ascii=False) for record in _everything(connection).values())
 
 
 def parse_lines(file: BinaryIO | Iterable[bytes]) -> dict[int, Record]:
@@ -90,13 +89,14 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
     return len(news)
 
 
-def disagreements(connection: Connection) -> Iterator[tuple[Record, str]]:
-    """`rules.disagreements` of all that is in the database."""
+def find_disagreements(connection: Connection) -> Iterator[tuple[Record, str]]:
+    """`rules.find_disagreements` of all that is in the database."""
     return _disagreements(_everything(connection))
 
 
 def _everything(connection: Connection) -> dict[tuple, Record]:
-    held = (*store.corrections(connection), *store.versions(connection).values(), *store.servings(connection))
+    corrections, versions = store.read_corrections(connection), store.read_versions(connection)
+    held = (*corrections, *versions.values(), *store.read_servings(connection))
     return {(record.kind, record.key): record for record in held}
 
 
@@ -105,7 +105,7 @@ def _disagreements(held: dict[tuple, Record]) -> Iterator[tuple[Record, str]]:
         return {key: record for (its, key), record in held.items() if its == kind}
 
     servings = sorted(of(Serving.kind).values(), key=lambda serving: serving.number)
-    return rules.disagreements(of(Correction.kind), of(Version.kind), servings)
+    return rules.find_disagreements(of(Correction.kind), of(Version.kind), servings)
 
 
 def _parse(line: bytes) -> Record:

@@ -89,7 +89,7 @@ class Ledger:
         Raises:
             LedgerError: a text is empty, too long or of more than one line.
         """
-        correction = exchange.checked(
+        correction = exchange.check_record(
             Correction(
                 id=uuid.uuid4().hex,
                 time=self._now(),
@@ -118,7 +118,7 @@ class Ledger:
         """
         to = _state(to)
         with self._database.writing() as connection:
-            correction = store.corrections_by_id(connection, [correction_id])[correction_id]
+            correction = store.read_corrections_by_id(connection, [correction_id])[correction_id]
             rules.check_move(correction, to)
             return publication.append(connection, correction, Event(to, self._now(), by, caption))
 
@@ -130,12 +130,12 @@ class Ledger:
         if video_id is not None:
             conditions.append(store.of_video(video_id))
         with self._database.reading() as connection:
-            return store.corrections(connection, *conditions)
+            return store.read_corrections(connection, *conditions)
 
     def correction(self, correction_id: str) -> Correction:
         """One correction; LedgerError if there is none of that id."""
         with self._database.reading() as connection:
-            return store.corrections_by_id(connection, [correction_id])[correction_id]
+            return store.read_corrections_by_id(connection, [correction_id])[correction_id]
 
     def history(self, correction_id: str) -> tuple[Event, ...]:
         """Who did what with a correction and when, its proposal first."""
@@ -171,7 +171,7 @@ class Ledger:
         Raises:
             LedgerError: the name is taken, a parent or correction is missing or not in a candidate, or `serve` refuses.
         """
-        recorded = exchange.checked(
+        recorded = exchange.check_record(
             Version(version, parent, tuple(corrections), self._now(), by, verdict, dict(settings or {}))
         )
         with self._database.writing() as connection:
@@ -203,18 +203,18 @@ class Ledger:
     def served(self) -> Version | None:
         """The version that is served; None before the first."""
         with self._database.reading() as connection:
-            servings = store.servings(connection)
-            return store.versions(connection)[servings[-1].version] if servings else None
+            servings = store.read_servings(connection)
+            return store.read_versions(connection)[servings[-1].version] if servings else None
 
     def servings(self) -> tuple[Serving, ...]:
         """What was served since when, and who asked for it, oldest first."""
         with self._database.reading() as connection:
-            return store.servings(connection)
+            return store.read_servings(connection)
 
     def versions(self) -> tuple[Version, ...]:
         """Every version that was recorded, oldest first."""
         with self._database.reading() as connection:
-            return tuple(store.versions(connection).values())
+            return tuple(store.read_versions(connection).values())
 
     def rebuild(self, version: str) -> tuple[RebuildStep, ...]:
         """How a version is made again: from the model that training left, one refinement after the other.
@@ -223,8 +223,8 @@ class Ledger:
             LedgerError: there is no such version.
         """
         with self._database.reading() as connection:
-            line = rules.lineage(version, store.versions(connection))
-            found = store.corrections_by_id(connection, [item for step in line for item in step.corrections])
+            line = rules.trace_lineage(version, store.read_versions(connection))
+            found = store.read_corrections_by_id(connection, [item for step in line for item in step.corrections])
         return tuple(RebuildStep(step, tuple(found[item] for item in step.corrections)) for step in line)
 
     # The whole ledger
@@ -232,7 +232,9 @@ class Ledger:
     def disagreements(self) -> tuple[str, ...]:
         """What in the ledger contradicts the rest of it: nothing, unless somebody else wrote to its tables."""
         with self._database.reading() as connection:
-            return tuple(f"{what.kind} {what.key}: {reason}" for what, reason in exchange.disagreements(connection))
+            return tuple(
+                f"{what.kind} {what.key}: {reason}" for what, reason in exchange.find_disagreements(connection)
+            )
 
     def export_lines(self) -> tuple[str, ...]:
         """The whole ledger as lines of JSON, each of which follows `schemas/correction.schema.json`."""

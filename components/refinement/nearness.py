@@ -134,7 +134,7 @@ def second_moments(encoder: Encoder, videos: Sequence[VideoRecord]) -> list[tupl
     """E[z z^T] over the real frames, (n, n) float64, of what each kernel reads, with the variables that make it up."""
     frames = pad_videos(videos)
     mask = frame_mask(frames)
-    moments = []
+    moments: list[tuple[Sequence, np.ndarray]] = []
     for variables, inputs in encoder.kernel_inputs(ops.convert_to_tensor(frames), ops.convert_to_tensor(mask)):
         z = np.asarray(inputs)[mask].astype(np.float64)
         moments.append((variables, z.T @ z / len(z)))

@@ -15,23 +15,23 @@ from topiclens.schemas.corrections import Correction, Event, Serving, State, Ver
 
 def append(connection: Connection, correction: Correction, event: Event) -> Correction:
     """Adds an event to a correction that was read in this transaction, and returns what it is now."""
-    moved = exchange.checked(replace(correction, events=(*correction.events, event)))
+    moved = exchange.check_record(replace(correction, events=(*correction.events, event)))
     store.add_events(connection, moved, after=len(correction.events))
     return moved
 
 
 def record(connection: Connection, version: Version) -> None:
     """Adds a version; see `Ledger.record_version`."""
-    versions = store.versions(connection)
+    versions = store.read_versions(connection)
     if version.version in versions:
         taken = versions[version.version]
         raise LedgerError(
             f"Version {version.version!r} was recorded by {taken.by} at {taken.time:%Y-%m-%d %H:%M:%S} UTC already. "
             "A version never changes: give the new one another name."
         )
-    added = store.corrections_by_id(connection, version.corrections)
-    content = rules.carried(version.version, {**versions, version.version: version})
-    for fault in rules.faults_of_version(version, content, added):
+    added = store.read_corrections_by_id(connection, version.corrections)
+    content = rules.list_carried(version.version, {**versions, version.version: version})
+    for fault in rules.find_faults(version, content, added):
         raise LedgerError(f"Version {version.version!r} cannot be: {fault}.")
     for correction in added.values():
         if correction.state not in (State.IN_CANDIDATE, State.LIVE):
@@ -48,19 +48,19 @@ def serve(
     captions: Mapping[str, str],
 ) -> None:
     """Adds that a version is served, and what that does to corrections; see `Ledger.serve`."""
-    servings = store.servings(connection)
-    content = rules.carried(version, store.versions(connection))
+    servings = store.read_servings(connection)
+    content = rules.list_carried(version, store.read_versions(connection))
     if servings and servings[-1].version == version:
         return
-    live = {correction.id: correction for correction in store.corrections(connection, store.in_state(State.LIVE))}
+    live = {correction.id: correction for correction in store.read_corrections(connection, store.in_state(State.LIVE))}
     lost = live.keys() - set(content)
     _check_revocations(version, lost, set(revoked), servings)
-    gained = store.corrections_by_id(connection, [item for item in content if item not in live])
+    gained = store.read_corrections_by_id(connection, [item for item in content if item not in live])
     if version not in {serving.version for serving in servings}:  # one that comes back brings all of its own back
         for correction in gained.values():
             if correction.state is not State.IN_CANDIDATE:
                 rules.check_move(correction, State.LIVE)
-    store.add_serving(connection, exchange.checked(Serving(len(servings) + 1, version, time, by)))
+    store.add_serving(connection, exchange.check_record(Serving(len(servings) + 1, version, time, by)))
     for correction in gained.values():
         append(connection, correction, Event(State.LIVE, time, by, captions.get(correction.id), version))
     for correction_id in sorted(lost):

@@ -48,7 +48,7 @@ def check_move(correction: Correction, to: State) -> None:
     )
 
 
-def lineage(version: str, versions: Mapping[str, Version]) -> tuple[Version, ...]:
+def trace_lineage(version: str, versions: Mapping[str, Version]) -> tuple[Version, ...]:
     """A version's ancestors, the one that training left first, and itself last.
 
     Raises:
@@ -67,15 +67,13 @@ def lineage(version: str, versions: Mapping[str, Version]) -> tuple[Version, ...
     return tuple(reversed(line))
 
 
-def carried(version: str, versions: Mapping[str, Version]) -> tuple[str, ...]:
+def list_carried(version: str, versions: Mapping[str, Version]) -> tuple[str, ...]:
     """The ids of all corrections in a version, its ancestors' first, each in the order in which it was applied."""
-    return tuple(itertools.chain.from_iterable(step.corrections for step in lineage(version, versions)))
+    return tuple(itertools.chain.from_iterable(step.corrections for step in trace_lineage(version, versions)))
 
 
-def faults_of_version(
-    version: Version, content: tuple[str, ...], corrections: Mapping[str, Correction]
-) -> Iterator[str]:
-    """What is wrong with a version, given the ids of all corrections in it (`carried`), and the corrections known."""
+def find_faults(version: Version, content: tuple[str, ...], corrections: Mapping[str, Correction]) -> Iterator[str]:
+    """What is wrong with a version, given the ids of all corrections in it (`list_carried`), and all corrections."""
     if version.parent is None and version.corrections:
         yield "it has no parent and thus no corrections: without a parent, a version is as training left it"
     if len(set(content)) < len(content):
@@ -86,18 +84,18 @@ def faults_of_version(
             yield f"correction {correction_id} is in it and not in the ledger"
 
 
-def disagreements(
+def find_disagreements(
     corrections: Mapping[str, Correction], versions: Mapping[str, Version], servings: Sequence[Serving]
 ) -> Iterator[tuple[Record, str]]:
     """Yields what contradicts the rest of a ledger, each with what is wrong with it; nothing where all agree."""
     contents: dict[str, tuple[str, ...]] = {}
     for version in versions.values():
         try:
-            contents[version.version] = carried(version.version, versions)
+            contents[version.version] = list_carried(version.version, versions)
         except LedgerError as error:
             yield version, str(error)
             continue
-        yield from ((version, reason) for reason in faults_of_version(version, contents[version.version], corrections))
+        yield from ((version, reason) for reason in find_faults(version, contents[version.version], corrections))
     for serving in servings:
         if serving.version not in versions:
             yield serving, f"version {serving.version!r} is served and not in the ledger"

@@ -30,28 +30,28 @@ def of_video(video_id: str) -> ColumnElement[bool]:
     return _C.video_id == video_id
 
 
-def corrections(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Correction, ...]:
+def read_corrections(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Correction, ...]:
     """The corrections that meet all conditions, oldest first."""
     query = select(CORRECTIONS, EVENTS).select_from(CORRECTIONS.outerjoin(EVENTS)).where(*conditions)
     rows = connection.execute(query.order_by(_C.time, _C.id, _E.number)).mappings()
     return tuple(_correction(list(group)) for _, group in itertools.groupby(rows, key=lambda row: row[_C.id]))
 
 
-def corrections_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Correction]:
+def read_corrections_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Correction]:
     """The corrections with these ids.
 
     Raises:
         LedgerError: an id is of no correction.
     """
     possible = [correction_id for correction_id in ids if _ID.fullmatch(correction_id)]
-    found = {correction.id: correction for correction in corrections(connection, _C.id.in_(possible))}
+    found = {correction.id: correction for correction in read_corrections(connection, _C.id.in_(possible))}
     for correction_id in ids:
         if correction_id not in found:
             raise LedgerError(f"No correction has the id {correction_id[:40]!r}. `corrections` lists those there are.")
     return found
 
 
-def versions(connection: Connection) -> dict[str, Version]:
+def read_versions(connection: Connection) -> dict[str, Version]:
     """Every version by its name, oldest first."""
     carried: dict[str, list[str]] = {}
     for row in connection.execute(select(VERSION_CORRECTIONS).order_by(VERSION_CORRECTIONS.c.position)):
@@ -70,7 +70,7 @@ def versions(connection: Connection) -> dict[str, Version]:
     }
 
 
-def servings(connection: Connection) -> tuple[Serving, ...]:
+def read_servings(connection: Connection) -> tuple[Serving, ...]:
     """What was served, oldest first; the last is served now."""
     rows = connection.execute(select(SERVINGS).order_by(SERVINGS.c.number))
     return tuple(Serving(row.number, row.version, time_of(row.time), row.by) for row in rows)

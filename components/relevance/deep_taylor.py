@@ -17,7 +17,7 @@ from topiclens.components.features.backbones.googlenet import CaffePixels, Local
 Rule = Callable[[keras.Layer, list[tf.Tensor], tf.Tensor, tf.Tensor], list[tf.Tensor]]
 
 
-def weighted(layer, inputs, output, relevance):
+def weighted(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:
     """The z+ rule (Montavon et al. 2017): R_i = sum_j x_i w_ij+ / (sum_i x_i w_ij+) R_j.
 
     That is for inputs and outputs that are never negative, as ReLU leaves them. Where they may be, "z+" is read as the
@@ -27,38 +27,38 @@ def weighted(layer, inputs, output, relevance):
     R_i = sum_j w_ij^2 / (sum_i w_ij^2) R_j. The depthwise filters of EfficientNet have many such outputs.
     """
 
-    def contributions(inputs, sign):
+    def contributions(inputs: list[tf.Tensor], sign: int) -> tf.Tensor:
         (x,) = inputs
         total = _applied(layer, _part(x, 1), _part(layer.kernel, sign))
         if tf.reduce_min(x) < 0:
             total += _applied(layer, _part(x, -1), _part(layer.kernel, -sign))
         return total
 
-    def weights(ones):
+    def weights(ones: list[tf.Tensor]) -> tf.Tensor:
         return _applied(layer, ones[0], tf.square(layer.kernel))
 
     return _by_contribution(contributions, weights, inputs, output, relevance)
 
 
-def averaged(layer, inputs, output, relevance):
+def averaged(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:
     """A mean is a layer of equal weights: see `weighted`."""
 
-    def contributions(inputs, sign):
+    def contributions(inputs: list[tf.Tensor], sign: int) -> tf.Tensor:
         return layer(_part(inputs[0], sign))
 
     return _by_contribution(contributions, lambda ones: layer(ones[0]), inputs, output, relevance)
 
 
-def added(layer, inputs, output, relevance):
+def added(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:
     """A sum is a layer of weights of one: see `weighted`."""
 
-    def contributions(inputs, sign):
+    def contributions(inputs: list[tf.Tensor], sign: int) -> tf.Tensor:
         return tf.add_n([_part(x, sign) for x in inputs])
 
     return _by_contribution(contributions, tf.add_n, inputs, output, relevance)
 
 
-def moved(layer, inputs, output, relevance):
+def moved(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:
     """What only picks numbers and puts them elsewhere hands each its own relevance; of a maximum, the winner's."""
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -66,7 +66,7 @@ def moved(layer, inputs, output, relevance):
     return tape.gradient(output, inputs, relevance)
 
 
-def passed(layer, inputs, output, relevance):
+def passed(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:
     """What works on each number by itself hands its relevance on."""
     return [relevance]
 
@@ -98,7 +98,7 @@ def of_pixels(low: tf.Tensor, high: tf.Tensor) -> Rule:
         low, high: (1, height, width, channels), the least and the most that the inputs can be.
     """
 
-    def rule(layer, inputs, output, relevance):
+    def rule(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:
         bounded = [inputs[0], tf.broadcast_to(low, inputs[0].shape), tf.broadcast_to(high, inputs[0].shape)]
         with tf.GradientTape() as tape:
             tape.watch(bounded)
@@ -111,7 +111,13 @@ def of_pixels(low: tf.Tensor, high: tf.Tensor) -> Rule:
     return rule
 
 
-def _by_contribution(contributions, weights, inputs, output, relevance):
+def _by_contribution(
+    contributions: Callable[[list[tf.Tensor], int], tf.Tensor],
+    weights: Callable[[list[tf.Tensor]], tf.Tensor],
+    inputs: list[tf.Tensor],
+    output: tf.Tensor,
+    relevance: tf.Tensor,
+) -> list[tf.Tensor]:
     """Hands every output's relevance to the contributions of its own sign, or else to the inputs by their weights.
 
     Args:
@@ -140,12 +146,12 @@ def _by_contribution(contributions, weights, inputs, output, relevance):
     return [found + slope for found, slope in zip(result, slopes)]
 
 
-def _part(x, sign: int):
+def _part(x: tf.Tensor, sign: int) -> tf.Tensor:
     """The positive part of x, or its negative one."""
     return sign * tf.nn.relu(sign * tf.convert_to_tensor(x))
 
 
-def _applied(layer, x, kernel):
+def _applied(layer: keras.Layer, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """A convolution by another kernel than the layer's own, without bias and activation."""
     if not isinstance(layer, layers.DepthwiseConv2D):
         return layer.convolution_op(x, kernel)

@@ -44,7 +44,9 @@ def document_seed(document_id: str, seed: int) -> int:
 
 
 @compiled
-def _gibbs(tokens, word_given_topic, alpha, seed, burn_in, samples):
+def _gibbs(
+    tokens: np.ndarray, word_given_topic: np.ndarray, alpha: float, seed: int, burn_in: int, samples: int
+) -> np.ndarray:
     n_topics = word_given_topic.shape[1]
     state = np.empty(1, np.uint64)
     begin_stream(state, seed, 0, 0)

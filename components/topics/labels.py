@@ -24,7 +24,7 @@ class OccurrenceRule:
     max_topics: int = 3
     min_share: float = 0.03
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.max_topics < 1:
             raise ValueError(f"max_topics is {self.max_topics}; expected at least 1, since every video has a topic.")
         if not 0 <= self.min_share <= 1:

@@ -148,9 +148,9 @@ class WarpLDA:
         for name, value in (("n_topics", n_topics), ("mh_steps", mh_steps)):
             if value < 1:
                 raise ValueError(f"{name} is {value}; expected at least 1.")
-        for name, value in (("alpha", alpha), ("beta", beta)):
-            if not value > 0:
-                raise ValueError(f"{name} is {value}; expected a pseudo-count above 0, such as 0.1.")
+        for name, pseudo_count in (("alpha", alpha), ("beta", beta)):
+            if not pseudo_count > 0:
+                raise ValueError(f"{name} is {pseudo_count}; expected a pseudo-count above 0, such as 0.1.")
         if not corpus.tokens.size:
             raise ValueError("The corpus has no tokens, so there is nothing to find topics in.")
         if not all(0 <= pinned.topic < n_topics for pinned in seeds):

@@ -44,7 +44,7 @@ def open_ledger(root: str, settings=None) -> Ledger:
 
 def corrections(root: str, state: State | str | None = None, settings=None) -> tuple[Correction, ...]:
     """The corrections of a root, oldest first; those in one state where that is asked."""
-    with recovered_ledger(root, settings) as ledger:
+    with open_recovered_ledger(root, settings) as ledger:
         return ledger.corrections(state)
 
 
@@ -65,7 +65,7 @@ def recover_root(root: str, settings=None) -> None:
     that what it pushed is recorded and pinned, which model servers wait for there.
     """
     if _has_ledger(root, settings):
-        with recovered_ledger(root, settings):
+        with open_recovered_ledger(root, settings):
             pass
 
 
@@ -78,7 +78,7 @@ def _named_ledger(settings) -> str | None:
 
 
 @contextlib.contextmanager
-def recovered_ledger(root: str, settings=None) -> Iterator[Ledger]:
+def open_recovered_ledger(root: str, settings=None) -> Iterator[Ledger]:
     """The ledger of a root, which was put right first, for what changes no version: for reading, and for proposals."""
     ledger = open_ledger(root, settings)
     with contextlib.suppress(RootBusy):  # whoever is at work has put it right

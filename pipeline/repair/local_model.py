@@ -54,7 +54,7 @@ class LocalModel:
         self._folder = str(ModelStore(root).version(version))
         captioner, self._vocabulary, self._meta = load_captioner(self._folder)
         self._model = BatchedCaptioner(captioner, **self._meta["decoding"])
-        self.links = version_links(root, self._folder)
+        self.links = load_version_links(root, self._folder)
         self._enhancement = enhancement_in(self._folder, self.links)
 
     def topic(self, wanted: int | str) -> TopicLink:
@@ -90,11 +90,11 @@ class LocalModel:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         extract = frame_features(self._meta, self._folder)  # before a long film is decoded for a model that sees none
         frames = extract(encode_frames(sample_video(path, sampling_of(self._folder), limits=self._limits).frames))
-        keep_file(self._root, content, self._meta["features"], frames)
+        keep_features(self._root, content, self._meta["features"], frames)
         return VideoFeatures(f"{content[:8]}-{os.path.basename(path)}", content, frames)
 
 
-def version_links(root: str, folder: str) -> TopicLinks:
+def load_version_links(root: str, folder: str) -> TopicLinks:
     """The links of a version: those that it brings, or those of the run that trained it.
 
     Raises:
@@ -109,7 +109,7 @@ def version_links(root: str, folder: str) -> TopicLinks:
     return links
 
 
-def keep_file(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
+def keep_features(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
     """Keeps the features of a corrected file.
 
     Args:
@@ -121,7 +121,7 @@ def keep_file(root: str, content: str, features: Mapping, frames: np.ndarray) ->
         np.save(file, frames)
 
 
-def kept_file(root: str, content: str, features: Mapping) -> np.ndarray | None:
+def load_kept_features(root: str, content: str, features: Mapping) -> np.ndarray | None:
     """(time, feature_dim) float32 of a corrected file; None if none of that content was corrected with such features.
 
     Features of another network, or of other frames, would mean nothing to a model, whatever their width.

@@ -23,7 +23,7 @@ from topiclens.schemas.files import write_json
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.model_config import FILE as CONFIG_FILE
-from topiclens.serving.saved_model import versions_under
+from topiclens.serving.saved_model import find_versions
 
 _RECORD = "candidate.json"
 
@@ -52,7 +52,7 @@ class ModelStore:
 
     def numbers(self) -> list[int]:
         """Every version that is there, candidates too, in order."""
-        return sorted({*versions_under(self.versions), *versions_under(self.candidates)})
+        return sorted({*find_versions(self.versions), *find_versions(self.candidates)})
 
     def free_number(self, known: Iterable[str]) -> str:
         """A name for a new version: larger than any that is there or known, and otherwise the time, as TFX pushes."""
@@ -63,7 +63,7 @@ class ModelStore:
         """The candidates that are whole, oldest first."""
         return [
             CandidateVersion.load(folder)
-            for _, folder in sorted(versions_under(self.candidates).items())
+            for _, folder in sorted(find_versions(self.candidates).items())
             if (folder / _RECORD).exists()
         ]
 

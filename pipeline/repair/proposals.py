@@ -13,7 +13,7 @@ from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.asked_model import AskedModel, VideoFeatures
-from topiclens.pipeline.repair.corrections import recovered_ledger
+from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.schemas.corrections import CorrectedTopic, Correction
 from topiclens.schemas.notebook import html_table
 
@@ -79,7 +79,7 @@ def propose_all(
         VersionError: nothing is served.
         LedgerError: the ledger refuses.
     """
-    with recovered_ledger(root, settings) as ledger:
+    with open_recovered_ledger(root, settings) as ledger:
         model = model or _load_served(root, ledger, limits)
         missed, seen = [model.topic(topic) for topic in topics], model.video(video)
         sweeps = [model.sweep(seen, topic.id) for topic in missed]

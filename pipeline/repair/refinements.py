@@ -12,7 +12,7 @@ from typing import Any
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.repair import versions
-from topiclens.pipeline.repair.corrections import find_correction, locked_root, recovered_ledger
+from topiclens.pipeline.repair.corrections import find_correction, locked_root, open_recovered_ledger
 from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 from topiclens.schemas.corrections import Correction, State, Version
 from topiclens.schemas.verdicts import Verdict
@@ -68,18 +68,18 @@ def refine(
         RootBusy: somebody is at work on the root.
     """
     with locked_root(root, by, "refining", settings) as (store, ledger):
-        parent = versions.parent(ledger)
+        parent = versions.find_parent(ledger)
         batch = _batch(ledger, only)
         if not batch:
             raise NothingToRefine(
                 "No correction waits to be taught. Say what a caption misses with `topiclens correct VIDEO --topic "
                 "TOPIC`; `topiclens corrections` lists what was said."
             )
-        kept = versions.carried(ledger, parent)
-        return _teach(store, ledger, parent, take(ledger, batch, by), kept, by, settings, progress, teacher)
+        kept = versions.list_carried(ledger, parent)
+        return _teach(store, ledger, parent, take_batch(ledger, batch, by), kept, by, settings, progress, teacher)
 
 
-def take(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correction, ...]:
+def take_batch(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correction, ...]:
     """Takes corrections into the batch of a refinement, and out of it whatever else was in one."""
     versions.release(ledger, {correction.id for correction in batch}, by)
     return tuple(
@@ -90,15 +90,15 @@ def take(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correcti
     )
 
 
-def waiting(root: str, settings=None) -> CandidateVersion | None:
+def find_waiting(root: str, settings=None) -> CandidateVersion | None:
     """The candidate of the last refinement, blessed or refused; None where it was published, or is out of date."""
-    with recovered_ledger(root, settings):
+    with open_recovered_ledger(root, settings):
         return _waiting(ModelStore(root))
 
 
-def refined_already(root: str, *, only: Sequence[str] | None = None, settings=None) -> CandidateVersion | None:
+def find_refined(root: str, *, only: Sequence[str] | None = None, settings=None) -> CandidateVersion | None:
     """The blessed candidate that the same call of `refine` would make again; None where there is no such."""
-    with recovered_ledger(root, settings) as ledger:
+    with open_recovered_ledger(root, settings) as ledger:
         candidate = _waiting(ModelStore(root))
         if candidate is None or not candidate.blessed or dict(candidate.settings) != _scalars(settings):
             return None
@@ -152,7 +152,7 @@ def rollback(
 
 def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
     """What is taught to the parent: the live corrections that it lacks, and then those that wait."""
-    live = [ledger.correction(correction_id) for correction_id in versions.lacking(ledger)]
+    live = [ledger.correction(correction_id) for correction_id in versions.list_lacking(ledger)]
     ready = [item for item in ledger.corrections() if item.state in (State.PREVIEWED, State.IN_CANDIDATE)]
     if only is None:
         return [*live, *ready]
@@ -193,7 +193,7 @@ def _teach(
         version=version,
         parent=parent,
         corrections=tuple(carried),
-        revoked=versions.lost(ledger, (*kept, *carried)),
+        revoked=versions.list_lost(ledger, (*kept, *carried)),
         by=by,
         verdict=verdict,
         settings=_scalars(settings),
@@ -220,7 +220,7 @@ def _without(
     rest = [item for step in line[there[-1] + 1 :] for item in step.corrections if item.id != correction.id]
     if not rest:
         return Rollback(versions.serve_again(store, ledger, parent, by))
-    kept = versions.carried(ledger, parent)
+    kept = versions.list_carried(ledger, parent)
     versions.release(ledger, set(), by)
     candidate = _teach(store, ledger, parent, rest, kept, by, settings, progress, teacher)
     if candidate.blessed and candidate.revoked == (correction.id,):  # and no other that could not be taught again

@@ -10,7 +10,7 @@ from topiclens.components.refinement import refine as refining
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.model import TopicModel
 from topiclens.pipeline import run_metadata
-from topiclens.pipeline.repair.local_model import kept_file, version_links
+from topiclens.pipeline.repair.local_model import load_kept_features, load_version_links
 from topiclens.pipeline.settings import cache_folder
 from topiclens.pipeline.stored import split_videos, stored_videos
 from topiclens.schemas.corrections import Correction
@@ -36,7 +36,7 @@ def teach(
         NothingThere: the run has no validation videos or no topics.
     """
     outcome = run_metadata.newest(root)
-    topics, links = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics, version_links(root, parent)
+    topics, links = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics, load_version_links(root, parent)
     if len(topics) != len(links.topics):
         raise refining.RefinementError(
             f"The model that is to learn has {len(links.topics)} topics, and the newest run {len(topics)}: it was "
@@ -67,6 +67,6 @@ def _corrected(
         video_id = correction.video_id
         if video_id in stored and rows[video_id]["content"] == correction.content:
             found[video_id] = stored[video_id]
-        elif (frames := kept_file(outcome.root, correction.content, features)) is not None:
+        elif (frames := load_kept_features(outcome.root, correction.content, features)) is not None:
             found[video_id] = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
     return list(found.values())

@@ -20,7 +20,7 @@ from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 from topiclens.schemas.corrections import State, Version
 from topiclens.schemas.files import write_text
 from topiclens.serving import model_config
-from topiclens.serving.saved_model import versions_under
+from topiclens.serving.saved_model import find_versions
 
 TRAINED_BY = "pipeline"
 RECOVERED_BY = "recovery"
@@ -79,12 +79,12 @@ def serve_again(store: ModelStore, ledger: Ledger, version: str, by: str) -> Ver
     """
     recorded = _recorded(ledger, version)
     if not store.version(version).is_dir():
-        there = ", ".join(str(number) for number in versions_under(store.versions)) or "none"
+        there = ", ".join(str(number) for number in find_versions(store.versions)) or "none"
         raise VersionError(
             f"The folder of version {version} is gone from {store.versions}, so that it cannot be served; there are "
             f"{there}. Bring it back from a copy, or name another."
         )
-    ledger.serve(version, by=by, revoked=lost(ledger, carried(ledger, version)))
+    ledger.serve(version, by=by, revoked=list_lost(ledger, list_carried(ledger, version)))
     pin(store, ledger)
     return recorded
 
@@ -97,30 +97,30 @@ def pin(store: ModelStore, ledger: Ledger) -> None:
     stable = servings[-1].version
     before = [serving.version for serving in servings if serving.version != stable]
     previous = before[-1] if before and store.version(before[-1]).is_dir() else None
-    text = model_config.pinned(NAME, int(stable), None if previous is None else int(previous))
+    text = model_config.format_pinned(NAME, int(stable), None if previous is None else int(previous))
     if not store.config.exists() or store.config.read_text(encoding="utf-8") != text:
         write_text(store.config, text)
 
 
-def carried(ledger: Ledger, version: str) -> tuple[str, ...]:
+def list_carried(ledger: Ledger, version: str) -> tuple[str, ...]:
     """The ids of all corrections in a version, in the order in which they were applied."""
     return tuple(correction.id for step in ledger.rebuild(version) for correction in step.corrections)
 
 
-def lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
+def list_lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
     """The ids of the live corrections that are not among those kept."""
     return tuple(live.id for live in ledger.corrections(State.LIVE) if live.id not in kept)
 
 
-def lacking(ledger: Ledger) -> tuple[str, ...]:
+def list_lacking(ledger: Ledger) -> tuple[str, ...]:
     """The ids of the live corrections that `parent` lacks, as a training may have left it; none before any is served.
 
     A refinement that does not teach them anew takes them back, once it is published.
     """
-    return lost(ledger, carried(ledger, parent(ledger))) if ledger.servings() else ()
+    return list_lost(ledger, list_carried(ledger, find_parent(ledger))) if ledger.servings() else ()
 
 
-def parent(ledger: Ledger) -> str:
+def find_parent(ledger: Ledger) -> str:
     """The version that the next refinement starts from: what is served, or what training has left since.
 
     A training that is pushed without what is live does not take it away: it waits until a refinement has taught it what
@@ -182,11 +182,11 @@ def recover(store: ModelStore, ledger: Ledger) -> None:
 def _take_in_trained(store: ModelStore, ledger: Ledger) -> None:
     """Records what the pipeline pushed since. The newest is served, unless corrections are live that it lacks."""
     known, served = {version.version for version in ledger.versions()}, ledger.served()
-    there = sorted(versions_under(store.versions).items())
+    there = sorted(find_versions(store.versions).items())
     for number, folder in there:
         if str(number) not in known:
             newest = number == there[-1][0] and (served is None or number > int(served.version))
-            _take_in(ledger, str(number), taught_on_the_way(folder), newest)
+            _take_in(ledger, str(number), read_taught(folder), newest)
 
 
 def _take_in(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
@@ -218,7 +218,7 @@ def _trained(version: str) -> str:
     return f"{version}-trained"
 
 
-def taught_on_the_way(folder: Path) -> tuple[str, ...]:
+def read_taught(folder: Path) -> tuple[str, ...]:
     """The ids of the corrections that the pipeline's own step of refinement taught to a version; mostly none."""
     verdict = load_verdict(folder)
     return verdict.taught if verdict is not None and verdict.blessed else ()
@@ -226,7 +226,7 @@ def taught_on_the_way(folder: Path) -> tuple[str, ...]:
 
 def _still_fits(ledger: Ledger, candidate: CandidateVersion) -> bool:
     """Whether a candidate could be published, or is the refusal of what could have been."""
-    if ledger.served() is None or candidate.parent != parent(ledger):
+    if ledger.served() is None or candidate.parent != find_parent(ledger):
         return False
     ready = (State.IN_CANDIDATE, State.LIVE)
     return not candidate.blessed or all(ledger.correction(item).state in ready for item in candidate.corrections)

@@ -67,7 +67,7 @@ class RunReviewBackend(Viewer):
     def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
         with self._kept() as ledger:
             recorded = ledger.corrections(state)
-            lacking = versions.lacking(ledger)
+            lacking = versions.list_lacking(ledger)
         return [ReviewedCorrection(**vars(one), lacking=one.id in lacking) for one in reversed(recorded)]
 
     def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[ReviewedCorrection]:
@@ -100,7 +100,7 @@ class RunReviewBackend(Viewer):
 
     def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> RefinementJob:
         with self._kept() as ledger:
-            lacking = versions.lacking(ledger)
+            lacking = versions.list_lacking(ledger)
             ready = [one for one in ledger.corrections() if one.id in lacking or one.state in _WAITING]
             if corrections is not None:
                 wanted = {self._recorded(ledger, correction_id).id for correction_id in corrections}
@@ -109,7 +109,7 @@ class RunReviewBackend(Viewer):
                     raise Refused("Some of these corrections cannot be taught: only what was previewed can.")
             if not ready:
                 raise Refused("There is nothing to teach. Say of a clip what its caption misses first.")
-            parent = versions.parent(ledger)
+            parent = versions.find_parent(ledger)
         count = f"{len(ready)} correction{'' if len(ready) == 1 else 's'}"
         return self._start(f"{count} to version {parent}", by, [one.id for one in ready])
 
@@ -169,11 +169,11 @@ class RunReviewBackend(Viewer):
     def versions(self) -> Sequence[ReviewedVersion]:
         with self._kept() as ledger:
             served = ledger.served()
-            refined_next = versions.parent(ledger) if served else None
+            refined_next = versions.find_parent(ledger) if served else None
             return [
                 ReviewedVersion(
                     **vars(one),
-                    carried=versions.carried(ledger, one.version),
+                    carried=versions.list_carried(ledger, one.version),
                     served=one == served,
                     waits=one.version == refined_next and one != served,
                     available=self._folders.version(one.version).is_dir(),

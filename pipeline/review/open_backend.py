@@ -15,9 +15,9 @@ from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Fate, Topic
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import names_of, sampling_of
-from topiclens.pipeline.repair.corrections import recovered_ledger
+from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.clips import Clips, parsed, split_folder
+from topiclens.pipeline.review.clips import Clips, read_records, split_folder
 from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.pictures import ClipMedia
 from topiclens.pipeline.review.prediction_cache import PredictionCache
@@ -55,7 +55,7 @@ def open_review_backend(
     """
     settings = Settings().changed(changes)
     outcome = run_metadata.newest(root)
-    with recovered_ledger(root, settings.refinement):  # puts a crash right, and knows what training pushed
+    with open_recovered_ledger(root, settings.refinement):  # puts a crash right, and knows what training pushed
         pass
     with contextlib.ExitStack() as stack:
         if server is None:
@@ -113,5 +113,5 @@ def _similar(outcome: run_metadata.Outcome, folder: str) -> Similar:
     run = os.path.basename(os.path.normpath(outcome.folder("Examples")))
     path = os.path.join(folder, f"similar-{run}.npz")
     if not os.path.exists(path):
-        Similar.of(parsed(files)).save(path)
+        Similar.of(read_records(files)).save(path)
     return Similar.load(path)

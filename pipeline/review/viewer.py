@@ -17,7 +17,7 @@ from topiclens.pipeline.review.clips import Clips
 from topiclens.pipeline.review.pictures import ClipMedia
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
-from topiclens.pipeline.review.views import scores_of, suggested, timelines_of, words_of
+from topiclens.pipeline.review.views import pick_suggestions, rank_scores, show_timelines, show_words
 from topiclens.schemas.corrections import State
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
@@ -93,20 +93,20 @@ class Viewer(abc.ABC):
         self._follow(version)
         answer, ranked = self._explained(version, video_id), self._ranked(version, video_id)
         topics, film = self._sources.topics(version), self._sources.media.film(video_id)
-        suggestions = suggested(ranked.missing, topics)
+        suggestions = pick_suggestions(ranked.missing, topics)
         return ClipPage(
             video_id=video_id,
             caption=answer.text,
             version=version,
-            words=words_of(answer),
+            words=show_words(answer),
             frames=len(answer.activations),
             pictures=bool(film.pictures),
             seconds=tuple(film.seconds or ()),
             playable=self._sources.media.file(video_id) is not None,
             references=self._sources.clips.references(video_id),
             reasons=ranked.score.reasons,
-            scores=scores_of(answer.topic_scores, topics),
-            timelines=timelines_of(answer, self._sources.links(version), suggestions),
+            scores=rank_scores(answer.topic_scores, topics),
+            timelines=show_timelines(answer, self._sources.links(version), suggestions),
             suggestions=self._suggestions(version, video_id, suggestions),
             corrections=tuple(one for one in self.corrections() if one.video_id == video_id),
             next_id=self._next(video_id),
@@ -142,7 +142,7 @@ class Viewer(abc.ABC):
         begun = time.perf_counter()
         (answer,) = self._served.what_if(self._sources.clips.frames(video_id), [by_id])
         milliseconds = 1000 * (time.perf_counter() - begun)
-        return WhatIfResult(answer.text, scores_of(answer.topic_scores, topics), milliseconds)
+        return WhatIfResult(answer.text, rank_scores(answer.topic_scores, topics), milliseconds)
 
     def accepts_clips(self) -> bool:
         return EXPLAIN_FRAMES_SIGNATURE in self._served.signatures()
@@ -152,7 +152,7 @@ class Viewer(abc.ABC):
 
     def caption_new(self, frames: Sequence[bytes]) -> NewCaption:
         answer = self._served.caption_frames(frames)
-        return NewCaption(answer.text, scores_of(answer.topic_scores, self._sources.topics(self._served.version())))
+        return NewCaption(answer.text, rank_scores(answer.topic_scores, self._sources.topics(self._served.version())))
 
     @abc.abstractmethod
     def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:

@@ -18,12 +18,12 @@ SUGGESTIONS = 5
 _DECIMALS = 4
 
 
-def words_of(answer: ExplainedCaption) -> tuple[CaptionWord, ...]:
+def show_words(answer: ExplainedCaption) -> tuple[CaptionWord, ...]:
     """The caption's words with the share of each frame in them."""
     return tuple(CaptionWord(text, _numbers(row)) for text, row in zip(answer.words, answer.attention, strict=True))
 
 
-def scores_of(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[TopicScore, ...]:
+def rank_scores(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[TopicScore, ...]:
     """All topics, the highest first; of equal ones the lower id."""
     if scores is None:
         return ()
@@ -31,12 +31,12 @@ def scores_of(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple
     return tuple(TopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
 
 
-def suggested(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
+def pick_suggestions(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
     """What the caption may miss, of that which neurons carry and so can be taught."""
     return tuple(one for one in missing if topics[one.topic].neurons)[:SUGGESTIONS]
 
 
-def timelines_of(
+def show_timelines(
     answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[MissingTopic]
 ) -> tuple[TopicTimeline, ...]:
     """The strongest neurons of topics over the frames: those suggested first, then those that the model sees most."""

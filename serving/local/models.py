@@ -20,7 +20,7 @@ from pathlib import Path
 
 from topiclens.serving import model_config
 from topiclens.serving.local.status import StatusError, code_of, invalid_argument, not_found
-from topiclens.serving.saved_model import SavedModel, error_text, versions_under
+from topiclens.serving.saved_model import SavedModel, describe_error, find_versions
 from topiclens.serving.signatures import VersionStatus
 
 _log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class ModelVersions:
             if not self.base.is_dir():
                 _log.warning("Could not find base path %s for servable %s", self.base, self.name)
                 return  # A base folder that is gone for a moment (a remount) takes no model away.
-            found = versions_under(self.base)
+            found = find_versions(self.base)
             if not found and self._available():
                 _log.warning("No versions of servable %s found under base path %s", self.name, self.base)
             self._read_policy()
@@ -118,7 +118,7 @@ class ModelVersions:
     def _read_policy(self) -> None:
         """Takes what `models.config` says now; where it cannot be read, what it said before holds."""
         try:
-            self._policy = model_config.read(model_config.beside(self.base), self.name) or self._default
+            self._policy = model_config.read_policy(model_config.config_path(self.base), self.name) or self._default
         except model_config.ModelConfigError as error:
             _log.error("%s What it said before still holds.", error)
 
@@ -209,7 +209,7 @@ class ModelVersions:
             model = SavedModel(path, threads=self._threads)
         except Exception as error:  # Whatever a broken folder provokes, the version that serves must go on serving.
             code = code_of(getattr(error, "error_code", _NOT_FOUND if isinstance(error, OSError) else _INVALID))
-            version.error = StatusError(code, error_text(error))
+            version.error = StatusError(code, describe_error(error))
             version.state = "END"
             _log.error("Refused version %d of %s at %s: %s", number, self.name, path, version.error)
         else:

@@ -11,7 +11,7 @@ import numpy as np
 from topiclens.serving.local.admission import Admission
 from topiclens.serving.local.models import ModelVersions
 from topiclens.serving.local.status import StatusError, code_of, invalid_argument
-from topiclens.serving.saved_model import SavedModel, error_text
+from topiclens.serving.saved_model import SavedModel, describe_error
 from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
 
 
@@ -83,7 +83,7 @@ def _run(
     try:
         return model.run(signature, inputs, output_filter or None, timeout)
     except tf.errors.OpError as error:
-        raise StatusError(code_of(error.error_code), error_text(error)) from error
+        raise StatusError(code_of(error.error_code), describe_error(error)) from error
 
 
 def _check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:

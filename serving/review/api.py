@@ -23,7 +23,7 @@ from topiclens.serving.review.dependencies import (
     TheBackend,
     Writer,
 )
-from topiclens.serving.review.text import Phrase, compared
+from topiclens.serving.review.text import Phrase, compare_captions
 
 TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
 TopicName = TopicId | Id  # see topiclens.schemas.topic_lookup
@@ -125,7 +125,7 @@ def topics(backend: TheBackend, _: Reader, search: Search = "") -> list[TopicCho
 def what_if(backend: TheBackend, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
     """What the served model would say if it saw more (or less) of some topics. Nothing is kept."""
     answer: WhatIfResult = backend.what_if(question.video_id, question.strengths)
-    phrases = compared(question.before or answer.caption, answer.caption)
+    phrases = compare_captions(question.before or answer.caption, answer.caption)
     return WhatIfAnswer(
         caption=answer.caption, phrases=phrases, scores=list(answer.scores), milliseconds=answer.milliseconds
     )

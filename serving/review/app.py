@@ -38,7 +38,7 @@ def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = P
         redoc_url=None,
     )
     app.state.backend, app.state.access, app.state.limits = backend, access, limits
-    app.state.sessions, app.state.templates = Sessions(), rendering.environment()
+    app.state.sessions, app.state.templates = Sessions(), rendering.create_environment()
     app.state.uploads = asyncio.Semaphore(limits.uploads_at_once)
     app.include_router(api.ROUTER)
     app.include_router(pages.ROUTER)
@@ -50,20 +50,20 @@ def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = P
 
     def answer(request: Request, status: int, sentence: str) -> Response:
         request.scope["app"] = app
-        return rendering.refused(request, status, sentence)
+        return rendering.render_refusal(request, status, sentence)
 
     app.add_middleware(Guard, access=access, sessions=app.state.sessions, limits=limits, answer=answer)
     return app
 
 
 async def _backend_refuses(request: Request, error: Exception) -> Response:
-    return rendering.refused(request, _STATUSES.get(type(error), 422), str(error))
+    return rendering.render_refusal(request, _STATUSES.get(type(error), 422), str(error))
 
 
 async def _http_refuses(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentences = {404: "There is nothing at this address.", 405: "This address does not take such a request."}
-    response = rendering.refused(request, error.status_code, sentences.get(error.status_code, error.detail))
+    response = rendering.render_refusal(request, error.status_code, sentences.get(error.status_code, error.detail))
     response.headers.update(error.headers or {})
     return response
 
@@ -73,4 +73,4 @@ async def _cannot_be_read(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [f"{fault['loc'][-1] if fault['loc'] else 'request'}: {fault['msg']}" for fault in error.errors()[:3]]
     sentence = f"The request cannot be read. {'; '.join(faults)}."
-    return rendering.refused(request, 422, sentence.encode("utf-8", "replace").decode()[:500])
+    return rendering.render_refusal(request, 422, sentence.encode("utf-8", "replace").decode()[:500])

@@ -16,7 +16,7 @@ from topiclens.serving.review.dependencies import (
     text,
     topics_in,
 )
-from topiclens.serving.review.rendering import elsewhere, keep_session, page
+from topiclens.serving.review.rendering import keep_session, redirect, render_page
 from topiclens.serving.review.request_limits import Refusal
 
 ROUTER = APIRouter(include_in_schema=False)
@@ -26,21 +26,21 @@ ROUTER = APIRouter(include_in_schema=False)
 async def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
     video_id = text(form, "video_id")
     await run_in_threadpool(backend.propose, video_id, topics_in(form), person.name)
-    return elsewhere("/clip", id=video_id, done="proposed")
+    return redirect("/clip", id=video_id, done="proposed")
 
 
 @ROUTER.post("/corrections/withdraw")
 async def withdraw(form: Form, backend: TheBackend, person: Reader) -> Response:
     await run_in_threadpool(backend.withdraw, text(form, "correction_id"), person.name)
     video_id = text(form, "video_id", required=False)  # where the form was on a clip's page
-    return elsewhere("/clip" if video_id else "/corrections", id=video_id, done="withdrawn")
+    return redirect("/clip" if video_id else "/corrections", id=video_id, done="withdrawn")
 
 
 @ROUTER.post("/corrections/rollback")
 async def rollback_correction(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     await run_in_threadpool(backend.rollback_correction, text(form, "correction_id"), person.name)
-    return elsewhere("/corrections", done="taking-out")
+    return redirect("/corrections", done="taking-out")
 
 
 @ROUTER.post("/refinements")
@@ -50,27 +50,27 @@ async def start_refinement(form: Form, backend: TheBackend, person: Reader) -> R
     if not chosen:
         raise Refusal(422, "No correction is ticked. Tick those that the model is to learn.")
     await run_in_threadpool(backend.start_refinement, person.name, chosen)
-    return elsewhere("/corrections", done="started")
+    return redirect("/corrections", done="started")
 
 
 @ROUTER.post("/publish")
 async def publish(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     await run_in_threadpool(backend.publish, person.name, text(form, "version", required=False) or None)
-    return elsewhere("/versions", done="published")
+    return redirect("/versions", done="published")
 
 
 @ROUTER.post("/versions/rollback")
 async def rollback_version(form: Form, backend: TheBackend, person: Reader) -> Response:
     require_publisher(person)
     await run_in_threadpool(backend.rollback_version, text(form, "version"), person.name)
-    return elsewhere("/versions", done="rolled-back")
+    return redirect("/versions", done="rolled-back")
 
 
 @ROUTER.post("/new")
 async def new(request: Request, form: Form, backend: TheBackend, limits: TheLimits, person: Reader) -> Response:
     answer = await uploads.caption(request, await uploads.sent(request))
-    return page(request, "new.html", accepts=True, limits=limits, answer=answer)
+    return render_page(request, "new.html", accepts=True, limits=limits, answer=answer)
 
 
 @ROUTER.post("/sign-in")
@@ -78,8 +78,8 @@ async def sign_in(request: Request, form: Form) -> Response:
     state = request.app.state
     person = state.access.of_token(text(form, "token"))
     if person is None:
-        return page(request, "sign_in.html", 401, wrong=True)
-    answer = elsewhere("/")
+        return render_page(request, "sign_in.html", 401, wrong=True)
+    answer = redirect("/")
     keep_session(request, answer, state.sessions.sign_in(person))
     return answer
 
@@ -87,4 +87,4 @@ async def sign_in(request: Request, form: Form) -> Response:
 @ROUTER.post("/sign-out")
 async def sign_out(request: Request, form: Form) -> Response:
     request.app.state.sessions.sign_out(request.state.session)
-    return elsewhere("/sign-in" if request.app.state.access.tokens else "/")
+    return redirect("/sign-in" if request.app.state.access.tokens else "/")

@@ -15,7 +15,7 @@ from topiclens.serving.review.backend import NotFound, ReviewBackend
 from topiclens.serving.review.changes import JobState, RefinementJob
 from topiclens.serving.review.clips import ClipPage, TopicChoice
 from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
-from topiclens.serving.review.rendering import page, remaining
+from topiclens.serving.review.rendering import remaining, render_page
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
@@ -29,7 +29,7 @@ def queue(
     request: Request, backend: TheBackend, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0
 ) -> Response:
     found = backend.queue(limits.page_size, offset, search)
-    return page(request, "queue.html", queue=found, search=search, offset=offset, size=limits.page_size)
+    return render_page(request, "queue.html", queue=found, search=search, offset=offset, size=limits.page_size)
 
 
 @ROUTER.get("/clip")
@@ -38,7 +38,7 @@ def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search
     strengths = strengths_in(request.query_params)
     answer = backend.what_if(id, strengths) if strengths else None
     found = backend.topics(topic) if topic else ()
-    return page(
+    return render_page(
         request,
         "clip.html",
         clip=shown,
@@ -104,7 +104,7 @@ def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     everything = backend.corrections()
     ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
     job = backend.latest_job()
-    return page(
+    return render_page(
         request,
         "corrections.html",
         ready=ready,
@@ -116,7 +116,7 @@ def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
 @ROUTER.get("/refinement")
 def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None = None) -> Response:
     """The part of the page of corrections that changes while a refinement runs."""
-    return page(request, "_job.html", **job_shown(backend, backend.job(id) if id else backend.latest_job()))
+    return render_page(request, "_job.html", **job_shown(backend, backend.job(id) if id else backend.latest_job()))
 
 
 def job_shown(backend: ReviewBackend, job: RefinementJob | None) -> dict:
@@ -133,13 +133,13 @@ def job_shown(backend: ReviewBackend, job: RefinementJob | None) -> dict:
 @ROUTER.get("/versions")
 def versions(request: Request, backend: TheBackend, _: Reader) -> Response:
     known = {c.id: c for c in backend.corrections()}
-    return page(request, "versions.html", versions=backend.versions(), known=known)
+    return render_page(request, "versions.html", versions=backend.versions(), known=known)
 
 
 @ROUTER.get("/history")
 def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, offset: Offset = 0) -> Response:
     entries = backend.history(limits.page_size + 1, offset)
-    return page(
+    return render_page(
         request,
         "history.html",
         entries=entries[: limits.page_size],
@@ -151,9 +151,9 @@ def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader,
 
 @ROUTER.get("/new")
 def new(request: Request, backend: TheBackend, limits: TheLimits, _: Reader) -> Response:
-    return page(request, "new.html", accepts=backend.accepts_clips(), limits=limits, answer=None)
+    return render_page(request, "new.html", accepts=backend.accepts_clips(), limits=limits, answer=None)
 
 
 @ROUTER.get("/sign-in")
 def sign_in(request: Request) -> Response:
-    return page(request, "sign_in.html", wrong=False)
+    return render_page(request, "sign_in.html", wrong=False)

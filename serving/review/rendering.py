@@ -25,7 +25,7 @@ def address(path: str, **query: Any) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def environment() -> jinja2.Environment:
+def create_environment() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -35,13 +35,13 @@ def environment() -> jinja2.Environment:
     )
     templates.filters.update(moment=text.moment, heading=text.heading, count=text.count, size=text.size)
     templates.globals.update(
-        address=address, compared=text.compared, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
+        address=address, compared=text.compare_captions, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
         states=text.STATES, job_states=text.JOB_STATES,
     )  # fmt: skip
     return templates
 
 
-def page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+def render_page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """A page for the person who asks, with the token that its forms carry."""
     state = request.app.state
     session = request.state.session or state.sessions.new()
@@ -66,19 +66,19 @@ def keep_session(request: Request, response: Response, session: str) -> None:
     response.set_cookie(COOKIE, session, httponly=True, samesite="lax", secure=secure, path="/")
 
 
-def elsewhere(path: str, **query: Any) -> RedirectResponse:
+def redirect(path: str, **query: Any) -> RedirectResponse:
     """To another page of ours after a form was sent."""
     return RedirectResponse(address(path, **query), status_code=303)
 
 
-def refused(request: Request, status: int, sentence: str) -> Response:
+def render_refusal(request: Request, status: int, sentence: str) -> Response:
     """The answer to what cannot be done, for programs or for people."""
     if request.scope["path"].startswith("/api/"):
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
         return JSONResponse({"detail": sentence}, status, headers)
     if status == 401 and request.app.state.access.tokens and request.method == "GET":
-        return elsewhere("/sign-in")
-    return page(request, "refused.html", status, sentence=sentence)
+        return redirect("/sign-in")
+    return render_page(request, "refused.html", status, sentence=sentence)
 
 
 def remaining(job: RefinementJob) -> list[str]:

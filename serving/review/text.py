@@ -19,7 +19,7 @@ class Phrase:
     new: bool
 
 
-def compared(before: str, after: str) -> list[Phrase]:
+def compare_captions(before: str, after: str) -> list[Phrase]:
     """A caption in phrases, those marked whose words are not in the earlier one in this order."""
     old, new = before.split(), after.split()
     changes = difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes()

@@ -122,11 +122,12 @@ def test_a_stop_waits_for_who_is_being_answered(connect, server):
 
 
 def test_answers_on_a_kept_connection_are_not_held_back(connect):
-    kept = connect()
-    begun = time.monotonic()
-    for _ in range(50):
+    kept, seconds = connect(), []
+    for _ in range(21):
+        begun = time.monotonic()
         assert _answer(kept, WHOLE) == (200, b"here")
-    assert time.monotonic() - begun < 50 * 0.03  # a delayed acknowledgement takes 0.04 s
+        seconds.append(time.monotonic() - begun)
+    assert sorted(seconds)[10] < 0.03  # a delayed acknowledgement takes 0.04 s
 
 
 def test_a_server_leaves_the_handlers_of_logs_open_that_others_have_set_up(monkeypatch):

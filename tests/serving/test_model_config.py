@@ -22,7 +22,7 @@ def caption(address: str, version=None) -> str:
 
 def test_a_pinned_version_is_written_as_tensorflow_serving_reads_it():
     config = model_server_config_pb2.ModelServerConfig()
-    text_format.Parse(model_config.pinned("topiclens", 9, previous=7), config)
+    text_format.Parse(model_config.format_pinned("topiclens", 9, previous=7), config)
     (entry,) = config.model_config_list.config
     assert (entry.name, entry.base_path, entry.model_platform) == ("topiclens", "/models/topiclens", "tensorflow")
     assert list(entry.model_version_policy.specific.versions) == [7, 9]
@@ -31,8 +31,8 @@ def test_a_pinned_version_is_written_as_tensorflow_serving_reads_it():
 
 def test_after_a_rollback_the_newer_version_is_not_loaded_since_it_would_answer(tmp_path):
     path = tmp_path / "models.config"
-    path.write_text(model_config.pinned("topiclens", 7, previous=9))
-    policy = model_config.read(path, "topiclens")
+    path.write_text(model_config.format_pinned("topiclens", 7, previous=9))
+    policy = model_config.read_policy(path, "topiclens")
     assert policy == VersionPolicy(specific=(7,), latest=1, labels={"stable": 7})
     assert policy.wanted([5, 7, 9]) == [7]
 
@@ -49,29 +49,29 @@ def test_after_a_rollback_the_newer_version_is_not_loaded_since_it_would_answer(
 def test_every_policy_of_tensorflow_serving_is_followed(tmp_path, policy, wanted):
     path = tmp_path / "models.config"
     path.write_text(f'model_config_list {{ config {{ name: "topiclens" {policy} }} }}')
-    assert model_config.read(path, "topiclens").wanted([9, 5, 7]) == wanted
+    assert model_config.read_policy(path, "topiclens").wanted([9, 5, 7]) == wanted
 
 
 def test_without_a_file_or_a_word_of_the_model_nothing_is_said(tmp_path):
     path = tmp_path / "models.config"
-    assert model_config.read(path, "topiclens") is None
-    path.write_text(model_config.pinned("another", 1))
-    assert model_config.read(path, "topiclens") is None
-    assert model_config.policy_of(tmp_path / "topiclens").wanted([1, 2]) == [2]
+    assert model_config.read_policy(path, "topiclens") is None
+    path.write_text(model_config.format_pinned("another", 1))
+    assert model_config.read_policy(path, "topiclens") is None
+    assert model_config.find_policy(tmp_path / "topiclens").wanted([1, 2]) == [2]
 
 
 def test_a_file_that_cannot_be_read_is_told_with_its_likely_cause(tmp_path):
     path = tmp_path / "models.config"
     path.write_text("model_config_list {")
     with pytest.raises(model_config.ModelConfigError, match="edited by hand"):
-        model_config.read(path, "topiclens")
+        model_config.read_policy(path, "topiclens")
 
 
 def test_a_model_is_resolved_to_the_version_that_is_pinned(base):
     base.publish(1)
     base.publish(2)
     assert resolve_version(base.path).name == "2"
-    (base.path.parent / "models.config").write_text(model_config.pinned("topiclens", 1))
+    (base.path.parent / "models.config").write_text(model_config.format_pinned("topiclens", 1))
     assert resolve_version(base.path).name == "1"
 
 
@@ -79,14 +79,14 @@ def test_the_stand_in_follows_a_rollback_and_labels(base, start):
     config = base.path.parent / "models.config"
     base.publish(1)
     base.publish(2)
-    config.write_text(model_config.pinned("topiclens", 2, previous=1))
+    config.write_text(model_config.format_pinned("topiclens", 2, previous=1))
     server = start(base.path)
     for address in (server.grpc_address, server.rest_address):
         assert caption(address) == caption(address, "stable") == "v2: 2 frames"
         assert caption(address, "previous") == "v1: 2 frames"
         with CaptionClient(address, version="previous") as client:
             assert client.wait_until_ready(timeout=5) == client.metadata().version == 1
-    config.write_text(model_config.pinned("topiclens", 1, previous=2))
+    config.write_text(model_config.format_pinned("topiclens", 1, previous=2))
     server.poll()
     for address in (server.grpc_address, server.rest_address):
         assert caption(address) == caption(address, "stable") == "v1: 2 frames"
@@ -100,9 +100,9 @@ def test_the_stand_in_follows_a_rollback_and_labels(base, start):
 def test_a_label_stays_with_its_version_until_the_next_is_loaded(base, start):
     config = base.path.parent / "models.config"
     base.publish(1)
-    config.write_text(model_config.pinned("topiclens", 1))
+    config.write_text(model_config.format_pinned("topiclens", 1))
     server = start(base.path)
-    config.write_text(model_config.pinned("topiclens", 2, previous=1))
+    config.write_text(model_config.format_pinned("topiclens", 2, previous=1))
     server.poll()
     assert caption(server.grpc_address, "stable") == "v1: 2 frames"
     base.publish(2)

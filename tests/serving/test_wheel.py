@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,16 @@ def required(wheel: importlib.metadata.Distribution, extra: str) -> set[str]:
     return found
 
 
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
+    files = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    folders = ("pipeline/", "trainer/", "components/", "schemas/", "serving/")
+    wanted = {f"topiclens/{name}" for name in files.splitlines() if name.startswith(folders)}
+    wanted |= {name for name in files.splitlines() if name.startswith("topiclens/")}
+    with zipfile.ZipFile(wheel) as archive:
+        missing = wanted - set(archive.namelist())
+    assert not {name for name in missing if not name.startswith("topiclens/serving/containers/")}
+
+
 def test_an_installed_wheel_captions_a_clip_beside_a_users_own_trainer(wheel, exported, clip_folder, tmp_path):
     packages = environment(tmp_path / "env", wheel)
     # What the wheel requires is taken from this environment; its .pth files, ours among them, are not read there.
@@ -134,3 +145,9 @@ def test_the_client_extra_captions_a_clip_without_tensorflow(wheel, exported, se
     ).splitlines()  # fmt: skip
     assert said[:2] == [f"v1: {FRAMES} frames"] * 2
     assert "is not installed: pip install 'topiclens[all]'" in said[2]
+    command = f"""
+import sys
+from topiclens.pipeline.cli.main import main
+sys.exit(main(["caption", "clip.mp4", "--server", "{server.grpc_address}"]))
+"""
+    assert run(tmp_path / "env", command, clip_folder) == f"v1: {FRAMES} frames\n"

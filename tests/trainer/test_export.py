@@ -11,7 +11,8 @@ from tests.trainer import toy_clips
 from topiclens.components.features.backbones.base import Backbone
 from topiclens.trainer import decoding
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.export import ExportError, assert_core_ops, export, export_again, extraction, load_captioner
+from topiclens.trainer.endpoints import build_extract
+from topiclens.trainer.export import ExportError, assert_core_ops, export, export_again, load_captioner
 from topiclens.trainer.exported import read_enhancement, read_meta
 from topiclens.trainer.what_if import what_if
 
@@ -114,7 +115,7 @@ def test_pictures_are_answered_as_their_features(served, backbone):
 def test_explained_pictures_are_explained_features_and_captioned_alike(question, served, backbone):
     picture = np.random.default_rng(4).integers(0, 255, (16, 24, 3), np.uint8)
     batch = tf.constant([[tf.io.encode_jpeg(picture).numpy(), b""]])
-    features = extraction(backbone)(batch)
+    features = build_extract(backbone)(batch)
     from_pictures = served.signatures[f"{question}_frames"](frames_jpeg=batch)
     from_features = served.signatures[question](frames=features)
     for name, value in from_features.items():
@@ -146,7 +147,7 @@ def test_a_what_if_of_pictures_is_that_of_their_features(named, backbone):
     picture = np.random.default_rng(4).integers(0, 255, (16, 24, 3), np.uint8)
     jpegs, deltas = tf.constant([[tf.io.encode_jpeg(picture).numpy(), b""]]), tf.constant([[2.0, -1, 0, 0, 0, 3]])
     from_pictures = signatures["what_if_frames"](frames_jpeg=jpegs, topic_deltas=deltas)
-    for name, value in signatures["what_if"](frames=extraction(backbone)(jpegs), topic_deltas=deltas).items():
+    for name, value in signatures["what_if"](frames=build_extract(backbone)(jpegs), topic_deltas=deltas).items():
         if value.dtype == tf.string:
             assert from_pictures[name].numpy().tolist() == value.numpy().tolist()
         else:

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.repair import refinements
 
     by, settings = options.by or arguments.user(), arguments.settings_of(options, "refinement").refinement
-    candidate = refinements.refined_already(options.root, only=options.only, settings=settings)
+    candidate = refinements.find_refined(options.root, only=options.only, settings=settings)
     if candidate is not None:
         print(f"Version {candidate.version} was refined and blessed before.")
     else:

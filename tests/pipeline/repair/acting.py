@@ -30,4 +30,4 @@ def states(ledger) -> dict[str, str]:
 
 
 def pinned(root):
-    return model_config.read(ModelStore(root).config, "topiclens")
+    return model_config.read_policy(ModelStore(root).config, "topiclens")

@@ -72,7 +72,7 @@ class Person:
 
     def _teachable(self, live, waiting) -> list[str] | None:
         """What the gate takes: without the video `bad`, and with what a new training lacks."""
-        kept = versions.carried(self._ledger, versions.parent(self._ledger))
+        kept = versions.list_carried(self._ledger, versions.find_parent(self._ledger))
         good = [one.id for one in waiting if one.video_id != "bad"]
         return [one for one in live if one not in kept] + good or None
 
@@ -135,7 +135,7 @@ class Witness:
     def faults(self, told: list[dict]) -> list[str]:
         """What does not agree once a root was put right, with what was told and with what was there before."""
         found = [line["fault"] for line in told if "fault" in line]
-        with corrections.recovered_ledger(self._root) as ledger:
+        with corrections.open_recovered_ledger(self._root) as ledger:
             pass
         found += stand_ins.disagreements(self._root, ledger)
         histories = {one.id: one.history for one in ledger.corrections()}

@@ -113,7 +113,7 @@ def disagreements(root, ledger) -> list[str]:
     taught = sorted(taught_to(store.version(served.version)))
     if taught != live:
         found.append(f"version {served.version} was taught {taught}, and {live} are live")
-    pinned = model_config.read(store.config, "topiclens").labels["stable"]
+    pinned = model_config.read_policy(store.config, "topiclens").labels["stable"]
     if str(pinned) != served.version:
         found.append(f"version {pinned} is pinned, and {served.version} is served")
     recorded = {version.version for version in ledger.versions()}

@@ -12,7 +12,7 @@ from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import local_model
-from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, kept_file
+from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, load_kept_features
 from topiclens.pipeline.repair.teach import _corrected
 from topiclens.pipeline.values import SettingError
 from topiclens.trainer.exported import read_meta
@@ -74,7 +74,7 @@ def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refineme
 @pytest.mark.parametrize("change", [{"backbone": "googlenet"}, {"sampling": "centred"}, {"n_frames": 28}])
 def test_features_that_a_model_reads_otherwise_are_not_taken_for_its_own(root, film, network, features, change):
     seen = LocalModel(root, VERSION).video(film)
-    assert kept_file(root, seen.content, features | change) is None
+    assert load_kept_features(root, seen.content, features | change) is None
     said = dataclasses.replace(correction(seen.video_id), content=seen.content)
     assert _corrected(run_metadata.newest(root), features | change, [said], 3) == []
 

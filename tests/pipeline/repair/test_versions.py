@@ -74,7 +74,7 @@ def test_a_candidate_that_waits_during_a_run_is_refined_again_to_what_the_run_pu
     outdated = refine(root)
     newer = str(int(outdated.version) + 5)
     stand_ins.train(root, newer, taught=[row["id"] for row in corrections.list_live_corrections(root)])
-    assert refinements.waiting(root) is None and f"Candidate {outdated.version} is out of date" in caplog.text
+    assert refinements.find_waiting(root) is None and f"Candidate {outdated.version} is out of date" in caplog.text
     assert ledger.served().version == newer and states(ledger) == {one: "live", two: "previewed"}
     candidate = refine(root)
     assert (candidate.parent, candidate.corrections) == (newer, (two,))

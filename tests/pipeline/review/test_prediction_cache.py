@@ -12,7 +12,7 @@ from topiclens.schemas import features
 from topiclens.serving.answers import ExplainedCaption
 
 
-def parsed(count=10, seed=0):
+def read_records(count=10, seed=0):
     rng = np.random.default_rng(seed)
     for i in range(count):
         yield {
@@ -26,7 +26,7 @@ def parsed(count=10, seed=0):
 @pytest.fixture
 def clips(monkeypatch):
     monkeypatch.setattr(prediction_cache, "BATCH", 4)
-    return Clips({f"v{i}": {} for i in range(10)}, parsed())
+    return Clips({f"v{i}": {} for i in range(10)}, read_records())
 
 
 class Model:
@@ -60,7 +60,7 @@ def test_a_page_that_was_killed_asks_for_the_rest_alone(clips, tmp_path):
 @pytest.mark.parametrize("changed", ["version", "clips"])
 def test_another_version_and_other_clips_are_asked_anew(clips, tmp_path, changed):
     list(PredictionCache(tmp_path, "1", clips).complete(Model()))
-    other = Clips({f"v{i}": {} for i in range(10)}, parsed(seed=1)) if changed == "clips" else clips
+    other = Clips({f"v{i}": {} for i in range(10)}, read_records(seed=1)) if changed == "clips" else clips
     model = Model()
     list(PredictionCache(tmp_path, "2" if changed == "version" else "1", other).complete(model))
     assert model.asked == 10
@@ -74,7 +74,7 @@ def test_a_captioner_that_learnt_no_topics_has_no_scores(clips, tmp_path):
 
 def test_equal_clips_have_equal_keys_in_whatever_order_they_come(clips):
     rows = {f"v{i}": {} for i in range(10)}
-    assert Clips(rows, reversed(list(parsed()))).key == clips.key != Clips(rows, parsed(9)).key
+    assert Clips(rows, reversed(list(read_records()))).key == clips.key != Clips(rows, read_records(9)).key
 
 
 def test_a_caption_may_hold_what_python_takes_for_a_line_end(clips, tmp_path):

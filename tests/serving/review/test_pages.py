@@ -66,12 +66,12 @@ def test_a_topic_that_the_backend_does_not_offer_is_no_choice_though_the_model_s
 
 
 def test_what_is_new_in_a_caption_is_marked_phrase_by_phrase():
-    phrases = text.compared("a man is in a room", "a man plays the guitar in a big room")
+    phrases = text.compare_captions("a man is in a room", "a man plays the guitar in a big room")
     assert [(phrase.text, phrase.new) for phrase in phrases] == [
         ("a man", False), ("plays the guitar", True), ("in a", False), ("big", True), ("room", False),
     ]  # fmt: skip
-    assert text.compared("a man", "a man") == [text.Phrase("a man", False)]
-    assert text.compared("a man", "") == []
+    assert text.compare_captions("a man", "a man") == [text.Phrase("a man", False)]
+    assert text.compare_captions("a man", "") == []
 
 
 def test_features_alone_are_said_and_frames_numbered():
