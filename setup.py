@@ -86,11 +86,6 @@ setup(
         "topiclens.serving.review": ["templates/*.html", "static/*"],
     },
     install_requires=REQUIRES,
-    extras_require={
-        "client": CLIENT,
-        "all": ALL,
-        "postgresql": POSTGRESQL,
-        "test": [*ALL, *POSTGRESQL, *TEST],
-    },
+    extras_require={"client": CLIENT, "all": ALL, "postgresql": POSTGRESQL, "test": [*ALL, *POSTGRESQL, *TEST]},
     entry_points={"console_scripts": ["topiclens = topiclens.pipeline.cli.main:main"]},
 )

@@ -19,11 +19,10 @@ REFERENCE = Path(__file__).parent / "reference"
 
 def settings() -> str:
     """A table a section of settings, with the defaults that hold without a preset."""
-    from topiclens.pipeline.settings import Settings
-    from topiclens.pipeline.settings_table import described
+    from topiclens.pipeline.settings import Settings, describe_settings
 
     sections: dict[str, list[tuple[str, ...]]] = {}
-    for name, value, meaning in described(Settings()):
+    for name, value, meaning in describe_settings(Settings()):
         sections.setdefault(name.split(".")[0], []).append((f"`{name}`", f"`{value}`", meaning))
     return "\n\n".join(
         f"## {section}\n\n{inspect.getdoc(type(getattr(Settings(), section))).splitlines()[0]}\n\n"

@@ -23,8 +23,8 @@ from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import backbone_of, frame_features, names_of, sampling_of
+from topiclens.pipeline.settings import SettingError
 from topiclens.pipeline.stored import stored_videos
-from topiclens.pipeline.values import SettingError
 from topiclens.serving.frames import encode_frames
 from topiclens.serving.saved_model import resolve_version
 

@@ -12,8 +12,7 @@ import numpy as np
 from topiclens.components.neurons.links import TopicLinks, links_of
 from topiclens.components.videos.sampling import WITH_STEP, Sampling
 from topiclens.pipeline import run_metadata
-from topiclens.pipeline.settings import cache_folder
-from topiclens.pipeline.values import SettingError
+from topiclens.pipeline.settings import SettingError, cache_folder
 from topiclens.trainer.exported import read_meta, weights_path
 
 LINKS = "topiclens.NeuronLinks"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from topiclens.components.features.settings import FeatureSettings
 from topiclens.components.topics.settings import TopicSettings
-from topiclens.pipeline.settings import Settings
-from topiclens.pipeline.values import SettingError, did_you_mean
+from topiclens.pipeline.settings import SettingError, Settings, did_you_mean
 from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, TrainingSettings, VocabularySettings
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.
@@ -29,17 +28,11 @@ PRESETS: dict[str, Settings] = {
     ),
     # 6,000 photos with the features of 28 regions each.
     "flickr8k": Settings(
-        features=FeatureSettings(backbone="none"),
-        model=_REGULARISED,
-        training=_TO_ZERO,
-        decoding=_BY_LENGTH,
+        features=FeatureSettings(backbone="none"), model=_REGULARISED, training=_TO_ZERO, decoding=_BY_LENGTH
     ),
     # YouTubeClips: 28 frames a clip through the network of the paper, whose file features.weights must name.
     "msvd": Settings(
-        features=FeatureSettings(backbone="googlenet"),
-        model=_REGULARISED,
-        training=_TO_ZERO,
-        decoding=_BY_LENGTH,
+        features=FeatureSettings(backbone="googlenet"), model=_REGULARISED, training=_TO_ZERO, decoding=_BY_LENGTH
     ),
     # The sizes and the optimiser of the paper's authors.
     "paper": Settings(

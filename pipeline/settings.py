@@ -6,10 +6,16 @@ used, and is put together with the others here.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import difflib
+import inspect
+import itertools
+import json
 import os
+import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from topiclens.components.captions.settings import EvaluationSettings
 from topiclens.components.common.config import convert
@@ -23,7 +29,6 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.components.videos.settings import DataSettings
 from topiclens.pipeline.retired import RETIRED
 from topiclens.pipeline.review.settings import ReviewSettings
-from topiclens.pipeline.values import SettingError, did_you_mean, literal
 from topiclens.trainer.settings import (
     CaptionerSettings,
     DecodingSettings,
@@ -31,6 +36,10 @@ from topiclens.trainer.settings import (
     TrainingSettings,
     VocabularySettings,
 )
+
+
+class SettingError(ValueError):
+    """A setting that does not exist or cannot have that value."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,10 +88,8 @@ class Settings:
             name, equals, value = change.partition("=")
             section, dot, field = name.strip().partition(".")
             if not (equals and dot):
-                raise SettingError(
-                    f"Expected section.name=value, got {name.strip()!r}; for instance training.epochs=20."
-                )
-            settings = settings._with(section, field, literal(value.strip()))
+                raise SettingError(f"Expected section.name=value, got {name.strip()!r}; such as training.epochs=20.")
+            settings = settings._with(section, field, _literal(value.strip()))
         return settings
 
     def _with(self, section: str, field: str, value: object) -> Settings:
@@ -110,6 +117,25 @@ class Settings:
         return TrainingConfig(**dataclasses.asdict(self.training), n_frames=self.features.n_frames, seed=self.run.seed)
 
 
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A sentence with the names that are spelt like one that does not exist, or with all where none is."""
+    names = list(names)
+    near = difflib.get_close_matches(name, names, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}."
+
+
+def describe_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Every setting: its name, its value as `--set` takes it, and what its class's docstring says of it."""
+    for section in dataclasses.fields(settings):
+        values = getattr(settings, section.name)
+        meanings: dict[str, str] = {}
+        for kind in reversed(type(values).__mro__[:-1]):
+            meanings.update(_meanings(kind))
+        for field in dataclasses.fields(values):
+            value = json.dumps(getattr(values, field.name), default=dict)
+            yield f"{section.name}.{field.name}", value, meanings[field.name]
+
+
 def ledger_url() -> str | None:
     """The ledger's URL in `TOPICLENS_LEDGER`, which may hold its password; None where nobody set it."""
     return os.environ.get("TOPICLENS_LEDGER") or None
@@ -118,3 +144,27 @@ def ledger_url() -> str | None:
 def cache_folder() -> str:
     """Where downloads are kept: `TOPICLENS_CACHE`, or `.cache/downloads` in the current folder."""
     return os.environ.get("TOPICLENS_CACHE", os.path.join(".cache", "downloads"))
+
+
+def _literal(text: str) -> typing.Any:
+    """What a person wrote for a value: a Python or JSON literal, or else the text itself."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def _meanings(section: type) -> dict[str, str]:
+    """What a settings class' docstring says of each field, under `Args`."""
+    meanings: dict[str, str] = {}
+    names: list[str] = []
+    text = re.split(r"^(?:Args|Attributes):\n", inspect.cleandoc(section.__doc__ or ""), flags=re.MULTILINE)[1]
+    for line in itertools.takewhile(lambda line: line.startswith(" ") or not line, text.splitlines()):
+        if entry := re.match(r" {4}(\w+(?:, \w+)*): (.*)", line):
+            names = entry[1].split(", ")
+            meanings.update(dict.fromkeys(names, entry[2]))
+        else:
+            meanings.update({name: f"{meanings[name]} {line.strip()}".strip() for name in names})
+    return meanings

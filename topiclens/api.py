@@ -121,13 +121,12 @@ def run(
     Returns:
         The folders of what the run made, and whether the model was pushed (`blessed`).
     Raises:
-        topiclens.pipeline.values.SettingError: there is no such preset or setting, or `data` is missing.
+        topiclens.pipeline.settings.SettingError: there is no such preset or setting, or `data` is missing.
         MissingDependency: TFX is not installed.
     """
     from topiclens.pipeline import presets
     from topiclens.pipeline.sample.fetch import materialise
-    from topiclens.pipeline.settings import cache_folder
-    from topiclens.pipeline.values import SettingError
+    from topiclens.pipeline.settings import SettingError, cache_folder
 
     chosen = presets.preset(preset).changed(f"{name}={value!r}" for name, value in (settings or {}).items())
     if data is None:

@@ -63,8 +63,7 @@ def settings_of(options: argparse.Namespace, *sections: str) -> Settings:
     Raises:
         SettingError: a setting is of another section, does not exist or cannot have that value.
     """
-    from topiclens.pipeline.settings import Settings
-    from topiclens.pipeline.values import SettingError
+    from topiclens.pipeline.settings import SettingError, Settings
 
     for change in options.changes:
         if sections and change.partition(".")[0] not in sections:
@@ -90,7 +89,6 @@ def _presets(**_: object) -> Iterator[str]:
 
 
 def _settings(**_: object) -> Iterator[str]:
-    from topiclens.pipeline.settings import Settings
-    from topiclens.pipeline.settings_table import described
+    from topiclens.pipeline.settings import Settings, describe_settings
 
-    return (f"{name}=" for name, _value, _meaning in described(Settings()))
+    return (f"{name}=" for name, _value, _meaning in describe_settings(Settings()))

@@ -67,7 +67,7 @@ class LocalModel:
         Raises:
             UnknownVideo: it is neither.
             topiclens.components.videos.decoding.UnreadableVideo: the file cannot be decoded, or costs more than it may.
-            topiclens.pipeline.values.SettingError: it is a file, and the model reads features that its dataset brought.
+            SettingError: it is a file, and the model reads features that its dataset brought.
         """
         rows, stored = stored_videos(run_metadata.newest(self._root), {wanted})
         if wanted in stored:

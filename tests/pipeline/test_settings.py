@@ -7,8 +7,7 @@ import pytest
 from topiclens.pipeline import presets
 from topiclens.pipeline import settings as configs
 from topiclens.pipeline.retired import RETIRED
-from topiclens.pipeline.settings_table import described
-from topiclens.pipeline.values import SettingError
+from topiclens.pipeline.settings import SettingError, describe_settings
 from topiclens.serving.review.limits import PageLimits
 
 
@@ -59,7 +58,7 @@ def test_a_setting_that_was_removed_says_what_became_of_it(name):
 
 
 def test_no_setting_is_both_there_and_removed():
-    names = {name for name, _, _ in described(configs.Settings())}
+    names = {name for name, _, _ in describe_settings(configs.Settings())}
     assert not names & RETIRED.keys() and len(names) <= 80
     for became in RETIRED.values():  # a setting that is named as the successor exists
         assert set(re.findall(r"\b[a-z]+\.[a-z_]+\b", became)) <= names, became

@@ -15,7 +15,7 @@ from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import TRAIN, VAL
 from tests.pipeline.review.planted_run import VERSION, make_root
 from topiclens.components.neurons import activations
-from topiclens.pipeline.values import SettingError
+from topiclens.pipeline.settings import SettingError
 from topiclens.serving.local.server import LocalServer
 from topiclens.trainer.exported import EXTRA
 

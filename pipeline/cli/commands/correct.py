@@ -45,10 +45,7 @@ def tell_proposal(proposal: Proposal) -> str:
     correction, point = proposal.correction, proposal.sweep.smallest
     lines = [f"now:  {correction.caption_before}"]
     if point is None:
-        lines += [
-            proposal.sweep.verdict,
-            f"Correction {correction.id} is kept as proposed; no refinement takes it in.",
-        ]
+        lines += [proposal.sweep.verdict, f"Correction {correction.id} is kept as proposed; no refinement takes it in."]
     else:
         lines += [
             f"with {correction.topic.name}, strength {point.strength:g}:  {point.caption}",

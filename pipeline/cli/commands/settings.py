@@ -22,11 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.presets import preset
-    from topiclens.pipeline.settings import Settings
-    from topiclens.pipeline.settings_table import described
-    from topiclens.pipeline.values import SettingError, did_you_mean
+    from topiclens.pipeline.settings import SettingError, Settings, describe_settings, did_you_mean
 
-    chosen = list(described(Settings() if options.preset == "defaults" else preset(options.preset)))
+    chosen = list(describe_settings(Settings() if options.preset == "defaults" else preset(options.preset)))
     names = {name for row in chosen for name in (row[0], row[0].partition(".")[0])}
     for name in options.names:
         if name not in names:

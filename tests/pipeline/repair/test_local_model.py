@@ -14,7 +14,7 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import local_model
 from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, load_kept_features
 from topiclens.pipeline.repair.teach import _corrected
-from topiclens.pipeline.values import SettingError
+from topiclens.pipeline.settings import SettingError
 from topiclens.trainer.exported import read_meta
 
 
