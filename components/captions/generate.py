@@ -80,11 +80,7 @@ def caption_videos(
 
 
 def caption_examples(
-    model_dir: str | os.PathLike,
-    examples: str,
-    *,
-    batch_size: int = BATCH_SIZE,
-    progress: Progress = no_progress,
+    model_dir: str | os.PathLike, examples: str, *, batch_size: int = BATCH_SIZE, progress: Progress = no_progress
 ) -> tuple[dict[str, str], list[VideoRecord]]:
     """Captions of all records that a folder or glob pattern names.
 

