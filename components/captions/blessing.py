@@ -1,41 +1,18 @@
 """Whether a model's captions are good enough to publish, and why, in words."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 
-from topiclens.components.captions.evaluator import METRICS
+from topiclens.components.captions.settings import EvaluationSettings
 from topiclens.components.common.blessing import Blessing, verdict_of
 from topiclens.schemas.verdicts import Reason
 
 
-@dataclasses.dataclass(frozen=True)
-class Thresholds:
-    """What a model must reach.
-
-    Attributes:
-        minimum: metric -> the least it may be, such as {"BLEU-4": 0.195, "CIDEr": 0.47}.
-        max_drop: metric -> how far it may fall below the last blessed model's, on the same videos and references.
-        allow_unmeasured: whether a threshold on a metric that could not be measured (METEOR without Java) is passed
-            over. If not, such a model is not blessed, since nothing shows that it deserves it.
-    """
-
-    minimum: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    max_drop: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    allow_unmeasured: bool = False
-
-    def __post_init__(self):
-        for setting in ("minimum", "max_drop"):
-            if unknown := sorted(set(getattr(self, setting)) - set(METRICS)):
-                raise ValueError(
-                    f"The thresholds' `{setting}` names {', '.join(unknown)}; the metrics are {', '.join(METRICS)}."
-                )
-        for metric, drop in self.max_drop.items():
-            if not drop >= 0:
-                raise ValueError(f"The thresholds' `max_drop` of {metric} is {drop}; expected 0 or more.")
-
-
 def bless(
-    figures: Mapping[str, dict], thresholds: Thresholds, *, split: str, previous: Mapping[str, dict] | None = None
+    figures: Mapping[str, dict],
+    thresholds: EvaluationSettings,
+    *,
+    split: str,
+    previous: Mapping[str, dict] | None = None,
 ) -> Blessing:
     """Holds a model's figures on one split against the thresholds.
 

@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from topiclens.components.captions.bleu import ORDERS, ngrams
-
+ORDERS = (1, 2, 3, 4)
 SIGMA = 6.0  # words; width of the length penalty
 SCALE = 10.0  # of the reported score
 
 Ngram = tuple[str, ...]
+
+
+def ngrams(words: Sequence[str]) -> Counter[Ngram]:
+    """How often each n-gram of the four orders occurs."""
+    return Counter(ngram for order in ORDERS for ngram in zip(*(words[start:] for start in range(order))))
 
 
 @dataclasses.dataclass(frozen=True)

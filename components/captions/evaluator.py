@@ -8,17 +8,23 @@ import contextlib
 import dataclasses
 import functools
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from topiclens.components.captions import bleu
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_refs, cook_test
+from pycocoevalcap.rouge.rouge import Rouge
+
 from topiclens.components.captions.cider import CiderScorer
 from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
-from topiclens.components.captions.rouge import rouge_l
+from topiclens.components.captions.settings import METRICS
 from topiclens.components.captions.tokenizer import tokenize
 
-METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 FAST_METRICS = ("BLEU-4", "CIDEr")  # cheap enough for every epoch
 SMALL_SLICE = 30  # videos; the figures of fewer are marked, since one caption moves them visibly
+
+
+AS_PEOPLE, PARTLY, UNLIKE = "as people say", "partly as people say", "unlike what people say"
+_PARTLY = 0.25  # of the nearness among people; with less a caption is unlike theirs
 
 
 class CaptionsError(ValueError):
@@ -159,6 +165,27 @@ class EpochScores:
         return score_captions(self._prepared, captions, self._metrics)
 
 
+def describe_agreement(references: References, video_id: str, caption: str) -> str | None:
+    """Compares a caption's CIDEr with those of people, each against the others of the same video.
+
+    Args:
+        references: human captions of the video, and of others, which tell how rare each word is.
+        caption: as written.
+    Returns:
+        `AS_PEOPLE` where it is as near to people's captions as the nearest quarter of these are to each other; `UNLIKE`
+        below a quarter of that nearness; else `PARTLY`. None where only one person captioned the video.
+    """
+    people = references.sentences[video_id]
+    if len(people) < 2:
+        return None
+    near = statistics.quantiles(
+        [references.cider.score_one(video_id, sentence, without=number) for number, sentence in enumerate(people)],
+        n=4, method="inclusive",
+    )[2]  # fmt: skip
+    score = references.cider.score_one(video_id, tokenize(caption))
+    return AS_PEOPLE if score >= near > 0 else PARTLY if score > _PARTLY * near else UNLIKE
+
+
 @dataclasses.dataclass(frozen=True)
 class _Figures:
     """A family of metrics: each video's own figures, and how to get those of any set of videos."""
@@ -171,13 +198,18 @@ Sentences = dict[str, str]
 
 
 def _bleu(references: References, captions: Sentences, _) -> _Figures:
+    """BLEU-1 to BLEU-4 (Papineni et al., *BLEU*, ACL 2002). A corpus has its own, not the mean over captions."""
     counted = {
-        video_id: bleu.statistics(references.sentences[video_id], caption) for video_id, caption in captions.items()
+        video_id: cook_test(caption, cook_refs(references.sentences[video_id]))
+        for video_id, caption in captions.items()
     }
-    return _Figures(
-        by_video={video_id: bleu.bleu([statistics]) for video_id, statistics in counted.items()},
-        of=lambda ids: bleu.bleu([counted[video_id] for video_id in ids]),
-    )
+
+    def bleu(ids: Iterable[str]) -> dict[str, float]:
+        scorer = BleuScorer()
+        scorer.ctest = [counted[video_id] for video_id in ids]
+        return dict(zip(METRICS, scorer.compute_score("closest")[0]))
+
+    return _Figures(by_video={video_id: bleu([video_id]) for video_id in counted}, of=bleu)
 
 
 def _meteor(references: References, captions: Sentences, start: Callable[[], Meteor]) -> _Figures:
@@ -193,10 +225,9 @@ def _meteor(references: References, captions: Sentences, start: Callable[[], Met
 
 
 def _rouge(references: References, captions: Sentences, _) -> _Figures:
-    return _means(
-        "ROUGE-L",
-        {video_id: rouge_l(references.sentences[video_id], caption) for video_id, caption in captions.items()},
-    )
+    """ROUGE-L (Lin, *ROUGE*, 2004, section 3); an empty caption has nothing in common even with an empty reference."""
+    score, people = Rouge().calc_score, references.sentences
+    return _means("ROUGE-L", {name: score([said], people[name]) if said else 0.0 for name, said in captions.items()})
 
 
 def _cider(references: References, captions: Sentences, _) -> _Figures:

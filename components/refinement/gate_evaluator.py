@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topiclens.components.captions import slices
+from topiclens.components.captions.evaluate_examples import slices_of
 from topiclens.components.captions.evaluator import METRICS, References, evaluate_captions
 from topiclens.components.captions.report import split_figures
 from topiclens.components.neurons.enhancement import enhancement_of
@@ -200,7 +200,7 @@ class GateEvaluator:
                 self._references,
                 self._captions(candidate, self._val, "Writing the captions of validation"),
                 metrics,
-                slices=slices.of_records(self._val, names),
+                slices=slices_of(self._val, names),
                 small_slice=self._settings.slice_videos,
             )
         )

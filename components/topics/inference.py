@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from topiclens.components.common.compiling import compiled
-from topiclens.components.topics.random_numbers import begin_stream, below, seed_of, uniform
+from topiclens.components.topics.random_numbers import begin_stream, below, uniform
 
 BURN_IN = 50
 SAMPLES = 50
@@ -28,7 +28,7 @@ def fold_in(
         tokens: (length,) word numbers.
         word_given_topic: (words, topics) float64, C-ordered: phi transposed.
         alpha: pseudo-count of each topic.
-        seed: of the samples; see `document_seed`.
+        seed: of the samples; see `random_numbers.seed_of`.
         burn_in: sweeps before the first sample.
         samples: sweeps that count.
     Returns:
@@ -36,11 +36,6 @@ def fold_in(
     """
     phi = np.ascontiguousarray(word_given_topic, np.float64)
     return _gibbs(np.asarray(tokens, np.int64), phi, float(alpha), seed, burn_in, samples)
-
-
-def document_seed(document_id: str, seed: int) -> int:
-    """The seed of one document, so that its topics do not depend on which documents are inferred beside it."""
-    return seed_of(document_id, seed)
 
 
 @compiled

@@ -14,24 +14,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 
+from topiclens.components.topics.governance import Remembered
 from topiclens.components.topics.table import Fate, Topic
+from topiclens.schemas.corrections import CorrectedTopic
 
 MOST_DIVERGENCE = 0.4  # bits; above it pairs found on Flickr8k are of one colour or one word, not of one theme
 LEAST_OVERLAP = 0.25  # of the top words: 4 of 10 and 10 are 4 / 16
-
-
-class TopicThen(Protocol):
-    """A topic as it was, such as a ledger's `topiclens.schemas.corrections.CorrectedTopic`."""
-
-    id: int
-    name: str
-    words: Sequence[str]
 
 
 class MatchKind(enum.StrEnum):
@@ -61,7 +54,7 @@ class Match:
     reason: str
 
 
-def resolve_topic(then: TopicThen, topics: Sequence[Topic]) -> Match:
+def resolve_topic(then: CorrectedTopic | Remembered, topics: Sequence[Topic]) -> Match:
     """What a topic of an earlier model is in this one, so that what was said of it keeps its meaning.
 
     Its id is believed if its words agree, and no other topic's agree more than twice as much: a model that was fitted
@@ -91,7 +84,7 @@ def resolve_topic(then: TopicThen, topics: Sequence[Topic]) -> Match:
     return Match(MatchKind.BY_WORDS, found, share, f"{described} is topic {found.id} ({found.name}) now, by its words")
 
 
-def likeness(then: TopicThen, topic: Topic) -> float:
+def likeness(then: CorrectedTopic | Remembered, topic: Topic) -> float:
     """The overlap of a topic's words then with its words now, or with its own if others were merged into it."""
     if topic.fate is Fate.LOST:
         return 0.0
@@ -119,27 +112,19 @@ class Distributions:
     counts: np.ndarray
 
 
-@dataclass(frozen=True)
-class KeptTopic:
-    """A topic that was found again; divergence in bits."""
-
-    id: int
-    divergence: float
-
-
 @dataclass(frozen=True, eq=False)
 class Matching:
     """Topics of a model, by those of the one before.
 
     Attributes:
         ids: (topics,) int64, the id of each topic of the new model, in its own order.
-        kept: those that had their id before, by id.
+        kept: id -> divergence in bits, of the topics that were found again, by id.
         new: ids that no topic had.
         lost: ids of topics that were not found again.
     """
 
     ids: np.ndarray
-    kept: tuple[KeptTopic, ...]
+    kept: Mapping[int, float]
     new: tuple[int, ...]
     lost: tuple[int, ...]
 
@@ -153,8 +138,7 @@ class Matching:
         def named(ids):
             return [{"id": i, "name": topics[i].name, "words": list(topics[i].words)} for i in ids]
 
-        kept = [{**row, "divergence": round(match.divergence, 4)}
-                for match, row in zip(self.kept, named(match.id for match in self.kept), strict=True)]  # fmt: skip
+        kept = [{**row, "divergence": round(self.kept[row["id"]], 4)} for row in named(self.kept)]
         return {"most_divergence": MOST_DIVERGENCE, "kept": kept, "new": named(self.new), "lost": named(self.lost)}
 
 
@@ -169,23 +153,23 @@ def match_topics(
         next_id: the first id that may be given to a new topic; all ids of earlier models are below.
         pinned: place in the new model -> earlier id, for topics that are known without looking, those of seed words.
     """
-    ids, kept = np.full(len(after.counts), -1, np.int64), []
+    ids, kept = np.full(len(after.counts), -1, np.int64), {}
     if before is not None:
         apart = divergences(before, after)
         for place, known in (pinned or {}).items():
             ids[place] = known
-            kept.append(KeptTopic(known, float(apart[before.ids == known, place].min(initial=1.0))))
+            kept[known] = float(apart[before.ids == known, place].min(initial=1.0))
         theirs, ours = np.flatnonzero(~np.isin(before.ids, ids)), np.flatnonzero(ids < 0)
         among = apart[np.ix_(theirs, ours)]
         # a pair that is none costs the same however unlike it is, so that it cannot break up one that is
         for row, column in zip(*linear_sum_assignment(np.minimum(among, MOST_DIVERGENCE)), strict=True):
             if among[row, column] < MOST_DIVERGENCE:
                 ids[ours[column]] = before.ids[theirs[row]]
-                kept.append(KeptTopic(int(before.ids[theirs[row]]), float(among[row, column])))
+                kept[int(before.ids[theirs[row]])] = float(among[row, column])
     unknown = np.flatnonzero(ids < 0)
     ids[unknown] = next_id + np.arange(unknown.size)
     lost = () if before is None else tuple(sorted(int(i) for i in set(before.ids.tolist()) - set(ids.tolist())))
-    return Matching(ids, tuple(sorted(kept, key=lambda one: one.id)), tuple(int(i) for i in ids[unknown]), lost)
+    return Matching(ids, dict(sorted(kept.items())), tuple(int(i) for i in ids[unknown]), lost)
 
 
 def divergences(before: Distributions, after: Distributions) -> np.ndarray:

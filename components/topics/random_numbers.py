@@ -53,5 +53,5 @@ def below(state, n):
 
 
 def seed_of(name: str, seed: int) -> int:
-    """A 63-bit seed for one named thing: the same on every machine, whatever is sampled beside it."""
+    """The 63-bit seed of a document, by its name: the same on every machine, whatever is sampled beside it."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") >> 1

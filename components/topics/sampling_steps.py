@@ -1,6 +1,7 @@
 """The loops of WarpLDA: what one visit of all words, or of all documents, does to every token; see `warplda`.
 
-A row's prior is three numbers: the level of every topic, the topic where it is raised or -1, and by how much.
+`rows` are `warplda.Rows`. A row's prior is three numbers: the level of every topic, the topic where it is raised or -1,
+and by how much.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from topiclens.components.topics.random_numbers import begin_stream, uniform
 
 
 @compiled
-def visit(members, offsets, topics, proposals, counts, base, home, raised, all_words, seed, number):
+def visit(rows, topics, proposals, counts, all_words, seed, number):
     """Lets every token accept or reject its proposals by its row's counts, and the row make new ones."""
     in_row = np.zeros(counts.size, np.int64)
     new_counts = np.zeros(counts.size, np.int64)
     state = np.empty(1, np.uint64)
-    for row in range(offsets.size - 1):
-        begin, end = offsets[row], offsets[row + 1]
-        prior = base[row], home[row], raised[row]
+    members = rows.members
+    for row in range(rows.offsets.size - 1):
+        begin, end = rows.offsets[row], rows.offsets[row + 1]
+        prior = rows.base[row], rows.home[row], rows.raised[row]
         begin_stream(state, seed, number, row)
         for i in range(begin, end):
             in_row[topics[members[i]]] += 1
@@ -79,28 +81,30 @@ def _propose(members, begin, end, topics, proposals, prior, n_topics, state):
 
 
 @compiled
-def propose_in_all_rows(members, offsets, topics, proposals, base, home, raised, n_topics, seed, number):
+def propose_in_all_rows(rows, topics, proposals, n_topics, seed):
+    """Draws the first proposals, before any visit."""
     state = np.empty(1, np.uint64)
-    for row in range(offsets.size - 1):
-        begin_stream(state, seed, number, row)
-        prior = base[row], home[row], raised[row]
-        _propose(members, offsets[row], offsets[row + 1], topics, proposals, prior, n_topics, state)
+    for row in range(rows.offsets.size - 1):
+        begin_stream(state, seed, 0, row)
+        prior = rows.base[row], rows.home[row], rows.raised[row]
+        _propose(rows.members, rows.offsets[row], rows.offsets[row + 1], topics, proposals, prior, n_topics, state)
 
 
 @compiled
-def log_rising(members, offsets, topics, logs, base, home, raised, n_topics):
+def log_rising(rows, topics, n_topics):
     """Sum over rows and topics of log(prior (prior + 1) ... (prior + C - 1)), one factor a token."""
     in_row = np.zeros(n_topics, np.int64)
     total = 0.0
-    for row in range(offsets.size - 1):
-        prior = base[row], home[row], raised[row]
-        for i in range(offsets[row], offsets[row + 1]):
-            topic = topics[members[i]]
-            if home[row] < 0:
-                total += logs[in_row[topic]]
+    for row in range(rows.offsets.size - 1):
+        prior = rows.base[row], rows.home[row], rows.raised[row]
+        begin, end = rows.offsets[row], rows.offsets[row + 1]
+        for i in range(begin, end):
+            topic = topics[rows.members[i]]
+            if rows.home[row] < 0:
+                total += rows.logs[in_row[topic]]
             else:
                 total += np.log(_of_topic(prior, topic) + in_row[topic])
             in_row[topic] += 1
-        for i in range(offsets[row], offsets[row + 1]):
-            in_row[topics[members[i]]] = 0
+        for i in range(begin, end):
+            in_row[topics[rows.members[i]]] = 0
     return total

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import scipy.sparse
 
-from topiclens.components.topics.coherence import npmi
 from topiclens.components.topics.documents import Corpus
-from topiclens.components.topics.naming import most_relevant, name_topics
 
 TOP_WORDS = 10  # as topics are usually shown, and as NPMI is usually computed
+RELEVANCE = 0.6  # the weight that people found best to tell a topic by (Sievert and Shirley 2014, section 4)
+WORDS_IN_A_NAME = 2
 
 
 class Fate(enum.StrEnum):
@@ -133,3 +135,97 @@ def _held_words(corpus: Corpus, order: np.ndarray, counts: np.ndarray) -> list[l
         [corpus.words[word] for word in by_topic[held[by_topic] > 0][:TOP_WORDS]]
         for by_topic, held in zip(order, counts, strict=True)
     ]
+
+
+def most_relevant(phi: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Each topic's words, those that tell it from other topics first.
+
+    Relevance = 0.6 log phi_kw + 0.4 log(phi_kw / p(w)) (Sievert and Shirley, *LDAvis*, 2014, eq. 1), so that a word
+    which most topics share, such as "man", does not lead them all.
+
+    Args:
+        phi: (topics, words) the words' probabilities in each topic.
+        counts: (topics, words) their counts.
+    Returns:
+        (topics, words) word numbers.
+    """
+    overall = counts.sum(0) / counts.sum()
+    relevance = np.log(phi) - (1 - RELEVANCE) * np.log(overall)
+    return np.argsort(-relevance, axis=1, kind="stable")
+
+
+def name_topics(words: Sequence[Sequence[str]], given: Mapping[int, str] | None = None) -> list[str]:
+    """A name a topic, such as ``guitar, playing``: its first words, and so many that no other topic has that name.
+
+    Forms of a word that is already in the name are passed over ("cutting", "cut").
+
+    Args:
+        words: the words that may name each topic, best first; none for a topic that no token has.
+        given: names that some topics have already, by topic.
+    """
+    names: list[str] = []
+    given = given or {}
+    for topic, candidates in enumerate(words):
+        free = (name for name in _names_of(candidates) if name not in names and name not in given.values())
+        unnamed = f"{candidates[0]} {topic}" if candidates else f"unused topic {topic}"
+        names.append(given[topic] if topic in given else next(free, unnamed))
+    return names
+
+
+def _names_of(candidates: Sequence[str]) -> Iterator[str]:
+    """The names a topic may have, ever longer ones."""
+    from nltk.stem.snowball import SnowballStemmer  # nltk takes a second to load, and a topic has its name for long
+
+    stem = SnowballStemmer("english").stem
+    chosen: dict[str, str] = {}
+    for word in candidates:
+        chosen.setdefault(stem(word), word)
+    different = list(chosen.values())
+    for length in range(min(WORDS_IN_A_NAME, len(different)), len(different) + 1):
+        if length:
+            yield ", ".join(different[:length])
+
+
+def npmi(corpus: Corpus, topics: Sequence[Sequence[str]]) -> list[float | None]:
+    """NPMI of each topic: the mean over pairs of its words, with documents as windows.
+
+    NPMI(v, w) = log(p(v, w) / (p(v) p(w))) / -log p(v, w) (Bouma 2009; for topics Lau, Newman and Baldwin, EACL 2014),
+    from -1, never together, over 0, independent, to 1, never apart.
+
+    Args:
+        corpus: documents to count in; p is the share of documents that hold the word, or both words.
+        topics: the words of each topic.
+    Returns:
+        a number a topic; None for one with fewer than two words.
+    """
+    words = sorted({word for topic in topics for word in topic})
+    row_of = {word: row for row, word in enumerate(words)}
+    together = _documents_with_both(corpus, words)
+    return [
+        float(np.mean([_npmi_of_pair(together, row_of[v], row_of[w], len(corpus)) for v, w in pairs]))
+        if (pairs := list(itertools.combinations(topic, 2)))
+        else None
+        for topic in topics
+    ]
+
+
+def _documents_with_both(corpus: Corpus, words: Sequence[str]) -> np.ndarray:
+    """(words, words) int64: the documents that hold both words; the diagonal has those that hold one."""
+    document_of_token = np.repeat(np.arange(len(corpus)), np.diff(corpus.offsets))
+    held = scipy.sparse.csr_array(
+        (np.ones(corpus.tokens.size, np.int64), (document_of_token, corpus.tokens)),
+        shape=(len(corpus), len(corpus.words)),
+    )
+    held.data[:] = 1
+    index = {word: number for number, word in enumerate(corpus.words)}
+    held = held[:, [index[word] for word in words]]
+    return (held.T @ held).toarray()
+
+
+def _npmi_of_pair(together: np.ndarray, v: int, w: int, documents: int) -> float:
+    both = together[v, w] / documents
+    if both == 0:
+        return -1.0  # the limit of -log p / log p
+    if both == 1:
+        return 1.0  # both in every document: the limit for two words that are never apart
+    return float(np.log(both * documents**2 / (together[v, v] * together[w, w])) / -np.log(both))

@@ -54,6 +54,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
@@ -88,30 +89,28 @@ class Iteration:
         )
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """Tokens in the order in which they are visited: all of one word, or of one document, after another.
 
     Attributes:
         members: (tokens,) int64, the tokens row after row.
         offsets: (rows + 1,) int64; row r is ``members[offsets[r]:offsets[r + 1]]``.
-        prior: the pseudo-counts of topics in each row; beta for words, alpha for documents.
+        base, home, raised: the pseudo-counts of topics in each row (`WordPrior`): beta for words, alpha for documents.
         logs: log(level + n) for n = 0, 1, ..., longest row; the level is that of rows without a home.
     """
 
     members: np.ndarray
     offsets: np.ndarray
-    prior: WordPrior
+    base: np.ndarray
+    home: np.ndarray
+    raised: np.ndarray
     logs: np.ndarray
 
     @classmethod
     def of(cls, members: np.ndarray, lengths: np.ndarray, prior: WordPrior, level: float) -> Rows:
-        return cls(
-            members=members.astype(np.int64),
-            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            prior=prior,
-            logs=np.log(level + np.arange(lengths.max() + 1)),
-        )
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        logs = np.log(level + np.arange(lengths.max() + 1))
+        return cls(members.astype(np.int64), offsets, prior.base, prior.home, prior.raised, logs)
 
 
 class WarpLDA:
@@ -176,7 +175,7 @@ class WarpLDA:
         self._propose(self._documents)
 
     def iterate(self) -> float:
-        """Sessions every word, then every document; returns log p(words, topics) a token, as it was in between."""
+        """Visits every word, then every document; returns log p(words, topics) a token, as it was in between."""
         self._visit(self._words)
         log_likelihood = self.log_likelihood()
         self._visit(self._documents)
@@ -211,52 +210,17 @@ class WarpLDA:
         """
         lengths = np.diff(self._documents.offsets)
         all_topics, all_words = self.n_topics * self.alpha, self._all_words
-        total = sum(
-            log_rising(
-                rows.members,
-                rows.offsets,
-                self.topics,
-                rows.logs,
-                rows.prior.base,
-                rows.prior.home,
-                rows.prior.raised,
-                self.n_topics,
-            )
-            for rows in (self._words, self._documents)
-        )
+        total = sum(log_rising(rows, self.topics, self.n_topics) for rows in (self._words, self._documents))
         total += np.sum(gammaln(all_topics) - gammaln(all_topics + lengths))
         total += np.sum(gammaln(all_words) - gammaln(all_words + self._counts))
         return float(total / self.topics.size)
 
     def _propose(self, rows: Rows) -> None:
-        propose_in_all_rows(
-            rows.members,
-            rows.offsets,
-            self.topics,
-            self._proposals,
-            rows.prior.base,
-            rows.prior.home,
-            rows.prior.raised,
-            self.n_topics,
-            self._seed,
-            self._visits,
-        )
+        propose_in_all_rows(rows, self.topics, self._proposals, self.n_topics, self._seed)
 
     def _visit(self, rows: Rows) -> None:
         self._visits += 1
-        visit(
-            rows.members,
-            rows.offsets,
-            self.topics,
-            self._proposals,
-            self._counts,
-            rows.prior.base,
-            rows.prior.home,
-            rows.prior.raised,
-            self._all_words,
-            self._seed,
-            self._visits,
-        )
+        visit(rows, self.topics, self._proposals, self._counts, self._all_words, self._seed, self._visits)
 
     def _count(self, row_of_token: np.ndarray, rows: int) -> np.ndarray:
         flat = row_of_token.astype(np.int64) * self.n_topics + self.topics

@@ -25,8 +25,7 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
         outcome: of a run whose model was pushed.
         count: how many videos at most.
     """
-    from topiclens.components.captions.agreement import AS_PEOPLE, UNLIKE, describe_agreement
-    from topiclens.components.captions.evaluator import References
+    from topiclens.components.captions.evaluator import AS_PEOPLE, UNLIKE, References, describe_agreement
     from topiclens.components.features.store import read_features
     from topiclens.pipeline.exports import sampling_of
     from topiclens.pipeline.stored import dataset_rows

@@ -2,8 +2,14 @@
 
 import pytest
 
-from topiclens.components.captions.agreement import AS_PEOPLE, PARTLY, UNLIKE, describe_agreement
-from topiclens.components.captions.evaluator import References, score_captions
+from topiclens.components.captions.evaluator import (
+    AS_PEOPLE,
+    PARTLY,
+    UNLIKE,
+    References,
+    describe_agreement,
+    score_captions,
+)
 
 CAPTIONS = {
     "dog": ["a dog runs on the grass", "a brown dog runs on grass", "the dog is running over the grass"],

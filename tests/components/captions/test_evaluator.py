@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from topiclens.components.captions import evaluator, report, slices
+from topiclens.components.captions import evaluator, report
 from topiclens.components.captions.cider import CiderScorer
+from topiclens.components.captions.evaluate_examples import slices_by_topic
 from topiclens.components.captions.evaluator import CaptionsError, EpochScores, evaluate_captions, score_captions
 from topiclens.components.captions.report import (
     best_and_worst,
@@ -174,5 +175,5 @@ def test_figures_tell_other_references_apart_and_ignore_their_order(corpus):
 
 
 def test_topic_slices_hold_each_video_once_a_topic_it_has():
-    made = slices.by_topic({"a": [2, 0], "b": [2], "c": []}, names={2: "dog, ball"})
+    made = slices_by_topic({"a": [2, 0], "b": [2], "c": []}, names={2: "dog, ball"})
     assert made == {"topic 0": ["a"], "topic 2: dog, ball": ["a", "b"]}

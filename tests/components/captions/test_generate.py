@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from topiclens.components.captions import generate, slices
+from topiclens.components.captions import generate
+from topiclens.components.captions.evaluate_examples import slices_of
 from topiclens.schemas import records
 from topiclens.schemas.records import VideoRecord
 
@@ -61,7 +62,7 @@ def test_every_record_gets_its_own_caption_in_order_whatever_the_batch(model_dir
 
 
 def test_slices_of_records_are_their_topics_and_labels():
-    made = slices.of_records(VIDEOS[:3], names={1: "dog"})
+    made = slices_of(VIDEOS[:3], names={1: "dog"})
     assert made == {
         "topic 0": ["video01"],
         "topic 1: dog": ["video00", "video01", "video02"],

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from topiclens.components.topics.coherence import npmi
 from topiclens.components.topics.documents import Corpus
+from topiclens.components.topics.table import npmi
 
 # dog in 2 of 4 documents, bark in 2, cat in 1, grass in 3, video in all.
 CORPUS = Corpus.from_documents(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from topiclens.components.topics.inference import document_seed, fold_in
+from topiclens.components.topics.inference import fold_in
+from topiclens.components.topics.random_numbers import seed_of
 
 PHI = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])
 
@@ -41,7 +42,7 @@ def test_a_document_is_sampled_alike_each_time_and_unlike_under_another_id():
     tokens = np.array([0, 1, 1, 2] * 3)
 
     def counts(name):
-        return fold_in(tokens, PHI.T, 0.5, seed=document_seed(name, 0), samples=3)
+        return fold_in(tokens, PHI.T, 0.5, seed=seed_of(name, 0), samples=3)
 
     np.testing.assert_array_equal(counts("a"), counts("a"))
     assert any(not np.array_equal(counts("a"), counts(other)) for other in "bcde")

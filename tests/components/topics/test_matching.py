@@ -47,8 +47,8 @@ def test_topics_found_in_another_order_keep_their_ids():
     counts = np.diag([9, 8, 7, 6]) + 1
     matching = match_topics(_of(counts[[2, 0, 3, 1]]), _of(counts), next_id=4)
     assert matching.ids.tolist() == [2, 0, 3, 1] and matching.new == matching.lost == ()
-    assert [kept.id for kept in matching.kept] == [0, 1, 2, 3]
-    assert all(kept.divergence == pytest.approx(0, abs=1e-12) for kept in matching.kept)
+    assert list(matching.kept) == [0, 1, 2, 3]
+    assert all(apart == pytest.approx(0, abs=1e-12) for apart in matching.kept.values())
 
 
 def test_a_new_topic_gets_an_id_that_none_had_and_a_lost_one_leaves_its_own():

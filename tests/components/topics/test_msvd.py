@@ -10,7 +10,7 @@ from topiclens.components.topics import fitting
 from topiclens.components.topics.documents import Corpus, content_words, index_of, number_words
 from topiclens.components.topics.labels import matched_f1
 from topiclens.components.topics.model import word_probabilities
-from topiclens.components.topics.perplexity import held_out_perplexity
+from topiclens.components.topics.quality import held_out_perplexity
 from topiclens.components.topics.warplda import WarpLDA
 
 pytestmark = pytest.mark.data

@@ -7,7 +7,7 @@ import pytest
 
 from tests.components.topics.conftest import N_TOPICS, planted_documents
 from topiclens.components.topics.model import word_probabilities
-from topiclens.components.topics.perplexity import held_out_perplexity
+from topiclens.components.topics.quality import held_out_perplexity
 from topiclens.components.topics.warplda import WarpLDA
 
 

@@ -9,8 +9,9 @@ from tests.components.topics.test_warplda import gibbs
 from topiclens.components.topics import fitting
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.governance import Governance, GovernanceError, SeedWords
-from topiclens.components.topics.inference import document_seed, fold_in
+from topiclens.components.topics.inference import fold_in
 from topiclens.components.topics.priors import ELSEWHERE, Seed, WordPrior
+from topiclens.components.topics.random_numbers import seed_of
 from topiclens.components.topics.warplda import WarpLDA
 
 TINY = {"a": ["x", "x", "y", "y", "x"], "b": ["y", "z", "z", "z"], "c": ["x", "z", "y"]}
@@ -131,7 +132,7 @@ def test_held_out_videos_are_inferred_under_the_same_prior(documents):
     phi = (counts[0, word] + raised) / (counts[0].sum() + (len(model.words) - 1) * 0.05 + raised)
     assert model.phi[0, word] == pytest.approx(phi)
     tokens = np.array([word, word])
-    expected = fold_in(tokens, model.phi.T, model.alpha, seed=document_seed("x", model.seed))
+    expected = fold_in(tokens, model.phi.T, model.alpha, seed=seed_of("x", model.seed))
     np.testing.assert_array_equal(model.infer_words("x", ["t2w0", "t2w0"]), expected)
 
 

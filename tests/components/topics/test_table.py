@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from topiclens.components.topics.documents import Corpus
-from topiclens.components.topics.naming import most_relevant, name_topics
-from topiclens.components.topics.table import Topic, describe_topics, mean_npmi, table_rows
+from topiclens.components.topics.table import Topic, describe_topics, mean_npmi, most_relevant, name_topics, table_rows
 
 
 def test_forms_of_one_word_make_one_part_of_a_name():
