@@ -15,12 +15,17 @@ from absl import logging as absl_logging
 from tfx import v1 as tfx
 
 from topiclens.pipeline import topic_register
-from topiclens.pipeline.beam import beam_arguments
-from topiclens.pipeline.paths import Paths
-from topiclens.pipeline.pipeline import create_pipeline
+from topiclens.pipeline.pipeline import Paths, create_pipeline
 from topiclens.pipeline.repair.corrections import list_live_corrections, recover_root
 from topiclens.pipeline.run_metadata import METADATA, Outcome, model_artifact, newest
 from topiclens.pipeline.settings import Settings, cache_folder
+
+LOCAL_BEAM = (
+    # Named in full: Beam's short name DirectRunner tries to download another runner in its newer releases.
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    # No container is started; but where none is named, TFX packs itself for remote workers, anew in every step.
+    "--sdk_container_image=unused",
+)
 
 
 class RootInUse(RuntimeError):
@@ -31,13 +36,10 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
     """Runs every step whose inputs or settings changed since the last run on this root.
 
     Args:
-        settings: every setting.
         data: the dataset's folder.
         root: the folder of everything that the run makes; made if need be.
         base_model: a run's root, or a Model artifact, to start training from.
         verbose: whether all figures of each epoch are printed.
-    Returns:
-        What the run left behind.
     Raises:
         RootInUse: another run is at work on this root.
     """
@@ -63,7 +65,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
                 os.path.join(paths.root, METADATA)
             ),
-            beam_pipeline_args=beam_arguments(settings.run.workers),
+            beam_pipeline_args=_beam_arguments(settings.run.workers),
         )
         tfx.orchestration.LocalDagRunner().run(pipeline)
         outcome = newest(paths.root)
@@ -76,9 +78,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
 def fingerprint(data: str, *, without: str = "") -> str:
     """Tells one state of a dataset folder from another, by the names, sizes and times of its files.
 
-    Args:
-        data: the folder.
-        without: a folder to leave out, where the run's own root lies within.
+    `without` is a folder to leave out, where the run's own root lies within.
     """
     digest = hashlib.sha256()
     without = os.path.abspath(without)
@@ -90,6 +90,12 @@ def fingerprint(data: str, *, without: str = "") -> str:
                 status = os.stat(path)
                 digest.update(f"{os.path.relpath(path, data)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
+
+
+def _beam_arguments(workers: int) -> list[str]:
+    """Arguments for so many worker processes; 1 stays in the calling process, which spares their start."""
+    many = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    return [*LOCAL_BEAM, *(many if workers > 1 else ())]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
+NAME = "topiclens"  # of the pipeline, and of the model on a server
 METADATA = "metadata.sqlite"
 EXPORTED = "Format-Serving"
 
@@ -18,7 +19,6 @@ class Outcome:
     """What a run left behind.
 
     Args:
-        root: the folder of everything.
         artifacts: folders by artifact type, such as ``Model`` or ``topiclens.CaptionMetrics``.
         blessed: whether the model passed its judge, and so was pushed.
     """
@@ -53,7 +53,12 @@ class Outcome:
     @property
     def serving(self) -> str:
         """The folder of pushed versions."""
-        return os.path.join(self.root, "serving", "topiclens")
+        return serving_folder(self.root)
+
+
+def serving_folder(root: str) -> str:
+    """The versions of a root that a model server reads."""
+    return os.path.join(root, "serving", NAME)
 
 
 def newest(root: str) -> Outcome:

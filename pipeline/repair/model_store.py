@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topiclens.pipeline.paths import NAME
+from topiclens.pipeline.run_metadata import serving_folder
 from topiclens.schemas.files import write_json
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Verdict
@@ -36,7 +36,7 @@ class ModelStore:
 
     @property
     def versions(self) -> Path:
-        return Path(self.root, "serving", NAME)
+        return Path(serving_folder(self.root))
 
     @property
     def candidates(self) -> Path:

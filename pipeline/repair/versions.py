@@ -15,8 +15,8 @@ from pathlib import Path
 from topiclens.components.refinement.gate import load_verdict
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.pipeline.paths import NAME
 from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
+from topiclens.pipeline.run_metadata import NAME
 from topiclens.schemas.corrections import State, Version
 from topiclens.schemas.files import write_text
 from topiclens.serving import model_config
