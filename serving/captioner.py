@@ -32,7 +32,6 @@ class LocalCaptioner(Captioning):
         super().__init__(**options)
         import tensorflow as tf
 
-        self._op_error = tf.errors.OpError
         try:
             self.directory = resolve_version(directory)
             self._model = SavedModel(self.directory, threads=threads)
@@ -59,7 +58,7 @@ class LocalCaptioner(Captioning):
             raise wrong_input(str(self.directory), signature, mismatch)
         try:
             return self._model.run(signature, inputs)
-        except self._op_error as error:
+        except self._model.op_error as error:
             raise InvalidClip(
                 f"The model at '{self.directory}' refused the batch for '{signature}': {describe_error(error)}. Likely "
                 "cause: a frame that is not a readable JPEG, or features of another backbone."

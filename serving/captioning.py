@@ -16,6 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 
 from topiclens.schemas.features import N_FRAMES
+from topiclens.schemas.plain import from_plain
 from topiclens.schemas.topic_lookup import NamedTopic, UnknownTopic, find_topic
 from topiclens.serving import signatures
 from topiclens.serving.answers import (
@@ -28,13 +29,22 @@ from topiclens.serving.answers import (
     read_what_if,
 )
 from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
-from topiclens.serving.signatures import ModelTopic
 from topiclens.serving.videos import Reader, Video, prepare_clip
 
 # 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
 # 1 is the paper's strength, and at 8 the sliders and the sweeps of strengths end; far beyond that, captions break down.
 MAX_STRENGTH = 100.0
+
+
+@dataclass(frozen=True)
+class ModelTopic:
+    """A topic as a model tells it: its id, its name, and its most probable words."""
+
+    id: int
+    name: str
+    words: tuple[str, ...]
+
 
 Answer = TypeVar("Answer", bound=Caption)
 Scored = TypeVar("Scored", ExplainedCaption, WhatIf)
@@ -108,9 +118,7 @@ class Captioning(abc.ABC):
     @property
     def topics(self) -> tuple[NamedTopic, ...]:
         """The topics of the model, in order of their ids; () where they have no names."""
-        return self._topics or tuple(
-            ModelTopic(topic["id"], topic["name"], tuple(topic["words"])) for topic in self.about().get("topics", ())
-        )
+        return self._topics or tuple(from_plain(ModelTopic, topic) for topic in self.about().get("topics", ()))
 
     def about(self) -> dict[str, Any]:
         """What the model tells of itself: `features`, how clips are sampled for it, and `topics`. Empty if it tells

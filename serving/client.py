@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,8 +27,12 @@ from topiclens.serving.errors import (
     missing_signature,
     wrong_input,
 )
-from topiclens.serving.signatures import ModelMetadata, Signature, VersionStatus
-from topiclens.serving.transports import ModelSpec, Transport, TransportError
+from topiclens.serving.protocol import ModelMetadata, ModelSpec, StatusError, VersionStatus
+from topiclens.serving.signatures import Signature
+
+if TYPE_CHECKING:
+    from topiclens.serving.transports.grpc_transport import GrpcTransport
+    from topiclens.serving.transports.rest_transport import RestTransport
 
 Result = TypeVar("Result")
 
@@ -79,7 +83,7 @@ class CaptionClient(Captioning):
             return self._with_retries(
                 lambda timeout: self._transport.predict(self._model, signature, inputs, timeout), self._timeout
             )
-        except TransportError as error:
+        except StatusError as error:
             raise self._explain_refusal(error, signature, inputs) from error
 
     @property
@@ -115,8 +119,8 @@ class CaptionClient(Captioning):
                 if available:
                     return max(available)
                 state = "; ".join(f"version {v.version} is {v.state} {v.error_message}".strip() for v in versions)
-                last = TransportError("NOT_FOUND", state or "it knows of no version")
-            except TransportError as error:
+                last = StatusError("NOT_FOUND", state or "it knows of no version")
+            except StatusError as error:
                 last = error
             if time.monotonic() + poll > end:
                 raise self._explain(last, waited=timeout) from last
@@ -129,7 +133,7 @@ class CaptionClient(Captioning):
     def _ask(self, method: Callable[[ModelSpec, float], Result]) -> Result:
         try:
             return self._with_retries(lambda timeout: method(self._model, timeout), self._timeout)
-        except TransportError as error:
+        except StatusError as error:
             raise self._explain(error) from error
 
     def _with_retries(self, attempt: Callable[[float], Result], timeout: float) -> Result:
@@ -139,19 +143,19 @@ class CaptionClient(Captioning):
         for retries_left in range(self._retries, -1, -1):
             try:
                 return attempt(max(0.001, end - time.monotonic()))
-            except TransportError as error:
+            except StatusError as error:
                 if error.code != "UNAVAILABLE" or not retries_left or time.monotonic() + wait >= end:
                     raise
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _explain_refusal(self, error: TransportError, signature: str, inputs: Mapping[str, np.ndarray]) -> ServingError:
+    def _explain_refusal(self, error: StatusError, signature: str, inputs: Mapping[str, np.ndarray]) -> ServingError:
         """Says what the model expects, where the server only said that this was not it."""
         if error.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
             try:
                 known = self._transport.metadata(self._model, _EXPLANATION_TIMEOUT).signatures
-            except TransportError:
+            except StatusError:
                 known = None
             if known is not None and signature not in known:
                 return WrongSignature(missing_signature(f"model {self._name()}", signature, known))
@@ -164,7 +168,7 @@ class CaptionClient(Captioning):
             )
         return self._explain(error)
 
-    def _explain(self, error: TransportError, waited: float | None = None) -> ServingError:
+    def _explain(self, error: StatusError, waited: float | None = None) -> ServingError:
         said = f"{error.code}: {error.message}"
         after = f" after {waited:.0f} s" if waited is not None else ""
         if error.code == "UNAVAILABLE":
@@ -198,7 +202,7 @@ class CaptionClient(Captioning):
         return f"'{self._model.name}'" + ("" if version is None else f" version {version}")
 
 
-def connect(address: str, *, max_message_bytes: int) -> Transport:
+def connect(address: str, *, max_message_bytes: int) -> GrpcTransport | RestTransport:
     """The transport that an address names (nothing is sent yet).
 
     Raises:

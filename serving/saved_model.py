@@ -8,6 +8,7 @@ may run it at once, and an error is the one that the C++ server would give.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from topiclens.serving import model_config
-from topiclens.serving.signatures import Signature, parse_signatures
+from topiclens.serving.signatures import parse_signatures
 
 # What one message may say of a TensorFlow error; the rest is Python stacks of the exporting program.
 _MAX_ERROR_CHARACTERS = 1000
@@ -29,6 +30,7 @@ class SavedModel:
     Attributes:
         signature_defs: TensorFlow's ``SignatureDef`` by name.
         signatures: the same in this project's words.
+        op_error: the type of the errors that a run raises.
     """
 
     def __init__(self, directory: str | Path, *, threads: int = 0):
@@ -44,7 +46,7 @@ class SavedModel:
         import tensorflow as tf
         from google.protobuf import json_format
 
-        self._run_options = tf.compat.v1.RunOptions
+        self.op_error, self._run_options = tf.errors.OpError, tf.compat.v1.RunOptions
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads, allow_soft_placement=True
         )
@@ -58,12 +60,8 @@ class SavedModel:
             self._session.close()
             raise
         self.signature_defs = dict(meta_graph.signature_def)
-        self.signatures: dict[str, Signature] = parse_signatures(
-            {
-                name: json_format.MessageToDict(definition, preserving_proto_field_name=True)
-                for name, definition in self.signature_defs.items()
-            }
-        )
+        as_json = functools.partial(json_format.MessageToDict, preserving_proto_field_name=True)
+        self.signatures = parse_signatures({name: as_json(of) for name, of in self.signature_defs.items()})
 
     def run(
         self,

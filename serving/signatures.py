@@ -1,9 +1,4 @@
-"""What a served model takes and gives, read from its signatures.
-
-``TensorSpec`` and ``Signature`` are what a SavedModel's ``SignatureDef`` says,
-without TensorFlow: the REST client must be able to explain a refusal, and it
-imports no TensorFlow.
-"""
+"""What a served model takes and gives: what a SavedModel's ``SignatureDef`` says, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -39,16 +34,8 @@ FRAME_RELEVANCE_OUTPUT = "frame_relevance"
 NEURON_RELEVANCE_OUTPUT = "neuron_relevance"
 WORD_RELEVANCE_OUTPUT = "word_relevance"
 
-_DTYPES = {
-    "DT_FLOAT": "float32",
-    "DT_DOUBLE": "float64",
-    "DT_HALF": "float16",
-    "DT_UINT8": "uint8",
-    "DT_INT32": "int32",
-    "DT_INT64": "int64",
-    "DT_BOOL": "bool",
-    "DT_STRING": "string",
-}
+# Where TensorFlow and NumPy name a type differently.
+_NUMPY_NAMES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
 
 
 @dataclass(frozen=True)
@@ -92,58 +79,34 @@ class Signature:
         return None
 
 
-@dataclass(frozen=True)
-class ModelTopic:
-    """A topic as a model tells it: its id, its name, and its most probable words."""
-
-    id: int
-    name: str
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ModelMetadata:
-    """The model that answers: its name, its version, and its signatures by name."""
-
-    name: str
-    version: int
-    signatures: Mapping[str, Signature]
-
-
-@dataclass(frozen=True)
-class VersionStatus:
-    """One version on the server: START, LOADING, AVAILABLE, UNLOADING or END, and its error if it has one."""
-
-    version: int
-    state: str
-    error_code: str = "OK"
-    error_message: str = ""
-
-
 def dtype_name(array: np.ndarray) -> str:
     """NumPy's name of an array's type; "string" for bytes, text and objects."""
     return "string" if array.dtype.kind in "OSU" else array.dtype.name
 
 
+def numpy_name(dtype: str) -> str:
+    """NumPy's name of a ``DataType`` of TensorFlow, such as ``DT_FLOAT``; "string" for ``DT_STRING``."""
+    return _NUMPY_NAMES.get(dtype, dtype.removeprefix("DT_").lower())
+
+
 def parse_signatures(signature_defs: Mapping[str, dict]) -> dict[str, Signature]:
     """Signatures from the JSON form of ``SignatureDef`` (proto field names, absent fields allowed)."""
     return {
-        name: Signature(_parse_specs(definition.get("inputs", {})), _parse_specs(definition.get("outputs", {})))
+        name: Signature(*(_parse_specs(definition.get(side, {})) for side in ("inputs", "outputs")))
         for name, definition in signature_defs.items()
         if not name.startswith("__")  # "__saved_model_init_op" is how the model loads, not what it does.
     }
 
 
 def _parse_specs(tensors: Mapping[str, dict]) -> dict[str, TensorSpec]:
-    return {name: _parse_spec(tensor) for name, tensor in tensors.items()}
-
-
-def _parse_spec(tensor: dict) -> TensorSpec:
-    dtype = tensor.get("dtype", "DT_INVALID")
-    shape = tensor.get("tensor_shape", {})
-    sizes = None
-    if not shape.get("unknown_rank", False):
+    specs = {}
+    for name, tensor in tensors.items():
+        shape = tensor.get("tensor_shape", {})
         # Protobuf's JSON writes 64-bit numbers as strings, and -1 stands for a free dimension.
-        numbers = (int(dim.get("size", 0)) for dim in shape.get("dim", []))
-        sizes = tuple(None if number < 0 else number for number in numbers)
-    return TensorSpec(_DTYPES.get(dtype, dtype.removeprefix("DT_").lower()), sizes)
+        sizes = [int(dim.get("size", 0)) for dim in shape.get("dim", [])]
+        free = shape.get("unknown_rank", False)
+        specs[name] = TensorSpec(
+            numpy_name(tensor.get("dtype", "DT_INVALID")),
+            None if free else tuple(None if size < 0 else size for size in sizes),
+        )
+    return specs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
 
@@ -18,7 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 from topiclens.serving.local.predict import Predictor
-from topiclens.serving.local.status import StatusError, invalid_argument
+from topiclens.serving.protocol import CODES, StatusError, invalid_argument
 
 _METADATA_FIELD = "signature_def"
 # Threads beyond the requests held, so that a status question and a refusal never wait for captions.
@@ -72,37 +75,25 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._max_tensor_bytes = max_tensor_bytes
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            if not request.HasField("model_spec"):
-                raise invalid_argument("Missing ModelSpec")
-            spec = request.model_spec
-            prediction = self._predictor.predict(
-                spec.name,
-                _version(spec),
-                spec.signature_name,
-                {name: self._to_array(name, tensor) for name, tensor in request.inputs.items()},
-                request.output_filter,
-                context.time_remaining(),
-            )
-        except StatusError as error:
-            context.abort(error.code, error.message)
-        response = predict_pb2.PredictResponse(model_spec=_spec(spec.name, prediction.version, prediction.signature))
-        for name, array in prediction.outputs.items():
-            response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
+        with _told_to(context):
+            name, version = _asked(request)
+            inputs = {key: self._to_array(key, tensor) for key, tensor in request.inputs.items()}
+            signature, wanted = request.model_spec.signature_name, request.output_filter
+            prediction = self._predictor.predict(name, version, signature, inputs, wanted, context.time_remaining())
+        response = predict_pb2.PredictResponse(model_spec=_spec(name, prediction.version, prediction.signature))
+        for key, array in prediction.outputs.items():
+            response.outputs[key].CopyFrom(tf.make_tensor_proto(array))
         return response
 
     def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            if not request.HasField("model_spec"):
-                raise invalid_argument("Missing ModelSpec")
+        with _told_to(context):
+            name, version = _asked(request)
             if not request.metadata_field:
                 raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
             for field in request.metadata_field:
                 if field != _METADATA_FIELD:
                     raise invalid_argument(f"Metadata field {field} is not supported")
-            return model_metadata(self._predictor, request.model_spec.name, _version(request.model_spec))
-        except StatusError as error:
-            context.abort(error.code, error.message)
+            return model_metadata(self._predictor, name, version)
 
     def _to_array(self, name: str, tensor: Any) -> np.ndarray:
         """The array of a message, once it is known not to grow out of bounds when it is unpacked."""
@@ -110,12 +101,9 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         sizes = [dim.size for dim in tensor.tensor_shape.dim]
         if dtype is None or tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
             raise invalid_argument(f"tensor parsing error: {name}")
-        count = 1
-        for size in sizes:  # Python's whole numbers: NumPy's product could overflow.
-            count *= size
-        if count * (dtype.size or 1) > self._max_tensor_bytes:
+        if math.prod(sizes) * (dtype.size or 1) > self._max_tensor_bytes:
             raise StatusError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "RESOURCE_EXHAUSTED",
                 f"Tensor {name} of shape {sizes} is larger than the stand-in server takes "
                 f"({self._max_tensor_bytes:,} bytes)",
             )
@@ -132,12 +120,27 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self._predictor = predictor
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            if not request.HasField("model_spec"):
-                raise invalid_argument("Missing ModelSpec")
-            return model_status(self._predictor, request.model_spec.name, _version(request.model_spec))
-        except StatusError as error:
-            context.abort(error.code, error.message)
+        with _told_to(context):
+            return model_status(self._predictor, *_asked(request))
+
+
+@contextlib.contextmanager
+def _told_to(context: grpc.ServicerContext) -> Iterator[None]:
+    """Ends a call with the status of a `StatusError`."""
+    try:
+        yield
+    except StatusError as error:
+        context.abort(grpc.StatusCode[error.code], error.message)
+
+
+def _asked(request: Any) -> tuple[str, int | str | None]:
+    """The model that a request names, and a version of it by number or label; None is the newest."""
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+    spec = request.model_spec
+    if spec.WhichOneof("version_choice") == "version_label":
+        return spec.name, spec.version_label
+    return spec.name, spec.version.value if spec.HasField("version") else None
 
 
 def model_status(predictor: Predictor, name: str, version: int | str | None) -> Any:
@@ -147,7 +150,7 @@ def model_status(predictor: Predictor, name: str, version: int | str | None) -> 
         entry = response.model_version_status.add(
             version=status.version, state=get_model_status_pb2.ModelVersionStatus.State.Value(status.state)
         )
-        entry.status.error_code = grpc.StatusCode[status.error_code].value[0]
+        entry.status.error_code = CODES.index(status.error_code)
         entry.status.error_message = status.error_message
     return response
 
@@ -176,10 +179,3 @@ def _spec(name: str, version: int, signature: str = "") -> Any:
     spec = model_pb2.ModelSpec(name=name, signature_name=signature)
     spec.version.value = version
     return spec
-
-
-def _version(spec: Any) -> int | str | None:
-    """What a request asks for: a number, a label, or the newest (None)."""
-    if spec.WhichOneof("version_choice") == "version_label":
-        return spec.version_label
-    return spec.version.value if spec.HasField("version") else None

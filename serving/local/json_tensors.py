@@ -11,21 +11,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from topiclens.serving.local.status import StatusError, invalid_argument
+from topiclens.serving.protocol import StatusError, invalid_argument
 from topiclens.serving.signatures import Signature, TensorSpec
 
-_INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "uint32", "uint64")
 _MAX_RANK = 32  # NumPy's
-_FLOATS = ("float32", "float64")
+# The types of tensors that are read, with the types of JSON's values for each.
 _JSON_TYPES: dict[str, set[type]] = {
     "bool": {bool},
-    **dict.fromkeys(_INTEGERS, {int}),
-    **dict.fromkeys(_FLOATS, {int, float}),
+    **dict.fromkeys(("int8", "uint8", "int16", "int32", "int64", "uint32", "uint64"), {int}),
+    **dict.fromkeys(("float32", "float64"), {int, float}),
 }
 # The numbers that TensorFlow calls by another name than NumPy.
 _TENSORFLOW_NAMES = {"float32": "float", "float64": "double"}
@@ -53,13 +53,8 @@ def parse_body(body: bytes) -> dict:
 
 
 def read_inputs(request: Mapping, signature: Signature) -> tuple[dict[str, np.ndarray], bool]:
-    """The input tensors of a request.
+    """The input tensors of a request that `parse_body` read: arrays by input name, and whether they came by row.
 
-    Args:
-        request: what ``parse_body`` gave.
-        signature: what the tensors are for.
-    Returns:
-        Arrays by input name, and whether they came by row.
     Raises:
         StatusError: INVALID_ARGUMENT with TensorFlow Serving's message.
     """
@@ -153,14 +148,13 @@ def _row(name: str, value: Any, signature: Signature, rows: Mapping[str, list[np
     if array.size != first.size:
         raise invalid_argument(f"Expecting tensor size: {first.size} but got: {array.size}")
     if array.shape != first.shape:
-        raise invalid_argument(f"Expecting shape {_brackets(first.shape)} but got: {_brackets(array.shape)}")
+        raise invalid_argument(f"Expecting shape {[*first.shape]} but got: {[*array.shape]}".replace(", ", ","))
     return array
 
 
 def _to_array(value: Any, spec: TensorSpec) -> np.ndarray:
     """A dense tensor from nested lists: the first elements give the shape, all others must agree."""
-    shape, leaves = [], [value]
-    inner = value
+    shape, leaves, inner = [], [value], value
     while isinstance(inner, list):
         shape.append(len(inner))
         inner = inner[0] if inner else None
@@ -184,37 +178,30 @@ def _to_array(value: Any, spec: TensorSpec) -> np.ndarray:
 
 
 def _leaves_to_array(leaves: list, dtype: str) -> np.ndarray:
+    """One dimension of values; numbers must fit the type: no whole number loses a digit, NaN and infinities pass."""
     if dtype == "string":
         array = np.empty(len(leaves), dtype=object)
         array[:] = [_to_bytes(leaf) for leaf in leaves]
         return array
     if dtype not in _JSON_TYPES:
         raise invalid_argument(f"Conversion of JSON to type: {dtype} is not supported")
-    types = set(map(type, leaves))
-    if wrong := types - _JSON_TYPES[dtype]:
+    if wrong := set(map(type, leaves)) - _JSON_TYPES[dtype]:
         raise _type_error(next(leaf for leaf in leaves if type(leaf) in wrong), dtype)
-    if dtype in _FLOATS:
-        return _to_floats(leaves, int in types, np.dtype(dtype))
-    if dtype in _INTEGERS:
+    kind = np.dtype(dtype).kind
+    if kind in "iu":
         bounds = np.iinfo(dtype)
         for leaf in leaves:
             if not bounds.min <= leaf <= bounds.max:
                 raise _type_error(leaf, dtype)
-    return np.array(leaves, dtype)
-
-
-def _to_floats(leaves: list, has_whole: bool, dtype: np.dtype) -> np.ndarray:
-    """Numbers that the type holds without loss of a whole number or overflow; NaN and infinities pass."""
-    whole = 2 ** (np.finfo(dtype).nmant + 1) - 1
-    if has_whole:
+    if kind == "f":
+        largest, whole = float(np.finfo(dtype).max), 2 ** (np.finfo(dtype).nmant + 1) - 1
         for leaf in leaves:
-            if isinstance(leaf, int) and abs(leaf) > whole:
-                raise _lossy(leaf, dtype)
-    array = np.array(leaves, np.float64)
-    too_large = np.isfinite(array) & (np.abs(array) > np.finfo(dtype).max)
-    if too_large.any():
-        raise _lossy(leaves[int(np.argmax(too_large))], dtype)
-    return array.astype(dtype)
+            if abs(leaf) > whole and (isinstance(leaf, int) or largest < abs(leaf) < math.inf):
+                name = _TENSORFLOW_NAMES[dtype]
+                raise invalid_argument(
+                    f"Cannot convert JSON value: {_shown(leaf)} to {name} without loss of precision."
+                )
+    return np.array(leaves, dtype)
 
 
 def _to_bytes(leaf: Any) -> bytes:
@@ -232,18 +219,20 @@ def _to_bytes(leaf: Any) -> bytes:
 
 def _to_json(name: str, array: np.ndarray) -> Any:
     array = np.asarray(array)
-    if array.dtype == np.float32:
+    if array.dtype.kind in "OS":
+        write = _as_base64 if name.endswith("_bytes") else _as_text
+        array = np.vectorize(write, otypes=[object])(array)
+    elif array.dtype == np.float32:
         # The shortest decimal that gives the number back: 0.2, not 0.20000000298.
         array = array.astype("U").astype(np.float64)
-    values = array.tolist()
-    return _write_bytes(values, as_base64=name.endswith("_bytes")) if array.dtype.kind in "OS" else values
+    return array.tolist()
 
 
-def _write_bytes(value: Any, *, as_base64: bool) -> Any:
-    if isinstance(value, list):
-        return [_write_bytes(item, as_base64=as_base64) for item in value]
-    if as_base64:
-        return {"b64": base64.b64encode(value).decode("ascii")}
+def _as_base64(value: bytes) -> dict[str, str]:
+    return {"b64": base64.b64encode(value).decode("ascii")}
+
+
+def _as_text(value: bytes) -> str:
     return value.decode("utf-8", errors="replace")
 
 
@@ -262,12 +251,6 @@ def _type_error(leaf: Any, dtype: str) -> StatusError:
     )
 
 
-def _lossy(leaf: Any, dtype: np.dtype) -> StatusError:
-    return invalid_argument(
-        f"Cannot convert JSON value: {_shown(leaf)} to {_TENSORFLOW_NAMES[dtype.name]} without loss of precision."
-    )
-
-
 def _shown(value: Any, limit: int = 200) -> str:
     """A value for a message; a long one is cut (the real server repeats it whole)."""
     try:
@@ -275,7 +258,3 @@ def _shown(value: Any, limit: int = 200) -> str:
     except RecursionError:
         return "..."
     return text if len(text) <= limit else text[:limit] + "..."
-
-
-def _brackets(shape: tuple[int, ...]) -> str:
-    return "[" + ",".join(map(str, shape)) + "]"

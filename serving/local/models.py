@@ -1,12 +1,10 @@
 """Which versions are loaded: the base folder is watched, new versions are loaded before old ones go.
 
-The policy is that of ``models.config`` beside the base folder, read again at every
-look, or TensorFlow Serving's default (``latest`` versions, availability
-preserved): the largest numbered folders are wanted; a version that is no longer
-wanted goes only once a wanted one is available, and not before its last request
-is answered. A version that does not load is refused and reported, and the old
-one keeps serving. TensorFlow Serving tries a broken version a fixed number of
-times; here it is tried again when its files change, which is when it can matter.
+The policy is that of ``models.config`` beside the base folder, read again at every look, or else TensorFlow Serving's
+default: the largest numbered folders are wanted. A version that is no longer wanted goes once a wanted one is
+available and its own last request is answered. A version that does not load is refused and reported, and the old one
+keeps serving. TensorFlow Serving tries a broken version a fixed number of times; here it is tried again when its files
+change.
 """
 
 from __future__ import annotations
@@ -19,14 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topiclens.serving import model_config
-from topiclens.serving.local.status import StatusError, code_of, invalid_argument, not_found
+from topiclens.serving.protocol import StatusError, VersionStatus, code_name, invalid_argument
 from topiclens.serving.saved_model import SavedModel, describe_error, find_versions
-from topiclens.serving.signatures import VersionStatus
 
 _log = logging.getLogger(__name__)
-
-# TensorFlow's numbers for what its Python loader reports without one: a file not there, or one that makes no sense.
-_NOT_FOUND, _INVALID = 5, 3
 
 
 @dataclass
@@ -34,11 +28,15 @@ class _Version:
     """A version that was seen: its state, its model while loaded, how many requests hold it."""
 
     number: int
-    state: str = "START"
+    files: tuple
+    state: str = "LOADING"
     error: StatusError | None = None
     model: SavedModel | None = None
     users: int = 0
-    files: tuple = ()
+
+    def status(self) -> VersionStatus:
+        error = (self.error.code, self.error.message) if self.error else ()
+        return VersionStatus(self.number, self.state, *error)
 
 
 class ModelVersions:
@@ -80,12 +78,8 @@ class ModelVersions:
             )
         self.poll()
         if self.newest() is None:
-            _log.warning(
-                "No version of servable %s could be loaded from base path %s. It should hold <number>/saved_model.pb; "
-                "waiting for one",
-                self.name,
-                self.base,
-            )
+            lacking = "No version of servable %s could be loaded from base path %s. It should hold %s; waiting for one"
+            _log.warning(lacking, self.name, self.base, "<number>/saved_model.pb")
         self._watcher = threading.Thread(target=self._watch, name="model-versions", daemon=True)
         self._watcher.start()
 
@@ -102,7 +96,7 @@ class ModelVersions:
         with self._polling:
             if not self.base.is_dir():
                 _log.warning("Could not find base path %s for servable %s", self.base, self.name)
-                return  # A base folder that is gone for a moment (a remount) takes no model away.
+                return  # a base folder that is gone for a moment (a remount) takes no model away
             found = find_versions(self.base)
             if not found and self._available():
                 _log.warning("No versions of servable %s found under base path %s", self.name, self.base)
@@ -154,7 +148,7 @@ class ModelVersions:
             held = available.get(max(available, default=0) if version is None else version)
             if held is None or held.model is None:
                 asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-                raise not_found(f"Servable not found for request: {asked}")
+                raise StatusError("NOT_FOUND", f"Servable not found for request: {asked}")
             held.users += 1
         try:
             yield held.number, held.model
@@ -173,11 +167,11 @@ class ModelVersions:
             version = self._numbered(name, version)
             seen = self._versions if name == self.name else {}
             if version is not None and version not in seen:
-                raise not_found(f"Could not find version {version} of model {name}")
+                raise StatusError("NOT_FOUND", f"Could not find version {version} of model {name}")
             if not seen:
-                raise not_found(f"Could not find any versions of model {name}")
+                raise StatusError("NOT_FOUND", f"Could not find any versions of model {name}")
             numbers = sorted(seen, reverse=True) if version is None else [version]
-            return [_status(seen[number]) for number in numbers]
+            return [seen[number].status() for number in numbers]
 
     def _numbered(self, name: str, version: int | str | None) -> int | None:
         """The number of a version that may be asked for by its label."""
@@ -203,12 +197,14 @@ class ModelVersions:
         files = _files(path)
         if version is not None and (version.state == "AVAILABLE" or version.files == files):
             return
-        version = _Version(number, "LOADING", files=files)
+        version = _Version(number, files)
         self._put(version)
         try:
             model = SavedModel(path, threads=self._threads)
         except Exception as error:  # Whatever a broken folder provokes, the version that serves must go on serving.
-            code = code_of(getattr(error, "error_code", _NOT_FOUND if isinstance(error, OSError) else _INVALID))
+            # TensorFlow's Python loader gives no code for a file that is not there, or that makes no sense.
+            code = "NOT_FOUND" if isinstance(error, OSError) else "INVALID_ARGUMENT"
+            code = code_name(error.error_code) if hasattr(error, "error_code") else code
             version.error = StatusError(code, describe_error(error))
             version.state = "END"
             _log.error("Refused version %d of %s at %s: %s", number, self.name, path, version.error)
@@ -244,9 +240,3 @@ def _files(path: Path) -> tuple:
             stat = file.stat()
             found.append((str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns))
     return tuple(found)
-
-
-def _status(version: _Version) -> VersionStatus:
-    if version.error is None:
-        return VersionStatus(version.number, version.state)
-    return VersionStatus(version.number, version.state, version.error.code.name, version.error.message)

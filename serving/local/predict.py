@@ -1,18 +1,65 @@
-"""One prediction, whichever API asked for it: find the version, check the request, run the signature."""
+"""One prediction, whichever API asked for it: find the version, check the request, wait for a turn, run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import grpc
 import numpy as np
 
-from topiclens.serving.local.admission import Admission
 from topiclens.serving.local.models import ModelVersions
-from topiclens.serving.local.status import StatusError, code_of, invalid_argument
-from topiclens.serving.saved_model import SavedModel, describe_error
+from topiclens.serving.protocol import StatusError, code_name, invalid_argument
+from topiclens.serving.saved_model import describe_error
 from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
+
+
+class Admission:
+    """Takes at most ``max_pending`` requests, of which ``max_running`` run; the rest wait their turn.
+
+    A request beyond that is refused with UNAVAILABLE, as TensorFlow Serving does
+    when its batching queue is full: a client may try again.
+    """
+
+    def __init__(self, *, max_pending: int, max_running: int):
+        self._max_pending = max_pending
+        self._pending = 0
+        self._changed = threading.Condition()
+        self._running = threading.BoundedSemaphore(max_running)
+
+    @contextlib.contextmanager
+    def enter(self, timeout: float) -> Iterator[float]:
+        """Waits for a turn at most ``timeout`` seconds, and yields what is left of them.
+
+        Raises:
+            StatusError: UNAVAILABLE when too many wait already, DEADLINE_EXCEEDED when the turn did not come.
+        """
+        end = time.monotonic() + timeout
+        with self._changed:
+            if self._pending >= self._max_pending:
+                raise StatusError(
+                    "UNAVAILABLE",
+                    f"The stand-in server already holds {self._max_pending} requests. Try again later.",
+                )
+            self._pending += 1
+        try:
+            if not self._running.acquire(timeout=max(0.0, timeout)):
+                raise StatusError("DEADLINE_EXCEEDED", f"No turn came within {timeout:.1f} s")
+            try:
+                yield max(0.001, end - time.monotonic())
+            finally:
+                self._running.release()
+        finally:
+            with self._changed:
+                self._pending -= 1
+                self._changed.notify_all()
+
+    def drain(self, timeout: float) -> bool:
+        """Waits until no request is held; False if some still are after ``timeout`` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._pending == 0, timeout)
 
 
 @dataclass(frozen=True)
@@ -51,7 +98,7 @@ class Predictor:
 
         Args:
             name, version: of the model; a version is a number or a label, None the newest.
-            signature: its name; "" is the default one.
+            signature: "" is the default one.
             inputs: arrays by input name.
             output_filter: the outputs wanted; empty for all.
             timeout: seconds left to the caller; None leaves it to the server.
@@ -62,35 +109,22 @@ class Predictor:
         with self.versions.use(name, version) as (number, model):
             signature = signature or FEATURES_SIGNATURE
             if signature not in model.signatures:
-                raise StatusError(
-                    grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.'
-                )
+                raise StatusError("FAILED_PRECONDITION", f'Serving signature key "{signature}" not found.')
             _check_inputs(model.signatures[signature], inputs)
             _check_filter(model.signatures[signature], output_filter)
             with self._admission.enter(limit) as left:
-                return Prediction(_run(model, signature, inputs, output_filter, left), number, signature)
-
-
-def _run(
-    model: SavedModel,
-    signature: str,
-    inputs: Mapping[str, np.ndarray],
-    output_filter: Sequence[str],
-    timeout: float,
-) -> dict[str, np.ndarray]:
-    import tensorflow as tf
-
-    try:
-        return model.run(signature, inputs, output_filter or None, timeout)
-    except tf.errors.OpError as error:
-        raise StatusError(code_of(error.error_code), describe_error(error)) from error
+                try:
+                    outputs = model.run(signature, inputs, output_filter or None, left)
+                except model.op_error as error:
+                    raise StatusError(code_name(error.error_code), describe_error(error)) from error
+                return Prediction(outputs, number, signature)
 
 
 def _check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     """TensorFlow Serving's checks and words (servables/tensorflow/predict_util.cc), and one of our own.
 
-    The real server hands any shape on to the graph, which may or may not mind;
-    here a shape that contradicts the signature is refused before it runs.
+    The real server hands any shape on to the graph; here a shape that contradicts the signature is refused before it
+    runs.
     """
     sent, wanted = set(inputs), set(signature.inputs)
     if sent != wanted:
@@ -102,9 +136,9 @@ def _check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> Non
     for index, (name, spec) in enumerate(signature.inputs.items()):
         array = inputs[name]
         if dtype_name(array) != spec.dtype:
+            wanted_dtype = "float" if spec.dtype == "float32" else spec.dtype
             raise invalid_argument(
-                f"Expects arg[{index}] to be {spec.dtype.removesuffix('32') if spec.dtype == 'float32' else spec.dtype}"
-                f" but {dtype_name(array)} is provided (input '{name}')"
+                f"Expects arg[{index}] to be {wanted_dtype} but {dtype_name(array)} is provided (input '{name}')"
             )
         if not spec.accepts(array):
             raise invalid_argument(

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
-import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from starlette.exceptions import HTTPException
@@ -23,7 +22,7 @@ from topiclens.serving import asgi
 from topiclens.serving.local.grpc_service import model_metadata, model_status
 from topiclens.serving.local.json_tensors import parse_body, read_inputs, write_outputs
 from topiclens.serving.local.predict import Predictor
-from topiclens.serving.local.status import StatusError, invalid_argument
+from topiclens.serving.protocol import HTTP_STATUS, StatusError, invalid_argument
 from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature
 
 _log = logging.getLogger(__name__)
@@ -83,14 +82,14 @@ class _RestApi:
                 raise HTTPException(413, too_large)
             body = await request.body()
         except HTTPException as refusal:
-            return await asgi.answer_unread(
-                _Answer({"error": refusal.detail}, refusal.status_code), scope, receive, send
-            )
+            answer = _Answer({"error": refusal.detail}, refusal.status_code)
+            return await asgi.answer_unread(answer, scope, receive, send)
         except ClientDisconnect:
             return
         path = scope["raw_path"].decode("ascii")
-        answer = asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request.method, path, body)
-        await (await answer)(scope, receive, send)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._threads, self._answer, request.method, path, body)
+        await answer(scope, receive, send)
 
     def _answer(self, method: str, path: str, body: bytes) -> _Answer:
         try:
@@ -99,10 +98,10 @@ class _RestApi:
             if method == "POST" and (match := _PREDICT.fullmatch(path)):
                 return _Answer(self._predict(match, body))
             if not path.lower().startswith("/v1/"):
-                raise StatusError(grpc.StatusCode.NOT_FOUND, f"Not found: {path}")
+                raise StatusError("NOT_FOUND", f"Not found: {path}")
             raise invalid_argument(f"Malformed request: {method} {path}")
         except StatusError as error:
-            return _Answer({"error": error.message}, error.http)
+            return _Answer({"error": error.message}, HTTP_STATUS[error.code])
         except Exception:  # A fault of the server's own is an answer too, not a connection cut.
             _log.exception("Failed on %s %s", method, path)
             return _Answer({"error": "Internal error of the stand-in server; see its log"}, 500)
@@ -118,7 +117,7 @@ class _RestApi:
     def _predict(self, match: re.Match[str], body: bytes) -> dict[str, Any]:
         name, version = _model(match)
         if match["method"].lower() != "predict":
-            raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"The stand-in server has no {match['method']} API")
+            raise StatusError("UNIMPLEMENTED", f"The stand-in server has no {match['method']} API")
         request = parse_body(body)
         signature_name = request.get("signature_name", "")
         inputs, by_row = read_inputs(request, self._signature(name, version, signature_name))

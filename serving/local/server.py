@@ -7,7 +7,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
@@ -16,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topiclens.serving.client import MODEL_NAME
-from topiclens.serving.local.admission import Admission
 from topiclens.serving.local.models import ModelVersions
-from topiclens.serving.local.predict import Predictor
+from topiclens.serving.local.predict import Admission, Predictor
 
 if TYPE_CHECKING:
     import grpc
@@ -154,22 +152,3 @@ def serve(base: str | Path, **options: Any) -> None:
             flush=True,
         )
         done.wait()
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command: ``python -m topiclens.serving.local BASE``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m topiclens.serving.local",
-        description="A stand-in for TensorFlow Serving on this machine. For the real one see serving/compose.yaml.",
-        epilog="Example: python -m topiclens.serving.local runs/sample/serving/topiclens --grpc-port 8500 --rest-port "
-        "8501",
-    )
-    parser.add_argument("base", type=Path, help="the folder of numbered versions: BASE/<version>/saved_model.pb")
-    parser.add_argument("--name", default=MODEL_NAME, help="the model's name (%(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-    parser.add_argument("--grpc-port", type=int, default=GRPC_PORT, help="(%(default)s)")
-    parser.add_argument("--rest-port", type=int, default=REST_PORT, help="(%(default)s)")
-    parser.add_argument("--num-versions", type=int, default=1, help="how many of the newest versions (%(default)s)")
-    parser.add_argument("--poll-seconds", type=float, default=1.0, help="how often to look for new ones (%(default)s)")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    serve(**vars(parser.parse_args(arguments)))

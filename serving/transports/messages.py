@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from topiclens.serving.signatures import numpy_name
+
 # tensorflow/core/framework/types.proto
 DTYPES = {
     "DT_FLOAT": 1, "DT_DOUBLE": 2, "DT_INT32": 3, "DT_UINT8": 4, "DT_INT16": 5, "DT_INT8": 6, "DT_STRING": 7,
     "DT_INT64": 9, "DT_BOOL": 10, "DT_UINT16": 17, "DT_HALF": 19, "DT_UINT32": 22, "DT_UINT64": 23,
 }  # fmt: skip
-_NUMPY = {
-    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool", 17: "uint16",
-    19: "float16", 22: "uint32", 23: "uint64",
-}  # fmt: skip
-# Where a tensor keeps its numbers if it does not keep their bytes (tensor.proto); float16 is kept as bits.
+_NUMPY = {number: numpy_name(name) for name, number in DTYPES.items() if name != "DT_STRING"}
+# Where a tensor keeps its numbers if it does not keep their bytes (tensor.proto): these types, and the others in
+# int_val; float16 is kept as bits.
 _VALUES = {
-    1: "float_val", 2: "double_val", 3: "int_val", 4: "int_val", 5: "int_val", 6: "int_val", 7: "string_val",
-    9: "int64_val", 10: "bool_val", 17: "int_val", 19: "half_val", 22: "uint32_val", 23: "uint64_val",
+    1: "float_val", 2: "double_val", 7: "string_val", 9: "int64_val", 10: "bool_val", 19: "half_val", 22: "uint32_val",
+    23: "uint64_val",
 }  # fmt: skip
 
 # "number name type", `*` where it is repeated and `%` where it is a map from text; of tensorflow/core/framework and
@@ -67,8 +67,8 @@ def _message_classes() -> dict[str, Any]:
             if kind == "%":
                 entry = message.nested_type.add(name="".join(part.title() for part in field.split("_")) + "Entry")
                 entry.options.map_entry = True
-                _add_field(entry, 1, "key", "string", repeated=False)
-                _add_field(entry, 2, "value", of, repeated=False)
+                _add_field(entry, 1, "key", "string")
+                _add_field(entry, 2, "value", of)
                 of = f"{name}.{entry.name}"
             _add_field(message, int(number), field, of, repeated=kind != "")
     pool = descriptor_pool.DescriptorPool()
@@ -76,11 +76,10 @@ def _message_classes() -> dict[str, Any]:
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _FIELDS}
 
 
-def _add_field(message: Any, number: int, name: str, of: str, *, repeated: bool) -> None:
+def _add_field(message: Any, number: int, name: str, of: str, *, repeated: bool = False) -> None:
     types = descriptor_pb2.FieldDescriptorProto
-    field = message.field.add(
-        name=name, number=number, label=types.LABEL_REPEATED if repeated else types.LABEL_OPTIONAL
-    )
+    label = types.LABEL_REPEATED if repeated else types.LABEL_OPTIONAL
+    field = message.field.add(name=name, number=number, label=label)
     if of in _ENUMS or of.partition(".")[0] in _FIELDS:
         field.type = types.TYPE_ENUM if of in _ENUMS else types.TYPE_MESSAGE
         field.type_name = f".{_PACKAGE}.{of}"
@@ -109,7 +108,7 @@ def read_tensor(tensor: Any) -> np.ndarray:
     dtype = np.dtype(_NUMPY.get(tensor.dtype, object))
     if tensor.tensor_content:
         return np.frombuffer(tensor.tensor_content, dtype.newbyteorder("<")).reshape(shape).astype(dtype)
-    values = np.array(getattr(tensor, _VALUES[tensor.dtype]), np.uint16 if dtype == np.float16 else dtype)
-    values = values.view(np.float16) if dtype == np.float16 else values
+    kept_as = np.uint16 if dtype == np.float16 else dtype
+    values = np.array(getattr(tensor, _VALUES.get(tensor.dtype, "int_val")), kept_as).view(dtype)
     count = int(np.prod(shape))
     return np.pad(values, (0, count - len(values)), mode="edge").reshape(shape) if count else np.zeros(shape, dtype)

@@ -11,24 +11,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from topiclens.serving.signatures import ModelMetadata, VersionStatus, parse_signatures
-from topiclens.serving.transports import ModelSpec, TransportError
+from topiclens.serving.protocol import HTTP_STATUS, ModelMetadata, ModelSpec, StatusError, VersionStatus
+from topiclens.serving.signatures import parse_signatures
 
-# TensorFlow Serving maps its status to HTTP (model_servers/http_server.cc); this is the way back.
-_CODES = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    409: "ABORTED",
-    413: "RESOURCE_EXHAUSTED",
-    429: "RESOURCE_EXHAUSTED",
-    499: "CANCELLED",
-    500: "INTERNAL",
-    501: "UNIMPLEMENTED",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
+# Where several codes share a status, the first that gRPC numbers is the likeliest, but for 500.
+_CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
+_CODES |= {413: "RESOURCE_EXHAUSTED", 500: "INTERNAL"}
 # Numbers written out take a few times their four bytes, Base64 a third more than the image.
 _JSON_EXPANSION = 8
 
@@ -55,15 +43,7 @@ class RestTransport:
 
     def status(self, model: ModelSpec, timeout: float) -> list[VersionStatus]:
         versions = self._request("GET", _path(model), timeout).get("model_version_status", [])
-        return [
-            VersionStatus(
-                int(version["version"]),
-                version["state"],
-                version["status"].get("error_code", "OK"),
-                version["status"].get("error_message", ""),
-            )
-            for version in versions
-        ]
+        return [VersionStatus(int(one["version"]), one["state"], **one["status"]) for one in versions]
 
     def metadata(self, model: ModelSpec, timeout: float) -> ModelMetadata:
         answer = self._request("GET", _path(model) + "/metadata", timeout)
@@ -83,27 +63,27 @@ class RestTransport:
             response = connection.getresponse()
             answer = response.read(self._limit + 1)
         except TimeoutError as error:
-            raise TransportError("DEADLINE_EXCEEDED", f"no answer in {timeout:.1f} s") from error
+            raise StatusError("DEADLINE_EXCEEDED", f"no answer in {timeout:.1f} s") from error
         except http.client.HTTPException as error:
-            raise TransportError("UNAVAILABLE", f"it does not speak HTTP ({type(error).__name__})") from error
+            raise StatusError("UNAVAILABLE", f"it does not speak HTTP ({type(error).__name__})") from error
         except OSError as error:
-            raise TransportError("UNAVAILABLE", str(error)) from error
+            raise StatusError("UNAVAILABLE", str(error)) from error
         finally:
             connection.close()
         return self._parse(response.status, answer)
 
     def _parse(self, status: int, answer: bytes) -> dict:
         if len(answer) > self._limit:
-            raise TransportError("RESOURCE_EXHAUSTED", f"the answer is longer than {self._limit:,} bytes")
+            raise StatusError("RESOURCE_EXHAUSTED", f"the answer is longer than {self._limit:,} bytes")
         try:
             parsed = json.loads(answer)
         except ValueError:
             parsed = None
         if status != 200:
             words = parsed.get("error") if isinstance(parsed, dict) else None
-            raise TransportError(_CODES.get(status, "UNKNOWN"), words or f"HTTP status {status}")
+            raise StatusError(_CODES.get(status, "UNKNOWN"), words or f"HTTP status {status}")
         if not isinstance(parsed, dict):
-            raise TransportError("UNKNOWN", f"the answer is not a JSON object but starts with {answer[:40]!r}")
+            raise StatusError("UNKNOWN", f"the answer is not a JSON object but starts with {answer[:40]!r}")
         return parsed
 
 

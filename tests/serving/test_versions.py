@@ -10,7 +10,7 @@ import pytest
 from tests.serving.toy_model import DIM
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.local.models import ModelVersions
-from topiclens.serving.local.status import StatusError
+from topiclens.serving.protocol import StatusError
 
 CLIP = np.ones((2, DIM), np.float32)
 
