@@ -14,8 +14,8 @@ from topiclens.pipeline.settings import cache_folder
 from topiclens.schemas.topic_lookup import NamedTopic
 from topiclens.serving.answers import Caption
 from topiclens.serving.captioning import Captioning
-from topiclens.serving.frames import encode_frames
 from topiclens.serving.saved_model import resolve_version
+from topiclens.serving.videos import encode_frames
 from topiclens.trainer.exported import read_meta
 
 

@@ -25,8 +25,8 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import backbone_of, frame_features, names_of, sampling_of
 from topiclens.pipeline.settings import SettingError
 from topiclens.pipeline.stored import stored_videos
-from topiclens.serving.frames import encode_frames
 from topiclens.serving.saved_model import resolve_version
+from topiclens.serving.videos import encode_frames
 
 if TYPE_CHECKING:
     from topiclens.serving.client import CaptionClient

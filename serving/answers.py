@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DECIMALS = 6
+# The outputs that are attributes of an answer, with those of their axes after the batch that padding lengthens.
+_AXES = {
+    signatures.ATTENTION_OUTPUT: ("word", "frame"),
+    signatures.ACTIVATIONS_OUTPUT: ("frame",),
+    signatures.TOPIC_SCORES_OUTPUT: (),
+    signatures.LOGITS_OUTPUT: ("word",),
+    signatures.FRAME_RELEVANCE_OUTPUT: ("word", "frame"),
+    signatures.NEURON_RELEVANCE_OUTPUT: ("word",),
+    signatures.WORD_RELEVANCE_OUTPUT: ("word", "word"),
+}
+
+Answer = TypeVar("Answer", bound="Caption")
 
 
 @dataclass(frozen=True)
@@ -40,25 +52,25 @@ class ExplainedCaption(Caption):
     """A caption with what the model did to write it.
 
     Attributes:
-        text, log_prob: as of a `Caption`.
+        text, log_prob: as in `Caption`.
         words: of the caption, in order.
-        attention: (words, the clip's frames), the share of each frame in what a word was chosen by (eq. 4).
-        activations: (the clip's frames, neurons) of the encoder.
-        topic_scores: (topics,), near 1 where the model sees the topic; None where it never learnt any (LSTM-B).
+        attention: (words, frames of the clip), the weight of each frame in the choice of a word (eq. 4).
+        activations: (frames of the clip, neurons) of the encoder.
+        topic_scores: (topics,), near 1 where the model sees the topic; None for a model without topics (LSTM-B).
         topics: the names of the topics; None where they are not known.
         frames: JPEG bytes; None where the clip was given as features, or with others.
-        logits: (words,), the score of each word; None, as all that follows, where relevance was not asked for or the
-            model cannot tell it. Relevance divides it: what speaks for the word is positive, what speaks against it
-            negative, and the model's constants take what is missing.
-        frame_relevance: (words, the clip's frames).
-        neuron_relevance: (words, neurons), over all frames. It is a part of the frames' relevance, not beside it.
+        logits: (words,), the score of each word; None, like all that follows, where relevance was not asked for or the
+            model does not give it. Relevance divides the score: a positive share speaks for the word, a negative one
+            against it, and the model's constants take the rest.
+        frame_relevance: (words, frames of the clip).
+        neuron_relevance: (words, neurons), over all frames: another division of the frames' part.
         word_relevance: (words, words), of the words read before; the first column is the beginning of the sentence.
     """
 
     words: tuple[str, ...]
     attention: np.ndarray
     activations: np.ndarray
-    topic_scores: np.ndarray | None
+    topic_scores: np.ndarray | None = None
     topics: tuple[str, ...] | None = None
     frames: tuple[bytes, ...] | None = None
     logits: np.ndarray | None = None
@@ -103,72 +115,40 @@ class WhatIf(Caption):
         return display.plot_topics(self.text, self.topic_scores, self.topics)
 
 
-def read_captions(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[Caption]:
-    """The captions of a batch.
+def read_answers(
+    kind: type[Answer], needed: Sequence[str], signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]
+) -> list[Answer]:
+    """The answers of a batch, without the padding of words and frames.
 
     Args:
+        kind: of answer.
+        needed: the outputs that it cannot do without, besides the caption and its log-probability.
         signature: that gave the outputs.
         outputs: arrays by name, each leading with the batch.
         lengths: how many frames each clip of the batch has.
     Raises:
         WrongSignature: the outputs are not those of a captioner.
     """
-    names = (signatures.CAPTION_OUTPUT, signatures.LOG_PROB_OUTPUT)
-    texts, log_probs = _wanted(signature, outputs, names, len(lengths))
-    return [Caption(_text(text), float(log_prob)) for text, log_prob in zip(texts, log_probs)]
-
-
-def read_explained(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[ExplainedCaption]:
-    """The explained captions of a batch, without the padding of words and frames: see `read_captions`."""
-    captions = read_captions(signature, outputs, lengths)
-    names = (signatures.WORDS_OUTPUT, signatures.ATTENTION_OUTPUT, signatures.ACTIVATIONS_OUTPUT)
-    words, attention, activations = _wanted(signature, outputs, names, len(lengths))
-    scores = outputs.get(signatures.TOPIC_SCORES_OUTPUT, [None] * len(lengths))
-    explained = []
-    for i, (caption, length) in enumerate(zip(captions, lengths)):
-        written = tuple(_text(word) for word in words[i] if word)
-        shown = attention[i, : len(written), :length], activations[i, :length], scores[i]
-        explained.append(ExplainedCaption(caption.text, caption.log_prob, written, *shown))
-    return explained
-
-
-def read_relevance(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[ExplainedCaption]:
-    """The explained captions of a batch with the relevance of frames, neurons and words: see `read_explained`."""
-    names = (
-        signatures.LOGITS_OUTPUT, signatures.FRAME_RELEVANCE_OUTPUT, signatures.NEURON_RELEVANCE_OUTPUT,
-        signatures.WORD_RELEVANCE_OUTPUT,
-    )  # fmt: skip
-    logits, of_frames, of_neurons, of_words = _wanted(signature, outputs, names, len(lengths))
-    told = []
-    for i, (explained, length) in enumerate(zip(read_explained(signature, outputs, lengths), lengths)):
-        count = len(explained.words)
-        told.append(
-            dataclasses.replace(
-                explained,
-                logits=logits[i, :count],
-                frame_relevance=of_frames[i, :count, :length],
-                neuron_relevance=of_neurons[i, :count],
-                word_relevance=of_words[i, :count, :count],
-            )
-        )
-    return told
-
-
-def read_what_if(signature: str, outputs: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[WhatIf]:
-    """The captions and topic scores of a batch of changed clips: see `read_captions`."""
-    captions = read_captions(signature, outputs, lengths)
-    (scores,) = _wanted(signature, outputs, (signatures.TOPIC_SCORES_OUTPUT,), len(lengths))
-    return [WhatIf(caption.text, caption.log_prob, row) for caption, row in zip(captions, scores)]
-
-
-def _wanted(signature: str, outputs: Mapping[str, np.ndarray], names: Sequence[str], count: int) -> list[np.ndarray]:
-    if not set(names) <= set(outputs) or any(len(outputs[name]) != count for name in names):
+    needed = (signatures.CAPTION_OUTPUT, signatures.LOG_PROB_OUTPUT, *needed)
+    if not set(needed) <= set(outputs) or any(len(outputs[name]) != len(lengths) for name in needed):
         came = {name: np.shape(value) for name, value in outputs.items()}
         raise WrongSignature(
-            f"Expected {' and '.join(names)} of length {count} from signature '{signature}', got {came}. "
+            f"Expected {' and '.join(needed)} of length {len(lengths)} from signature '{signature}', got {came}. "
             "Likely cause: the model served is not a TopicLens captioner. Check its name and its base folder."
         )
-    return [outputs[name] for name in names]
+    answers = []
+    read = {field.name for field in dataclasses.fields(kind)} & set(outputs)
+    for i, length in enumerate(lengths):
+        words = tuple(_text(word) for word in outputs[signatures.WORDS_OUTPUT][i] if word) if "words" in read else ()
+        cut = {"word": slice(len(words)), "frame": slice(length)}
+        parts: dict[str, Any] = {
+            name: outputs[name][i][tuple(cut[axis] for axis in axes)] for name, axes in _AXES.items() if name in read
+        }
+        if "words" in read:
+            parts["words"] = words
+        text, log_prob = outputs[signatures.CAPTION_OUTPUT][i], outputs[signatures.LOG_PROB_OUTPUT][i]
+        answers.append(kind(_text(text), float(log_prob), **parts))
+    return answers
 
 
 def _text(value: bytes | str) -> str:

@@ -17,11 +17,10 @@ from topiclens.serving.signatures import Signature
 class LocalCaptioner(Captioning):
     """Captions clips with an exported model, in this process.
 
-    Only TensorFlow's runtime is imported: no Keras model is rebuilt, no TFX, no
-    Beam, so the first caption comes in seconds.
+    Only TensorFlow's runtime is imported, and no Keras model is rebuilt, so the first caption comes in seconds.
 
     Args:
-        directory: a SavedModel folder, or a base folder of numbered versions (the one that is served is taken).
+        directory: as `resolve_version` takes it.
         threads: TensorFlow's threads; 0 leaves it to TensorFlow.
         options: see ``Captioning``.
     Raises:
@@ -53,8 +52,7 @@ class LocalCaptioner(Captioning):
         """Runs one batch through a signature (see ``Captioning.predict``)."""
         if signature not in self.signatures:
             raise WrongSignature(missing_signature(f"model {self.directory}", signature, self.signatures))
-        mismatch = self.signatures[signature].mismatch(inputs)
-        if mismatch:
+        if mismatch := self.signatures[signature].mismatch(inputs):
             raise wrong_input(str(self.directory), signature, mismatch)
         try:
             return self._model.run(signature, inputs)

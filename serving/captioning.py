@@ -1,7 +1,7 @@
-"""The one interface of captioners: three questions about a video, whoever answers them.
+"""The one interface of captioners: three questions about a video.
 
-``Captioning`` turns videos into batches and a signature's outputs into answers (serving/answers.py). A subclass only
-runs one batch: over the network (serving/client.py) or in this process (serving/captioner.py).
+``Captioning`` turns videos into batches and outputs into answers (serving/answers.py). A subclass runs one batch: over
+the network (serving/client.py) or in this process (serving/captioner.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -19,15 +19,7 @@ from topiclens.schemas.features import N_FRAMES
 from topiclens.schemas.plain import from_plain
 from topiclens.schemas.topic_lookup import NamedTopic, UnknownTopic, find_topic
 from topiclens.serving import signatures
-from topiclens.serving.answers import (
-    Caption,
-    ExplainedCaption,
-    WhatIf,
-    read_captions,
-    read_explained,
-    read_relevance,
-    read_what_if,
-)
+from topiclens.serving.answers import Answer, Caption, ExplainedCaption, WhatIf, read_answers
 from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
 from topiclens.serving.videos import Reader, Video, prepare_clip
 
@@ -46,23 +38,32 @@ class ModelTopic:
     words: tuple[str, ...]
 
 
-Answer = TypeVar("Answer", bound=Caption)
 Scored = TypeVar("Scored", ExplainedCaption, WhatIf)
 
 
 @dataclass(frozen=True)
 class _Question(Generic[Answer]):
-    """The signatures that answer a question, of features and of JPEG frames, and how their outputs are read."""
+    """The signatures that answer a question, of features and of JPEG frames, and the outputs that the answer needs."""
 
     of_features: str
     of_frames: str
-    read: Callable[[str, Mapping[str, np.ndarray], Sequence[int]], list[Answer]]
+    answer: type[Answer]
+    needed: tuple[str, ...] = ()
 
 
-_CAPTION = _Question(signatures.FEATURES_SIGNATURE, signatures.FRAMES_SIGNATURE, read_captions)
-_EXPLAIN = _Question(signatures.EXPLAIN_SIGNATURE, signatures.EXPLAIN_FRAMES_SIGNATURE, read_explained)
-_RELEVANCE = _Question(signatures.RELEVANCE_SIGNATURE, signatures.RELEVANCE_FRAMES_SIGNATURE, read_relevance)
-_WHAT_IF = _Question(signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, read_what_if)
+_CAPTION = _Question(signatures.FEATURES_SIGNATURE, signatures.FRAMES_SIGNATURE, Caption)
+_EXPLAIN = _Question(
+    signatures.EXPLAIN_SIGNATURE, signatures.EXPLAIN_FRAMES_SIGNATURE, ExplainedCaption,
+    (signatures.WORDS_OUTPUT, signatures.ATTENTION_OUTPUT, signatures.ACTIVATIONS_OUTPUT),
+)  # fmt: skip
+_RELEVANCE = _Question(
+    signatures.RELEVANCE_SIGNATURE, signatures.RELEVANCE_FRAMES_SIGNATURE, ExplainedCaption,
+    (*_EXPLAIN.needed, signatures.LOGITS_OUTPUT, signatures.FRAME_RELEVANCE_OUTPUT,
+     signatures.NEURON_RELEVANCE_OUTPUT, signatures.WORD_RELEVANCE_OUTPUT),
+)  # fmt: skip
+_WHAT_IF = _Question(
+    signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, WhatIf, (signatures.TOPIC_SCORES_OUTPUT,)
+)
 
 
 class Captioning(abc.ABC):
@@ -104,13 +105,10 @@ class Captioning(abc.ABC):
 
     @abc.abstractmethod
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs one batch through a signature.
+        """Runs one batch through a signature: arrays by input name to arrays by output name.
 
-        Args:
-            signature: its name.
-            inputs: arrays by input name, each leading with the batch.
-        Returns:
-            Arrays by output name, each leading with the batch; strings as objects (bytes or str).
+        Each leads with the batch; strings are objects (bytes or str).
+
         Raises:
             ServingError: with what was expected, what came, the likely cause and what to do.
         """
@@ -121,8 +119,8 @@ class Captioning(abc.ABC):
         return self._topics or tuple(from_plain(ModelTopic, topic) for topic in self.about().get("topics", ()))
 
     def about(self) -> dict[str, Any]:
-        """What the model tells of itself: `features`, how clips are sampled for it, and `topics`. Empty if it tells
-        nothing, as models of TopicLens 0.1 do."""
+        """What the model says of itself: `features`, how clips are sampled for it, and `topics`; empty for models of
+        TopicLens 0.1."""
         if signatures.ABOUT_SIGNATURE not in self.signatures:
             return {}
         outputs = self.predict(signatures.ABOUT_SIGNATURE, {signatures.QUESTION_INPUT: np.array([b""], object)})
@@ -144,7 +142,6 @@ class Captioning(abc.ABC):
         """Captions a video as if it showed some topics more, or less (Dong et al. 2017, section 4). Nothing is trained.
 
         Args:
-            video: see the class.
             topics: the strength of each topic, by its id or name, such as ``{"dance": 1.0}``. 1 adds what the topic
                 adds in the videos that show it; a negative strength takes the topic away.
         Raises:
@@ -161,7 +158,6 @@ class Captioning(abc.ABC):
         """Explains the captions of videos, one answer a video, in order, without frames and without topics' names.
 
         Args:
-            videos: see the class.
             relevance: whether to tell what speaks for each word, which takes several times as long. A model that was
                 exported before there was relevance is explained without.
         """
@@ -169,13 +165,10 @@ class Captioning(abc.ABC):
         return self._answer_all(_RELEVANCE if relevance else _EXPLAIN, videos)
 
     def what_if_all(self, videos: Sequence[Video], topic_deltas: np.ndarray) -> list[WhatIf]:
-        """`what_if` of many videos.
+        """`what_if` of many videos, one answer a video, in order.
 
         Args:
-            videos: see the class.
             topic_deltas: (videos, topics), the strength of each topic in each video; 0 leaves the topic as it is.
-        Returns:
-            One answer a video, in order.
         Raises:
             InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``, or there is not one row a video.
         """
@@ -226,13 +219,14 @@ class Captioning(abc.ABC):
         clips = (prepare_clip(index, video, self._reader) for index, video in enumerate(videos))
         for batch in self._batches(clips):
             if isinstance(batch[0], np.ndarray):
-                signature, inputs = question.of_features, {signatures.FRAMES_INPUT: self._pad_features(batch)}
+                signature, clips_input = question.of_features, signatures.FRAMES_INPUT
             else:
-                signature, inputs = question.of_frames, {signatures.JPEG_INPUT: self._pad_jpegs(batch)}
+                signature, clips_input = question.of_frames, signatures.JPEG_INPUT
+            inputs = {clips_input: self._pad(batch)}
             if deltas is not None:
                 inputs[signatures.TOPIC_DELTAS_INPUT] = deltas[len(answers) : len(answers) + len(batch)]
             outputs = self.predict(signature, inputs)
-            answers += question.read(signature, outputs, [len(clip) for clip in batch])
+            answers += read_answers(question.answer, question.needed, signature, outputs, list(map(len, batch)))
         return answers
 
     def _batches(self, clips: Iterable[np.ndarray | list[bytes]]) -> Iterator[list]:
@@ -244,7 +238,7 @@ class Captioning(abc.ABC):
             if size > self._max_message_bytes:
                 raise RequestTooLarge(
                     f"Expected a clip of at most {self._max_message_bytes:,} bytes, got {size:,} in clip {index}. "
-                    "Likely cause: full-size frames. Send fewer or smaller frames (serving/frames.py bounds their "
+                    "Likely cause: full-size frames. Send fewer or smaller frames (serving/videos.py bounds their "
                     "short side), or raise max_message_bytes here and on the server."
                 )
             full = len(batch) == self._max_batch or held + size > self._max_message_bytes
@@ -262,24 +256,21 @@ class Captioning(abc.ABC):
             return max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize
         return sum(map(len, clip))
 
-    def _pad_features(self, clips: Sequence[np.ndarray]) -> np.ndarray:
-        """(batch, time, dim) float32; an all-zero frame is padding, which is the model's own mask rule."""
-        widths = {clip.shape[1] for clip in clips}
+    def _pad(self, clips: list) -> np.ndarray:
+        """(batch, time, dim) float32 features, or (batch, time) bytes.
+
+        A frame of zeros, which is the model's own mask rule, or an empty string is padding.
+        """
+        time = max(self._n_frames, *map(len, clips))
+        batch = np.full((len(clips), time), b"", dtype=object)
+        widths = {clip.shape[1] for clip in clips if isinstance(clip, np.ndarray)}
         if len(widths) > 1:
             raise InvalidClip(
                 f"Expected clips of one feature width, got {sorted(widths)}. Likely cause: features of different "
                 "backbones were mixed. Extract all of them with the backbone that the model was trained on."
             )
-        time = max(self._n_frames, max(map(len, clips)))
-        batch = np.zeros((len(clips), time, clips[0].shape[1]), np.float32)
-        for row, clip in zip(batch, clips):
-            row[: len(clip)] = clip
-        return batch
-
-    def _pad_jpegs(self, clips: Sequence[Sequence[bytes]]) -> np.ndarray:
-        """(batch, time) bytes; the empty string is padding."""
-        time = max(self._n_frames, max(map(len, clips)))
-        batch = np.full((len(clips), time), b"", dtype=object)
+        if widths:
+            batch = np.zeros((len(clips), time, *widths), np.float32)
         for row, clip in zip(batch, clips):
             row[: len(clip)] = clip
         return batch

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from topiclens.serving.captioning import MAX_MESSAGE_BYTES, Captioning
+from topiclens.serving.captioning import Captioning
 from topiclens.serving.errors import (
     DeadlineExceeded,
     InvalidClip,
@@ -41,8 +41,8 @@ MODEL_NAME = "topiclens"
 TIMEOUT = 60.0
 # Seconds before the second try; each further wait is twice as long, and none longer than the last number.
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
-# Seconds for a question that is asked only to explain an error better.
-_EXPLANATION_TIMEOUT = 5.0
+# Seconds for a question that is asked only to explain an error better, and between two looks for a version.
+_EXPLANATION_TIMEOUT, _POLL = 5.0, 0.2
 
 
 class CaptionClient(Captioning):
@@ -55,7 +55,6 @@ class CaptionClient(Captioning):
             (`topiclens.serving.model_config`); None asks for the newest.
         timeout: seconds for one request, tries and waits included.
         retries: further tries where nobody answers or the server is too busy (UNAVAILABLE).
-        max_message_bytes: the most bytes of frames in one message.
         options: see ``Captioning``.
     """
 
@@ -67,22 +66,19 @@ class CaptionClient(Captioning):
         version: int | str | None = None,
         timeout: float = TIMEOUT,
         retries: int = 4,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
         **options: Any,
     ):
-        super().__init__(max_message_bytes=max_message_bytes, **options)
+        super().__init__(**options)
         self._model = ModelSpec(model, version)
         self._timeout = timeout
         self._retries = retries
-        self._transport = connect(address, max_message_bytes=max_message_bytes)
+        self._transport = connect(address, max_message_bytes=self._max_message_bytes)
         self.address = self._transport.address
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one batch through a signature (see ``Captioning.predict``)."""
         try:
-            return self._with_retries(
-                lambda timeout: self._transport.predict(self._model, signature, inputs, timeout), self._timeout
-            )
+            return self._with_retries(lambda timeout: self._transport.predict(self._model, signature, inputs, timeout))
         except StatusError as error:
             raise self._explain_refusal(error, signature, inputs) from error
 
@@ -99,14 +95,11 @@ class CaptionClient(Captioning):
         """The version that answers, and what it takes and gives."""
         return self._ask(self._transport.metadata)
 
-    def wait_until_ready(self, timeout: float = 60.0, *, poll: float = 0.2) -> int:
-        """Waits until a version (the one asked for, if one was) is available.
+    def wait_until_ready(self, timeout: float = 60.0) -> int:
+        """Waits until a version (the one asked for, if one was) is available, and returns its number.
 
         Args:
             timeout: seconds.
-            poll: seconds between questions.
-        Returns:
-            The version that answers.
         Raises:
             ServerUnavailable, ModelNotLoaded: what was still so when the time was up.
         """
@@ -122,9 +115,9 @@ class CaptionClient(Captioning):
                 last = StatusError("NOT_FOUND", state or "it knows of no version")
             except StatusError as error:
                 last = error
-            if time.monotonic() + poll > end:
+            if time.monotonic() + _POLL > end:
                 raise self._explain(last, waited=timeout) from last
-            time.sleep(poll)
+            time.sleep(_POLL)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -132,13 +125,13 @@ class CaptionClient(Captioning):
 
     def _ask(self, method: Callable[[ModelSpec, float], Result]) -> Result:
         try:
-            return self._with_retries(lambda timeout: method(self._model, timeout), self._timeout)
+            return self._with_retries(lambda timeout: method(self._model, timeout))
         except StatusError as error:
             raise self._explain(error) from error
 
-    def _with_retries(self, attempt: Callable[[float], Result], timeout: float) -> Result:
-        """Tries until an answer comes; only UNAVAILABLE is worth another try, and never past ``timeout``."""
-        end = time.monotonic() + timeout
+    def _with_retries(self, attempt: Callable[[float], Result]) -> Result:
+        """Tries until an answer comes; only UNAVAILABLE is worth another try, and never past the timeout."""
+        end = time.monotonic() + self._timeout
         wait = _FIRST_WAIT
         for retries_left in range(self._retries, -1, -1):
             try:
@@ -203,11 +196,7 @@ class CaptionClient(Captioning):
 
 
 def connect(address: str, *, max_message_bytes: int) -> GrpcTransport | RestTransport:
-    """The transport that an address names (nothing is sent yet).
-
-    Raises:
-        ValueError: the address is of no known form.
-    """
+    """The transport that an address names; ValueError for one of no known form. Nothing is sent yet."""
     form = re.fullmatch(r"(?:(grpc|http)://)?([^/\s:]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})/?", address)
     if not form or not 0 < int(form[3]) < 65536:
         raise ValueError(

@@ -1,8 +1,4 @@
-"""What can go wrong between a clip and its caption, each with what to do about it.
-
-Every error carries ``code``, the gRPC status name that it came from or that
-TensorFlow Serving would give for it (``UNAVAILABLE``, ``NOT_FOUND``, ...).
-"""
+"""What can go wrong between a clip and its caption, each with what to do about it."""
 
 from collections.abc import Iterable
 
@@ -10,56 +6,48 @@ from topiclens.serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGN
 
 
 class ServingError(RuntimeError):
-    """A captioning request that failed; ``code`` is a gRPC status name."""
+    """A captioning request that failed.
+
+    Attributes:
+        code: gRPC's name of the status that it came from, or that TensorFlow Serving would give for it.
+    """
 
     code = "UNKNOWN"
 
+    def __init_subclass__(cls, code: str) -> None:
+        cls.code = code
+
     def __init__(self, message: str, code: str | None = None):
         super().__init__(message)
-        if code is not None:
-            self.code = code
+        self.code = code or self.code
 
 
-class ServerUnavailable(ServingError):
+class ServerUnavailable(ServingError, code="UNAVAILABLE"):
     """Nobody answers at the address, or the server is too busy to take the request."""
 
-    code = "UNAVAILABLE"
 
-
-class DeadlineExceeded(ServingError):
+class DeadlineExceeded(ServingError, code="DEADLINE_EXCEEDED"):
     """The server took the request but gave no answer in time."""
 
-    code = "DEADLINE_EXCEEDED"
 
-
-class ModelNotLoaded(ServingError):
+class ModelNotLoaded(ServingError, code="NOT_FOUND"):
     """The server is there, but serves no such model or version."""
 
-    code = "NOT_FOUND"
+
+class WrongSignature(ServingError, code="FAILED_PRECONDITION"):
+    """The model is there, but cannot do what was asked, or gives other outputs."""
 
 
-class WrongSignature(ServingError):
-    """The model is there, but cannot do what was asked (or gives other outputs)."""
-
-    code = "FAILED_PRECONDITION"
-
-
-class InvalidClip(ServingError, ValueError):
+class InvalidClip(ServingError, ValueError, code="INVALID_ARGUMENT"):
     """The clip itself is at fault: its type, its width, a value that is not finite."""
 
-    code = "INVALID_ARGUMENT"
 
-
-class InvalidStrength(ServingError, ValueError):
+class InvalidStrength(ServingError, ValueError, code="INVALID_ARGUMENT"):
     """The strengths of topics are at fault: their number, their size, a value that is not finite."""
 
-    code = "INVALID_ARGUMENT"
 
-
-class RequestTooLarge(ServingError):
+class RequestTooLarge(ServingError, code="RESOURCE_EXHAUSTED"):
     """One clip alone is more than a message may hold, or the server refused its size."""
-
-    code = "RESOURCE_EXHAUSTED"
 
 
 def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
@@ -78,11 +66,7 @@ def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
 
 
 def wrong_input(model: str, signature: str, mismatch: str) -> ServingError:
-    """What to raise for a batch that does not fit a signature's inputs.
-
-    Args:
-        mismatch: of ``Signature.mismatch``.
-    """
+    """What to raise for a batch that does not fit a signature's inputs, as ``Signature.mismatch`` says."""
     said = f"The batch does not fit signature '{signature}' of model {model}: {mismatch}. Likely cause: "
     if mismatch.startswith(f"expected {TOPIC_DELTAS_INPUT} "):
         return InvalidStrength(

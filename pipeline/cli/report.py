@@ -58,7 +58,7 @@ def _ask(client: Captioning, row: Mapping, features: Mapping, sampling: Sampling
     if "path" not in row:
         return client.caption_all([features[row["video_id"]]])[0].text
     from topiclens.components.videos.reader import sample_video
-    from topiclens.serving.frames import encode_frames
+    from topiclens.serving.videos import encode_frames
 
     frames = sample_video(row["path"], sampling, row["video_id"], start=row.get("start"), end=row.get("end")).frames
     return client.caption_all([encode_frames(frames)])[0].text

@@ -27,7 +27,7 @@ from topiclens.pipeline.stored import stored_videos
 from topiclens.schemas.files import replacing
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.topic_lookup import find_topic
-from topiclens.serving.frames import encode_frames
+from topiclens.serving.videos import encode_frames
 from topiclens.trainer.export import load_captioner
 
 FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset

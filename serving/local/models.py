@@ -47,18 +47,14 @@ class ModelVersions:
         base: the folder of numbered version folders.
         num_versions: how many of the largest versions to serve, where `models.config` says nothing of the model.
         poll_seconds: how often to look for new ones.
-        threads: TensorFlow's threads a model; 0 leaves it to TensorFlow.
     """
 
-    def __init__(
-        self, name: str, base: str | Path, *, num_versions: int = 1, poll_seconds: float = 1.0, threads: int = 0
-    ):
+    def __init__(self, name: str, base: str | Path, *, num_versions: int = 1, poll_seconds: float = 1.0):
         self.name = name
         self.base = Path(base)
         self._default = self._policy = model_config.VersionPolicy(latest=num_versions)
         self._labels: dict[str, int] = {}
         self._poll_seconds = poll_seconds
-        self._threads = threads
         self._versions: dict[int, _Version] = {}
         self._changed = threading.Condition()
         self._polling = threading.Lock()
@@ -200,7 +196,7 @@ class ModelVersions:
         version = _Version(number, files)
         self._put(version)
         try:
-            model = SavedModel(path, threads=self._threads)
+            model = SavedModel(path)
         except Exception as error:  # Whatever a broken folder provokes, the version that serves must go on serving.
             # TensorFlow's Python loader gives no code for a file that is not there, or that makes no sense.
             code = "NOT_FOUND" if isinstance(error, OSError) else "INVALID_ARGUMENT"

@@ -15,6 +15,9 @@ from topiclens.serving.protocol import StatusError, code_name, invalid_argument
 from topiclens.serving.saved_model import describe_error
 from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
 
+# Seconds that a request may wait and run.
+_TIMEOUT = 60.0
+
 
 class Admission:
     """Takes at most ``max_pending`` requests, of which ``max_running`` run; the rest wait their turn.
@@ -40,8 +43,7 @@ class Admission:
         with self._changed:
             if self._pending >= self._max_pending:
                 raise StatusError(
-                    "UNAVAILABLE",
-                    f"The stand-in server already holds {self._max_pending} requests. Try again later.",
+                    "UNAVAILABLE", f"The stand-in server already holds {self._max_pending} requests. Try again later."
                 )
             self._pending += 1
         try:
@@ -72,18 +74,11 @@ class Prediction:
 
 
 class Predictor:
-    """Runs requests on the loaded versions of a model, within the server's limits.
+    """Runs requests on the loaded versions of a model, within the server's limits."""
 
-    Args:
-        versions: the loaded versions.
-        admission: how many requests run at once.
-        timeout: seconds for a request that brings no deadline of its own.
-    """
-
-    def __init__(self, versions: ModelVersions, admission: Admission, *, timeout: float):
+    def __init__(self, versions: ModelVersions, admission: Admission):
         self.versions = versions
         self._admission = admission
-        self._timeout = timeout
 
     def predict(
         self,
@@ -101,11 +96,11 @@ class Predictor:
             signature: "" is the default one.
             inputs: arrays by input name.
             output_filter: the outputs wanted; empty for all.
-            timeout: seconds left to the caller; None leaves it to the server.
+            timeout: seconds left to the caller, if it says so.
         Raises:
             StatusError: with TensorFlow Serving's code, and its message where it has one.
         """
-        limit = self._timeout if timeout is None else min(timeout, self._timeout)
+        limit = _TIMEOUT if timeout is None else min(timeout, _TIMEOUT)
         with self.versions.use(name, version) as (number, model):
             signature = signature or FEATURES_SIGNATURE
             if signature not in model.signatures:

@@ -41,10 +41,7 @@ class LocalServer:
         num_versions: how many of the largest versions to serve.
         poll_seconds: how often to look for new versions.
         max_request_bytes: the longest request.
-        max_pending: the most predictions that wait or run; more are refused with UNAVAILABLE.
-        max_running: the most that run at once; None for the number of processors.
-        timeout: seconds for a prediction.
-        threads: TensorFlow's threads; 0 leaves it to TensorFlow.
+        max_pending: the most predictions that wait or run (one a processor); more are refused with UNAVAILABLE.
     """
 
     def __init__(
@@ -59,18 +56,13 @@ class LocalServer:
         poll_seconds: float = 1.0,
         max_request_bytes: int = MAX_REQUEST_BYTES,
         max_pending: int = 64,
-        max_running: int | None = None,
-        timeout: float = 60.0,
-        threads: int = 0,
     ):
         self.host = host
         self._ports = {"grpc": grpc_port, "rest": rest_port}
         self._limits = {"max_request_bytes": max_request_bytes, "max_pending": max_pending}
-        self._versions = ModelVersions(
-            name, base, num_versions=num_versions, poll_seconds=poll_seconds, threads=threads
-        )
-        self._admission = Admission(max_pending=max_pending, max_running=max_running or os.cpu_count() or 1)
-        self._predictor = Predictor(self._versions, self._admission, timeout=timeout)
+        self._versions = ModelVersions(name, base, num_versions=num_versions, poll_seconds=poll_seconds)
+        self._admission = Admission(max_pending=max_pending, max_running=os.cpu_count() or 1)
+        self._predictor = Predictor(self._versions, self._admission)
         self._grpc: grpc.Server | None = None
         self._rest: ServerThread | None = None
 
@@ -91,8 +83,7 @@ class LocalServer:
             FileNotFoundError: there is no base folder.
             OSError: a port is taken.
         """
-        # These two import TensorFlow.
-        from topiclens.serving.local import grpc_service, rest
+        from topiclens.serving.local import grpc_service, rest  # import TensorFlow
 
         self._versions.start()
         try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf
-from topiclens.serving.frames import encode_frames
+from topiclens.serving.videos import encode_frames
 
 ATTENTION = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]], np.float32)
 NAMES = ("dance", "<dog>", "snow")

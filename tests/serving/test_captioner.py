@@ -12,7 +12,7 @@ from tests.serving.toy_model import DIM
 from topiclens.serving.captioner import LocalCaptioner
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature
-from topiclens.serving.frames import encode_frames
+from topiclens.serving.videos import encode_frames
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_wrong_requests_are_refused_as_by_the_client(captioner):
 
 def test_the_way_to_a_caption_imports_neither_tfx_nor_beam_nor_keras():
     code = (
-        "import sys, topiclens.serving.captioner, topiclens.serving.client, topiclens.serving.frames; "
+        "import sys, topiclens.serving.captioner, topiclens.serving.client, topiclens.serving.videos; "
         "light = 'tensorflow' not in sys.modules; "
         "import topiclens.serving.transports.rest_transport, topiclens.serving.transports.grpc_transport; "
         "print(light, 'tensorflow' in sys.modules, {'tfx', 'apache_beam', 'keras'} & set(sys.modules))"

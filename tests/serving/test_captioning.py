@@ -5,7 +5,7 @@ import pytest
 
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.errors import InvalidClip, RequestTooLarge
-from topiclens.serving.frames import encode_frames
+from topiclens.serving.videos import encode_frames
 
 
 class Recorder(Captioning):

@@ -16,8 +16,8 @@ from tests.serving.toy_model import DIM
 from topiclens.serving import captioning
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, RequestTooLarge, WrongSignature
-from topiclens.serving.frames import encode_frames
 from topiclens.serving.signatures import TensorSpec
+from topiclens.serving.videos import encode_frames
 
 
 @pytest.fixture(params=["first address", "second address"])
