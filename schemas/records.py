@@ -86,8 +86,7 @@ def decode(serialized: bytes) -> VideoRecord:
     """Reads a serialised record back.
 
     Raises:
-        RecordError: the bytes are no SequenceExample, or a feature is missing
-            or ragged.
+        RecordError: the bytes are no SequenceExample, or a feature is missing or ragged.
     """
     import tensorflow as tf
     from google.protobuf.message import DecodeError
@@ -148,14 +147,11 @@ def _packed_head(n: int) -> bytes:
 
 
 def parse(serialized: Any) -> dict[str, Any]:
-    """Reads a record inside a TensorFlow graph.
+    """Reads a record inside a TensorFlow graph, from a () string tensor.
 
-    Args:
-        serialized: () string tensor.
     Returns:
-        A dict of tensors: ``video_id`` (), ``split`` (), ``label`` () string
-        (empty when absent), ``captions`` (c,) string, ``topics`` (n_topics,)
-        int64 and ``frames`` (t, feature_dim) float32.
+        A dict of tensors: ``video_id`` (), ``split`` (), ``label`` () string (empty when absent), ``captions`` (c,)
+        string, ``topics`` (n_topics,) int64 and ``frames`` (t, feature_dim) float32.
     """
     import tensorflow as tf
 
@@ -201,11 +197,9 @@ def files_of(pattern: str) -> list[str]:
 
 
 def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[VideoRecord]:
-    """Reads gzip TFRecord files record by record, in order.
+    """Reads gzip TFRecord files, as `files_of` gives them, record by record, in order.
 
-    Args:
-        files: as `files_of` gives them.
-        only: ids of the videos that are wanted; None reads all.
+    `only` has the ids of the videos that are wanted; None reads all.
     """
     import tensorflow as tf
 
@@ -219,11 +213,8 @@ def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[
 
 
 def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:
-    """Writes or replaces one gzip TFRecord file; local or ``gs://``.
+    """Writes or replaces one gzip TFRecord file, local or ``gs://``, of records or of what `encode` made of them.
 
-    Args:
-        path: the file to make or replace.
-        records: records, or records that :func:`encode` serialised before.
     Returns:
         The count of records. Equal records give equal bytes.
     """

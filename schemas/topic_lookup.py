@@ -34,14 +34,11 @@ class UnknownTopic(ValueError):
 
 
 def find_topic(text: int | str, topics: Sequence[T]) -> T:
-    """Finds the topic that a person means.
+    """Finds the topic that a person means by `text`.
 
     The first of these rules that any topic satisfies decides: its id; its name, or the name it was found under; a word
     of its name; one of its top words. Case does not matter.
 
-    Args:
-        text: what the person wrote.
-        topics: all that may be meant.
     Raises:
         UnknownTopic: no topic is meant, or several may be.
     """

@@ -18,7 +18,6 @@ def bless(
 
     Args:
         figures: the splits' figures, as `report.read_figures` gives them.
-        split: the split that decides.
         previous: the figures of the last blessed model; None where there is none.
     Raises:
         ValueError: the split was not judged.

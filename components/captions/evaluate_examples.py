@@ -14,10 +14,9 @@ _log = logging.getLogger(__name__)
 def evaluate_examples(
     model_dir: str, splits: Mapping[str, str], topic_names: Mapping[int, str] | None = None
 ) -> dict[str, CaptionEvaluation]:
-    """Captions and judges the records of each split.
+    """Captions and judges the records of each split, by an exported model.
 
     Args:
-        model_dir: the exported model.
         splits: the folder of record files of each split.
         topic_names: topic number -> name, by which its slice is called.
     """

@@ -99,7 +99,6 @@ def evaluate_captions(
     Args:
         references: human captions by video id.
         captions: one caption for every video that has references. An empty one counts as zero.
-        metrics: which of METRICS to measure.
         slices: name -> video ids, such as the videos of a topic. Ids that are not judged here are left out.
         small_slice: a slice of fewer videos is marked as small.
         start_meteor: starts METEOR's program; where it raises MeteorUnavailable, METEOR is not measured.

@@ -17,12 +17,7 @@ EXAMPLES = 5  # best and worst captions shown of each split
 def write_report(
     folder: str | os.PathLike, evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES
 ) -> None:
-    """Writes the three files of the judged splits.
-
-    Args:
-        evaluations: by split.
-        examples: how many best and worst captions the summary shows of each split.
-    """
+    """Writes the three files of the judged splits; the summary shows so many best and worst captions of each."""
     folder = pathlib.Path(folder)
     figures = {"splits": {split: split_figures(evaluation) for split, evaluation in evaluations.items()}}
     rows = [row for split, evaluation in evaluations.items() for row in caption_rows(split, evaluation)]

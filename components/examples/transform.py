@@ -33,16 +33,13 @@ def indicator(present: Iterable[int], n_topics: int) -> np.ndarray:
 class WriteRecords(beam.PTransform):
     """Rows, features and labels -> one folder of gzip TFRecords a split.
 
-    Expands a dict of three PCollections: ``rows`` (accepted manifest rows),
-    ``features`` of (video_id, (t, dim) float32) and ``labels`` of
-    (video_id, topic ids). A video whose features were set aside makes no
-    record. Gives (split, count) of the records written.
+    Expands a dict of three PCollections: ``rows`` (accepted manifest rows), ``features`` of (video_id, (t, dim)
+    float32) and ``labels`` of (video_id, topic ids). A video whose features were set aside makes no record. Gives
+    (split, count) of the records written.
 
-    What is joined is not videos but files: frames are the bulk of the data, and
-    this way they pass from worker to worker only once.
+    Not videos are joined but files: frames are the bulk of the data, and so they pass from worker to worker only once.
 
     Args:
-        output_dir: the folder that gets ``Split-<name>/``.
         n_topics: the length of the topic vector.
         videos: how many videos there are; sets the count of files.
     """

@@ -38,7 +38,7 @@ class DecoderFailed(UnreadableVideo):
 
 @dataclasses.dataclass(frozen=True)
 class ClipRequest:
-    """What to take frames of: a file, or the segment of it from `start` to `end` seconds.
+    """A file, or the segment of it from `start` to `end` seconds.
 
     `video_id` says which frames a random clip takes; None is the file's name, without folder and ending.
     """
@@ -53,8 +53,6 @@ class DecoderProcess:
     """One child process that samples frames; it is started when first asked, and anew after it died.
 
     Args:
-        sampling: which frames of a clip.
-        limits: what one clip may cost.
         timeout: seconds of the clock after which a clip is given up, for a decoder that hangs; None is twice the
             processor time that `limits` gives a clip.
         reader: "module:function" that samples, with the arguments of `topiclens.components.videos.reader.sample_video`.

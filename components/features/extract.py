@@ -21,10 +21,6 @@ class FeatureExtractor:
 
     Clips differ in length and size; every frame is brought to the network's size first, and batches are filled with
     frames of as many videos as it takes. The last one is padded, since another shape would be another compilation.
-
-    Args:
-        backbone: pictures -> features.
-        batch_size: pictures at a time.
     """
 
     def __init__(self, backbone: Backbone, batch_size: int = BATCH_SIZE):
@@ -95,8 +91,6 @@ def fingerprint(backbone: str, *, sampling: Sampling, dim: int | None, batch_siz
 
     Args:
         backbone: the network and its weights, as `backbones.registry.identity` tells them.
-        sampling: which frames of a clip.
-        dim: width of a feature vector.
         batch_size: part of it because sums over another batch shape may round otherwise.
     """
     told = {"backbone": backbone, "dim": dim, "batch_size": batch_size, "version": VERSION}

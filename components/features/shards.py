@@ -21,12 +21,11 @@ from topiclens.components.videos.sampling import Sampling
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionJob:
-    """Everything that decides what the features of a dataset are, and how they are computed.
+    """What the features of a dataset are computed from, and how.
 
     Attributes:
         videos: the dataset's rows, `videos.jsonl` of ingest, whose paths every worker can read.
         store: the folder of the shard files; may serve several datasets and settings.
-        config: how they are computed.
     """
 
     videos: str
@@ -36,13 +35,7 @@ class ExtractionJob:
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A run of rows.
-
-    Attributes:
-        number: place among the shards, from 0.
-        offset: of the first row in `ExtractionJob.videos`, in bytes.
-        count: of rows.
-    """
+    """A run of rows: its `number` from 0, the `offset` of its first row in bytes, and the `count` of rows."""
 
     number: int
     offset: int
@@ -51,13 +44,11 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class ShardPlan:
-    """A job cut into shards, with what all of them need to know.
+    """A job cut into shards, in the dataset's order.
 
     Attributes:
-        job: the job.
         dim: width of a feature vector; None for a dataset without a video.
         fingerprint: of the settings that the numbers depend on.
-        shards: in the dataset's order.
     """
 
     job: ExtractionJob
@@ -100,7 +91,6 @@ def plan_shards(job: ExtractionJob) -> ShardPlan:
 
 
 def read_rows(videos: str, shard: Shard) -> list[dict]:
-    """The rows of a shard."""
     with tf.io.gfile.GFile(videos, "rb") as file:
         file.seek(shard.offset)
         return [json.loads(file.readline()) for _ in range(shard.count)]
@@ -119,8 +109,6 @@ def finish_shard(
     """Computes a shard, unless it is in the store already.
 
     Args:
-        planned: the job.
-        shard: one of its shards.
         network, decoders: give what computing takes; called only where something is to be computed.
     Returns:
         Its index row, its rejected rows, and whether it was computed.
@@ -162,7 +150,6 @@ def features_of(
         sampling: which frames of a clip, or which rows of longer precomputed features.
         dim: the width every feature vector must have.
         network, decoders: called only where there are clips.
-        limits: what one video may cost.
     Returns:
         One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= sampling.n_frames), or why there is none.
     """

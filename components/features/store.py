@@ -29,13 +29,9 @@ class DamagedShard(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class RejectedVideo:
-    """A video without features, and why.
+    """A video without features, and the `reason` in words.
 
-    Attributes:
-        video_id: of the video.
-        reason: in words.
-        lasting: False where another run may succeed, such as after a crash or while a disk is away; its shard is then
-            computed again by the next run.
+    Not `lasting` is what another run may cure, such as a crash or a disk that is away: it computes the shard again.
     """
 
     video_id: str
@@ -47,12 +43,7 @@ Features = tuple[str, np.ndarray]  # video_id, (t, dim) float32
 
 
 def write_shard(path: str, outcomes: Sequence[Features | RejectedVideo]) -> None:
-    """Writes one shard.
-
-    Args:
-        path: the file; local or on an object store.
-        outcomes: one a video, in the dataset's order.
-    """
+    """Writes one shard, local or on an object store; `outcomes` has one a video, in the dataset's order."""
     rejected = [dataclasses.asdict(outcome) for outcome in outcomes if isinstance(outcome, RejectedVideo)]
     header = {"videos": len(outcomes) - len(rejected), "rejected": rejected}
     features = (_encode(*outcome) for outcome in outcomes if not isinstance(outcome, RejectedVideo))
@@ -79,11 +70,7 @@ def read_shard(path: str) -> Iterator[Features]:
 
 
 def read_features(folder: str) -> Iterator[Features]:
-    """Yields (video_id, frames (t, dim) float32) of a whole dataset, in its order.
-
-    Args:
-        folder: what the features step wrote.
-    """
+    """Yields (video_id, frames (t, dim) float32) of a whole dataset, in its order; `folder` is of the features step."""
     for row in read_index(folder):
         yield from read_shard(row["file"])
 
@@ -97,7 +84,6 @@ def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int
     """Completes the features of a dataset: which shards they are, what was set aside, and the counts.
 
     Args:
-        folder: where to write.
         shards: the index row of each shard and its rejected rows, in any order.
         dim: width of a feature vector.
     Returns:
@@ -119,15 +105,10 @@ def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int
 
 
 def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
-    """Stops a run in which too many videos gave no features.
+    """Stops a run in which more than a share of the videos gave no features; returns the summary.
 
-    Args:
-        folder: what the features step wrote.
-        max_rejected_fraction: the largest share of the videos that may have been set aside.
-    Returns:
-        The summary.
     Raises:
-        TooManyRejected: more than that were, or no video is left.
+        TooManyRejected: more than that were set aside, or no video is left.
     """
     summary = read_json(os.path.join(folder, SUMMARY))
     videos, rejected = summary["videos"], summary["rejected_videos"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 
 import apache_beam as beam
+import tensorflow as tf
 from apache_beam.utils.shared import Shared
 
 from topiclens.components.features import shards, store
@@ -16,9 +18,10 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.features.decoder import DecoderPool
 from topiclens.components.features.extract import FeatureExtractor
 from topiclens.components.features.settings import ExtractionConfig
-from topiclens.components.features.shard_marks import ShardMarks
 
 _log = logging.getLogger(__name__)
+LOG_EVERY_SECONDS = 20.0
+_KEPT = "kept"
 
 
 class ExtractFeatures(beam.PTransform):
@@ -31,7 +34,6 @@ class ExtractFeatures(beam.PTransform):
         videos: `videos.jsonl` of ingest; its paths must be readable by every worker.
         output_dir: the folder that gets `index.jsonl`, `rejected.jsonl` and `summary.json`.
         store_dir: the folder of the shards, which outlives runs and may be shared by them.
-        config: how they are computed.
     """
 
     def __init__(self, videos: str, output_dir: str, store_dir: str, config: ExtractionConfig):
@@ -56,11 +58,7 @@ class ExtractFeatures(beam.PTransform):
 
 
 class ReadFeatures(beam.PTransform):
-    """The features of a dataset as a PCollection of (video_id, frames (t, dim) float32).
-
-    Args:
-        folder: the `output_dir` of `ExtractFeatures`.
-    """
+    """The features of a dataset, in the `output_dir` of `ExtractFeatures`, as (video_id, frames (t, dim) float32)."""
 
     def __init__(self, folder: str):
         super().__init__()
@@ -73,6 +71,47 @@ class ReadFeatures(beam.PTransform):
             | "Shards" >> beam.FlatMap(lambda folder: [row["file"] for row in store.read_index(folder)])
             | "Spread" >> beam.Reshuffle()
             | "Videos" >> beam.FlatMap(store.read_shard)
+        )
+
+
+class ShardMarks:
+    """How far a job of many workers is: each leaves a mark, `<shard>.<worker>`, in a folder that all of them see."""
+
+    def __init__(self, folder: str, shards: int, videos_per_shard: int):
+        self._folder, self._shards, self._videos_per_shard = folder, shards, videos_per_shard
+        self._seconds = self._computed = 0
+        self._logged = 0.0
+
+    def clear(self) -> None:
+        if tf.io.gfile.exists(self._folder):
+            tf.io.gfile.rmtree(self._folder)
+
+    def finished(self, shard: int, seconds: float | None) -> None:
+        """Marks a shard that took `seconds`, None if an earlier run left it; logs the rate now and then."""
+        worker = _KEPT if seconds is None else f"{socket.gethostname()}-{os.getpid()}"
+        tf.io.gfile.makedirs(self._folder)
+        with tf.io.gfile.GFile(os.path.join(self._folder, f"{shard:07d}.{worker}"), "w") as file:
+            file.write("")
+        if seconds is not None:
+            self._seconds += seconds
+            self._computed += 1
+        if time.monotonic() - self._logged > LOG_EVERY_SECONDS:
+            self._logged = time.monotonic()
+            _log.info("features: %s", self.describe())
+
+    def describe(self) -> str:
+        """The count, the rate of all workers, and the time left, in words."""
+        marks = [name.partition(".")[::2] for name in tf.io.gfile.listdir(self._folder)]
+        done = len({shard for shard, _ in marks})
+        workers = len({worker for _, worker in marks} - {_KEPT})
+        told = f"{done} of {self._shards} shards"
+        if not self._computed or not workers:
+            return told
+        rate = workers * self._computed / self._seconds  # as if all workers were as fast as this one
+        left = (self._shards - done) / rate
+        return (
+            f"{told}, {rate * self._videos_per_shard:.2g} videos/s on {workers} worker{'s' * (workers > 1)}, "
+            f"about {left / 60:.1f} min left"
         )
 
 

@@ -36,8 +36,7 @@ class Identity:
         ids: (sampled,) int64, the id of each sampled topic.
         fates: id -> why it cannot occur, and the id that it counts as.
         n_topics: N_t, the length of s.
-        names: names that are known already, by id.
-        seeds: pinned words, by id.
+        names, seeds: what is known already by id: names, and pinned words.
         lost: the topics that were not found again, as they were.
     """
 
@@ -81,9 +80,7 @@ def identify(
 
     Args:
         corpus: what was fitted.
-        phi: (sampled, words) the words' probabilities in each topic.
-        counts: (sampled, words) how often each word has each topic.
-        governance: what people decided.
+        phi, counts: (sampled, words) the words' probabilities in each topic, and how often they have it.
         previous: the model whose ids are kept, or None.
     """
     earlier = () if previous is None else previous.topics
@@ -117,12 +114,9 @@ def identify(
 
 
 def find_fates(governance: Governance, topics: Sequence[Topic]) -> dict[int, tuple[Fate, int | None]]:
-    """Which topics are merged away and banned: id -> why it cannot occur, and the id that it counts as.
+    """Which of a model's topics are merged away and banned: id -> why it cannot occur, and the id that it counts as.
 
     A decision follows the words of its topic; one about a topic that is gone decides nothing.
-
-    Args:
-        topics: all of a model, by id.
     """
     fates: dict[int, tuple[Fate, int | None]] = {}
     decided: set[int | None] = {None}  # by their words, topics of two decisions may be one now: the first has it
@@ -144,9 +138,7 @@ def describe(
     """The table of all topics, by id: those that live by the words of all that count as them, the others by their own.
 
     Args:
-        corpus: what was fitted.
-        counts: (sampled, words) how often each word has each topic, over all samples.
-        samples: how many.
+        counts: (sampled, words) how often each word has each topic, over all `samples`.
         prior: of the sampled topics' words.
         labels: the topics that occur in each training video.
     """
@@ -177,9 +169,9 @@ def describe(
 
 
 def rename_topics(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...]:
-    """The table with the names that people gave; nothing but names is another.
+    """The table with the names that people gave, and nothing else changed.
 
-    A topic that was found under a name that another is given is told from it by its id.
+    Where a topic was found under a name that people gave to another, its id is added to its name.
     """
     named = {}
     for number, name in governance.rename.items():
@@ -207,7 +199,7 @@ def apply_decisions(topics: Sequence[Topic], decided: Governance) -> tuple[Topic
 
 
 def mark_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
-    """The topics as a run found them, but for those that were banned since: people are asked about these no more.
+    """The topics as a run found them, but those that were banned since are marked: people are not asked about them.
 
     Other decisions change what a topic is called or counts as, which the model of this run does not know yet.
     """

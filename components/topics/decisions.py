@@ -58,12 +58,10 @@ def ban(governance: Governance, topic: Topic) -> Governance:
 def pin(
     governance: Governance, name: str, words: Sequence[str], topics: Sequence[Topic], vocabulary: Collection[str]
 ) -> Governance:
-    """Words are looked for as the topic of that name, which is a new one where no topic has the name.
+    """Words are looked for as the topic of that name; a new topic where none has the name.
 
-    Args:
-        vocabulary: the words that the captions use often enough; no other can be pinned.
     Raises:
-        GovernanceError: the captions do not use a word.
+        GovernanceError: a word is not in the vocabulary, the words that the captions use often enough.
     """
     words = tuple(dict.fromkeys(word.strip().casefold() for word in words))
     for word in words:
@@ -82,7 +80,7 @@ def pin(
 
 
 def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governance:
-    """Nothing is decided about a topic, or a seed of that name, any more; what it was about then is forgotten.
+    """Nothing is decided any more about a topic, or a seed of that name; what it was about then is forgotten.
 
     Raises:
         GovernanceError: nothing was.

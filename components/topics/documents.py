@@ -55,13 +55,10 @@ class Corpus:
 
     @classmethod
     def from_documents(cls, documents: Mapping[str, Sequence[str]], min_count: int = 3) -> Corpus:
-        """Numbers the words seen at least ``min_count`` times; rarer ones are dropped.
+        """Numbers the words seen at least ``min_count`` times in all documents together; rarer ones are dropped.
 
         Documents are taken by id and words by the alphabet, so the order in which workers delivered them is forgotten.
 
-        Args:
-            documents: the words of each document, by id.
-            min_count: how often a word must be seen in all documents together.
         Raises:
             ValueError: no word is left.
         """

@@ -29,7 +29,6 @@ class Fit:
     """What fitting gives.
 
     Attributes:
-        model: with its readable table.
         labels: the topics that occur in each training video, by id; none for a video without a known word.
         log_likelihood: a token, after each iteration, in nats.
         matching: with the topics of the earlier model, if there was one.
@@ -45,11 +44,7 @@ class Fit:
         return html_table(("topic", "name", "words", "videos"), rows)
 
     def to_files(self, inferred: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
-        """The files of the topics' folder.
-
-        Args:
-            inferred: topics of further videos, by id, which join the training videos' in ``labels.jsonl``.
-        """
+        """The files of the topics' folder; topics of further videos, `inferred`, join the training videos' labels."""
         labels = sorted({**self.labels, **(inferred or {})}.items())
         history = enumerate(self.log_likelihood, start=1)
         matching = {}

@@ -28,7 +28,6 @@ class SeedWords:
     """Words that are looked for as one topic.
 
     Attributes:
-        name: the topic's.
         words: as captions use them.
         topic: the id of the topic that they are pinned to; None asks for a new one.
         weight: see `topiclens.components.topics.priors.Seed`.
@@ -62,7 +61,6 @@ class Governance:
         rename: id -> name.
         merge: groups of ids; each counts as the first of its group.
         ban: ids of topics that occur in no video.
-        seeds: words that are pinned.
         topics: what the topics named above were about, where that is known.
     Raises:
         GovernanceError: decisions contradict each other.
@@ -121,10 +119,8 @@ class Governance:
 
     @classmethod
     def from_json(cls, row, source: str = "The governance of topics") -> Governance:
-        """Reads `to_json`.
+        """Reads `to_json`; `source` is what messages call it.
 
-        Args:
-            source: what to call it in a message.
         Raises:
             GovernanceError: it does not follow the schema, or contradicts itself.
         """

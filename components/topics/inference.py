@@ -29,8 +29,7 @@ def fold_in(
         word_given_topic: (words, topics) float64, C-ordered: phi transposed.
         alpha: pseudo-count of each topic.
         seed: of the samples; see `random_numbers.seed_of`.
-        burn_in: sweeps before the first sample.
-        samples: sweeps that count.
+        burn_in: sweeps before the first of the samples.
     Returns:
         (topics,) float64, summing to the document's length.
     """

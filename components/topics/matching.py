@@ -42,7 +42,6 @@ class Match:
     """What an old topic is in a new model.
 
     Attributes:
-        how: it lives on.
         topic: what it is now; None where it is banned or gone.
         overlap: of the words then and now, see `overlap`.
         reason: in words.
@@ -55,15 +54,11 @@ class Match:
 
 
 def resolve_topic(then: CorrectedTopic | Remembered, topics: Sequence[Topic]) -> Match:
-    """What a topic of an earlier model is in this one, so that what was said of it keeps its meaning.
+    """What a topic of an earlier model is in the table of this one, so that what was said of it keeps its meaning.
 
     Its id is believed if its words agree, and no other topic's agree more than twice as much: a model that was fitted
-    without knowing of the earlier one numbers its topics as it likes. Else the topic that is most alike by its words is
-    the one. Rename touches neither.
-
-    Args:
-        then: the topic as it was.
-        topics: the table of the model now, by id.
+    without knowing of the earlier one numbers its topics as it likes. Else it is the topic that is most alike by its
+    words. A new name changes neither.
     """
     shared = [likeness(then, topic) for topic in topics]
     known = then.id < len(shared) and shared[then.id] >= max(LEAST_OVERLAP, max(shared) / 2)
@@ -99,13 +94,7 @@ def overlap(words: Sequence[str], others: Sequence[str]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Distributions:
-    """Topics as counts of words.
-
-    Attributes:
-        ids: (topics,) int, their ids.
-        words: the vocabulary.
-        counts: (topics, words).
-    """
+    """Topics as counts of words: ids (topics,) int, and counts (topics, words)."""
 
     ids: np.ndarray
     words: tuple[str, ...]

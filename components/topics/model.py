@@ -31,8 +31,7 @@ class TopicModel:
         words: the vocabulary; a word's place is its number.
         counts: (sampled, words) int64, how often each word has each sampled topic, summed over the samples.
         samples: how many samples of the chain were summed.
-        alpha: pseudo-count of each topic in a document.
-        beta: pseudo-count of each word in a topic.
+        alpha, beta: pseudo-counts of each topic in a document, and of each word in a topic.
         rule: which topics occur in a document.
         seed: of the fit; inference begins from it too.
         topics: the readable table, by id; N_t of them, more than were sampled if earlier models had others.

@@ -73,7 +73,6 @@ def held_out_perplexity(
         word_probabilities: (topics, words) phi; each row sums to 1.
         alpha: pseudo-count of each topic in a document.
         documents: word numbers by document id; documents of fewer than two tokens are passed over.
-        seed: of the halves and the fold-in.
     Raises:
         ValueError: no document has two tokens.
     """

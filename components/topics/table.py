@@ -88,9 +88,8 @@ def describe_topics(
     """The table's rows, by id.
 
     Args:
-        corpus: what was fitted.
-        phi: (topics, words) the words' probabilities in each topic.
-        counts: (topics, words) how often each word has each topic; words that a topic never has do not describe it.
+        phi, counts: (topics, words) the words' probabilities in each topic, and how often they have it; words that a
+            topic never has do not describe it.
         labels: the topics that occur in each training video.
         names: of topics that have one already; the others get names that differ from these.
     """
@@ -138,16 +137,10 @@ def _held_words(corpus: Corpus, order: np.ndarray, counts: np.ndarray) -> list[l
 
 
 def most_relevant(phi: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Each topic's words, those that tell it from other topics first.
+    """(topics, words) word numbers: each topic's words, those that tell it from other topics first.
 
     Relevance = 0.6 log phi_kw + 0.4 log(phi_kw / p(w)) (Sievert and Shirley, *LDAvis*, 2014, eq. 1), so that a word
     which most topics share, such as "man", does not lead them all.
-
-    Args:
-        phi: (topics, words) the words' probabilities in each topic.
-        counts: (topics, words) their counts.
-    Returns:
-        (topics, words) word numbers.
     """
     overall = counts.sum(0) / counts.sum()
     relevance = np.log(phi) - (1 - RELEVANCE) * np.log(overall)
@@ -160,7 +153,7 @@ def name_topics(words: Sequence[Sequence[str]], given: Mapping[int, str] | None 
     Forms of a word that is already in the name are passed over ("cutting", "cut").
 
     Args:
-        words: the words that may name each topic, best first; none for a topic that no token has.
+        words: the words that may name each topic, best first; none for a topic without tokens.
         given: names that some topics have already, by topic.
     """
     names: list[str] = []
@@ -187,16 +180,11 @@ def _names_of(candidates: Sequence[str]) -> Iterator[str]:
 
 
 def npmi(corpus: Corpus, topics: Sequence[Sequence[str]]) -> list[float | None]:
-    """NPMI of each topic: the mean over pairs of its words, with documents as windows.
+    """NPMI of each topic: the mean over pairs of its words, with documents as windows; None with fewer than two words.
 
     NPMI(v, w) = log(p(v, w) / (p(v) p(w))) / -log p(v, w) (Bouma 2009; for topics Lau, Newman and Baldwin, EACL 2014),
-    from -1, never together, over 0, independent, to 1, never apart.
-
-    Args:
-        corpus: documents to count in; p is the share of documents that hold the word, or both words.
-        topics: the words of each topic.
-    Returns:
-        a number a topic; None for one with fewer than two words.
+    from -1, never together, over 0, independent, to 1, never apart. p is the share of the corpus' documents that hold
+    the word, or both words.
     """
     words = sorted({word for topic in topics for word in topic})
     row_of = {word: row for row, word in enumerate(words)}

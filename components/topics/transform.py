@@ -22,17 +22,14 @@ LOG_EVERY_SECONDS = 10.0
 
 
 class ModelTopics(beam.PTransform):
-    """Rows of a dataset -> the files of the topics' folder; gives a summary, one dict.
+    """Rows with ``video_id``, ``split`` and ``captions`` -> the files of the topics' folder; gives a summary, one dict.
 
     Only rows of the split ``train`` are fitted; the others are labelled by what was learned there. Rows without a clip
     (``texts.jsonl``) help to fit and are labelled like the others.
 
-    Expands dicts with ``video_id``, ``split`` and ``captions``.
-
     Args:
         output_dir: gets ``model.npz``, ``topics.json``, ``labels.jsonl``, ``log_likelihood.jsonl``, and
-            ``matching.json`` where there is an earlier model; may be remote.
-        config: how they are found; the folder of the earlier model may be remote.
+            ``matching.json`` where there is an earlier model; it and the earlier model's folder may be remote.
     """
 
     def __init__(self, output_dir: str, config: TopicModellingConfig):

@@ -66,14 +66,11 @@ from topiclens.components.topics.sampling_steps import log_rising, propose_in_al
 
 @dataclass(frozen=True)
 class Iteration:
-    """Where a sampler is after an iteration.
+    """Where a sampler is after an iteration, counted from 1.
 
     Attributes:
-        iteration: iterations done, from 1.
-        iterations: iterations to do.
         log_likelihood: log p(words, topics | alpha, beta) a token, in nats.
         tokens_per_second: each token is visited twice an iteration and counted once.
-        seconds_left: at this rate.
     """
 
     iteration: int

@@ -1,8 +1,7 @@
 """What can be wrong with a record, said for one video at a time.
 
-TFX's ExampleValidator compares statistics with the curated schema, so it can say
-*that* some record is wrong; these checks say *which*, and know the sizes that the
-schema cannot (the backbone's width, the number of topics).
+TFX's ExampleValidator compares statistics with the curated schema, so it can say *that* some record is wrong; these
+checks say *which*, and know the sizes that the schema cannot (the backbone's width, the number of topics).
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ def problems_of(record: VideoRecord, *, split: str, feature_dim: int, n_topics: 
     Args:
         split: the split of the file that the record was found in.
         feature_dim: the width of one frame's feature.
-        n_topics: the length of the topic vector.
         max_frames: the most frames a record may hold.
     """
     if record.split not in SPLITS:

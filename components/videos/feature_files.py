@@ -37,12 +37,11 @@ def read_features(reference: str | os.PathLike, limits: DecodingLimits = Decodin
 
     Args:
         reference: ``file.npy`` or ``bundle.npz#id``, with the path as the system knows it.
-        limits: `max_array_bytes` bounds what is read.
     Returns:
         (time, dim) float32, finite; all-zero rows at the end, which are padding, are cut off.
     Raises:
         FeatureError: no such file or id, not an array of numbers, not of two dimensions, empty, all zero, NaN or
-            infinite, or too large.
+            infinite, or more than `max_array_bytes`.
     """
     path, video_id = split_reference(os.fspath(reference))
     name = os.path.basename(os.fspath(reference))

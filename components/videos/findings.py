@@ -111,12 +111,9 @@ def _overlap(one: Mapping, other: Mapping) -> bool:
 
 
 def hold_out(accepted: Accepted, shares: Mapping[str, float]) -> Accepted:
-    """Moves a share of the training videos to other splits, for a dataset that holds none out itself.
+    """Moves shares of the training videos to other splits, for a dataset that holds none out itself.
 
     The draw is a function of what the video holds: it is the same in every run, and segments of one film stay together.
-
-    Args:
-        shares: split -> the share of the training videos that it gets.
     """
     if accepted.split != "train" or "content" not in accepted.row:
         return accepted

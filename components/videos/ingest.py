@@ -52,7 +52,6 @@ def ingest(
     Args:
         manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
         root: the dataset's folder, which paths are relative to and must not leave.
-        output_dir: the folder that gets the files.
         held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
         limits: what one clip may cost.
     Returns:
@@ -74,11 +73,7 @@ def ingest(
 
 
 def check_line(number: int, line: bytes, *, root: str, limits: DecodingLimits = DecodingLimits()) -> list[Finding]:
-    """Looks at one line of a manifest by itself.
-
-    Returns:
-        The row accepted, after a `Rejected` for each caption left out; or the row rejected.
-    """
+    """Looks at one line of a manifest: the row accepted, after a `Rejected` for each caption left out; or rejected."""
     try:
         row = manifest.parse_line(number, line)
     except manifest.ManifestError as error:
@@ -141,11 +136,8 @@ def describe(summary: Mapping) -> str:
 
 
 def demand_enough(summary: Mapping, max_rejected_fraction: float = 0.1) -> None:
-    """Stops a run whose data is mostly unusable.
+    """Stops a run of which more than a share of the videos was set aside; `summary` is of `ingest`.
 
-    Args:
-        summary: of `ingest`, read from ``summary.json``.
-        max_rejected_fraction: the largest share of the videos that may have been set aside.
     Raises:
         TooManyRejected: more than that were, or no video is left.
     """

@@ -16,15 +16,10 @@ class ManifestError(ValueError):
 
 
 def parse_line(number: int, line: bytes) -> dict:
-    """Reads one line of a manifest.
+    """Reads one line of a manifest, UTF-8 JSON: a row valid against the schema, its `end` after its `start`.
 
-    Args:
-        number: the line's number, for messages.
-        line: UTF-8 JSON.
-    Returns:
-        The row, valid against the schema; a segment's `end` lies after its `start`.
     Raises:
-        ManifestError: not UTF-8, not JSON, or not a valid row; the message names the line, the field and the fault.
+        ManifestError: it is not; the message names the line's number, the field and the fault.
     """
     try:
         row = json_schema.decode_line(line)

@@ -40,7 +40,6 @@ def sample_video(
     """Takes the frames of a clip that a model is to see.
 
     Args:
-        path: the clip.
         sampling: how the model's training clips were sampled.
         video_id: of the clip; None is its file's name, without folder and ending.
         options: `start`, `end`, `short_side`, `limits` and `held_bytes` of `sample_frames`.
@@ -73,13 +72,10 @@ def sample_frames(
     is counted first and decoded a second time. A segment costs the decoding of everything before it.
 
     Args:
-        path: the clip.
-        n: how many frames, equally spaced, where there is no `choose`.
         choose: from how many frames there are to the numbers of those wanted, ascending.
         start, end: seconds after the clip's first frame; frames with start <= time < end belong to the segment.
         short_side: larger frames are shrunk to this many pixels on their short side (by area averaging) to save
             memory; smaller ones are left exact. None never shrinks.
-        limits: what the clip may cost.
         held_bytes: memory for decoded frames, before conversion to RGB.
     Raises:
         UnreadableVideo: the clip cannot be decoded, or the segment holds no frame.

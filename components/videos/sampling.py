@@ -131,8 +131,7 @@ def random_clip(total: int, n: int, step: int, place: float) -> tuple[int, ...]:
     """n frames, each `step` after the one before, from anywhere in a clip of `total` frames: the training strategy
     that Anders et al. (2019) found to draw a model's attention to the borders.
 
-    Args:
-        place: 0 <= place < 1, drawn at random: how far into the clip, among all the frames that it could begin with.
+    `place`, 0 <= place < 1 and drawn at random, is how far into the clip, among all frames that it could begin with.
 
     >>> random_clip(10, 3, 2, 0.99)
     (5, 7, 9)

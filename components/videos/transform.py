@@ -17,12 +17,7 @@ from topiclens.schemas.json_lines import number_lines
 class IngestVideos(beam.PTransform):
     """A manifest -> the files of a dataset (`ingest.dataset_files`); gives the summary, one dict.
 
-    Args:
-        manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
-        root: the dataset's folder, which paths are relative to and must not leave. Workers read it under this path.
-        output_dir: the folder that gets the files; local or on an object store.
-        held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
-        limits: what one clip may cost.
+    The arguments are those of `ingest.ingest`. Workers read `root` under its path; `output_dir` may be remote.
     """
 
     def __init__(

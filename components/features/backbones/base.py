@@ -21,7 +21,6 @@ class Backbone(keras.Model):
     by one and share a batch afterwards.
 
     Args:
-        name: the backbone's name.
         network: (n, image_size, image_size, 3) float32 pixels in 0..255 -> dict of "features" (n, dim) and, where the
             network classifies, "probabilities" (n, classes).
         image_size: the side of the square the network looks at, in pixels.
@@ -84,8 +83,6 @@ def opened(weights: str | os.PathLike | None, backbone: str, wanted: str, source
     """Yields a local path of a weights file; one in a bucket (gs://...) is copied for the time of the block.
 
     Args:
-        weights: the path a setting names, or None.
-        backbone: who needs it.
         wanted: what the file is, in words.
         source: where to get it.
     Raises:

@@ -27,7 +27,7 @@ def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> bas
         weights: the module: a URL, a bucket's folder, or a local SavedModel's folder.
         cache_dir: not used; Hub keeps what it fetches where `TFHUB_CACHE_DIR` says.
     Raises:
-        WeightsError: no module, none to be had there, or one with another interface.
+        WeightsError: no module, or one with another interface.
     """
     del cache_dir
     handle = os.fspath(weights) if weights else ""

@@ -37,7 +37,6 @@ def of_features(features: Mapping, cache_dir: str | os.PathLike | None = None):
 
     Args:
         features: as the export's captioner.json tells of them.
-        cache_dir: see `load`.
     """
     if features.get("backbone") in (None, NONE):
         return None
