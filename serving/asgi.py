@@ -23,11 +23,7 @@ _LINGER_SECONDS = 10
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Listens at an address; port 0 takes a free one.
-
-    Raises:
-        OSError: the port is taken, or the address is not this machine's.
-    """
+    """Listens at an address; port 0 takes a free one. OSError: it is taken, or not this machine's."""
     listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     # asyncio sets this only where a socket names its protocol; without it, answers on a kept connection take 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -35,10 +31,9 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def build_server(app: ASGIApp, *, connections: int, idle_seconds: float = 10) -> uvicorn.Server:
-    """What answers for an application; `should_exit` ends its `run`.
+    """The server of an application, which bounds bodies itself (`BoundedBody`); `should_exit` ends its `run`.
 
     Args:
-        app: the application. How long a body may be, and take, is its own affair: see `BoundedBody`.
         connections: more at the same time are answered with 503.
         idle_seconds: how long a connection may take to begin a request, with its whole head.
     """
@@ -60,12 +55,7 @@ def build_server(app: ASGIApp, *, connections: int, idle_seconds: float = 10) ->
 
 
 class ServerThread:
-    """A server that answers in a thread of its own, from its making until `stop`.
-
-    Args:
-        server: of `build_server`.
-        listening: of `open_socket`; it is closed in the end.
-    """
+    """Runs a server in a thread of its own until `stop`, which also closes the socket."""
 
     def __init__(self, server: uvicorn.Server, listening: socket.socket):
         self.host, self.port = listening.getsockname()[:2]
@@ -88,7 +78,7 @@ class BoundedBody:
         receive: the server's.
         most: bytes.
         seconds: that it may take to arrive, besides a second for every 256 KiB that it may have.
-        too_large: what is said of one that is longer.
+        too_large: the message for a longer one.
     """
 
     def __init__(self, receive: Receive, *, most: int, seconds: float, too_large: str):
@@ -97,12 +87,8 @@ class BoundedBody:
         self._seen, self._whole = 0, False
 
     async def __call__(self) -> Message:
-        """The next message.
-
-        Raises:
-            HTTPException: 408 or 413.
-        """
-        if self._whole:  # from here on, one waits for the client to leave
+        """The next message; HTTPException 408 or 413 for a body out of bounds."""
+        if self._whole:  # what is awaited now is that the client leaves
             return await self._receive()
         try:
             message = await asyncio.wait_for(self._receive(), self._until - time.monotonic())
@@ -116,11 +102,7 @@ class BoundedBody:
 
 
 def read_content_length(headers: Headers) -> int:
-    """The length that a request promises for its body; 0 where it promises none.
-
-    Raises:
-        HTTPException: 400 for one that is not a number.
-    """
+    """The length that a request promises for its body, 0 without one; HTTPException 400 where it is not a number."""
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise HTTPException(400, f"The request gives no readable Content-Length: {length[:40]!r}.")
@@ -130,8 +112,7 @@ def read_content_length(headers: Headers) -> int:
 async def answer_unread(response: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers a request whose body was not read, and then drops what still comes of it.
 
-    Were the connection closed on the body, the client would find it reset before it found the answer (RFC 9112, section
-    9.6).
+    A connection that closes too early is reset before the client has read the answer (RFC 9112, section 9.6).
     """
 
     async def hold_open(message: Message) -> None:
@@ -149,9 +130,8 @@ async def answer_unread(response: ASGIApp, scope: Scope, receive: Receive, send:
 class _IdleLimitedProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose next request does not begin in time, with its whole head.
 
-    uvicorn's own clock runs from an answer to the next byte, so that whoever sends nothing, or half a head, would keep
-    a connection for ever, and there are only so many. This one stands still while a request is answered: how long its
-    body may take is `BoundedBody`'s affair.
+    uvicorn's own clock runs from an answer to the next byte: a client that sends nothing, or half a head, would keep a
+    connection for ever. This clock stands still while a request is answered, whose body `BoundedBody` bounds.
     """
 
     _waiting: asyncio.TimerHandle | None = None

@@ -175,22 +175,14 @@ class Captioning(abc.ABC):
         return self._answer_all(_WHAT_IF, videos, _checked_deltas(topic_deltas, len(videos)))
 
     def strengths(self, topics: Mapping[int | str, float]) -> np.ndarray:
-        """(topics,) float32, the strength of each topic: those given by id or name, and 0 for the others.
-
-        Raises:
-            topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
-        """
+        """(topics,) float32, the strength of each topic (see `what_if`); 0 for those that are not given."""
         deltas, known = np.zeros(self.n_topics(), np.float32), self.topics
         for topic, strength in topics.items():
             deltas[_topic_id(topic, known, len(deltas))] += strength
         return deltas
 
     def n_topics(self) -> int:
-        """How many topics `what_if` can be asked for.
-
-        Raises:
-            WrongSignature: the model has no names for its neurons.
-        """
+        """How many topics `what_if` can be asked for; WrongSignature where the model's neurons have no names."""
         known = self.signatures
         if signatures.WHAT_IF_SIGNATURE not in known:
             raise WrongSignature(missing_signature("the model asked", signatures.WHAT_IF_SIGNATURE, known))

@@ -25,13 +25,11 @@ def caption_html(text: str, log_prob: float) -> str:
 
 
 def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Sequence[bytes] | None) -> str:
-    """A table with a row a word and a column a frame: the darker a cell, the larger the number; below 0 it is red.
+    """A table with a row a word and a column a frame: the darker a cell, the larger its number; below 0 it is red.
 
     Args:
-        title: what the numbers are.
-        words: of the caption.
-        shares: (words, frames).
-        frames: JPEG bytes; None shows their numbers alone.
+        shares: (words, frames), the numbers.
+        frames: JPEG bytes, shown above their columns if given.
     """
     pictures = [""] * shares.shape[1] if frames is None else list(map(_picture, frames))
     head = "".join(f"<th>{picture}<br><small>{number}</small></th>" for number, picture in enumerate(pictures))

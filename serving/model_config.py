@@ -1,12 +1,10 @@
 """Which versions of a model are served: TensorFlow Serving's own file, ``models.config``, read and written.
 
-The file stands beside the base folder of the versions. TensorFlow Serving follows it when told so
-(``--model_config_file``, ``--model_config_file_poll_wait_seconds``), the local server and `resolve_version` whenever
-it is there. Without it the version with the largest number is served.
+It lies beside the base folder of the versions. TensorFlow Serving follows it by ``--model_config_file``, the local
+server and `resolve_version` whenever it is there. Without it the version with the largest number is served.
 
-A rollback pins an older version rather than copying it under a new number: a version's name then always means the same
-model, in the file, in the server's answers and in the ledger. The price is that a server which does not read the file
-goes on with the largest number.
+A rollback pins an older version, rather than copying it under a new number: a number means the same model everywhere.
+The price is that a server which does not read the file goes on with the largest number.
 """
 
 from __future__ import annotations
@@ -25,12 +23,12 @@ class ModelConfigError(ValueError):
 
 @dataclass(frozen=True)
 class VersionPolicy:
-    """Which of the versions that are there are wanted.
+    """Which versions are wanted.
 
     Attributes:
-        specific: these, whether there or not; None where the newest are wanted.
+        specific: these, whether they are there or not; None where the newest are wanted.
         latest: how many of the newest; None for all of them.
-        labels: name -> version, for requests that ask by a name that stays while versions change.
+        labels: versions by the names that requests may ask by.
     """
 
     specific: tuple[int, ...] | None = None
@@ -38,7 +36,7 @@ class VersionPolicy:
     labels: Mapping[str, int] = field(default_factory=dict)
 
     def wanted(self, found: Collection[int]) -> list[int]:
-        """Those of the versions found that are to be served, in order."""
+        """Those of the versions found that are wanted, in order."""
         if self.specific is not None:
             return sorted(set(self.specific) & set(found))
         return sorted(found)[-self.latest :] if self.latest is not None else sorted(found)
@@ -49,21 +47,13 @@ def config_path(base: str | Path) -> Path:
     return Path(base).absolute().parent / FILE
 
 
-def find_policy(base: str | Path, model: str | None = None) -> VersionPolicy:
-    """The policy for a base folder, by the file beside it; TensorFlow Serving's default where it tells none.
-
-    Args:
-        model: the name that the file gives it; by default that of the folder.
-    """
-    return read_policy(config_path(base), model or Path(base).absolute().name) or VersionPolicy()
+def find_policy(base: str | Path) -> VersionPolicy:
+    """The policy for a base folder that has the model's name, by the file beside it, or else TensorFlow Serving's."""
+    return read_policy(config_path(base), Path(base).absolute().name) or VersionPolicy()
 
 
 def read_policy(path: str | Path, model: str) -> VersionPolicy | None:
-    """The policy for a model; None where there is no file, or it says nothing of the model.
-
-    Raises:
-        ModelConfigError: the file is none that TensorFlow Serving reads.
-    """
+    """The policy for a model; None where there is no file, or nothing about the model in it."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -91,10 +81,9 @@ def read_policy(path: str | Path, model: str) -> VersionPolicy | None:
 
 
 def format_pinned(model: str, stable: int, previous: int | None = None) -> str:
-    """The file that serves one version, and keeps another at hand where that changes nothing for the others' requests.
+    """The text of a file that serves one version, and also the one before it where its number is smaller.
 
-    TensorFlow Serving answers requests that name no version with the largest number it has loaded. So `previous`, of
-    the version served before, is loaded too only where its number is smaller: after a rollback it is not.
+    TensorFlow Serving answers requests that name no version with the largest number it has loaded.
     """
     labels = {STABLE: stable}
     if previous is not None and previous < stable:

@@ -1,8 +1,7 @@
 """A SavedModel, loaded and run as TensorFlow Serving does it: by signature, in TensorFlow's C++ runtime.
 
-The graph is imported into a session rather than rebuilt in Python
-(``tf.saved_model.load``): it loads in a fraction of the time, several threads
-may run it at once, and an error is the one that the C++ server would give.
+The graph is imported into a session rather than rebuilt in Python (``tf.saved_model.load``): it loads in a fraction of
+the time, several threads may run it at once, and an error is the one that the C++ server would give.
 """
 
 from __future__ import annotations
@@ -27,22 +26,19 @@ _MAX_ERROR_CHARACTERS = 1000
 class SavedModel:
     """A loaded SavedModel. Thread-safe, until it is closed.
 
+    Args:
+        directory: the folder that holds ``saved_model.pb``.
+        threads: TensorFlow's threads for one operation and between operations; 0 leaves it to TensorFlow.
     Attributes:
         signature_defs: TensorFlow's ``SignatureDef`` by name.
         signatures: the same in this project's words.
         op_error: the type of the errors that a run raises.
+    Raises:
+        OSError, tf.errors.OpError, ValueError, RuntimeError: the folder is absent, cut short, or not a SavedModel, or
+            has an operation that TensorFlow does not know.
     """
 
     def __init__(self, directory: str | Path, *, threads: int = 0):
-        """Loads a SavedModel folder.
-
-        Args:
-            directory: the folder that holds ``saved_model.pb``.
-            threads: TensorFlow's threads for one operation and between operations; 0 leaves it to TensorFlow.
-        Raises:
-            OSError, tf.errors.OpError, ValueError, RuntimeError: as TensorFlow has it: absent, half written, not a
-                SavedModel, an operation it does not know.
-        """
         import tensorflow as tf
         from google.protobuf import json_format
 
@@ -70,15 +66,9 @@ class SavedModel:
         outputs: Sequence[str] | None = None,
         timeout: float | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs a signature.
+        """Runs a signature on inputs that fit it (see ``Signature.mismatch``), within ``timeout`` seconds.
 
-        Args:
-            signature: a name of ``signatures``; its inputs must fit (``Signature.mismatch`` tells).
-            inputs: arrays by input name.
-            outputs: the outputs wanted; None for all.
-            timeout: seconds.
-        Raises:
-            tf.errors.OpError: what the runtime says.
+        ``outputs`` are those wanted, None for all. What the runtime says is raised as tf.errors.OpError.
         """
         definition = self.signature_defs[signature]
         wanted = list(outputs or definition.outputs)
@@ -95,8 +85,9 @@ class SavedModel:
 
 
 def resolve_version(directory: str | os.PathLike[str]) -> Path:
-    """The SavedModel folder meant by a path: itself; or of a serving base folder, or of a run's root, the version that
-    answers, which is the one that `models.config` pins or else the largest.
+    """The SavedModel folder that a path means: itself, or the served version of a run's root or serving base folder.
+
+    That is the one that `models.config` pins, or else the largest.
 
     Raises:
         FileNotFoundError: neither is there.
@@ -105,12 +96,10 @@ def resolve_version(directory: str | os.PathLike[str]) -> Path:
     directory = Path(directory)
     if (directory / "saved_model.pb").is_file():
         return directory
-    in_root = directory / "serving" / "topiclens"
-    if in_root.is_dir():
+    if (in_root := directory / "serving" / "topiclens").is_dir():
         directory = in_root
     versions = find_versions(directory)
-    wanted = model_config.find_policy(directory).wanted(list(versions))
-    if wanted:
+    if wanted := model_config.find_policy(directory).wanted(list(versions)):
         return versions[wanted[-1]]
     raise FileNotFoundError(
         f"Expected a SavedModel folder (saved_model.pb) or a base folder of numbered versions (1/saved_model.pb) at "
@@ -121,12 +110,8 @@ def resolve_version(directory: str | os.PathLike[str]) -> Path:
 
 def find_versions(base: str | Path) -> dict[int, Path]:
     """The numbered folders of a serving base folder, by version (an absent folder has none)."""
-    base = Path(base)
-    if not base.is_dir():
-        return {}
-    return {
-        int(path.name): path for path in base.iterdir() if re.fullmatch(r"[0-9]{1,18}", path.name) and path.is_dir()
-    }
+    folders = [path for path in Path(base).glob("*") if re.fullmatch(r"[0-9]{1,18}", path.name) and path.is_dir()]
+    return {int(folder.name): folder for folder in folders}
 
 
 def describe_error(error: Exception) -> str:

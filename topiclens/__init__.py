@@ -17,6 +17,7 @@
     topiclens.name_neurons(model, records)                  # one step alone: which neuron carries which topic
 
 A video is a file, features (time, dim), RGB frames (time, height, width, 3) uint8, or a list of JPEG frames.
+Where a package is missing, a function raises `topiclens.api.MissingDependency`, which says what to install.
 """
 
 import importlib
@@ -39,22 +40,14 @@ __all__ = [
 ]  # fmt: skip
 
 # All of it is loaded on first use: importing TensorFlow takes seconds and TFX many, and the client needs neither.
+# What is not named here is in `api`.
 _MODULES = {
-    "Caption": "serving.answers",
-    "ExplainedCaption": "serving.answers",
-    "ServingError": "serving.errors",
-    "UnknownTopic": "schemas.topic_lookup",
-    "VideoRecord": "schemas.records",
-    "WhatIf": "serving.answers",
-    "connect": "api",
-    "correct": "api",
-    "export": "trainer.export",
-    "fit_topics": "api",
-    "load": "api",
-    "name_neurons": "api",
-    "read_videos": "api",
-    "run": "api",
-    "train": "trainer.training",
+    "schemas.records": ("VideoRecord",),
+    "schemas.topic_lookup": ("UnknownTopic",),
+    "serving.answers": ("Caption", "ExplainedCaption", "WhatIf"),
+    "serving.errors": ("ServingError",),
+    "trainer.export": ("export",),
+    "trainer.training": ("train",),
 }
 # TFX and Kubeflow look artifact types up by their TYPE_NAME, ``topiclens.Dataset`` and so on.
 _ARTIFACTS = (
@@ -64,8 +57,9 @@ _ARTIFACTS = (
 
 
 def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"topiclens.{_MODULES[name]}"), name)
+    if name in __all__:
+        module = next((module for module, names in _MODULES.items() if name in names), "api")
+        return getattr(importlib.import_module(f"topiclens.{module}"), name)
     if name in _ARTIFACTS:
         from topiclens.components.common import artifacts
 

@@ -42,9 +42,7 @@ def load(model: str | os.PathLike[str], *, threads: int = 0, **options: Any) -> 
         FileNotFoundError: there is no model.
         topiclens.trainer.exported.ExportError: TopicLens did not export it.
         topiclens.serving.errors.ModelNotLoaded: it does not load.
-        MissingDependency: TensorFlow is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _installed("topiclens.load runs the model in this process. topiclens.connect asks a served one instead"):
         from topiclens.components.neurons.links import links_of
         from topiclens.components.videos.sampling import Sampling
@@ -53,12 +51,9 @@ def load(model: str | os.PathLike[str], *, threads: int = 0, **options: Any) -> 
         from topiclens.trainer.exported import read_meta
 
         directory = resolve_version(model)
-        sampling = Sampling.of(read_meta(directory)["features"])
-        links = links_of(directory)
-        topics = links.topics if links else ()
-        return LocalCaptioner(
-            directory, threads=threads, reader=lambda path: _read(path, sampling), topics=topics, **options
-        )
+        sampling, links = Sampling.of(read_meta(directory)["features"]), links_of(directory)
+        options = {"reader": lambda path: _read(path, sampling), "topics": links.topics if links else (), **options}
+        return LocalCaptioner(directory, threads=threads, **options)
 
 
 def connect(
@@ -85,11 +80,9 @@ def connect(
         options: `timeout` and `retries` of `topiclens.serving.client.CaptionClient`, and those of `load`.
     Raises:
         ValueError: the address is of no known form.
-        MissingDependency: the address is of gRPC, and gRPC is not installed.
     """
-    from topiclens.components.videos.sampling import Sampling
-
     with _installed(f"The address {address} asks over gRPC", extra="client"):
+        from topiclens.components.videos.sampling import Sampling
         from topiclens.serving.client import CaptionClient
 
         def read(path: str | os.PathLike[str]) -> Clip:
@@ -122,7 +115,6 @@ def run(
         The folders of what the run made, and whether the model was pushed (`blessed`).
     Raises:
         topiclens.pipeline.settings.SettingError: there is no such preset or setting, or `data` is missing.
-        MissingDependency: TFX is not installed.
     """
     from topiclens.pipeline import presets
     from topiclens.pipeline.sample.fetch import materialise
@@ -148,7 +140,6 @@ def read_videos(root: str, split: str = "val") -> list[VideoRecord]:
         split: `train`, `val` or `test`.
     Raises:
         topiclens.pipeline.run_metadata.NothingThere: no run came so far on this root.
-        MissingDependency: TensorFlow is not installed.
     """
     with _installed("topiclens.read_videos reads TensorFlow's records"):
         from topiclens.pipeline import run_metadata
@@ -174,9 +165,7 @@ def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
     Raises:
         topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
         topiclens.pipeline.repair.versions.VersionError: no version of the model is served.
-        MissingDependency: TensorFlow is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _installed("topiclens.correct runs the model in this process"):
         from topiclens.pipeline.repair.proposals import propose
 
@@ -196,7 +185,6 @@ def fit_topics(captions: Mapping[str, Iterable[str]], n_topics: int = 100, **opt
         options: see `topiclens.components.topics.fitting.fit`.
     Raises:
         ValueError: an option is out of its range, or the captions hold no word often enough.
-        MissingDependency: Numba is not installed.
     """
     with _installed("topiclens.fit_topics fits in this process"):
         from topiclens.components.topics.documents import content_words
@@ -220,9 +208,7 @@ def name_neurons(
         topics: in order of their ids; by default those that the model names.
     Raises:
         topiclens.components.neurons.activations.NeuronsError: it learnt or names no topics, or there are no videos.
-        MissingDependency: TensorFlow is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _installed("topiclens.name_neurons runs the model in this process"):
         from topiclens.components.neurons import activations
         from topiclens.components.neurons.links import link, links_of
@@ -258,10 +244,11 @@ def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip:
 
 @contextlib.contextmanager
 def _installed(purpose: str, *, extra: str = "all") -> Iterator[None]:
-    """Says what to install where a package is missing."""
+    """Says what to install where a package is missing, and mutes what TensorFlow and Google's packages say."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # Google's packages announce the end of Python 3.11
+            warnings.simplefilter("ignore", FutureWarning)  # of the end of Python 3.11
             yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "topiclens":

@@ -33,17 +33,12 @@ _MAX_GROWTH = 8
 def build_server(
     predictor: Predictor, address: str, *, max_request_bytes: int, max_pending: int
 ) -> tuple[grpc.Server, int]:
-    """A gRPC server that is bound but not started.
+    """A gRPC server that is bound but not started, and its port. OSError: the address cannot be bound.
 
     Args:
-        predictor: what runs the requests.
         address: host:port; port 0 takes a free one.
         max_request_bytes: a longer message is refused with RESOURCE_EXHAUSTED (the real server takes 2 GiB).
         max_pending: how many predictions may wait or run.
-    Returns:
-        The server and its port.
-    Raises:
-        OSError: the address cannot be bound.
     """
     threads = max_pending + _SPARE_THREADS
     server = grpc.server(
@@ -51,7 +46,7 @@ def build_server(
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", max_request_bytes),
-            ("grpc.so_reuseport", 0),  # A second server on the port must fail, not share it silently.
+            ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it silently
         ],
         maximum_concurrent_rpcs=2 * threads,
     )

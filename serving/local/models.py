@@ -62,11 +62,7 @@ class ModelVersions:
         self._watcher: threading.Thread | None = None
 
     def start(self) -> None:
-        """Loads what is there, then watches the base folder.
-
-        Raises:
-            FileNotFoundError: there is no base folder.
-        """
+        """Loads what is there, then watches the base folder; FileNotFoundError where there is none."""
         if not self.base.is_dir():
             raise FileNotFoundError(
                 f"Expected a base folder of numbered model versions at '{self.base}', found none. Likely cause: "
@@ -126,15 +122,12 @@ class ModelVersions:
 
     @contextlib.contextmanager
     def use(self, name: str, version: int | str | None = None) -> Iterator[tuple[int, SavedModel]]:
-        """Holds a loaded version, by default the newest, while a request runs.
+        """Holds a loaded version, by number or label or else the newest, and yields its number and model.
 
-        Args:
-            version: its number or its label.
-        Yields:
-            Its number and the model, which stays loaded until the block ends.
+        The model stays loaded until the block ends.
+
         Raises:
-            StatusError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for a model or version that is not
-                loaded.
+            StatusError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for what is not loaded.
         """
         if not name:
             raise invalid_argument("ModelSpec has no name specified.")

@@ -22,8 +22,7 @@ _TIMEOUT = 60.0
 class Admission:
     """Takes at most ``max_pending`` requests, of which ``max_running`` run; the rest wait their turn.
 
-    A request beyond that is refused with UNAVAILABLE, as TensorFlow Serving does
-    when its batching queue is full: a client may try again.
+    More are refused with UNAVAILABLE, as by TensorFlow Serving when its batching queue is full: a client may try again.
     """
 
     def __init__(self, *, max_pending: int, max_running: int):
@@ -89,7 +88,7 @@ class Predictor:
         output_filter: Sequence[str] = (),
         timeout: float | None = None,
     ) -> Prediction:
-        """Runs a signature.
+        """Runs a signature. A refusal is a StatusError with TensorFlow Serving's code, and its message if it has one.
 
         Args:
             name, version: of the model; a version is a number or a label, None the newest.
@@ -97,8 +96,6 @@ class Predictor:
             inputs: arrays by input name.
             output_filter: the outputs wanted; empty for all.
             timeout: seconds left to the caller, if it says so.
-        Raises:
-            StatusError: with TensorFlow Serving's code, and its message where it has one.
         """
         limit = _TIMEOUT if timeout is None else min(timeout, _TIMEOUT)
         with self.versions.use(name, version) as (number, model):

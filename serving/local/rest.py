@@ -41,15 +41,12 @@ _IDLE_SECONDS = 30
 def start_server(
     predictor: Predictor, host: str, port: int, *, max_request_bytes: int, max_pending: int
 ) -> asgi.ServerThread:
-    """Answers in a thread of its own until it is stopped.
+    """Answers in a thread of its own until it is stopped. OSError: the address cannot be bound.
 
     Args:
-        predictor: what runs the requests.
-        host, port: the address; port 0 takes a free one.
+        port: 0 takes a free one.
         max_request_bytes: a longer body is refused with 413 (the real server has no bound).
         max_pending: how many predictions may wait or run.
-    Raises:
-        OSError: the address cannot be bound.
     """
     connections = max_pending + _SPARE_CONNECTIONS
     app = _RestApi(predictor, max_request_bytes, connections)

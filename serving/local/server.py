@@ -36,7 +36,7 @@ class LocalServer:
     Args:
         base: the folder of numbered version folders.
         name: the model's name.
-        host: the address to listen on; loopback unless told otherwise, since nothing here asks who is calling.
+        host: the address to listen on. Nothing here asks who is calling.
         grpc_port, rest_port: 0 takes a free port; None leaves that API out.
         num_versions: how many of the largest versions to serve.
         poll_seconds: how often to look for new versions.
@@ -68,12 +68,12 @@ class LocalServer:
 
     @property
     def grpc_address(self) -> str:
-        """The address for ``CaptionClient`` over gRPC."""
+        """For ``CaptionClient``."""
         return f"grpc://{self.host}:{self._ports['grpc']}"
 
     @property
     def rest_address(self) -> str:
-        """The address for ``CaptionClient`` over REST."""
+        """For ``CaptionClient``."""
         return f"http://{self.host}:{self._ports['rest']}"
 
     def start(self) -> LocalServer:
