@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from topiclens.serving import display, signatures
+from topiclens.serving import display
 from topiclens.serving.errors import WrongSignature
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DECIMALS = 6
-# The outputs that are attributes of an answer, with those of their axes after the batch that padding lengthens.
+# The outputs of signatures that are attributes of an answer, with those of their axes after the batch that are padded.
 _AXES = {
-    signatures.ATTENTION_OUTPUT: ("word", "frame"),
-    signatures.ACTIVATIONS_OUTPUT: ("frame",),
-    signatures.TOPIC_SCORES_OUTPUT: (),
-    signatures.LOGITS_OUTPUT: ("word",),
-    signatures.FRAME_RELEVANCE_OUTPUT: ("word", "frame"),
-    signatures.NEURON_RELEVANCE_OUTPUT: ("word",),
-    signatures.WORD_RELEVANCE_OUTPUT: ("word", "word"),
+    "attention": ("word", "frame"),
+    "activations": ("frame",),
+    "topic_scores": (),
+    "logits": ("word",),
+    "frame_relevance": ("word", "frame"),
+    "neuron_relevance": ("word",),
+    "word_relevance": ("word", "word"),
 }
 
 Answer = TypeVar("Answer", bound="Caption")
@@ -129,7 +129,7 @@ def read_answers(
     Raises:
         WrongSignature: the outputs are not those of a captioner.
     """
-    needed = (signatures.CAPTION_OUTPUT, signatures.LOG_PROB_OUTPUT, *needed)
+    needed = ("caption", "log_prob", *needed)
     if not set(needed) <= set(outputs) or any(len(outputs[name]) != len(lengths) for name in needed):
         came = {name: np.shape(value) for name, value in outputs.items()}
         raise WrongSignature(
@@ -139,15 +139,14 @@ def read_answers(
     answers = []
     read = {field.name for field in dataclasses.fields(kind)} & set(outputs)
     for i, length in enumerate(lengths):
-        words = tuple(_text(word) for word in outputs[signatures.WORDS_OUTPUT][i] if word) if "words" in read else ()
+        words = tuple(_text(word) for word in outputs["words"][i] if word) if "words" in read else ()
         cut = {"word": slice(len(words)), "frame": slice(length)}
         parts: dict[str, Any] = {
             name: outputs[name][i][tuple(cut[axis] for axis in axes)] for name, axes in _AXES.items() if name in read
         }
         if "words" in read:
             parts["words"] = words
-        text, log_prob = outputs[signatures.CAPTION_OUTPUT][i], outputs[signatures.LOG_PROB_OUTPUT][i]
-        answers.append(kind(_text(text), float(log_prob), **parts))
+        answers.append(kind(_text(outputs["caption"][i]), float(outputs["log_prob"][i]), **parts))
     return answers
 
 

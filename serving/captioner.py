@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from topiclens.serving.captioning import Captioning
-from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature, missing_signature, wrong_input
+from topiclens.serving.errors import ModelNotLoaded, explain_refusal
 from topiclens.serving.saved_model import SavedModel, describe_error, resolve_version
 from topiclens.serving.signatures import Signature
 
@@ -50,17 +50,13 @@ class LocalCaptioner(Captioning):
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one batch through a signature (see ``Captioning.predict``)."""
-        if signature not in self.signatures:
-            raise WrongSignature(missing_signature(f"model {self.directory}", signature, self.signatures))
-        if mismatch := self.signatures[signature].mismatch(inputs):
-            raise wrong_input(str(self.directory), signature, mismatch)
+        known, name = self.signatures, f"'{self.directory}'"
+        if signature not in known or known[signature].mismatch(inputs):
+            raise explain_refusal(name, signature, inputs, known)
         try:
             return self._model.run(signature, inputs)
         except self._model.op_error as error:
-            raise InvalidClip(
-                f"The model at '{self.directory}' refused the batch for '{signature}': {describe_error(error)}. Likely "
-                "cause: a frame that is not a readable JPEG, or features of another backbone."
-            ) from error
+            raise explain_refusal(name, signature, inputs, known, describe_error(error)) from error
 
     def close(self) -> None:
         """Frees the model."""

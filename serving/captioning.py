@@ -54,16 +54,13 @@ class _Question(Generic[Answer]):
 _CAPTION = _Question(signatures.FEATURES_SIGNATURE, signatures.FRAMES_SIGNATURE, Caption)
 _EXPLAIN = _Question(
     signatures.EXPLAIN_SIGNATURE, signatures.EXPLAIN_FRAMES_SIGNATURE, ExplainedCaption,
-    (signatures.WORDS_OUTPUT, signatures.ATTENTION_OUTPUT, signatures.ACTIVATIONS_OUTPUT),
+    ("words", "attention", "activations"),
 )  # fmt: skip
 _RELEVANCE = _Question(
     signatures.RELEVANCE_SIGNATURE, signatures.RELEVANCE_FRAMES_SIGNATURE, ExplainedCaption,
-    (*_EXPLAIN.needed, signatures.LOGITS_OUTPUT, signatures.FRAME_RELEVANCE_OUTPUT,
-     signatures.NEURON_RELEVANCE_OUTPUT, signatures.WORD_RELEVANCE_OUTPUT),
+    (*_EXPLAIN.needed, "logits", "frame_relevance", "neuron_relevance", "word_relevance"),
 )  # fmt: skip
-_WHAT_IF = _Question(
-    signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, WhatIf, (signatures.TOPIC_SCORES_OUTPUT,)
-)
+_WHAT_IF = _Question(signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, WhatIf, ("topic_scores",))
 
 
 class Captioning(abc.ABC):

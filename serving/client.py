@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -18,14 +19,11 @@ import numpy as np
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.errors import (
     DeadlineExceeded,
-    InvalidClip,
     ModelNotLoaded,
     RequestTooLarge,
     ServerUnavailable,
     ServingError,
-    WrongSignature,
-    missing_signature,
-    wrong_input,
+    explain_refusal,
 )
 from topiclens.serving.protocol import ModelMetadata, ModelSpec, StatusError, VersionStatus
 from topiclens.serving.signatures import Signature
@@ -146,19 +144,9 @@ class CaptionClient(Captioning):
     def _explain_refusal(self, error: StatusError, signature: str, inputs: Mapping[str, np.ndarray]) -> ServingError:
         """Says what the model expects, where the server only said that this was not it."""
         if error.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
-            try:
+            with contextlib.suppress(StatusError):
                 known = self._transport.metadata(self._model, _EXPLANATION_TIMEOUT).signatures
-            except StatusError:
-                known = None
-            if known is not None and signature not in known:
-                return WrongSignature(missing_signature(f"model {self._name()}", signature, known))
-            mismatch = known and known[signature].mismatch(inputs)
-            if mismatch:
-                return wrong_input(self._name(), signature, mismatch)
-            return InvalidClip(
-                f"Model {self._name()} refused the batch for '{signature}': {error.message}. Likely cause: a frame "
-                "that is not a readable JPEG, or features of another backbone."
-            )
+                return explain_refusal(self._name(), signature, inputs, known, error.message)
         return self._explain(error)
 
     def _explain(self, error: StatusError, waited: float | None = None) -> ServingError:

@@ -1,8 +1,10 @@
 """What can go wrong between a clip and its caption, each with what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from topiclens.serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGNATURE, WHAT_IF_SIGNATURE
+import numpy as np
+
+from topiclens.serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGNATURE, WHAT_IF_SIGNATURE, Signature
 
 
 class ServingError(RuntimeError):
@@ -65,15 +67,25 @@ def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
     )
 
 
-def wrong_input(model: str, signature: str, mismatch: str) -> ServingError:
-    """What to raise for a batch that does not fit a signature's inputs, as ``Signature.mismatch`` says."""
-    said = f"The batch does not fit signature '{signature}' of model {model}: {mismatch}. Likely cause: "
+def explain_refusal(
+    model: str, signature: str, inputs: Mapping[str, np.ndarray], known: Mapping[str, Signature], said: str = ""
+) -> ServingError:
+    """What to raise where a model refuses a batch: by its signatures it cannot take it, or else what the model said."""
+    if signature not in known:
+        return WrongSignature(missing_signature(f"model {model}", signature, known))
+    mismatch = known[signature].mismatch(inputs)
+    if mismatch is None:
+        return InvalidClip(
+            f"Model {model} refused the batch for '{signature}': {said}. Likely cause: a frame that is not a readable "
+            "JPEG, or features of another backbone."
+        )
+    misfit = f"The batch does not fit signature '{signature}' of model {model}: {mismatch}. Likely cause: "
     if mismatch.startswith(f"expected {TOPIC_DELTAS_INPUT} "):
         return InvalidStrength(
-            said + "strengths for the topics of another model. Give each clip one number for each of this model's "
+            misfit + "strengths for the topics of another model. Give each clip one number for each of this model's "
             "topics, by their ids."
         )
     return InvalidClip(
-        said + "features of another backbone than the model was trained on. Extract them with the backbone named in "
+        misfit + "features of another backbone than the model was trained on. Extract them with the backbone named in "
         "the model's assets.extra/captioner.json."
     )

@@ -6,12 +6,11 @@ the time, several threads may run it at once, and an error is the one that the C
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +48,16 @@ class SavedModel:
         config.gpu_options.allow_growth = True
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
+        logger = logging.getLogger("tensorflow")
+        logger.addFilter(_is_news)
         try:
-            with graph.as_default(), _without_deprecation_notice():
+            with graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(directory))
         except BaseException:
             self._session.close()
             raise
+        finally:
+            logger.removeFilter(_is_news)
         self.signature_defs = dict(meta_graph.signature_def)
         as_json = functools.partial(json_format.MessageToDict, preserving_proto_field_name=True)
         self.signatures = parse_signatures({name: as_json(of) for name, of in self.signature_defs.items()})
@@ -122,16 +125,6 @@ def describe_error(error: Exception) -> str:
     return text[:_MAX_ERROR_CHARACTERS]
 
 
-@contextlib.contextmanager
-def _without_deprecation_notice() -> Iterator[None]:
+def _is_news(record: logging.LogRecord) -> bool:
     """Mutes what TensorFlow says while it loads: from where, and that the session loader is the older of its two."""
-    logger = logging.getLogger("tensorflow")
-
-    def keep(record: logging.LogRecord) -> bool:
-        return not re.search("is deprecated|Restoring parameters", record.getMessage())
-
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)
+    return not re.search("is deprecated|Restoring parameters", record.getMessage())

@@ -21,18 +21,6 @@ FRAMES_INPUT = "frames"
 JPEG_INPUT = "frames_jpeg"
 TOPIC_DELTAS_INPUT = "topic_deltas"
 QUESTION_INPUT = "question"
-ABOUT_OUTPUT = "about"
-CAPTION_OUTPUT = "caption"
-LOG_PROB_OUTPUT = "log_prob"
-WORDS_OUTPUT = "words"
-ATTENTION_OUTPUT = "attention"
-ACTIVATIONS_OUTPUT = "activations"
-TOPIC_SCORES_OUTPUT = "topic_scores"
-# Of `relevance` alone: (b, words), and (b, words, frames), (b, words, neurons), (b, words, words), which divide it.
-LOGITS_OUTPUT = "logits"
-FRAME_RELEVANCE_OUTPUT = "frame_relevance"
-NEURON_RELEVANCE_OUTPUT = "neuron_relevance"
-WORD_RELEVANCE_OUTPUT = "word_relevance"
 
 # Where TensorFlow and NumPy name a type differently.
 _NUMPY_NAMES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
@@ -52,13 +40,10 @@ class TensorSpec:
 
     def accepts(self, array: np.ndarray) -> bool:
         """Whether an array has this type and fits this shape."""
-        if self.dtype != dtype_name(array):
-            return False
-        if self.shape is None:
-            return True
-        return len(self.shape) == array.ndim and all(
-            wanted is None or wanted == size for wanted, size in zip(self.shape, array.shape)
-        )
+        if self.dtype != dtype_name(array) or self.shape is None:
+            return self.dtype == dtype_name(array)
+        sizes = zip(self.shape, array.shape)
+        return len(self.shape) == array.ndim and all(wanted in (None, size) for wanted, size in sizes)
 
 
 @dataclass(frozen=True)

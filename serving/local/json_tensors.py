@@ -1,9 +1,8 @@
 """JSON ↔ tensors, as TensorFlow Serving's REST API has it (util/json_tensor.cc).
 
-A request names its tensors by row (``instances``: one value or object a row) or
-by column (``inputs``: each input whole); the answer follows (``predictions`` or
-``outputs``), and leaves the name out where there is one output. Bytes travel as
-``{"b64": ...}``: any input may use it, outputs named ``*_bytes`` do.
+A request names its tensors by row (``instances``: one value or object a row) or by column (``inputs``: each input
+whole); the answer follows (``predictions`` or ``outputs``), and leaves the name out where there is one output. Bytes
+travel as ``{"b64": ...}``: any input may use it, outputs named ``*_bytes`` do.
 """
 
 from __future__ import annotations
@@ -32,11 +31,7 @@ _TENSORFLOW_NAMES = {"float32": "float", "float64": "double"}
 
 
 def parse_body(body: bytes) -> dict:
-    """The request's JSON object (NaN and Infinity allowed).
-
-    Raises:
-        StatusError: INVALID_ARGUMENT for anything else.
-    """
+    """The request's JSON object, NaN and Infinity allowed; StatusError for anything else."""
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
     try:
@@ -53,10 +48,9 @@ def parse_body(body: bytes) -> dict:
 
 
 def read_inputs(request: Mapping, signature: Signature) -> tuple[dict[str, np.ndarray], bool]:
-    """The input tensors of a request that `parse_body` read: arrays by input name, and whether they came by row.
+    """The input tensors of a request that `parse_body` read, by name, and whether they came by row.
 
-    Raises:
-        StatusError: INVALID_ARGUMENT with TensorFlow Serving's message.
+    What does not fit the signature is a StatusError, INVALID_ARGUMENT, with TensorFlow Serving's message.
     """
     if "instances" in request and "inputs" in request:
         raise invalid_argument(
@@ -76,11 +70,7 @@ def read_inputs(request: Mapping, signature: Signature) -> tuple[dict[str, np.nd
 
 
 def write_outputs(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict:
-    """The answer's JSON object.
-
-    Raises:
-        StatusError: INVALID_ARGUMENT where rows were asked for and the outputs disagree on their number.
-    """
+    """The answer's JSON object; StatusError where rows were asked for and the outputs disagree on their number."""
     if by_row:
         for name, array in outputs.items():
             if array.ndim == 0:

@@ -124,10 +124,7 @@ class ModelVersions:
     def use(self, name: str, version: int | str | None = None) -> Iterator[tuple[int, SavedModel]]:
         """Holds a loaded version, by number or label or else the newest, and yields its number and model.
 
-        The model stays loaded until the block ends.
-
-        Raises:
-            StatusError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for what is not loaded.
+        StatusError: INVALID_ARGUMENT for no name or an unknown label, NOT_FOUND for what is not loaded.
         """
         if not name:
             raise invalid_argument("ModelSpec has no name specified.")
@@ -149,8 +146,7 @@ class ModelVersions:
     def status(self, name: str, version: int | str | None = None) -> list[VersionStatus]:
         """The state of every version seen (or of the one asked for, by number or label), newest first.
 
-        Raises:
-            StatusError: NOT_FOUND for a model or version never seen, INVALID_ARGUMENT for an unknown label.
+        StatusError: NOT_FOUND for a model or version never seen, INVALID_ARGUMENT for an unknown label.
         """
         with self._changed:
             version = self._numbered(name, version)
@@ -187,7 +183,8 @@ class ModelVersions:
         if version is not None and (version.state == "AVAILABLE" or version.files == files):
             return
         version = _Version(number, files)
-        self._put(version)
+        with self._changed:
+            self._versions[number] = version
         try:
             model = SavedModel(path)
         except Exception as error:  # Whatever a broken folder provokes, the version that serves must go on serving.
@@ -200,12 +197,6 @@ class ModelVersions:
         else:
             version.model, version.state = model, "AVAILABLE"
             _log.info("Loaded version %d of %s from %s", number, self.name, path)
-        self._put(version)
-
-    def _put(self, version: _Version) -> None:
-        with self._changed:
-            self._versions[version.number] = version
-            self._changed.notify_all()
 
     def _unload(self, number: int, timeout: float | None = None) -> None:
         with self._changed:
