@@ -3,8 +3,7 @@
     python -m benchmarks.ceiling --root runs/lstm-i
 
 A ridge regression from a video's mean frame features to its topics, fitted on the training videos; and for each topic
-the one feature that tells it best there. Both are measured on validation as `topiclens.components.neurons.figures`
-measures
+the one feature that tells it best there. Both are measured on validation as `components.neurons.figures` measures
 neurons: the mean AUC over the topics that occur. What a neuron that detects its topic could reach lies between.
 """
 

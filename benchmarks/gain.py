@@ -5,8 +5,6 @@
 Takes what `topiclens review` kept of the served captions of the validation videos.
 """
 
-from __future__ import annotations
-
 import argparse
 import glob
 import os

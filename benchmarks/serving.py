@@ -9,8 +9,6 @@ What only the ratios between rows show, on a machine that does other things too,
 clip with one topic enhanced, asked in turn with the plain caption of the same clip.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 import time

@@ -3,9 +3,8 @@
     python -m benchmarks.topics                           # a synthetic corpus
     python -m benchmarks.topics --captions captions.json  # {video id: [caption, ...]}
 
-WarpLDA's cost a token must not depend on the number of topics. Both run on one
-core; rates are of the process' own time, so other work on the machine counts
-little. tomotopy is a benchmark-only dependency.
+WarpLDA's cost a token must not depend on the number of topics. Both run on one core; rates are of the process' own
+time, so other work on the machine counts little. tomotopy is a benchmark-only dependency.
 """
 
 import argparse

@@ -4,8 +4,6 @@ The ledger keeps these records, the command line and the review page show them, 
 line (`correction.schema.json`).
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,11 +48,9 @@ class CorrectedTopic:
 
 @dataclass(frozen=True)
 class Event:
-    """A change of a correction's state.
+    """A change of a correction's state, and who made it.
 
     Attributes:
-        state: what the correction is from then on.
-        time, by: when, and who.
         caption: the video's caption from then on, where it was found.
         version: the version whose serving brought the change; None where a person or a step did.
     """
@@ -72,9 +68,7 @@ class Correction:
 
     Attributes:
         id: 32 hexadecimal digits.
-        time, author: when it was proposed, and by whom.
-        video_id, content: the video, and the SHA-256 of what it holds.
-        topic: what the caption misses.
+        content: the SHA-256 of what the video holds.
         caption_before, model_before: the caption, and the version of the model that made it.
         events: its changes of state since, oldest first.
     """
@@ -128,9 +122,8 @@ class Version:
         version: its name; TensorFlow Serving asks for a whole number.
         parent: the version that was refined; None for a model as training left it.
         corrections: ids of what it adds to its parent's corrections, in the order in which they were applied.
-        time, by: when it was recorded, and who asked for it.
         verdict: what the gate said.
-        settings: what the refinement was told; with the parent and the corrections, all that a rebuild needs.
+        settings: of the refinement; with the parent and the corrections, all that a rebuild needs.
     """
 
     kind: ClassVar[str] = "version"

@@ -1,8 +1,4 @@
-"""Names of the features of one record, and the sizes that every step agrees on.
-
-A record is one video: its frame features, its captions and its topics, held in
-a ``tf.train.SequenceExample`` (see :mod:`topiclens.schemas.records`).
-"""
+"""Names of the features of a record (`topiclens.schemas.records`), and the sizes that every step agrees on."""
 
 VIDEO_ID = "video_id"
 SPLIT = "split"

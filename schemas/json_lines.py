@@ -3,8 +3,6 @@
 Only a line feed ends a line. A caption may hold other characters that Python's `splitlines` takes for line ends.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,11 +21,7 @@ def number_lines(path: files.Path) -> Iterator[tuple[int, bytes]]:
 
 
 def read_rows(path: files.Path) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a file in order; local or in an object store.
-
-    Raises:
-        JsonLinesError: a line is not a JSON object.
-    """
+    """Yields the rows of a file, local or in an object store; JsonLinesError if a line is not a JSON object."""
     return parse_rows(files.read_bytes(path), path)
 
 

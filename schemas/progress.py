@@ -1,7 +1,5 @@
 """The one callback by which long work says how far it is."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 

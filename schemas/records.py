@@ -11,11 +11,9 @@ feature        where                     value
 ``frames``     feature list              t steps of (feature_dim,) float32
 =============  ========================  ==================================
 
-Only real frames are stored: a clip shorter than n frames has fewer steps, and
-batches pad it with all-zero rows (:func:`frame_mask` tells them apart).
+Only real frames are stored: a clip shorter than n frames has fewer steps, and batches pad it with all-zero rows
+(`frame_mask` tells them apart).
 """
-
-from __future__ import annotations
 
 import dataclasses
 import functools
@@ -35,16 +33,7 @@ class RecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VideoRecord:
-    """Everything training knows about one video.
-
-    Attributes:
-        video_id: unique within the dataset.
-        split: one of ``topiclens.schemas.features.SPLITS``.
-        frames: (t, feature_dim) float32, the CNN features of the real frames.
-        captions: the human captions, as written.
-        topics: (n_topics,) int64, 1 where the topic occurs in the captions.
-        label: an optional class, used to slice metrics.
-    """
+    """One video as training knows it: `frames` (t, feature_dim) float32 and `topics` (n_topics,) int64."""
 
     video_id: str
     split: str
@@ -83,11 +72,7 @@ def encode(record: VideoRecord) -> bytes:
 
 
 def decode(serialized: bytes) -> VideoRecord:
-    """Reads a serialised record back.
-
-    Raises:
-        RecordError: the bytes are no SequenceExample, or a feature is missing or ragged.
-    """
+    """Reads a record back; RecordError if the bytes are no SequenceExample, or a feature is missing or ragged."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -159,31 +144,18 @@ def parse(serialized: Any) -> dict[str, Any]:
     context, sequences = tf.io.parse_single_sequence_example(
         serialized,
         context_features={
-            features.VIDEO_ID: text,
-            features.SPLIT: text,
-            features.LABEL: text,
+            **dict.fromkeys((features.VIDEO_ID, features.SPLIT, features.LABEL), text),
             features.CAPTIONS: tf.io.VarLenFeature(tf.string),
             features.TOPICS: tf.io.VarLenFeature(tf.int64),
         },
         sequence_features={features.FRAMES: tf.io.RaggedFeature(tf.float32)},
     )
-    frames = sequences[features.FRAMES]
-    return {
-        features.VIDEO_ID: context[features.VIDEO_ID],
-        features.SPLIT: context[features.SPLIT],
-        features.LABEL: context[features.LABEL],
-        features.CAPTIONS: context[features.CAPTIONS].values,
-        features.TOPICS: context[features.TOPICS].values,
-        features.FRAMES: frames.to_tensor(),
-    }
+    lists = {name: context[name].values for name in (features.CAPTIONS, features.TOPICS)}
+    return {**context, **lists, features.FRAMES: sequences[features.FRAMES].to_tensor()}
 
 
 def files_of(pattern: str) -> list[str]:
-    """The record files that a glob pattern or a folder names, in order; local or ``gs://``.
-
-    Raises:
-        FileNotFoundError: nothing matches.
-    """
+    """The record files that a pattern or a folder names, in order; local or ``gs://``. FileNotFoundError if none."""
     import tensorflow as tf
 
     if tf.io.gfile.isdir(pattern):
@@ -197,10 +169,7 @@ def files_of(pattern: str) -> list[str]:
 
 
 def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[VideoRecord]:
-    """Reads gzip TFRecord files, as `files_of` gives them, record by record, in order.
-
-    `only` has the ids of the videos that are wanted; None reads all.
-    """
+    """Reads gzip TFRecord files record by record, in order; `only` has the ids of the videos wanted, None all."""
     import tensorflow as tf
 
     # Decoding takes most of the time, so records that cannot be of a wanted video are passed over without it.
@@ -213,10 +182,8 @@ def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[
 
 
 def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:
-    """Writes or replaces one gzip TFRecord file, local or ``gs://``, of records or of what `encode` made of them.
-
-    Returns:
-        The count of records. Equal records give equal bytes.
+    """Writes or replaces a gzip TFRecord file of records, encoded or not; returns their count. Equal ones give
+    equal bytes.
     """
     import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """What a model sees in a clip, as explanations and the review page show it: topics, and neurons over the frames."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 
@@ -24,14 +22,12 @@ class NeuronTimeline:
 
 @dataclass(frozen=True)
 class TopicTimeline:
-    """The neurons of one topic over the frames (Dong et al. 2017, Fig. 4).
+    """The neurons of one topic over the frames (Dong et al. 2017, Fig. 4), those that carry it most.
 
     Attributes:
-        topic_id: the topic; None for the strongest neurons of the caption, where topics are not known.
-        name: the topic's.
-        neurons: those that carry it most.
+        topic_id: None for the strongest neurons of the caption, where topics are not known.
         relevant: False for a topic that is shown because the model sees it least.
-        score: as of `TopicScore`; None where it is not told.
+        score: as of `TopicScore`, where it is known.
     """
 
     topic_id: int | None

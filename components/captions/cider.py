@@ -41,11 +41,7 @@ class _References:
 
 
 class CiderScorer:
-    """Scores captions against references whose side of the arithmetic is done once.
-
-    Args:
-        references: tokenised references by video id, at least one each.
-    """
+    """Scores captions against tokenised references by video id, whose side of the arithmetic is done once."""
 
     def __init__(self, references: Mapping[str, Sequence[str]]):
         counts = {
@@ -77,10 +73,8 @@ class CiderScorer:
         return _References(dict(weights), np.array(norms), np.array(lengths))
 
     def score_one(self, video_id: str, caption: str, without: int | None = None) -> float:
-        """CIDEr-D of one tokenised caption: eq. 2-3 with §7's clipping and length penalty.
-
-        Args:
-            without: the number of a reference that is left out, such as the caption itself.
+        """CIDEr-D of a tokenised caption: eq. 2-3 with §7's clipping and length penalty; `without` leaves a reference
+        out.
         """
         references = self._references[video_id]
         weights, norms, length = self._weights(ngrams(caption.split()))

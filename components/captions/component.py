@@ -34,8 +34,7 @@ def CaptionEvaluator(
 ):
     """Judges the exported model's captions, and blesses it or says why not.
 
-    ``baseline_dir`` keeps the figures of the last blessed model, against which
-    a fall is measured.
+    ``baseline_dir`` keeps the figures of the last blessed model, against which a fall is measured.
     """
     settings = from_json(EvaluationSettings, config_json, "CaptionEvaluator")
     asked, present = (settings.split, *settings.report_splits), artifact_utils.decode_split_names(examples.split_names)

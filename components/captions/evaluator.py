@@ -32,10 +32,8 @@ class CaptionsError(ValueError):
 
 
 class References:
-    """The human captions of a set of videos, tokenised and counted once for any number of evaluations.
-
-    Args:
-        captions: the human captions by video id, as written; at least one each.
+    """The human captions of videos by id, one or more each, tokenised and counted once for any number of
+    evaluations.
     """
 
     def __init__(self, captions: Mapping[str, Sequence[str]]):

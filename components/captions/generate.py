@@ -65,12 +65,7 @@ def pad_videos(videos: Sequence[VideoRecord]) -> np.ndarray:
 def caption_videos(
     videos: Iterable[VideoRecord], answer: Answer, *, batch_size: int = BATCH_SIZE, progress: Progress = no_progress
 ) -> Iterator[tuple[VideoRecord, str]]:
-    """Each video with its caption, in the order given.
-
-    Args:
-        answer: from `open_captioner`, or any function like it.
-        progress: told after each batch.
-    """
+    """Each video with its caption, in the order given; `answer` is `open_captioner`'s, or any function like it."""
     start, done = time.monotonic(), 0
     videos = iter(videos)
     while batch := list(itertools.islice(videos, batch_size)):

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 START_SECONDS = 180.0  # for Java to read the paraphrase table, about 20 s on a quiet machine
 ANSWER_SECONDS = 60.0  # for one line
 HEAP = "2G"
+METEOR_OPTIONS = ("-", "-", "-stdio", "-l", "en", "-norm")
 
 _SEPARATOR = " ||| "
 _SEPARATOR_IN_TEXT = re.compile(r"\|{3,}")

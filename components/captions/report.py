@@ -89,29 +89,17 @@ def format_summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: in
         lines += ["", f"{metric} not measured: {reason}."]
     for split, evaluation in evaluations.items():
         if evaluation.slices:
-            lines += ["", f"## {split}, by slice", ""]
-            lines += _table(
-                ("slice", "videos", *measured),
-                [
-                    (_plain(name), f"{part.videos}{' (few)' if part.small else ''}", *_cells(part.metrics, measured))
-                    for name, part in evaluation.slices.items()
-                ],
-            )
+            rows = [
+                (_plain(name), f"{part.videos}{' (few)' if part.small else ''}", *_cells(part.metrics, measured))
+                for name, part in evaluation.slices.items()
+            ]
+            lines += ["", f"## {split}, by slice", "", *_table(("slice", "videos", *measured), rows)]
         for title, videos in zip(("Best", "Worst"), best_and_worst(evaluation, examples), strict=True):
-            if videos:
-                lines += ["", f"## {title} captions of {split}", ""]
-                lines += _table(
-                    ("video", "caption", "a person wrote", *measured),
-                    [
-                        (
-                            _plain(video_id),
-                            _plain(evaluation.captions[video_id]),
-                            _plain(evaluation.references[video_id][0]),
-                            *_cells(evaluation.by_video[video_id], measured),
-                        )
-                        for video_id in videos
-                    ],
-                )
+            texts = [(name, evaluation.captions[name], evaluation.references[name][0]) for name in videos]
+            rows = [(*map(_plain, three), *_cells(evaluation.by_video[three[0]], measured)) for three in texts]
+            if rows:
+                head = ("video", "caption", "a person wrote", *measured)
+                lines += ["", f"## {title} captions of {split}", "", *_table(head, rows)]
     return "\n".join(lines) + "\n"
 
 

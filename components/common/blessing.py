@@ -46,11 +46,7 @@ def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
 
 
 def mark(artifact, blessing: Blessing) -> None:
-    """Says on an artifact whether the model is blessed, which is all that the Pusher looks at, and why.
-
-    Args:
-        artifact: a TFX `ModelBlessing`.
-    """
+    """Says on a TFX `ModelBlessing` whether the model is blessed, which is all that the Pusher looks at, and why."""
     artifact.set_int_custom_property("blessed", int(blessing.blessed))
     artifact.set_string_custom_property("reasons", " ".join(reason.words for reason in blessing.reasons))
 

@@ -1,7 +1,5 @@
 """How loops over arrays are compiled."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 

@@ -101,24 +101,9 @@ def _pip_download(requirement: str, sha256: str, folder: pathlib.Path, cache: pa
     )
     pinned = folder / "requirement.txt"
     pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--retries",
-        "2",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "--requirement",
-        str(pinned),
-        "--dest",
-        str(folder),
-    ]
+    options = "--quiet --no-input --disable-pip-version-check --retries 2 --no-deps --only-binary=:all:"
+    what = ("--require-hashes", "--requirement", str(pinned), "--dest", str(folder))
+    command = [sys.executable, "-m", "pip", "download", *options.split(), *what]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:

@@ -21,12 +21,7 @@ from topiclens.components.videos.sampling import Sampling
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionJob:
-    """What the features of a dataset are computed from, and how.
-
-    Attributes:
-        videos: the dataset's rows, `videos.jsonl` of ingest, whose paths every worker can read.
-        store: the folder of the shard files; may serve several datasets and settings.
-    """
+    """The dataset's rows (`videos.jsonl` of ingest), the `store` of shard files, which several may share, and how."""
 
     videos: str
     store: str

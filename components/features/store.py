@@ -60,10 +60,8 @@ def read_header(path: str) -> dict | None:
 
 
 def read_shard(path: str) -> Iterator[Features]:
-    """Yields (video_id, frames (t, dim) float32) of one shard, in the dataset's order.
-
-    Raises:
-        DamagedShard: the file is gone or cut short.
+    """Yields (video_id, frames (t, dim) float32) in the dataset's order; DamagedShard if the file is gone or cut
+    short.
     """
     for serialized in itertools.islice(_serialized(path), 1, None):
         yield _decode(serialized)
@@ -105,10 +103,8 @@ def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int
 
 
 def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
-    """Stops a run in which more than a share of the videos gave no features; returns the summary.
-
-    Raises:
-        TooManyRejected: more than that were set aside, or no video is left.
+    """Stops a run (TooManyRejected) in which more than a share of the videos, or all, gave none; returns the
+    summary.
     """
     summary = read_json(os.path.join(folder, SUMMARY))
     videos, rejected = summary["videos"], summary["rejected_videos"]

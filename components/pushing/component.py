@@ -14,10 +14,9 @@ from tfx.utils import proto_utils
 class AtomicPushExecutor(pusher_executor.Executor):
     """Copies a blessed model beside the served versions and renames it into place.
 
-    TensorFlow Serving takes every folder with an integer name for a version, and
-    the stock executor copies file by file into that folder: a server that polls
-    during the copy sees half a model. (On an object store a rename is a copy,
-    so there ``saved_model.pb`` coming last is all that protects a reader.)
+    TensorFlow Serving takes every folder with an integer name for a version, and the stock executor copies file by file
+    into it: a server that polls during the copy sees half a model. (On an object store a rename is a copy, so there
+    ``saved_model.pb`` coming last is all that protects a reader.)
     """
 
     def Do(self, input_dict, output_dict, exec_properties):

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from topiclens.components.captions.evaluator import METRICS
+from topiclens.components.captions.settings import METRICS
 
 # Those of `topiclens.components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
 NEURONS = ("named", "chosen", "all")

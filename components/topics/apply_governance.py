@@ -5,8 +5,6 @@ Ids are places in s, and stay. A topic that is merged away, banned or lost keeps
 (labels, links, corrections, the rows of f) means what it meant.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import os
@@ -61,11 +59,7 @@ class Identity:
 
 
 def make_seeds(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
-    """The seeds as the sampler takes them: the first sampled topics, in the order of the file.
-
-    Raises:
-        GovernanceError: there are more of them than topics.
-    """
+    """The seeds as the sampler takes them, in the file's order; GovernanceError if there are more than topics."""
     if len(governance.seeds) > n_topics:
         raise GovernanceError(
             f"There are {len(governance.seeds)} seeds and {n_topics} topics. Raise topics.n_topics, or pin fewer."

@@ -1,7 +1,5 @@
 """The decisions that a person makes about topics, one at a time; each gives new decisions and leaves the old alone."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -13,11 +11,7 @@ from topiclens.schemas.topic_lookup import exact_topic, find_topic
 
 
 def rename(governance: Governance, topic: Topic, name: str, topics: Sequence[Topic]) -> Governance:
-    """The topic has another name.
-
-    Raises:
-        GovernanceError: another topic has that name, or the topic cannot occur.
-    """
+    """The topic has another name. Raises GovernanceError: another topic has that name, or the topic cannot occur."""
     _check_lives(topic)
     name = name.strip()
     holder = next((other for other in topics if other.name.casefold() == name.casefold()), None)

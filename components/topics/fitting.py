@@ -1,7 +1,5 @@
 """From the captions of training videos to a topic model and the topics of each of those videos."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

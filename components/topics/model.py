@@ -18,6 +18,7 @@ from topiclens.components.topics.labels import OccurrenceRule, by_label
 from topiclens.components.topics.priors import WordPrior
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import format_json, write_bytes
+from topiclens.schemas.plain import from_plain
 
 MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
 MATCHING = "matching.json"
@@ -136,7 +137,7 @@ class TopicModel:
                     beta=float(arrays["beta"]),
                     rule=OccurrenceRule(int(arrays["max_topics"]), float(arrays["min_share"])),
                     seed=int(arrays["seed"]),
-                    topics=tuple(Topic.from_json(row) for row in json.loads(files[TABLE])["topics"]),
+                    topics=from_plain(tuple[Topic, ...], json.loads(files[TABLE])["topics"]),
                     prior=WordPrior.from_arrays(arrays),
                     own_ids=arrays["own_ids"] if "own_ids" in arrays else None,
                     label_of=arrays["label_of"] if "label_of" in arrays else None,

@@ -1,7 +1,5 @@
 """How good a topic model is, in figures that compare across models, and how far two models' labels agree."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -97,11 +95,7 @@ def held_out_perplexity(
 
 
 def label_agreement(labels: Mapping[str, Sequence[int]], reference: Mapping[str, Sequence[int]]) -> float:
-    """Agreement of two labellings of the videos that both have; see `matched_f1`.
-
-    Raises:
-        ValueError: they have no video in common.
-    """
+    """Agreement of two labellings of the videos that both have (`matched_f1`); ValueError if they share none."""
     shared = sorted(labels.keys() & reference.keys())
     if not shared:
         raise ValueError(

@@ -5,8 +5,6 @@ counter, so any number of streams can be begun from a hash of what they are for.
 A row of the sampler then draws the same numbers whichever row came before it.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

@@ -4,8 +4,6 @@
 and by how much.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from topiclens.components.common.compiling import compiled

@@ -1,7 +1,5 @@
 """The readable table of topics: what each is about, how coherent it is, and how often it occurs."""
 
-from __future__ import annotations
-
 import enum
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,11 +56,6 @@ class Topic:
         row = asdict(self)
         return {name: value for name, value in row.items() if name not in _DECIDED or value not in (None, ())}
 
-    @classmethod
-    def from_json(cls, row: Mapping) -> Topic:
-        lists = {name: tuple(row[name]) for name in ("words", "found_words", "seeds") if name in row}
-        return cls(**{**row, **lists, "fate": Fate(row["fate"]) if "fate" in row else None})
-
     @property
     def marks(self) -> str:
         """What people and later models made of it, in words; empty for a topic as it was found."""
@@ -98,14 +91,14 @@ def describe_topics(
     naming_words = _held_words(corpus, most_relevant(phi, counts), counts)
     labels = list(labels)
     occurrences = np.bincount([topic for topics in labels for topic in topics], minlength=n_topics)
-    coherences = npmi(corpus, words)
+    coherences = [None if value is None else round(value, 4) for value in npmi(corpus, words)]
     named = name_topics(naming_words, names)
     return tuple(
         Topic(
             id=k,
             name=named[k],
             words=tuple(words[k]),
-            npmi=None if coherences[k] is None else round(coherences[k], 4),
+            npmi=coherences[k],
             share_of_videos=round(occurrences[k] / max(len(labels), 1), 4),
         )
         for k in range(n_topics)
@@ -120,7 +113,7 @@ def mean_npmi(topics: Iterable[Topic]) -> float | None:
 
 def table_rows(topics: Iterable[Topic]) -> list[tuple[str, ...]]:
     """The head, then a row for each topic, those that occur in most videos first."""
-    rows = [("id", "videos", "NPMI", "name", "words")]
+    rows: list[tuple[str, ...]] = [("id", "videos", "NPMI", "name", "words")]
     for topic in sorted(topics, key=lambda topic: (-topic.share_of_videos, topic.id)):
         coherence = "-" if topic.npmi is None else f"{topic.npmi:.2f}"
         words = " ".join(topic.words) + (f"  [{topic.marks}]" if topic.marks else "")

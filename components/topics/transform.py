@@ -1,7 +1,5 @@
 """The topics of a dataset with Beam: words in parallel, one worker fits, labels in parallel."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 import time
@@ -98,12 +96,9 @@ def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
     labels = {**fit.labels, **inferred}
     without = sorted(name for name, topics in labels.items() if not topics)
     if without:
-        _log.warning(
-            "topics: %d of %d videos have no known word in their captions, hence no topic: %s",
-            len(without),
-            len(labels),
-            ", ".join(without[:10]) + (", ..." if len(without) > 10 else ""),
-        )
+        named = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
+        told = "topics: %d of %d videos have no known word in their captions, hence no topic: %s"
+        _log.warning(told, len(without), len(labels), named)
     summary = {
         "fitted": len(fit.labels),
         "inferred": len(inferred),
@@ -113,12 +108,7 @@ def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
         "log_likelihood": round(fit.log_likelihood[-1], 4),
     }
     if fit.matching is not None:
-        _log.info(
-            "topics: %d are those of the earlier model, %d are new, %d are lost: %s",
-            len(fit.matching.kept),
-            len(fit.matching.new),
-            len(fit.matching.lost),
-            MATCHING,
-        )
+        counts = [len(ids) for ids in (fit.matching.kept, fit.matching.new, fit.matching.lost)]
+        _log.info("topics: %d are those of the earlier model, %d are new, %d are lost: %s", *counts, MATCHING)
     _log.info("topics: %(fitted)d videos fitted, %(inferred)d inferred, %(topics_a_video).2f topics a video", summary)
     return summary

@@ -4,8 +4,6 @@ TFX's ExampleValidator compares statistics with the curated schema, so it can sa
 checks say *which*, and know the sizes that the schema cannot (the backbone's width, the number of topics).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -21,13 +19,10 @@ class RecordsRejected(ValueError):
     """Records that must not be trained on."""
 
 
-def problems_of(record: VideoRecord, *, split: str, feature_dim: int, n_topics: int, max_frames: int) -> Iterator[str]:
+def problems_of(record: VideoRecord, split: str, feature_dim: int, n_topics: int, max_frames: int) -> Iterator[str]:
     """Yields what is wrong with one record, in words; nothing when it is sound.
 
-    Args:
-        split: the split of the file that the record was found in.
-        feature_dim: the width of one frame's feature.
-        max_frames: the most frames a record may hold.
+    `split` is that of the record's file; the sizes are what it must have, `max_frames` at most.
     """
     if record.split not in SPLITS:
         yield f"unknown split {record.split!r}, expected one of {', '.join(SPLITS)}"
@@ -51,13 +46,9 @@ def problems_of(record: VideoRecord, *, split: str, feature_dim: int, n_topics: 
 
 
 def demand_sound(problems: Iterable[tuple[str, str]], anomalies: Mapping[str, str]) -> None:
-    """Stops the run where anything is wrong.
+    """Stops the run, naming what is wrong, by RecordsRejected.
 
-    Args:
-        problems: (video id, what is wrong) pairs.
-        anomalies: what ExampleValidator found, by split and feature.
-    Raises:
-        RecordsRejected: there is a problem or an anomaly; the message names them.
+    `problems` are (video id, what is wrong) pairs; `anomalies` are ExampleValidator's, by split and feature.
     """
     problems = sorted(problems)
     if not problems and not anomalies:

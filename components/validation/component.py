@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 import tensorflow as tf
@@ -13,8 +13,7 @@ from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
 from topiclens.components.common.artifacts import ExamplesReportArtifact
 from topiclens.components.common.config import from_json
-from topiclens.components.validation.check import demand_sound
-from topiclens.components.validation.transform import FindProblems
+from topiclens.components.validation.check import demand_sound, problems_of
 from topiclens.components.videos.sampling import Sampling
 from topiclens.schemas import records
 from topiclens.schemas.files import write_json
@@ -41,6 +40,13 @@ def _sizes(files: Sequence[tuple[str, str]]) -> tuple[int, int]:
     return (0, 0) if first is None else (first.frames.shape[1], len(first.topics))
 
 
+def _problem_lines(split: str, path: str, *sizes: int) -> Iterator[str]:
+    """What is wrong with the records of one file, a line of JSON each; `sizes` are those of `problems_of`."""
+    for record in records.read([path]):
+        for problem in problems_of(record, split, *sizes):
+            yield json.dumps({"video_id": record.video_id, "problem": problem})
+
+
 @_dsl.component(use_beam=True)
 def ExamplesCheck(
     examples: _dsl.InputArtifact[Examples],
@@ -62,8 +68,7 @@ def ExamplesCheck(
             p
             | beam.Create(files)
             | beam.Reshuffle()
-            | FindProblems(*_sizes(files), sampling.n_frames)
-            | beam.MapTuple(lambda video_id, problem: json.dumps({"video_id": video_id, "problem": problem}))
+            | beam.FlatMapTuple(_problem_lines, *_sizes(files), sampling.n_frames)
             | beam.io.WriteToText(found, num_shards=1, shard_name_template="", file_name_suffix=".jsonl")
         )
     problems = [(row["video_id"], row["problem"]) for row in read_rows(f"{found}.jsonl")]

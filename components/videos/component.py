@@ -29,8 +29,7 @@ def VideoIngest(
 ):
     """Turns the folder ``data`` into accepted rows; what cannot be used is set aside with its reason.
 
-    ``content`` tells one state of the folder from another, so that a changed
-    dataset is ingested anew and an unchanged one is not.
+    ``content`` tells the folder's states apart: a changed dataset is ingested anew, an unchanged one is not.
     """
     del content
     config = from_json(IngestConfig, config_json, "VideoIngest")

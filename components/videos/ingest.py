@@ -136,11 +136,7 @@ def describe(summary: Mapping) -> str:
 
 
 def demand_enough(summary: Mapping, max_rejected_fraction: float = 0.1) -> None:
-    """Stops a run of which more than a share of the videos was set aside; `summary` is of `ingest`.
-
-    Raises:
-        TooManyRejected: more than that were, or no video is left.
-    """
+    """Stops a run (TooManyRejected) of which more than a share of the videos, or all, was set aside."""
     rejected, videos = summary["rejected_videos"], summary["videos"]
     share = rejected / (videos + rejected) if videos + rejected else 0.0
     if videos and share <= max_rejected_fraction:

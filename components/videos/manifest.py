@@ -4,11 +4,7 @@ from topiclens.components.common import json_schema
 
 
 class ManifestError(ValueError):
-    """A manifest, or a corpus read in place of one, that is not what it should be.
-
-    Attributes:
-        video_id: the id of the row at fault, where it could be read; otherwise None.
-    """
+    """A manifest, or a corpus read in place of one, is at fault; `video_id` is the row's, where it could be read."""
 
     def __init__(self, message: str, video_id: str | None = None):
         super().__init__(message)

@@ -103,10 +103,8 @@ def sample_frames(
 
 
 def probe(path: str | os.PathLike, limits: DecodingLimits = DecodingLimits()) -> tuple[int, int]:
-    """Decodes the first frame alone and returns its (width, height), as stored; a cheap check that a clip opens.
-
-    Raises:
-        UnreadableVideo: not even one frame decodes, or a limit is passed.
+    """(width, height) of the first frame, as stored: a cheap check that a clip opens; UnreadableVideo if it does
+    not.
     """
     with contextlib.closing(iter(Decoding(path, limits))) as frames:
         _, frame = next(frames)

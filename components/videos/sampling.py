@@ -73,11 +73,9 @@ class Sampling:
         return f"{self.policy} {self.step}" if self.policy in WITH_STEP else self.policy
 
     def indices(self, total: int, video_id: str) -> tuple[int, ...]:
-        """The numbers of the frames to take of a clip.
+        """The numbers of the frames to take of a clip of `total` frames.
 
-        Args:
-            total: how many frames the clip has.
-            video_id: with the seed it says where a random clip begins, so that every run takes the same frames.
+        With the seed, `video_id` says where a random clip begins, so that every run takes the same frames.
         """
         if self.policy == CENTRED:
             return centred(total, self.n_frames)

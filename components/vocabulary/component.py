@@ -26,8 +26,7 @@ def Vocabulary(
 ):
     """Writes ``vocabulary.txt``: the words that training captions hold at least ``min_count`` times.
 
-    The artifact is a TransformGraph because that is the one input by which TFX's
-    Trainer takes what was learnt from the training data before training.
+    It is a TransformGraph, the one input by which TFX's Trainer takes what was learnt from the data before training.
     """
     min_count = from_json(VocabularySettings, config_json, "Vocabulary").min_count
     path = os.path.join(vocabulary.uri, "vocabulary.txt")

@@ -1,11 +1,8 @@
 """Counts the words of training captions with Beam.
 
-TensorFlow Transform would read every record, frames included, through its
-analysers to see the captions; counting the rows of the dataset reads the text
-alone, and the counts merge across workers in any order.
+TensorFlow Transform would read every record, frames included, to see the captions; the rows of the dataset are text
+alone, and their counts merge across workers in any order.
 """
-
-from __future__ import annotations
 
 import apache_beam as beam
 

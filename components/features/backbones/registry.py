@@ -33,11 +33,7 @@ def load(name: str, weights: str | os.PathLike | None = None, cache_dir: str | o
 
 
 def of_features(features: Mapping, cache_dir: str | os.PathLike | None = None):
-    """The backbone that an exported model's features are of; None where its dataset brought them.
-
-    Args:
-        features: as the export's captioner.json tells of them.
-    """
+    """The backbone of an export's features, as its captioner.json tells; None where the dataset brought them."""
     if features.get("backbone") in (None, NONE):
         return None
     return load(features["backbone"], features.get("weights"), cache_dir)
