@@ -59,7 +59,7 @@ def test_profiles_of_several_models_are_one_picture_of_the_first_ones_topics(wri
         drawn.update(models=list(tallies), topics=topics)
         return plots.plot_association(Tally.empty(1, 1), TopicLinks((), 1))
 
-    monkeypatch.setattr("topiclens.components.neurons.tensorboard.plots.profiles", profiles)
+    monkeypatch.setattr("topiclens.components.neurons.tensorboard.plots.plot_profiles", profiles)
     png = write_profiles(tmp_path / "two", {"I": None, "B": None}, {"B": None, "I": links})
     assert drawn == {"models": ["I", "B"], "topics": [topic.id for topic in most_frequent(links, 6)]}
     assert png.startswith(b"\x89PNG")

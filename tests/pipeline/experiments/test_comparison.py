@@ -112,8 +112,8 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
         drawn.update({name: float(tally.activations[0, 0]) for name, tally in tallies.items()}, topics=topics)
         return real(tallies, links, topics)
 
-    real = plots.profiles
-    monkeypatch.setattr(plots, "profiles", profiles)
+    real = plots.plot_profiles
+    monkeypatch.setattr(plots, "plot_profiles", profiles)
     comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), progress=lambda line: None)
     assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
     assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
