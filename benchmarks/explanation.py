@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import explain
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.relevance import traced_propagation
 from topiclens.trainer.settings import CaptionerConfig

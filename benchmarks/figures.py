@@ -13,8 +13,7 @@ import numpy as np
 
 from topiclens.components.neurons.figures import measure_neurons, roc_auc
 from topiclens.components.neurons.links import link
-from topiclens.components.neurons.pdm import tally
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron, tally
 from topiclens.components.topics.table import Topic
 
 

@@ -11,8 +11,7 @@ import time
 
 import numpy as np
 
-from topiclens.components.neurons.pdm import prediction_differences
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron, prediction_differences
 
 
 def by_definition(mean: np.ndarray, occurrences: np.ndarray, f: Perceptron) -> np.ndarray:

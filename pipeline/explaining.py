@@ -14,11 +14,10 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import DeletionCheck, Explanation, OtherModel, explanation
-from topiclens.components.relevance.frame_pictures import Film, film_of, thumbnails
 from topiclens.components.relevance.heat_maps import heat_maps
 from topiclens.components.relevance.pixels import PixelRelevance, UnsupportedBackbone
 from topiclens.components.relevance.reading import ModelReader, Reading
-from topiclens.components.relevance.report import ExplanationWriter
+from topiclens.components.relevance.report import ExplanationWriter, Film, film_of, thumbnails
 from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.pipeline import run_metadata

@@ -15,15 +15,11 @@ class TemporalAttention(keras.layers.Layer):
 
     Several decoder states may look at one video (the beams of a search): they are its queries.
 
-    Args:
-        units: width of the comparison, w_a.
-
     Call arguments:
         state: (batch, queries, state_dim), the decoder states h.
         memory: (batch, time, memory_dim), the encoded frames v.
         mask: (batch, time) bool, False at padding.
         keys: (batch, time, units), ``project(memory)`` where it has been computed before: it is the same at every step.
-        edits, step: changes of the activations at this step, see ``topiclens.trainer.edits``.
     Returns:
         context (batch, queries, memory_dim); alpha (batch, queries, time), summing to 1 over the kept frames.
     """

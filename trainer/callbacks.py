@@ -1,25 +1,37 @@
-"""What happens around the steps of a training: the order of the data, its speed, divergence, the checkpoint.
+"""What happens around the steps of a training: the order of the data, its speed, divergence, names, the checkpoint.
 
-Validation is in `topiclens.trainer.validation`, TensorBoard in `topiclens.trainer.tensorboard`, the line of progress in
-`topiclens.trainer.progress`.
 At the end of an epoch they run in the order in which `topiclens.trainer.training` lists them, each adding to `logs`
-what the next ones read; the checkpoint is last, so that whatever it says is done has been done.
+what the next ones read. The checkpoint is last, so that all that it says is done has been done.
 """
 
+import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from topiclens.schemas.progress import Progress
 from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.optimizers import averaged_weights
 from topiclens.trainer.settings import TrainingConfig
+from topiclens.trainer.videos import Videos
 
-# Features of real networks lie within tens; beyond this, sigmoids are flat and squares overflow soon.
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 2, 0.5  # epochs without a better one, and what the learning rate is multiplied by
+LOG_EVERY_SECONDS = 30.0
+# Features of real networks lie within tens; beyond this, sigmoids are flat and squares overflow soon.
 _LARGE_FEATURE = 1e4
+_log = logging.getLogger(__name__)
+
+# (videos, neurons) mean activations, (videos, topics) 0 or 1, the TopicPerceptron -> (neurons,) int, topics or -1.
+NameNeurons = Callable[[np.ndarray, np.ndarray, keras.layers.Layer], np.ndarray]
+
+_SAMPLED = 1000  # videos
+_BATCH = 100  # videos
 
 
 class TrainingDiverged(ArithmeticError):
@@ -71,8 +83,7 @@ class FollowEpochs(keras.callbacks.Callback):
 class StopOnDivergence(keras.callbacks.Callback):
     """Ends the training with a reason when the loss becomes NaN or infinite.
 
-    Args:
-        largest_feature: the largest number among the training features, which were checked to be finite.
+    `largest_feature` is the largest number among the training features, which were checked to be finite.
     """
 
     def __init__(self, settings: TrainingConfig, largest_feature: float) -> None:
@@ -109,9 +120,8 @@ class StopOnDivergence(keras.callbacks.Callback):
 class LowerOnPlateau(keras.callbacks.Callback):
     """Lowers the learning rate when validation has not improved for some epochs since the best one or the last fall."""
 
-    def __init__(self, settings: TrainingConfig, state: TrainingState) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__()
-        self.settings = settings
         self.state = state
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -140,3 +150,134 @@ class SaveState(keras.callbacks.Callback):
         elif epoch + 1 == self.epochs:
             self.state.finished = f"all {self.epochs} epochs are done"
         self.checkpoints.save(self.state)
+
+
+class ProgressLines(keras.callbacks.Callback):
+    """Says a line within 80 columns every LOG_EVERY_SECONDS and after each epoch, for terminals and logs.
+
+    The rest of an epoch's figures is logged at level DEBUG, and TensorBoard has it.
+    """
+
+    def __init__(self, settings: TrainingConfig, speed: FollowEpochs, state: TrainingState, progress: Progress) -> None:
+        super().__init__()
+        self.settings = settings
+        self.speed = speed
+        self.state = state
+        self._tell = progress
+        self._last_epoch_seconds: float | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+        self._epoch_start = self._said = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        now = time.perf_counter()
+        if now - self._said < LOG_EVERY_SECONDS:
+            return
+        self._said = now
+        rate, _ = self.speed.speed()
+        batches = self.speed.batches
+        done = (batch + 1) / len(batches)
+        parts = [f"{self._name(self._epoch)}: {done:.0%}", f"loss {logs['caption_loss']:.2f}"]
+        if rate:
+            to_go = (1 - done) * batches.captions_per_epoch / rate
+            whole = self._last_epoch_seconds or batches.captions_per_epoch / rate
+            after = whole * (self.settings.epochs - self._epoch - 1)
+            parts.append(f"{rate:.0f} captions/s")
+            parts.append(f"{duration(to_go, short=True)} left, {duration(to_go + after, short=True)} in all")
+        self._tell(", ".join(parts))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        seconds = self._last_epoch_seconds = time.perf_counter() - self._epoch_start
+        monitor = self.settings.monitor
+        best = "best" if self.state.best_epoch == epoch else f"best {self._best():.3f}"
+        parts = [
+            f"{self._name(epoch)}: loss {logs['caption_loss']:.2f}, val {logs['val_caption_loss']:.2f}",
+            f"{monitor} {logs[f'val_{monitor}']:.3f} ({best})",
+        ]
+        left = self.settings.epochs - epoch - 1
+        if left and not self.model.stop_training:
+            parts.append(f"{duration(left * seconds, short=True)} left")
+        self._tell(", ".join(parts))
+        details = [
+            f"{duration(seconds)}, {logs['captions_per_second']:.0f} captions/s",
+            f"{logs['input_wait_share']:.1%} waiting for input",
+            f"interpretive loss {logs['interpretive_loss']:.3f}, val {logs['val_interpretive_loss']:.3f}",
+        ]
+        if "neurons_kept" in logs:
+            details.append(f"{logs['neurons_kept']:.0%} of the named neurons keep their topic")
+        _log.debug(", ".join(details))
+
+    def _best(self) -> float:
+        score = self.state.best_score
+        assert score is not None  # validation comes before
+        return -score if self.settings.monitor == "loss" else score
+
+    def _name(self, epoch: int) -> str:
+        return f"epoch {epoch + 1}/{self.settings.epochs}"
+
+
+def duration(seconds: float, *, short: bool = False) -> str:
+    """'45 s', '12 min 5 s', '3 h 20 min'; in short '45 s', '12 min', '3 h'."""
+    seconds = round(seconds)
+    for size, unit, smaller_size, smaller in ((3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            whole = f"{seconds // size} {unit}"
+            return whole if short else f"{whole} {seconds % size // smaller_size} {smaller}"
+    return f"{seconds} s"
+
+
+class FollowNames(keras.callbacks.Callback):
+    """Names the neurons after each epoch, on a sample of the training videos, and compares these names with the last.
+
+    The sample is the same in every epoch: at most 1,000 videos, equally spaced in the order of their ids. With averaged
+    weights, those are the ones that are looked at. The names are part of the progress that a checkpoint keeps, so a
+    training that was killed goes on with the same figures.
+
+    Adds to `logs`:
+        neurons_named: how many neurons have a name.
+        neurons_kept: |{j : a_j = b_j}| / |{j}| over the neurons j that have a name both now, a_j, and after the epoch
+            before, b_j; 1 where no name changed. Absent after the first epoch, and where no neuron has two names.
+        neurons_topics: the share of the topics of the sample that some neuron is named by.
+    """
+
+    def __init__(self, name_neurons: NameNeurons, videos: Videos, settings: TrainingConfig, state: TrainingState):
+        super().__init__()
+        self.name_neurons = name_neurons
+        self.videos = videos
+        self.settings = settings
+        self.state = state
+        sampled = min(len(videos), _SAMPLED)
+        self._sample = np.arange(sampled) * len(videos) // sampled
+        self._topics = videos.topics[self._sample]
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        with averaged_weights(self.model):
+            names = np.asarray(self.name_neurons(self._mean_activations(), self._topics, self.model.topic_perceptron))
+        logs |= naming_figures(names, self.state.neuron_names, self._topics)
+        self.state.neuron_names = names.tolist()
+
+    def _mean_activations(self) -> np.ndarray:
+        means = []
+        for start in range(0, len(self._sample), _BATCH):
+            frames = self.videos.padded_frames(self._sample[start : start + _BATCH], self.settings.n_frames)
+            means.append(ops.convert_to_numpy(self.model.encode(ops.convert_to_tensor(frames))["mean"]))
+        return np.concatenate(means)
+
+
+def naming_figures(names: np.ndarray, before: list[int] | None, topics: np.ndarray) -> dict[str, float]:
+    """The figures that `FollowNames` logs.
+
+    Names, now and after the epoch before, are a topic for each neuron, -1 for none; topics (videos, topics) are not 0
+    where one occurs.
+    """
+    occurring = np.flatnonzero(topics.any(axis=0))
+    found = {
+        "neurons_named": float(np.sum(names >= 0)),
+        "neurons_topics": float(np.isin(occurring, names).sum() / max(len(occurring), 1)),
+    }
+    if before is not None:
+        both = (names >= 0) & (np.asarray(before) >= 0)
+        if both.any():
+            found["neurons_kept"] = float(np.mean(names[both] == np.asarray(before)[both]))
+    return found

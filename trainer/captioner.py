@@ -10,8 +10,7 @@ from keras import ops
 from topiclens.trainer.decoder import CaptionDecoder
 from topiclens.trainer.decoding import search, with_end
 from topiclens.trainer.edits import Edit, check_names, check_steps
-from topiclens.trainer.encoder import edit_video
-from topiclens.trainer.encoders import make_encoder
+from topiclens.trainer.encoders import edit_video, make_encoder
 from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.tensor import Tensor
@@ -85,12 +84,11 @@ class Captioner(keras.Model):
             frames: (videos, time, feature_dim), padded with zero rows.
             words: (videos, steps) int, a known caption of each video, w_1 .. w_k and then PAD, EOS being a word like
                 any other; None lets the captioner write, under the edits.
-            edits: changes of activations, see ``topiclens.trainer.edits.Edit``.
+            edits: changes of activations.
             record: names of ``topiclens.trainer.edits.ACTIVATIONS``.
             video_index: (rows,) int, for many runs on few videos: the row of ``frames`` that each run is of. ``words``
                 and ``edits`` then have a row for each run.
-            decoding: beam, max_words and length_penalty, where there are no words; see
-                ``topiclens.trainer.decoding.beam_search``.
+            decoding: of ``topiclens.trainer.decoding.beam_search``, where there are no words.
         Returns:
             The recorded activations, after the edits, by name. The decoder's have a row for each word, and one more
             for the end of captions that were written; zero after it. Captions that were written are in ``words``

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from topiclens.schemas.files import read_json, write_bytes, write_json
+from topiclens.schemas.files import read_bytes, read_json, write_bytes, write_json
 
 LAST, BEST = "last.npz", "best.npz"
 _FINGERPRINT = "fingerprint.json"
@@ -29,13 +29,12 @@ class CheckpointMismatch(ValueError):
 
 @dataclasses.dataclass
 class TrainingState:
-    """How far a training has come.
+    """How far a training has come; epochs are counted from 0, None is before the first.
 
     Attributes:
-        epochs_done: whole epochs, 0 before the first.
-        best_score: of the best epoch; None before the first validation. Higher is better.
-        best_epoch: counted from 0; None before the first validation.
-        lowered_at: the epoch after which the learning rate was last lowered on a plateau, or None.
+        epochs_done: whole epochs.
+        best_score, best_epoch: of validation. Higher is better.
+        lowered_at: the epoch after which the learning rate was last lowered on a plateau.
         finished: why training is over, or None.
         neuron_names: the topic of each neuron after the last epoch, -1 for none; None where neurons are not named.
         history: the logged figures of each epoch.
@@ -54,12 +53,7 @@ class TrainingState:
 
 
 class Checkpoints:
-    """The checkpoint files of one folder, local or remote (any path that TensorFlow can write).
-
-    Args:
-        folder: created where it is missing.
-        model: compiled, with a built optimiser.
-    """
+    """The checkpoint files of one folder, local or remote; the model is compiled and its optimiser built."""
 
     def __init__(self, folder: str | os.PathLike, model: keras.Model):
         self.folder = os.fspath(folder)
@@ -103,9 +97,8 @@ class Checkpoints:
         write_bytes(self._path(name), buffer.getvalue())
 
     def _read(self, name: str) -> dict[str, np.ndarray]:
-        with tf.io.gfile.GFile(self._path(name), "rb") as file:
-            with np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
-                return dict(arrays)
+        with np.load(io.BytesIO(read_bytes(self._path(name))), allow_pickle=False) as arrays:
+            return dict(arrays)
 
 
 def fingerprint_of(facts: Mapping) -> str:
@@ -116,10 +109,8 @@ def fingerprint_of(facts: Mapping) -> str:
 def claim(folder: str | os.PathLike, facts: Mapping[str, Mapping]) -> None:
     """Marks a folder as that of the training which `facts` describe, or checks that it is.
 
-    Args:
-        facts: sections of names and values, such as {"training": {"seed": 0}, "data": {...}}.
-    Raises:
-        CheckpointMismatch: it belongs to another; the message says what differs.
+    Facts are sections of names and values, such as {"training": {"seed": 0}, "data": {...}}. CheckpointMismatch: the
+    folder belongs to another training; the message says what differs.
     """
     path = os.path.join(os.fspath(folder), _FINGERPRINT)
     facts = json.loads(json.dumps(facts, sort_keys=True))

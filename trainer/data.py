@@ -8,8 +8,7 @@ A batch holds all captions of a few videos, so that the encoder runs once a vide
     topics       (V, K) float32      the video's topics, 0 or 1
 
 V and N vary; T and L do not, because the decoder is unrolled over L (see `topiclens.trainer.recurrence`): L holds the
-longest
-caption of the split, rounded up to a multiple of 4. A step that no caption of a batch reaches costs next to nothing.
+longest caption of the split, rounded up to a multiple of 4. A step that no caption reaches costs next to nothing.
 """
 
 import math
@@ -30,7 +29,6 @@ class TrainingBatches:
     """One split as batches of whole videos; the same (seed, epoch) always gives the same batches.
 
     Args:
-        videos: the split.
         n_frames: T.
         batch_captions: captions a batch aims at. The number of videos V that holds that many on average is the same
             in every batch but the last, so an epoch always has `len(self)` batches.
@@ -39,7 +37,6 @@ class TrainingBatches:
         bucket_batches: videos are sorted by their longest caption within runs of this many batches, and the batches of
             a run shuffled again: captions of a batch then end at about the same step, which keeps its products large.
             The order stays random beyond a run. 1 turns it off.
-        seed: of the shuffling.
     """
 
     def __init__(
@@ -87,11 +84,8 @@ class TrainingBatches:
         }
 
     def dataset(self) -> tf.data.Dataset:
-        """The batches of epoch `self.epoch`, assembled ahead of the consumer.
-
-        Set `self.epoch` before each pass. The seconds a consumer had to wait for batches add up in
-        `self.wait_seconds`.
-        """
+        """The batches of epoch `self.epoch`, assembled ahead of the consumer; its waiting adds up in
+        `self.wait_seconds`."""
         batches = tf.data.Dataset.from_generator(lambda: self.batches(self.epoch), output_signature=self.element_spec)
         # Zip asks its datasets one after the other: the moment of asking, then the batch. What lies between is waiting.
         asked = tf.data.Dataset.counter().map(lambda _: tf.timestamp())

@@ -19,9 +19,6 @@ class CaptionDecoder(keras.layers.Layer):
 
     Args:
         vocabulary_size: number of words, the special ones included.
-        units: LSTM units, the width of h.
-        embedding_units: width of a word's vector y.
-        attention_units: width of the attention's comparison.
         dropout: share of [h, context, y] that is dropped before the word is chosen, in training.
         word_dropout: share of y that is dropped before it is read, in training.
         label_smoothing: share of a target that goes to all words alike, in training.
@@ -82,10 +79,8 @@ class CaptionDecoder(keras.layers.Layer):
             words: (batch, queries) int, y_{t-1}.
             state: the pair h_{t-1}, c_{t-1}, each (batch, queries, units).
             memory: (batch, time, memory_dim); mask: (batch, time) bool; keys: ``attention.project(memory)``.
-            edits, step: changes of the activations at this step, see ``topiclens.trainer.edits``.
         Returns:
-            the named activations, each (batch, queries, its width): ``alpha``, ``context``, ``h``, ``c`` and
-            ``logits``.
+            the named activations ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each (batch, queries, its width).
         """
         now = self._advance(words, state, memory, mask, keys, edits, step)
         logits = self._logits(words, now["h"], now["context"])
@@ -98,8 +93,6 @@ class CaptionDecoder(keras.layers.Layer):
 
         Args:
             words: (videos, steps) int, w_1 .. w_k and then PAD; EOS is a word like any other.
-            memory, mask, memory_mean: the encoded videos.
-            edits: see ``topiclens.trainer.edits``.
         Returns:
             ``initial_h`` and ``initial_c`` (videos, units); ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each
             (videos, steps, its width), from which w_t is chosen at step t - 1. They are zero where PAD stands.
@@ -172,8 +165,7 @@ class CaptionDecoder(keras.layers.Layer):
 
         Args:
             words: (captions, steps + 1) int, BOS w_1 .. w_k EOS and then PAD.
-            memory, mask, memory_mean: the encoded videos, (videos, ...).
-            video_index: (captions,) int, which video a caption is of.
+            video_index: (captions,) int, the row of memory, mask and memory_mean that a caption is of.
         Returns:
             (captions,), the sum over the words w_1 .. w_k EOS; in training, with the smoothed targets.
         """

@@ -18,15 +18,7 @@ _NEVER = float("-inf")
 
 
 def greedy(model: keras.Model, frames: Tensor, max_words: int = 20) -> tuple[Tensor, Tensor]:
-    """The likeliest word at every step.
-
-    Args:
-        model: a Captioner.
-        frames: (videos, time, feature_dim), padded with zero rows.
-        max_words: longest caption.
-    Returns:
-        words (videos, max_words) int32, PAD after the last one, no EOS; log_prob (videos,) of the caption with its EOS.
-    """
+    """The likeliest word at every step: `beam_search` with a beam of 1."""
     return beam_search(model, frames, beam=1, max_words=max_words)
 
 
@@ -40,10 +32,8 @@ def beam_search(
     nothing unfinished can overtake its best finished caption.
 
     Args:
-        model: a Captioner.
         frames: (videos, time, feature_dim), padded with zero rows.
         beam: unfinished captions in play for each video.
-        max_words: longest caption.
         length_penalty: ranks finished captions by log_prob / (words + 1) ** length_penalty; 0 by log_prob alone.
     Returns:
         words (videos, max_words) int32, PAD after the last one, no EOS; log_prob (videos,) of the caption with its EOS.
@@ -59,12 +49,7 @@ def search(
     length_penalty: float = 0.0,
     edits: Sequence[Edit] = (),
 ) -> tuple[Tensor, Tensor]:
-    """`beam_search` in videos that are encoded already.
-
-    Args:
-        video: what ``model.encode`` gives.
-        edits: changes of the decoder's activations, see `topiclens.trainer.edits`.
-    """
+    """`beam_search` in videos that are encoded already (``model.encode``), under edits of the decoder's activations."""
     check_steps(edits, max_words + 1)
     decoder = model.decoder
     memory, mask = video["memory"], video["mask"]

@@ -1,10 +1,166 @@
-"""Which encoders there are, by the name that a captioner's configuration holds."""
+"""Encoders turn a clip's frames into named activations: their interface, the paper's, and which there are by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from topiclens.trainer.bilstm_encoder import BiLstmEncoder
-from topiclens.trainer.encoder import Encoder
+import keras
+from keras import ops
+
+from topiclens.trainer.edits import Edit, edited
+from topiclens.trainer.lstm import lstm_over_time, lstm_signal_step, lstm_signal_step_gradient
 from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.tensor import Tensor
+
+
+def frame_mask(frames: Tensor) -> Tensor:
+    """(videos, time) bool, True where a row of ``frames`` (videos, time, dim) is a real frame: padding is all zeros."""
+    return ops.any(ops.not_equal(frames, 0), axis=-1)
+
+
+def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
+    """The mean over time of ``rows`` (videos, time, dim) at kept frames alone: (videos, dim); 0 for an empty clip."""
+    weights = ops.cast(mask, rows.dtype)
+    total = ops.squeeze(ops.matmul(weights[:, None, :], rows), axis=1)
+    return total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
+
+
+def edit_video(video: dict[str, Tensor], edits: Sequence[Edit]) -> dict[str, Tensor]:
+    """An encoded video whose `encoder` activations are changed before f and the decoder see them.
+
+    All other entries follow from the changed ones; raw features in the memory stay.
+    """
+    if not any(edit.name.startswith("encoder.") for edit in edits):
+        return video
+    neurons, mask = video["v"].shape[-1], video["mask"]
+    v = edited("encoder.v", video["v"], edits) * ops.cast(mask, video["v"].dtype)[:, :, None]
+    memory = ops.concatenate([v, video["memory"][:, :, neurons:]], axis=-1)
+    memory_mean = masked_mean(memory, mask)
+    mean = edited("encoder.mean", memory_mean[:, :neurons], edits)
+    memory_mean = ops.concatenate([mean, memory_mean[:, neurons:]], axis=-1)
+    return {"v": v, "mask": mask, "mean": mean, "memory": memory, "memory_mean": memory_mean}
+
+
+class Encoder(keras.layers.Layer):
+    """An encoder: frames to named activations. The captioner knows nothing else of it.
+
+    A subclass creates its weights in ``build`` (after ``super().build``) and writes ``read``. A neuron is one column of
+    ``v``. Everything else that is named follows from ``v`` here.
+
+    Args:
+        skip: joins the raw features to what the decoder attends to. The neurons, ``v``, stay those of the encoder: no
+            correction of the encoder can move a raw feature.
+        dropout: share of the frames' numbers that is dropped in training.
+
+    Call arguments:
+        frames: (videos, time, feature_dim) float; padded with all-zero rows.
+    Returns:
+        The named activations: ``v`` (videos, time, n_neurons), zero at padding; ``mask`` (videos, time) bool, True at
+        real frames; ``mean`` (videos, n_neurons), the mean of v over the real frames; ``memory``
+        (videos, time, memory_dim), what the decoder attends to; ``memory_mean`` (videos, memory_dim), its mean.
+    """
+
+    def __init__(self, n_neurons: int, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n_neurons = n_neurons
+        self.skip = skip
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+
+    def build(self, frames_shape: tuple[Any, ...]) -> None:
+        self.feature_dim = frames_shape[-1]
+        self.memory_dim = self.n_neurons + (self.feature_dim if self.skip else 0)
+
+    def read(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """The neurons' activations at every frame.
+
+        Args:
+            frames: (videos, time, feature_dim).
+            mask: (videos, time) bool, True at real frames, which may stand anywhere. Padding must change no activation
+                of a real frame.
+        Returns:
+            (videos, time, n_neurons); what stands at padding is dropped.
+        """
+        raise NotImplementedError
+
+    def read_linearised(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """What `read` gives, such that input times gradient is relevance (`topiclens.trainer.relevance`).
+
+        An encoder with gates holds them fast here. This default suits encoders without: what is not linear in `read`,
+        biases among it, then takes its part of the relevance.
+        """
+        return self.read(frames, mask)
+
+    def kernel_inputs(self, frames: Tensor, mask: Tensor) -> list[tuple[list[keras.Variable], Tensor]]:
+        """What the encoder's kernels read at every frame, by which refinement measures how far an encoder moves.
+
+        Returns:
+            For each product ``z @ kernel`` the trainable variables whose rows, stacked, are the kernel (a bias is one
+            row), and z (videos, time, rows). Variables may be missing: they are measured by themselves. The default
+            names none.
+        """
+        return []
+
+    def call(self, frames: Tensor, training: bool = False, linearised: bool = False) -> dict[str, Tensor]:
+        mask = frame_mask(frames)
+        frames = self.dropout(frames, training=training)
+        v = self.read_linearised(frames, mask) if linearised else self.read(frames, mask)
+        v = v * ops.cast(mask, v.dtype)[:, :, None]
+        memory = ops.concatenate([v, frames], axis=-1) if self.skip else v
+        memory_mean = masked_mean(memory, mask)
+        mean = memory_mean[:, : self.n_neurons]
+        return {"v": v, "mask": mask, "mean": mean, "memory": memory, "memory_mean": memory_mean}
+
+
+class BiLstmEncoder(Encoder):
+    """Reads a clip forwards and backwards, with so many LSTM units a direction (Dong et al. 2017, section 2.2).
+
+    The first half of the neurons reads the clip forwards, the second half backwards. Padded frames neither move a state
+    nor appear in it, wherever they stand.
+    """
+
+    def __init__(self, units: int = 256, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(2 * units, skip, dropout, **kwargs)
+        self.units = units
+        # The cells hold the weights and the gates' order (i, f, g, o); the loop is ours.
+        self.forward = keras.layers.LSTMCell(units, name="forward")
+        self.backward = keras.layers.LSTMCell(units, name="backward")
+
+    def build(self, frames_shape: tuple[Any, ...]) -> None:
+        super().build(frames_shape)
+        self.forward.build((None, self.feature_dim))
+        self.backward.build((None, self.feature_dim))
+
+    def read(self, frames: Tensor, mask: Tensor) -> Tensor:
+        return self._read_both(frames, mask)
+
+    def read_linearised(self, frames: Tensor, mask: Tensor) -> Tensor:
+        return self._read_both(frames, mask, lstm_signal_step, lstm_signal_step_gradient)
+
+    def kernel_inputs(self, frames: Tensor, mask: Tensor) -> list[tuple[list[keras.Variable], Tensor]]:
+        ahead, back = ops.split(self.read(frames, mask), 2, axis=-1)
+        nothing, one = ops.zeros_like(ahead[:, :1]), ops.ones_like(ahead[:, :, :1])
+        before = ops.concatenate([nothing, ahead[:, :-1]], axis=1), ops.concatenate([back[:, 1:], nothing], axis=1)
+        return [
+            ([cell.kernel, cell.recurrent_kernel, cell.bias], ops.concatenate([frames, states, one], axis=-1))
+            for cell, states in zip((self.forward, self.backward), before)
+        ]
+
+    def _read_both(self, frames: Tensor, mask: Tensor, *step: Any) -> Tensor:
+        ahead = self._read(self.forward, frames, mask, False, *step)
+        back = self._read(self.backward, frames, mask, True, *step)
+        return ops.concatenate([ahead, back], axis=-1)
+
+    def _read(self, cell: keras.layers.LSTMCell, frames: Tensor, mask: Tensor, backwards: bool, *step: Any) -> Tensor:
+        """The states (videos, time, units) of one direction; at padding they stay as they were."""
+        videos, time = ops.shape(frames)[:2]
+        # The frames' part of every step is one product. Time first: a step is then one piece of memory.
+        rows = ops.reshape(ops.transpose(frames, (1, 0, 2)), (-1, self.feature_dim))
+        inputs = ops.reshape(ops.matmul(rows, cell.kernel) + cell.bias, (time, videos, 4 * self.units))
+        states = lstm_over_time(inputs, cell.recurrent_kernel, ops.transpose(mask)[:, :, None], backwards, *step)
+        return ops.transpose(states, (1, 0, 2))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"units": self.units, "skip": self.skip, "dropout": self.dropout.rate}
+
 
 MakeEncoder = Callable[[CaptionerConfig], Encoder]
 
@@ -30,11 +186,7 @@ def register_encoder(name: str, make: MakeEncoder) -> None:
 
 
 def make_encoder(config: CaptionerConfig) -> Encoder:
-    """A new encoder of the kind that ``config.encoder`` names.
-
-    Raises:
-        ValueError: no encoder of that name is registered.
-    """
+    """A new encoder of the kind that ``config.encoder`` names."""
     if config.encoder not in _KNOWN:
         raise ValueError(
             f"The model has the encoder {config.encoder!r}; known are {', '.join(sorted(_KNOWN))}. If it is your own, "

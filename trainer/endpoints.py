@@ -5,12 +5,54 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.decoding import beam_search
+from topiclens.trainer.edits import Edit
+from topiclens.trainer.encoders import frame_mask
 from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import BOS, EOS, PAD, Vocabulary
-from topiclens.trainer.what_if import what_if
+
+
+def explained_beam_search(
+    model: Captioner, frames: Tensor, *, max_words: int = 20, **decoding: Any
+) -> dict[str, Tensor]:
+    """Captions of videos, with where each word looks, which topics the model sees and what its neurons do.
+
+    Returns:
+        ``words`` (videos, max_words) int32, PAD after the last one; ``log_prob`` (videos,); ``attention``
+        (videos, max_words, time) (eq. 4): a word's row sums to 1 over the real frames, rows of PAD and padded frames
+        are 0; ``activations`` (videos, time, neurons), v, zero at padding; and ``topic_scores`` (videos, n_topics),
+        f(mean v), unless the model never learnt f (LSTM-B).
+    """
+    scores = ("topics.scores",) if model.config.interpretive_weight else ()
+    found = model.run(frames, record=("decoder.alpha", "encoder.v", *scores), max_words=max_words, **decoding)
+    written = ops.logical_and(ops.not_equal(found["words"], PAD)[:, :, None], frame_mask(frames)[:, None, :])
+    attention = ops.where(written, found["decoder.alpha"][:, :max_words], 0.0)
+    explained = {"words": found["words"], "log_prob": found["log_prob"], "attention": attention}
+    explained["activations"] = found["encoder.v"]
+    return explained | ({"topic_scores": found["topics.scores"]} if scores else {})
+
+
+def what_if(
+    model: Captioner, frames: Tensor, topic_deltas: Tensor, enhancement: np.ndarray, **decoding: Any
+) -> dict[str, Tensor]:
+    """Captions of videos in which the model sees a topic more, or less: v* = v + sum_t delta_t e_t at every real frame,
+    e_t being a topic's row of the enhancement (Dong et al. 2017, section 4).
+
+    Args:
+        frames: (videos, time, feature_dim), padded with zero rows.
+        topic_deltas: (videos, n_topics) float, how strongly a topic is added; 1 is the paper's strength, 0 leaves the
+            topic as it is, a negative one takes it away.
+        enhancement: (n_topics, neurons) float, what strength 1 of each topic adds to v.
+    Returns:
+        ``words`` (videos, max_words) int32, PAD after the last one; ``log_prob`` (videos,); and ``topic_scores``
+        (videos, n_topics), f(mean v*).
+    """
+    enhanced = Edit("encoder.v", add=ops.matmul(topic_deltas, enhancement)[:, None, :])
+    found = model.run(frames, edits=[enhanced], record=["topics.scores"], **decoding)
+    return {"words": found["words"], "log_prob": found["log_prob"], "topic_scores": found["topics.scores"]}
 
 
 def build_caption(captioner: Captioner, vocabulary: Vocabulary, search: Mapping) -> Callable[..., Any]:
@@ -62,12 +104,10 @@ def _sentences(words: tf.Tensor) -> tf.Tensor:
 
 
 def build_extract(backbone: Any) -> Callable[[Tensor], Tensor]:
-    """How the signatures that take JPEG see it: a function of frames_jpeg (b, t) string.
+    """How the signatures that take JPEG see it: from frames_jpeg (b, t) string to (b, t, dim) float32.
 
-    It gives (b, t, dim) float32, all-zero rows where the bytes are empty.
-
-    A frame is decoded and cropped by itself, so sizes may differ; the network sees one video at a time, which bounds
-    its memory whatever the batch.
+    Empty bytes give a row of zeros. A frame is decoded and cropped by itself, so sizes may differ; the network sees one
+    video at a time, which bounds its memory whatever the batch.
     """
     size, dim = backbone.image_size, backbone.dim
 

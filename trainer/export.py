@@ -1,9 +1,7 @@
 """A captioner as a SavedModel that TensorFlow Serving answers from, and back from there into Keras.
 
 An export is a folder of
-- saved_model.pb and variables/: the signatures `serving_default`, `explain`, `relevance` and, where neurons have names,
-  `what_if`; with a backbone the same of pictures: `caption_frames`, `explain_frames`, `relevance_frames`,
-  `what_if_frames`;
+- saved_model.pb and variables/: the signatures, see `export`;
 - assets.extra/captioner.json: what the model is made of, its vocabulary, its features, its decoding;
 - assets.extra/captioner.weights.h5: the weights by layer;
 - assets.extra/enhancement.npy, with `what_if` alone: what each topic adds to the neurons.
@@ -24,9 +22,15 @@ import tensorflow as tf
 from absl import logging as absl_logging
 from tensorflow.core.protobuf import saved_model_pb2
 
+from topiclens.schemas.files import write_json
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.endpoints import build_caption, build_explain, build_extract, build_what_if
-from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.endpoints import (
+    build_caption,
+    build_explain,
+    build_extract,
+    build_what_if,
+    explained_beam_search,
+)
 from topiclens.trainer.exported import (
     ENHANCEMENT_FILE,
     EXTRA,
@@ -66,26 +70,24 @@ def export(
         serving_default: `frames` (b, t, dim) float32 -> `caption` (b,) string, `log_prob` (b,) float32.
         explain: `frames` -> `caption`, `log_prob`, `words` (b, max_words) string, "" after the last one, `attention`
             (b, max_words, t), `activations` (b, t, neurons) and, unless the model never learnt f (LSTM-B),
-            `topic_scores` (b, n_topics); see `topiclens.trainer.explaining`.
+            `topic_scores` (b, n_topics); see `topiclens.trainer.endpoints`.
         relevance: `frames` -> what `explain` gives, and `logits` (b, max_words), `frame_relevance` (b, max_words, t),
             `neuron_relevance` (b, max_words, neurons) and `word_relevance` (b, max_words, max_words), of the words
             read before; see `topiclens.trainer.relevance.with_relevance`.
         what_if: `frames` and `topic_deltas` (b, n_topics) float32, strengths, 0 leaving a topic as it is -> `caption`,
-            `log_prob` and `topic_scores` of the changed video; see `topiclens.trainer.what_if`.
+            `log_prob` and `topic_scores` of the changed video; see `topiclens.trainer.endpoints`.
         about: `question` (b,) string, anything -> `about` (b,) string, what a client must know of the model, as JSON:
             `features` and `topics` of captioner.json, but no path.
         caption_frames, explain_frames, relevance_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, ""
             where a clip is shorter, in place of `frames` -> the same outputs.
 
     Args:
-        captioner, vocabulary: the model, and the words that it writes.
         directory: must not hold anything yet; its parent is created.
         features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024,
             "sampling": "equal"}.
         backbone: a `topiclens.components.features` backbone of the same dim; without it no signature takes JPEG.
         enhancement: (n_topics, neurons) float32, what strength 1 of each topic adds to the neurons at every real frame
-            (section 4), as `topiclens.components.neurons.enhancement` makes it of the links; without it there is no
-            `what_if`.
+            (section 4), made of the links; without it there is no `what_if`.
         topics: in order of their ids, each with `id`, `name` and `words`; () where they have no names yet.
         beam, max_words, length_penalty: see `topiclens.trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
@@ -120,8 +122,7 @@ def export(
         "decoding": search,
         **(extra or {}),
     }
-    with open(os.path.join(aside, EXTRA, JSON_FILE), "w", encoding="utf-8") as file:
-        json.dump(meta, file, ensure_ascii=False, indent=1)
+    write_json(os.path.join(aside, EXTRA, JSON_FILE), meta)
     os.replace(aside, directory)
 
 
@@ -143,14 +144,13 @@ def export_again(
 
     Args:
         parent: an export.
-        directory: see `export`.
         captioner: of the parent's configuration, with other weights.
         backbone: the parent's own, loaded (captioner.json names it); without it the copy takes features alone.
-        enhancement, topics: see `export`; by default the parent's, if it has any.
+        enhancement, topics: by default the parent's, if it has any.
         extra: entries of captioner.json that are new or changed.
         decoding: of beam, max_words and length_penalty those that change.
     Raises:
-        ExportError: as `export` and `load_captioner` have it.
+        ExportError: as `export` and `load_captioner` raise it.
     """
     loaded, vocabulary, meta = load_captioner(parent)
     known = {"format", "model", "vocabulary", "features", "topics", "decoding"}
@@ -168,11 +168,7 @@ def export_again(
 
 
 def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary, dict]:
-    """Rebuilds the Keras model of an export: (captioner, vocabulary, the content of captioner.json).
-
-    Raises:
-        ExportError: `directory` is no export of a captioner, or one of another format.
-    """
+    """Rebuilds the Keras model of an export: (captioner, vocabulary, the content of captioner.json)."""
     meta = read_meta(directory)
     vocabulary = Vocabulary(meta["vocabulary"][len(SPECIAL_WORDS) :])
     captioner = Captioner(CaptionerConfig(**meta["model"]), name="captioner")
@@ -181,11 +177,8 @@ def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary,
 
 
 def assert_core_ops(directory: str | os.PathLike) -> None:
-    """Checks that a SavedModel runs on a server that has TensorFlow's own ops and nothing else.
-
-    Raises:
-        ExportError: names the ops that are not.
-    """
+    """Checks that a SavedModel runs on a server that has TensorFlow's own ops only; the ExportError names the
+    others."""
     saved_model = saved_model_pb2.SavedModel()
     with open(os.path.join(os.fspath(directory), "saved_model.pb"), "rb") as file:
         saved_model.ParseFromString(file.read())
@@ -268,19 +261,14 @@ def _check(
             "export with the backbone that made the training features."
         )
     if enhancement is not None:
-        _check_enhancement(captioner, np.asarray(enhancement))
+        if not config.interpretive_weight:
+            raise ExportError("The model never learnt topics (LSTM-B): there is none to enhance. Export it without.")
+        expected, shape = (config.n_topics, captioner.encoder.n_neurons), np.shape(enhancement)
+        if shape != expected or not np.isfinite(enhancement).all():
+            raise ExportError(
+                f"Expected an enhancement of shape {expected}, (topics, neurons), all finite, got "
+                f"{shape if shape != expected else 'one with NaN or infinity'}. "
+                "Make it of the links that were made for this model."
+            )
     if os.path.isdir(directory) and os.listdir(directory):
         raise ExportError(f"{directory} is not empty; a version is never overwritten. Choose another folder.")
-
-
-def _check_enhancement(captioner: Captioner, enhancement: np.ndarray) -> None:
-    config = captioner.config
-    if not config.interpretive_weight:
-        raise ExportError("The model never learnt topics (LSTM-B): there is none to enhance. Export it without.")
-    expected = config.n_topics, captioner.encoder.n_neurons
-    if enhancement.shape != expected or not np.isfinite(enhancement).all():
-        found = enhancement.shape if enhancement.shape != expected else "one with NaN or infinity"
-        raise ExportError(
-            f"Expected an enhancement of shape {expected}, (topics, neurons), all finite, got {found}. "
-            "Make it of the links that were made for this model."
-        )

@@ -1,9 +1,10 @@
 """What an exported captioner tells of itself, read without building it: neither Keras nor TensorFlow is needed."""
 
-import json
 import os
 
 import numpy as np
+
+from topiclens.schemas.files import read_json
 
 FORMAT = 1
 EXTRA = "assets.extra"
@@ -15,19 +16,14 @@ class ExportError(RuntimeError):
 
 
 def read_meta(directory: str | os.PathLike) -> dict:
-    """The content of an export's captioner.json: format, model, vocabulary, features, decoding, training.
-
-    Raises:
-        ExportError: `directory` is no export of a captioner, or one of another format.
-    """
+    """The content of an export's captioner.json; ExportError where there is none, or one of another format."""
     path = os.path.join(os.fspath(directory), EXTRA, JSON_FILE)
     if not os.path.exists(path):
         raise ExportError(
             f"{os.fspath(directory)} holds no {EXTRA}/{JSON_FILE}; expected a folder that `topiclens run` "
             "exported, such as a pushed version of the model."
         )
-    with open(path, encoding="utf-8") as file:
-        meta = json.load(file)
+    meta = read_json(path)
     if meta.get("format") != FORMAT:
         raise ExportError(f"{path} has format {meta.get('format')}; this program reads {FORMAT}. Export it again.")
     return meta

@@ -15,11 +15,6 @@ class TopicPerceptron(keras.layers.Layer):
 
     The output is linear: a score is near 1 where the topic occurs and near 0 where it does not, and may leave [0, 1].
 
-    Args:
-        n_topics: number of topics, N_t.
-        units: hidden ReLU units.
-        dropout: share of hidden units dropped in training.
-
     Call arguments:
         mean: (videos, neurons), the mean over time of v.
     Returns:
@@ -48,11 +43,7 @@ class TopicPerceptron(keras.layers.Layer):
         return self.read(mean, training=training)["scores"]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "n_topics": self.n_topics,
-            "units": self.units,
-            "dropout": self.dropout.rate,
-        }
+        return super().get_config() | {"n_topics": self.n_topics, "units": self.units, "dropout": self.dropout.rate}
 
 
 def interpretive_loss(scores: Tensor, topics: Tensor) -> Tensor:
@@ -63,12 +54,8 @@ def interpretive_loss(scores: Tensor, topics: Tensor) -> Tensor:
 def log_prob_of(targets: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tensor:
     """log softmax(logits) at the targets: (words,) int and (words, classes) to (words,).
 
-    With its gradient written out it takes a third of the time of TensorFlow's own sparse cross-entropy.
-
-    Args:
-        targets: (words,) int.
-        logits: (words, classes).
-        smoothing: this share of the result is the mean over all classes instead (Szegedy et al. 2016, section 7).
+    With its gradient written out it takes a third of the time of TensorFlow's own sparse cross-entropy. The share
+    `smoothing` of the result is the mean over all classes instead (Szegedy et al. 2016, section 7).
     """
 
     @ops.custom_gradient

@@ -1,8 +1,8 @@
 """The LSTM, with its gradient written out.
 
-The gates lie in Keras' order i, f, g, o, so the weights are those of ``keras.layers.LSTMCell``. Writing the gradient
-out lets a loop over time leave the weights alone: each gets one large product after the loop, where an automatic
-gradient makes a product and a sum the size of the weight at every step.
+The gates lie in Keras' order i, f, g, o, so the weights are those of ``keras.layers.LSTMCell``. In a loop over time
+each weight then gets one large product after the loop, where an automatic gradient makes a product and a sum the size
+of the weight at every step.
 """
 
 from collections.abc import Callable

@@ -25,18 +25,46 @@ def build_optimizer(settings: TrainingConfig, steps_per_epoch: int) -> keras.opt
     if settings.optimizer == "adadelta":
         optimizer = keras.optimizers.Adadelta(rho=0.95, epsilon=1e-6, **shared)
     else:
-        optimizer = _adam()(amsgrad=settings.schedule != "cosine", **shared)
+        adam = FusedAdam if keras.backend.backend() == "tensorflow" else keras.optimizers.Adam
+        optimizer = adam(amsgrad=settings.schedule != "cosine", **shared)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
     return optimizer
 
 
-def _adam() -> type[keras.optimizers.Adam]:
-    if keras.backend.backend() != "tensorflow":
-        return keras.optimizers.Adam
-    from topiclens.trainer.fused_adam import FusedAdam
+class FusedAdam(keras.optimizers.Adam):
+    """``keras.optimizers.Adam`` on TensorFlow's own fused kernels: the same numbers in half the time.
 
-    return FusedAdam
+    Keras' update is a dozen operations, each of which reads and writes an array as large as the weight. Everything
+    else, the variables, schedules, clipping, decay and averaging, is Keras' own, so a checkpoint of one fits the other.
+    """
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Any) -> None:
+        import tensorflow as tf
+
+        index = self._get_variable_index(variable)
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        shared = dict(
+            var=_resource(variable),
+            m=_resource(self._momentums[index]),
+            v=_resource(self._velocities[index]),
+            beta1_power=ops.power(ops.cast(self.beta_1, variable.dtype), step),
+            beta2_power=ops.power(ops.cast(self.beta_2, variable.dtype), step),
+            lr=ops.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.convert_to_tensor(gradient),  # an embedding's gradient comes as the rows that were read
+        )
+        if self.amsgrad:
+            tf.raw_ops.ResourceApplyAdamWithAmsgrad(vhat=_resource(self._velocity_hats[index]), **shared)
+        else:
+            tf.raw_ops.ResourceApplyAdam(**shared)
+
+
+def _resource(variable: Any) -> Tensor:
+    """The handle of a Keras variable, or of the TensorFlow variable inside it."""
+    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 def _learning_rate(
@@ -47,16 +75,10 @@ def _learning_rate(
     warmup = round(settings.warmup_epochs * steps_per_epoch)
     if settings.schedule == "cosine":
         falling = max(1, settings.epochs * steps_per_epoch - warmup)
-        return _cosine(peak, falling, warmup)
-    if warmup:
-        return _Rising(peak, warmup)
-    return peak
-
-
-def _cosine(peak: float, falling: int, warmup: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    if not warmup:
-        return keras.optimizers.schedules.CosineDecay(peak, falling)
-    return keras.optimizers.schedules.CosineDecay(0.0, falling, warmup_target=peak, warmup_steps=warmup)
+        if not warmup:
+            return keras.optimizers.schedules.CosineDecay(peak, falling)
+        return keras.optimizers.schedules.CosineDecay(0.0, falling, warmup_target=peak, warmup_steps=warmup)
+    return _Rising(peak, warmup) if warmup else peak
 
 
 class _Rising(keras.optimizers.schedules.LearningRateSchedule):

@@ -25,12 +25,11 @@ Propagate = Callable[[Captioner, Tensor, Tensor], dict[str, tf.Tensor]]
 
 
 def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict[str, tf.Tensor]:
-    """The relevance of clips for every word of a caption of each.
+    """The relevance of clips for every word of a caption of each; see `Encoder.read_linearised`.
 
     Args:
-        model: any captioner; see `Encoder.read_linearised`.
         frames: (videos, time, feature_dim), padded with zero rows.
-        words: (videos, steps) int, without BOS, PAD after the last one; whoever wrote them.
+        words: (videos, steps) int, without BOS, PAD after the last one; the model's own or others.
     Returns:
         A dictionary, in which rows of PAD and of padded frames are 0:
         ``scores`` (videos, steps), each word's logit: what is divided;
@@ -46,12 +45,8 @@ def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict
 
 
 def with_relevance(model: Captioner, frames: Tensor, explained: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Captions of videos with what the model did to write them, and why.
+    """What `endpoints.explained_beam_search` found in these frames, and why each word was written.
 
-    Args:
-        model: any captioner.
-        frames: (videos, time, feature_dim), padded with zero rows.
-        explained: what `explaining.explained_beam_search` returns of these frames.
     Returns:
         The same, and of each word that was written, zeros at others: ``logits`` (videos, max_words), which relevance
         divides; ``frame_relevance`` (videos, max_words, time); ``neuron_relevance`` (videos, max_words, neurons), over
@@ -104,11 +99,8 @@ def _propagate(model: Captioner, frames: Tensor, words: Tensor) -> tuple[dict[st
 def _through_decoder(
     decoder: keras.layers.Layer, memory: Tensor, mask: Tensor, captions: Tensor, place: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """From the score of one word of each caption to the memory.
+    """From the score of one word of each caption, the one at `place` (rows,), to the memory.
 
-    Args:
-        memory: (rows, time, memory_dim); mask: (rows, time) bool.
-        captions: (rows, steps) int; place: (rows,) int, where in it the word stands.
     Returns:
         ``scores``, ``previous``, ``alpha``, ``initial`` and ``decoder_bias`` as above, a row a word; and the gradient
         of the scores by the memory.

@@ -22,9 +22,9 @@ _SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")
 _ACTIVATION_VIDEOS = 32
 _SAMPLE_CAPTIONS = 8
 _NEURONS = {
-    "neurons_named": ("named", "Neurons that have a topic."),
-    "neurons_kept": ("keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
-    "neurons_topics": ("topics_with_neuron", "Share of the topics that some neuron is named by."),
+    "neurons_named": ("neurons/named", "Neurons that have a topic."),
+    "neurons_kept": ("neurons/keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
+    "neurons_topics": ("neurons/topics_with_neuron", "Share of the topics that some neuron is named by."),
 }
 
 
@@ -33,12 +33,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     Scalars: `train/...` and `val/...` with the caption loss and the interpretive loss apart, `val/<metric>`, and
     `training/` with the learning rate, captions/s and the share of time waiting for input; `neurons/` with how steady
-    the neurons' topics are, where they are named.
-
-    Args:
-        log_dir: a folder of its own.
-        batch_spec: the TensorSpecs of a training batch, for the graph.
-        validation: has the latest captions and the videos.
+    the neurons' topics are, where they are named. The graph is made of `batch_spec`, the specs of a training batch.
     """
 
     def __init__(self, log_dir: str | os.PathLike, settings: TrainingConfig, batch_spec: dict, validation: Validation):
@@ -73,16 +68,9 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     def _scalars(self, logs: Any) -> None:
         for name, value in logs.items():
-            description = None
-            if name in _NEURONS:
-                tag, description = _NEURONS[name]
-                tag = f"neurons/{tag}"
-            elif name in _SPEEDS:
-                tag = f"training/{name}"
-            elif name.startswith("val_"):
-                tag = f"val/{name.removeprefix('val_')}"
-            else:
-                tag = f"train/{name}"
+            own = name.removeprefix("val_")
+            split = "training" if name in _SPEEDS else "train" if own == name else "val"
+            tag, description = _NEURONS.get(name, (f"{split}/{own}", None))
             tf.summary.scalar(tag, value, description=description)
 
     def _captions(self) -> None:

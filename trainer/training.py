@@ -9,15 +9,21 @@ import keras
 
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.trainer import checkpoints as checkpointing
-from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, SaveState, StopOnDivergence
+from topiclens.trainer.callbacks import (
+    FollowEpochs,
+    FollowNames,
+    LowerOnPlateau,
+    NameNeurons,
+    ProgressLines,
+    SaveState,
+    StopOnDivergence,
+)
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.checkpoints import Checkpoints, TrainingState
+from topiclens.trainer.checkpoints import Checkpoints
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import weights_path
-from topiclens.trainer.naming import FollowNames, NameNeurons
 from topiclens.trainer.optimizers import build_optimizer
-from topiclens.trainer.progress import ProgressLines
 from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
 from topiclens.trainer.tensorboard import TensorBoardEpochs
 from topiclens.trainer.validation import ScoreCaptions, Validation
@@ -37,8 +43,6 @@ class TrainingResult:
         finished: why training ended.
         history: the logged figures of each epoch, the resumed ones included.
         epochs_run: how many of them ran in this call; 0 when everything was done before.
-        work_dir: holds the checkpoints.
-        log_dir: for `tensorboard --logdir`.
     """
 
     captioner: Captioner
@@ -65,7 +69,7 @@ def train(
     same_topics: bool = False,
     shuffle_topics: bool = False,
     folder_per_run: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = print_progress,
 ) -> TrainingResult:
     """Trains until validation captions stop improving, and returns the best epoch's captioner.
 
@@ -74,9 +78,6 @@ def train(
 
     Args:
         train_files, val_files: patterns of gzip TFRecords (see `topiclens.schemas.records`).
-        vocabulary: of the training captions.
-        model: what the captioner is made of.
-        training: how it is trained.
         work_dir: holds the checkpoints and the logs of this training.
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
         name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f
@@ -87,24 +88,43 @@ def train(
             of the interpretive loss is its regularisation.
         folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
             other settings begin anew instead of being an error.
-        progress: prints its lines by default.
     Raises:
         CheckpointMismatch: `work_dir` holds another training.
         DataError: the records cannot be trained on.
         TrainingDiverged: the loss became NaN.
         ValueError: settings contradict each other.
     """
-    progress = progress or print_progress
     if model.vocabulary_size != len(vocabulary):
         raise ValueError(
             f"The model is for {model.vocabulary_size} words, but the vocabulary has {len(vocabulary)}, special words "
             "included. Set vocabulary_size to len(vocabulary)."
         )
-    train_videos = _read("training", train_files, vocabulary, model, training, progress)
-    val_videos = _read("validation", val_files, vocabulary, model, training, progress)
+
+    def read(split: str, patterns: str | Sequence[str]) -> Videos:
+        videos = read_videos(
+            patterns, vocabulary, feature_dim=model.feature_dim, n_topics=model.n_topics, n_frames=training.n_frames
+        )
+        if left_out := videos.left_out:
+            progress(f"Left out {len(left_out)} {split} videos without captions: {', '.join(left_out[:10])}")
+        return videos
+
+    train_videos, val_videos = read("training", train_files), read("validation", val_files)
     if shuffle_topics:
         train_videos = train_videos.with_shuffled_topics(training.seed)
-    facts = _facts(train_videos, val_videos, vocabulary, model, training, init_from, same_topics)
+    # Everything that decides the outcome of a training, so that a checkpoint is resumed by its own training alone.
+    facts = {
+        "model": dataclasses.asdict(model),
+        "training": training.fixed(),
+        "data": {
+            "training records": train_videos.digest,
+            "validation records": val_videos.digest,
+            "vocabulary": hashlib.blake2b(vocabulary.to_text().encode(), digest_size=16).hexdigest(),
+        },
+        "start": {
+            "weights": None if init_from is None else _file_digest(weights_path(init_from)),
+            "same topics": same_topics,
+        },
+    }
     work_dir = os.fspath(work_dir)
     if folder_per_run:
         work_dir = os.path.join(work_dir, checkpointing.fingerprint_of(facts))
@@ -135,10 +155,25 @@ def train(
     if state.finished is None:
         if start:
             progress(f"Going on after epoch {start} of {training.epochs}, from {work_dir}")
-        callbacks = _callbacks(
-            batches, train_videos, val_videos, vocabulary, training, captioner, score_captions, name_neurons,
-            checkpoints, state, log_dir, progress,
+        speed = FollowEpochs(batches)
+        validation = Validation(
+            val_videos, vocabulary, training,
+            model=captioner, score_captions=score_captions, checkpoints=checkpoints, state=state,
         )  # fmt: skip
+        names = []
+        if name_neurons is not None and model.interpretive_weight:
+            names = [FollowNames(name_neurons, train_videos, training, state)]
+        # In the order in which they run after an epoch: measured, judged, shown, and then saved as done.
+        callbacks = [
+            StopOnDivergence(training, train_videos.largest_feature),
+            speed,
+            validation,
+            *([LowerOnPlateau(state)] if training.schedule == "plateau" else []),
+            *names,
+            TensorBoardEpochs(log_dir, training, batches.element_spec, validation),
+            ProgressLines(training, speed, state, progress),
+            SaveState(checkpoints, state, training.epochs),
+        ]
         progress(
             f"Training on {len(train_videos)} videos with {batches.captions_per_epoch} captions; logs in {log_dir}"
         )
@@ -157,92 +192,6 @@ def train(
         work_dir=work_dir,
         log_dir=log_dir,
     )
-
-
-def _callbacks(
-    batches: TrainingBatches,
-    train_videos: Videos,
-    val_videos: Videos,
-    vocabulary: Vocabulary,
-    training: TrainingConfig,
-    captioner: Captioner,
-    score_captions: ScoreCaptions | None,
-    name_neurons: NameNeurons | None,
-    checkpoints: Checkpoints,
-    state: TrainingState,
-    log_dir: str,
-    progress: Progress,
-) -> list[keras.callbacks.Callback]:
-    """In the order in which they run after an epoch: measured, judged, shown, and then saved as done."""
-    speed = FollowEpochs(batches)
-    validation = Validation(
-        val_videos,
-        vocabulary,
-        training,
-        model=captioner,
-        score_captions=score_captions,
-        checkpoints=checkpoints,
-        state=state,
-    )
-    names = []
-    if name_neurons is not None and captioner.config.interpretive_weight:
-        names = [FollowNames(name_neurons, train_videos, training, state)]
-    plateau = [LowerOnPlateau(training, state)] if training.schedule == "plateau" else []
-    return [
-        StopOnDivergence(training, train_videos.largest_feature),
-        speed,
-        validation,
-        *plateau,
-        *names,
-        TensorBoardEpochs(log_dir, training, batches.element_spec, validation),
-        ProgressLines(training, speed, state, progress),
-        SaveState(checkpoints, state, training.epochs),
-    ]
-
-
-def _read(
-    split: str,
-    patterns: str | Sequence[str],
-    vocabulary: Vocabulary,
-    model: CaptionerConfig,
-    training: TrainingConfig,
-    progress: Progress,
-) -> Videos:
-    videos = read_videos(
-        patterns,
-        vocabulary,
-        feature_dim=model.feature_dim,
-        n_topics=model.n_topics,
-        n_frames=training.n_frames,
-    )
-    if videos.left_out:
-        progress(f"Left out {len(videos.left_out)} {split} videos without captions: {', '.join(videos.left_out[:10])}")
-    return videos
-
-
-def _facts(
-    train_videos: Videos,
-    val_videos: Videos,
-    vocabulary: Vocabulary,
-    model: CaptionerConfig,
-    training: TrainingConfig,
-    init_from: str | os.PathLike | None,
-    same_topics: bool,
-) -> dict[str, dict]:
-    """Everything that decides the outcome of a training, so that a checkpoint is resumed by its own training alone."""
-    return {
-        "model": dataclasses.asdict(model),
-        "training": training.fixed(),
-        "data": {
-            "training records": train_videos.digest,
-            "validation records": val_videos.digest,
-            "vocabulary": hashlib.blake2b(vocabulary.to_text().encode(), digest_size=16).hexdigest(),
-        },
-        "start": {
-            "weights": None if init_from is None else _file_digest(weights_path(init_from)),
-            "same topics": same_topics,
-        },
-    }
 
 
 def _file_digest(path: str) -> str:

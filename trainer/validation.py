@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from topiclens.trainer import decoding
 from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
+from topiclens.trainer.decoding import beam_search
 from topiclens.trainer.optimizers import averaged_weights
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.tensor import Tensor
@@ -23,21 +23,13 @@ VIDEOS_A_BATCH = 100  # that are captioned at a time
 
 
 class CaptionWriter:
-    """Writes captions with the model's present weights, as one graph that is traced once.
-
-    Args:
-        model: a Captioner.
-        beam: 1 is greedy.
-        max_words: longest caption.
-    """
+    """Writes captions with the model's present weights, as one graph that is traced once; beam 1 is greedy."""
 
     def __init__(self, model: keras.Model, vocabulary: Vocabulary, *, beam: int = 1, max_words: int = 20) -> None:
         self.vocabulary = vocabulary
 
         def search(frames: Tensor) -> tuple[Tensor, Tensor]:
-            if beam == 1:
-                return decoding.greedy(model, frames, max_words=max_words)
-            return decoding.beam_search(model, frames, beam=beam, max_words=max_words)
+            return beam_search(model, frames, beam=beam, max_words=max_words)
 
         self._search = _as_graph(search)
 
@@ -98,9 +90,9 @@ class Validation(keras.callbacks.Callback):
         with averaged_weights(self.model):
             figures = self._judge()
             logs.update({f"val_{name}": float(value) for name, value in figures.items()})
-            if self._improves(self._score(figures)):
-                self.state.best_score = self._score(figures)
-                self.state.best_epoch = epoch
+            score = self._score(figures)
+            if self.state.best_score is None or score > self.state.best_score:
+                self.state.best_score, self.state.best_epoch = score, epoch
                 self.checkpoints.save_best()
         patience = self.settings.patience
         if patience and self.state.epochs_without_improvement(epoch) >= patience:
@@ -124,9 +116,6 @@ class Validation(keras.callbacks.Callback):
         if not math.isfinite(score):
             raise ValueError(f"Validation gave {score} for {monitor}; expected a number to compare epochs by.")
         return -score if monitor == LOSS else score
-
-    def _improves(self, score: float) -> bool:
-        return self.state.best_score is None or score > self.state.best_score
 
 
 def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:

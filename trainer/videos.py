@@ -67,7 +67,6 @@ class Videos:
     """The records of one split, ordered by video id.
 
     Attributes:
-        ids: n video ids.
         frames: (t, feature_dim) float32 by `store_index`.
         store_index: (n,) the position in `frames` of each video.
         captions: for each video its captions as arrays BOS w1 .. wk EOS; a caption cut at the word limit has no EOS,
@@ -129,11 +128,10 @@ def read_videos(
     Args:
         patterns: file patterns of gzip TFRecords (see `topiclens.schemas.records`).
         vocabulary: numbers the words; others become UNK.
-        feature_dim, n_topics: the widths that the model expects.
         n_frames: T, the most frames a record may have.
         max_caption_words: longer captions are cut here.
-        cache_gb: memory for frames, GiB; what does not fit goes to a scratch file.
-        scratch_dir: where that file lives; the system's temporary folder by default.
+        cache_gb: memory for frames, GiB; what does not fit goes to a scratch file in `scratch_dir`, or in the system's
+            temporary folder.
     Raises:
         FileNotFoundError: a pattern matches nothing.
         DataError: a record does not fit the model, holds a NaN or an infinity, or comes twice, or none can be used.

@@ -1,5 +1,6 @@
 """Words and their numbers: how a caption becomes the integers that the decoder reads and writes."""
 
+import itertools
 import os
 import re
 import unicodedata
@@ -95,13 +96,8 @@ class Vocabulary:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The words up to the first EOS, joined by spaces; PAD and BOS are left out."""
-        words = []
-        for i in ids:
-            if i == EOS:
-                break
-            if i not in (PAD, BOS):
-                words.append(self.words[i])
-        return " ".join(words)
+        said = itertools.takewhile(lambda i: i != EOS, ids)
+        return " ".join(self.words[i] for i in said if i not in (PAD, BOS))
 
     def id(self, word: str) -> int:
         return self._ids.get(word, UNK)

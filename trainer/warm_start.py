@@ -17,16 +17,12 @@ def warm_start(
     *,
     same_topics: bool = False,
 ) -> dict[str, str]:
-    """Copies what fits from one captioner into another.
+    """Copies what fits from one captioner, `source`, into another, `model`.
 
     Weights of equal name and shape are copied. The rows of the word vectors and of the readout are matched by the word
     itself; words that only the new vocabulary has keep their initial weights. The topic perceptron f is copied only
     when both models name the same topics: topic 3 of one corpus is not topic 3 of another, even where shapes agree.
 
-    Args:
-        model, source: Captioners; `model` is changed.
-        vocabulary, source_vocabulary: theirs.
-        same_topics: the two were trained with one topic model.
     Returns:
         For each variable of `model`, by its name, what was done: "copied", "k of n words" or "new".
     """
@@ -38,19 +34,15 @@ def warm_start(
     here, there = np.array(pairs).T
     done = {}
     for variable in model.trainable_variables:
-        name, old = _name(variable), known.get(_name(variable))
-        if old is None or (id(variable) in topics and not same_topics):
-            done[name] = "new"
-        elif id(variable) in word_axis:
-            value = _match_words(ops.convert_to_numpy(variable), old, here, there, word_axis[id(variable)])
-            done[name] = "new" if value is None else f"{len(pairs)} of {len(vocabulary)} words"
-            if value is not None:
-                variable.assign(value)
-        elif old.shape == tuple(variable.shape):
+        name = _name(variable)
+        old, what, axis = known.get(name), "copied", word_axis.get(id(variable))
+        if old is not None and axis is not None:
+            old = _match_words(ops.convert_to_numpy(variable), old, here, there, axis)
+            what = f"{len(pairs)} of {len(vocabulary)} words"
+        fits = old is not None and old.shape == tuple(variable.shape) and (same_topics or id(variable) not in topics)
+        if fits:
             variable.assign(old)
-            done[name] = "copied"
-        else:
-            done[name] = "new"
+        done[name] = what if fits else "new"
     return done
 
 

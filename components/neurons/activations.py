@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from topiclens.components.captions.generate import pad_videos
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -27,15 +27,9 @@ class NeuronsError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class NeuronModel:
-    """A captioner that learnt topics.
+    """A captioner that learnt topics, its words, its encoder, and f, which reads topics off the mean activation."""
 
-    Attributes:
-        captioner: a `topiclens.trainer.captioner.Captioner`; vocabulary: its words.
-        encode: its encoder.
-        f: the perceptron that reads topics off the mean activation.
-    """
-
-    captioner: object
+    captioner: Any
     vocabulary: Vocabulary
     encode: Encode
     f: Perceptron
@@ -81,10 +75,9 @@ def encoded(
 
 @dataclass(frozen=True, eq=False)
 class MeanActivations:
-    """Videos by what f reads: a row a video.
+    """What f reads of each video: a row a video.
 
     Attributes:
-        ids: of the videos.
         features: (videos, feature_dim) float32, the mean of each video's frames.
         mean: (videos, neurons) float32, the mean activations over the same frames.
         topics: (videos, topics) int64, 1 where a topic occurs.
@@ -97,11 +90,7 @@ class MeanActivations:
 
 
 def mean_activations(videos: Iterable[VideoRecord], encode: Encode, *, batch_size: int = BATCH_SIZE) -> MeanActivations:
-    """The mean activation of every neuron in every video.
-
-    Raises:
-        NeuronsError: there is no video.
-    """
+    """The mean activation of every neuron in every video; NeuronsError without a video."""
     rows = [
         (video.video_id, video.frames.mean(axis=0), v.mean(axis=0), video.topics)
         for video, v in encoded(videos, encode, batch_size=batch_size)

@@ -17,14 +17,14 @@ from topiclens.trainer.vocabulary import PAD
 ROWS = 128  # runs that pass the decoder together
 _MOST_LOGITS = 2**25  # at once: 128 MiB
 _NEVER = -1e9  # the log-probability of what does not count; finite, so that sums and slopes stay numbers
-_CHANGES = ("scale", "add", "set", "at")
 
 
 class BatchedCaptioner:
     """What a captioner reads and writes under edits, in batches.
 
     Every method takes a video for each run; one that is asked about many times is encoded once a batch. The edits have
-    a row for each run, or one row for all. Without edits the captioner is as it is.
+    a row for each run, or one row for all. Known captions are `words` (runs, steps) int, PAD after the end; EOS is a
+    word like any other.
 
     Args:
         captioner: on TensorFlow, trained with topics or without.
@@ -39,12 +39,8 @@ class BatchedCaptioner:
     def scores(
         self, videos: Sequence[VideoRecord], words: np.ndarray, weights: np.ndarray, edits: Sequence[Edit] = ()
     ) -> np.ndarray:
-        """sum_t weight_t log p(w_t | w_1 .. w_t-1, v) of known captions: (runs,).
-
-        Args:
-            words: (runs, steps) int, a caption for each run, PAD after its end; EOS is a word like any other.
-            weights: (runs, steps), 0 at PAD.
-        """
+        """sum_t weight_t log p(w_t | w_1 .. w_t-1, v) of known captions: (runs,). The weights (runs, steps) are 0 at
+        PAD."""
         return self._in_batches(self._score, videos, edits, words, weights)
 
     def slopes(self, videos: Sequence[VideoRecord], words: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -59,11 +55,8 @@ class BatchedCaptioner:
     ) -> np.ndarray:
         """log sum_t sum_w p(w | w_1 .. w_t-1, v) over the steps t of known captions and the wanted words w: (runs,).
 
-        It is the log of how many wanted words the model expects on its way along the caption.
-
-        Args:
-            words: (runs, steps) int, as in `scores`.
-            wanted: (runs, vocabulary_size), 1 at wanted words, 0 at others; at least one is wanted.
+        It is the log of how many wanted words the model expects along the caption. `wanted` (runs, vocabulary_size) is
+        1 at wanted words, 0 at others; at least one is wanted.
         """
         return self._in_batches(self._expect, videos, edits, words, wanted)
 
@@ -137,12 +130,12 @@ class BatchedCaptioner:
 
         key = answer.__name__, tuple(change.key for change in changes)
         if key not in self._graphs:
-            numbers = tf.TensorSpec([None, None], tf.float32)
+            known = [tf.TensorSpec([None, None], dtype) for dtype in (tf.int32, tf.float32)]
             signature = [
                 tf.TensorSpec([None, None, self.captioner.config.feature_dim], tf.float32),
                 tf.TensorSpec([None], tf.int32),
                 [change.specs() for change in changes],
-                *([tf.TensorSpec([None, None], tf.int32), numbers] if reads else []),
+                *(known if reads else []),
             ]
 
             def run(frames, video_index, arrays, *more):
@@ -157,12 +150,11 @@ class _Changes:
     """The numbers of an edit, from which each batch takes its rows."""
 
     def __init__(self, edit: Edit, runs: int):
-        given = {name: getattr(edit, name) for name in _CHANGES}
         self.name = edit.name
         self._arrays = {
             name: np.asarray(value, bool if name == "at" else np.float32)
-            for name, value in given.items()
-            if value is not None
+            for name in ("scale", "add", "set", "at")
+            if (value := getattr(edit, name)) is not None
         }
         for name, array in self._arrays.items():
             if array.ndim < 2 or len(array) not in (1, runs):

@@ -28,6 +28,7 @@ from topiclens.components.neurons.transform import TallyNeurons
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.files import read_json, write_json
+from topiclens.schemas.plain import to_plain
 from topiclens.trainer.export import export_again
 from topiclens.trainer.exported import EXTRA, read_meta
 
@@ -123,5 +124,5 @@ def NeuronEvaluator(
         write_blessing(folder, verdict)
     if verdict.blessed:
         named.save(baseline_dir)
-        write_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE), found.to_json())
+        write_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE), to_plain(found))
     mark(blessing, verdict)

@@ -8,13 +8,13 @@ the effect is 0.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
-from topiclens.components.neurons.deletion import deletion_orders, mean_drops
 from topiclens.components.neurons.enhancement import named_enhancement
+from topiclens.components.neurons.figures import deletion_orders, mean_drops
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.decoding import with_end
@@ -34,8 +34,8 @@ class CaptionEffects:
         word_deletion: AOPC of the log-probability of the topic's words when its linked neurons are taken out, most
             votes first: the mean over k = 0 .. K of the drop after k (Samek et al. 2017); the mean over the topics
             ('macro').
-        word_deletion_random: the same for as many neurons at random.
-        word_deletion_gradient: the same for as many in the order of gradient times input, in each question.
+        word_deletion_random, word_deletion_gradient: the same for as many neurons at random, and for as many in the
+            order of gradient times input, in each question.
         insertion_questions: pairs of a video and a topic that it lacks, see `insertion`.
         insertion_on_topic: the share of them in which the enhanced topic's words enter the caption.
         insertion_off_topic: the share of the other topics whose words enter instead, the mean over the questions.
@@ -50,9 +50,6 @@ class CaptionEffects:
     insertion_on_topic: float | None
     insertion_off_topic: float | None
     insertion_gain: float | None
-
-    def to_json(self) -> dict:
-        return asdict(self)
 
 
 def sampled(ids: Iterable[str], count: int, seed: int) -> frozenset[str]:
@@ -75,7 +72,6 @@ def measure_effects(
     """Deletion and insertion on a captioner, LSTM-B among them: its own f plays no part.
 
     Args:
-        model: the captioner; vocabulary: its words.
         videos: held-out; the time taken is proportional to their number.
         links: of the training videos.
         seed: of the random neurons and of the topics that are enhanced.
@@ -96,7 +92,6 @@ class Question:
 
     Attributes:
         video: its place.
-        topic: its id.
         words: numbers of the caption's words up to the last one that is the topic's: what follows cannot change them.
         asked: the places of the topic's words among them.
     """
@@ -131,14 +126,12 @@ def deletion(
     rng: np.random.Generator,
     steps: int = 5,
 ) -> dict[str, float | int | None]:
-    """How far the topics' words fall when neurons are taken out of v at every frame: AOPC (Samek et al. 2017).
+    """The deletion part of `CaptionEffects`: how far the topics' words fall when neurons are taken out of v at every
+    frame.
 
     The score of a question is the mean of log p(w_t | w_1 .. w_t-1, v) over those words w_t of a reference caption that
-    are among the topic's top words, the caption's words before them being read as they stand (teacher forcing).
-    Gradient times input of a neuron is sum_i v_ij d score / d v_ij over the frames i, with v as the encoder gave it.
-
-    Returns:
-        The deletion part of `CaptionEffects`.
+    are among the topic's top words; the words before are read as they stand (teacher forcing). Gradient times input of
+    a neuron is sum_i v_ij d score / d v_ij over the frames i, with v as the encoder gave it.
     """
     asked = questions(videos, links, vocabulary)
     topics = np.array([question.topic for question in asked], int)
@@ -173,15 +166,12 @@ def insertion(
     insertions: int = 2,
     strength: float = 1.0,
 ) -> dict[str, float | int | None]:
-    """What enhancing a topic (Dong et al. 2017, section 4) does to the captions of videos that lack it.
+    """The insertion part of `CaptionEffects`: what enhancing a topic (Dong et al. 2017, section 4) does to the captions
+    of videos that lack it.
 
-    A topic's words enter a caption if the one written after has a word of the topic that the one written before had
-    not. Off topic, the same is asked of all other topics that the video lacks, about those of their words that are not
-    the enhanced topic's too. The gain is of the log of how many of the topic's words the model expects on its way along
-    the caption that it wrote before (`BatchedCaptioner.expected`): after enhancement less before.
-
-    Returns:
-        The insertion part of `CaptionEffects`.
+    A topic's words enter a caption if the one written after has a word of the topic that the one before had not. Off
+    topic, the same is asked of all other topics that the video lacks, about those of their words that are not the
+    enhanced topic's too. The gain is the rise of `BatchedCaptioner.expected` along the caption written before.
     """
     topic_words = [_numbers(topic.words, vocabulary) for topic in links.topics]
     lacked = [

@@ -1,7 +1,7 @@
 """Activation enhancement: telling a captioner that a topic is in a video (Dong et al. 2017, section 4).
 
 An *enhancement* (topics, neurons) is what strength 1 of each topic adds to v at every real frame. An export carries its
-own, so that whoever asks what if, tries strengths or teaches a correction adds the same.
+own, so that what-if questions, strength sweeps and corrections all add the same.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def named_enhancement(links: TopicLinks) -> np.ndarray:
 
 
 def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = ALL, relative: bool = True) -> np.ndarray:
-    """What strength 1 of each topic adds to v.
+    """What strength 1 of each topic adds to v: (topics, neurons) float32, all 0 for a topic that occurs in no video.
 
-    The paper enhances the neurons that a topic is the name of, by their mean activation over its videos. Few neurons
-    carry much of a topic, and most of what they do in its videos they do in all. So more neurons may be taken, and of
-    what they do that which sets the topic's videos apart.
+    The paper enhances the neurons that a topic names, by their mean activation over its videos. Few neurons carry much
+    of a topic, and most of what they do in its videos they do in all. So more neurons may be taken, and of what they do
+    only what sets the topic's videos apart.
 
     Args:
         links, tally: of the same training videos.
@@ -41,8 +41,6 @@ def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = ALL, relative
             video (eq. 9), those that are named by another topic too; `all`, every neuron.
         relative: takes the mean over the topic's videos less the mean over all: that of the videos with each topic,
             weighted by their number. False is the paper's.
-    Returns:
-        (topics, neurons) float32, all 0 for a topic that occurs in no video.
     Raises:
         ValueError: there is no such choice, or the tally is another model's.
     """
@@ -72,10 +70,7 @@ def enhancement_in(export: str | os.PathLike, links: TopicLinks) -> np.ndarray:
 def activation_added(enhancement: np.ndarray, strengths: Mapping[int, float]) -> np.ndarray:
     """What topics add to v together: (neurons,) float32.
 
-    Args:
-        strengths: topic id -> strength; 1 is the paper's, less than 0 takes a topic away.
-    Raises:
-        ValueError: there is no such topic.
+    `strengths` is by topic id; 1 is the paper's, less than 0 takes a topic away. ValueError: there is no such topic.
     """
     added = np.zeros(enhancement.shape[1], np.float32)
     for topic, strength in strengths.items():
@@ -86,11 +81,6 @@ def activation_added(enhancement: np.ndarray, strengths: Mapping[int, float]) ->
 
 
 def enhanced(v: np.ndarray, mask: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """v* = v + what topics add, at real frames only.
-
-    Args:
-        v: (..., time, neurons), zero at padding.
-        mask: (..., time) bool, False at padding.
-        added: (..., neurons), see `activation_added`.
-    """
+    """v* = v + what topics add, at real frames only: v (..., time, neurons), mask (..., time) bool, added (...,
+    neurons)."""
     return v + added[..., None, :] * mask[..., None]

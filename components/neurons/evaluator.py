@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from topiclens.components.common.blessing import verdict_of
 from topiclens.components.neurons.effects import CaptionEffects
@@ -21,11 +21,7 @@ _SHOWN = 12
 def check_thresholds(
     figures: NeuronFigures, thresholds: NeuronSettings, *, split: str, previous: Mapping | None = None
 ) -> tuple[Reason, ...]:
-    """Holds a model's figures against the thresholds.
-
-    Args:
-        previous: the figures of the last blessed model, as JSON; None where there is none.
-    """
+    """Holds a model's figures against the thresholds; `previous` are the figures of the last blessed model, as JSON."""
     enough = figures.detectors >= thresholds.min_detectors
     words = (
         f"{figures.detectors} of {figures.topics} topics have a detecting neuron on {split}; at least "
@@ -89,14 +85,8 @@ def write_report(
     changed: list[ChangedMeaning] | None,
     effects: CaptionEffects | None = None,
 ) -> None:
-    """Writes `figures.json` and `summary.md`.
-
-    Args:
-        changed: since the previous model; None where there was none.
-        effects: on captions; None where they were not measured.
-    """
-    values = figures.to_json() | (effects.to_json() if effects else {})
-    write_json(os.path.join(folder, FIGURES_FILE), values)
+    """Writes `figures.json` and `summary.md`; `changed` is since the previous model, None where there was none."""
+    write_json(os.path.join(folder, FIGURES_FILE), _values(figures, effects))
     write_text(os.path.join(folder, SUMMARY_FILE), format_summary(figures, links, changed, effects))
 
 
@@ -109,13 +99,12 @@ def format_summary(
     """The figures, the best and worst detected topics and what changed, as Markdown."""
     names = {topic.id: topic.name for topic in links.topics}
     lines = ["# Neurons", "", "| figure | value |", "|---|---|"]
-    for name, value in (figures.to_json() | (effects.to_json() if effects else {})).items():
+    for name, value in _values(figures, effects).items():
         if name != "by_topic":
-            lines.append(
-                f"| {name} | {'–' if value is None else f'{value:.3f}' if isinstance(value, float) else value} |"
-            )
+            shown = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else value
+            lines.append(f"| {name} | {shown} |")
     rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -row.auc)
-    for title, shown in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
+    for title, chosen in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
         lines += [
             "",
             f"## {title}",
@@ -125,9 +114,13 @@ def format_summary(
         ]
         lines += [
             f"| {names[row.id]} | {row.videos} | {row.neurons} | {row.auc:.3f} | {row.average_precision:.3f} |"
-            for row in shown
+            for row in chosen
         ]
     if changed is not None:
         lines += ["", "## Since the last blessed model", "", f"{len(changed)} neurons changed meaning."]
         lines += [f"- {one.neuron}: {one.before or 'no topic'} → {one.after or 'no topic'}" for one in changed]
     return "\n".join(lines) + "\n"
+
+
+def _values(figures: NeuronFigures, effects: CaptionEffects | None) -> dict:
+    return asdict(figures) | (asdict(effects) if effects else {})

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
 
-from topiclens.components.neurons.deletion import deletion_orders, mean_drops
 from topiclens.components.neurons.links import TopicLinks
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron
 
 
 def roc_auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
     """The area under the ROC curve of every detector for every topic: the share of pairs of a video with the topic and
     one without in which the former scores higher, ties counting half (Mann-Whitney; Hanley and McNeil 1982).
 
-    Args:
-        scores: (videos, detectors).
-        present: (videos, topics), not 0 where a topic occurs.
-    Returns:
-        (detectors, topics), NaN for a topic that occurs in all videos or in none.
+    From scores (videos, detectors) and present (videos, topics) to (detectors, topics), NaN for a topic that occurs in
+    all videos or in none.
     """
     present = np.asarray(present, bool)
     with_topic = present.sum(axis=0)
@@ -33,13 +29,9 @@ def roc_auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 def average_precision(scores: np.ndarray, present: np.ndarray) -> float:
     """sum_k (R_k - R_k-1) P_k over the distinct thresholds of one detector, P and R being precision and recall
-    (Manning, Raghavan and Schütze 2008, section 8.4, without interpolation).
+    (Manning, Raghavan and Schütze 2008, section 8.4, without interpolation). Scores and present are (videos,).
 
-    Args:
-        scores: (videos,).
-        present: (videos,), not 0 where the topic occurs.
-    Returns:
-        NaN if the topic occurs nowhere.
+    NaN if the topic occurs nowhere.
     """
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(np.asarray(present, bool)[order])
@@ -54,13 +46,8 @@ def selectivity(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
     """(m_with - m_without) / (m_with + m_without) of every neuron for every topic (Morcos et al. 2018).
 
     m is the mean activation over the videos with the topic, and over those without. The index is made for activations
-    that are not negative; those of an LSTM, in (-1, 1), are moved to (0, 1) first.
-
-    Args:
-        scores: (videos, neurons) in (-1, 1).
-        present: (videos, topics), not 0 where a topic occurs.
-    Returns:
-        (neurons, topics), NaN for a topic that occurs in all videos or in none.
+    that are not negative; those of an LSTM, in (-1, 1), are moved to (0, 1) first. From scores (videos, neurons) and
+    present (videos, topics) to (neurons, topics), NaN for a topic that occurs in all videos or in none.
     """
     activations, present = (1 + np.asarray(scores, np.float64)) / 2, np.asarray(present, np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -81,14 +68,39 @@ def gini(values: np.ndarray) -> float:
 def oracle_impurity(auc: np.ndarray, oracle: np.ndarray) -> float:
     """OIS = 2 / k ||pi(neurons, topics) - pi(topics, topics)||_F (Espinosa Zarlenga et al., AAAI 2023).
 
-    pi_ij is how well topic j is predicted, by AUC, from what stands for topic i: its neuron, or its presence itself
-    (the oracle). 0 says that neurons know of other topics no more than topics know of each other.
-
-    Args:
-        auc, oracle: (k, k) AUCs; one below a half predicts by its reverse.
+    pi_ij is how well topic j is predicted, by AUC (k, k), from what stands for topic i: its neuron, or its presence
+    itself (the oracle). An AUC below a half predicts by its reverse. 0 says that neurons know of other topics no more
+    than topics know of each other.
     """
     able, oracle = np.maximum(auc, 1 - auc), np.maximum(oracle, 1 - oracle)
     return float(2 / len(able) * np.linalg.norm(able - oracle))
+
+
+def deletion_orders(
+    linked: Sequence[Sequence[int]], gradient: np.ndarray, rng: np.random.Generator, steps: int
+) -> dict[str, np.ndarray]:
+    """In which order neurons are taken out for each question: the topic's own, most votes first, at most `steps`; as
+    many at random; as many by gradient times input (questions, neurons).
+
+    Returns:
+        `linked`, `random` and `gradient`, each (questions, at most steps) int, -1 where no further neuron goes.
+    """
+    n_questions, n_neurons = gradient.shape
+    steps = min(steps, n_neurons)
+    own = np.full((n_questions, steps), -1)
+    for row, neurons in zip(own, linked, strict=True):
+        row[: len(neurons)] = neurons[:steps]
+    random = rng.permuted(np.tile(np.arange(n_neurons), (n_questions, 1)), axis=1)[:, :steps]
+    by_gradient = np.argsort(-gradient, axis=1)[:, :steps]
+    return {"linked": own, "random": np.where(own < 0, -1, random), "gradient": np.where(own < 0, -1, by_gradient)}
+
+
+def mean_drops(drops: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """AOPC of each question (questions,): the mean over k = 0 .. K of the drop after k deletions (Samek et al. 2017),
+    with K the number of neurons that go. `drops` is (questions, steps + 1)."""
+    counts = np.sum(order >= 0, axis=1)
+    counted = np.arange(drops.shape[1]) <= counts[:, None]
+    return np.sum(drops * counted, axis=1) / (counts + 1)
 
 
 def score_drops(mean: np.ndarray, occurrences: np.ndarray, order: np.ndarray, f: Perceptron) -> np.ndarray:
@@ -98,7 +110,6 @@ def score_drops(mean: np.ndarray, occurrences: np.ndarray, order: np.ndarray, f:
         mean: (videos, neurons), mean activations.
         occurrences: (pairs, 2) int, a row of `mean` and a topic.
         order: (pairs, steps) int, the neuron that goes at each step; -1 where none does.
-        f: the perceptron that reads topics off neurons.
     Returns:
         (pairs, steps + 1), [f(v)]_i - [f(v without the first k)]_i for k = 0 .. steps.
     """
@@ -144,15 +155,15 @@ class NeuronFigures:
         topics: how many topics occur in some held-out videos and not in all.
         linked_topics: how many of these have a neuron.
         detectors: how many have a neuron with an AUC of at least `detector_auc`.
-        auc, average_precision: of a topic's linked neurons as its detectors, see `roc_auc` and `average_precision`; a
-            topic without a neuron counts as chance does, with 0.5 and its share of the videos.
-        selectivity: of the linked neurons, see `selectivity`; 0 for a topic without.
-        gini: of the topic's mean activation profile over all neurons (the curves of Fig. 3), see `gini`.
+        auc, average_precision: of a topic's linked neurons as its detectors, see the functions; a topic without a
+            neuron counts as chance does, with 0.5 and its share of the videos.
+        selectivity: of the linked neurons; 0 for a topic without.
+        gini: of the topic's mean activation profile over all neurons (the curves of Fig. 3).
         purity: 1 - OIS of the topics' strongest neurons, see `oracle_impurity`; None with fewer than two.
         deletion: AOPC of the topic's score when its linked neurons are taken out, most votes first: the mean over
             k = 0 .. K of the drop after k (Samek et al. 2017), with K = `steps` at most.
-        deletion_random: the same for as many neurons at random.
-        deletion_gradient: the same for as many in the order of gradient times input, in each video.
+        deletion_random, deletion_gradient: the same for as many neurons at random, and for as many in the order of
+            gradient times input, in each video.
     """
 
     topics: int
@@ -167,9 +178,6 @@ class NeuronFigures:
     deletion_random: float | None
     deletion_gradient: float | None
     by_topic: tuple[TopicFigures, ...]
-
-    def to_json(self) -> dict:
-        return asdict(self)
 
 
 def measure_neurons(
@@ -188,12 +196,7 @@ def measure_neurons(
     the training videos.
 
     Args:
-        mean: (videos, neurons) float, mean activations of held-out videos.
-        topics: (videos, topics), not 0 where a topic occurs.
-        links: of the training videos.
         f: the perceptron that the links were found with.
-        rng: draws the random neurons.
-        detector_auc: see `NeuronFigures`.
         steps: the most neurons that are taken out for a topic.
     """
     present = np.asarray(topics, bool)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.notebook import html_table
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.trainer.exported import EXTRA
 
 if TYPE_CHECKING:  # Numba and SciPy take a second to import, and to read links needs neither
@@ -27,8 +28,7 @@ class LinkedNeuron:
     Attributes:
         neuron: its place in v.
         votes: the number of videos with the topic in which it made the largest prediction difference.
-        mean_difference: its mean prediction difference over the videos with the topic.
-        mean_activation: its mean activation over the same videos.
+        mean_difference, mean_activation: over the videos with the topic.
         runner_up: the id of the topic that chose it next most often; None if no other did.
     """
 
@@ -41,12 +41,9 @@ class LinkedNeuron:
 
 @dataclass(frozen=True)
 class TopicLink:
-    """A topic and the neurons that carry it.
+    """A topic, in how many training videos it occurs, and the neurons that it names, most votes first.
 
-    Attributes:
-        id, name, words, npmi: of the topic.
-        videos: in how many training videos it occurs.
-        neurons: those that it is the name of, most votes first; none if every neuron that it chose is another topic's.
+    There are none if every neuron that it chose is another topic's.
     """
 
     id: int
@@ -59,12 +56,7 @@ class TopicLink:
 
 @dataclass(frozen=True)
 class TopicLinks:
-    """All topics with their neurons, and the neurons that no topic chose.
-
-    Attributes:
-        topics: by id, those without a neuron too.
-        n_neurons: how many there are in all.
-    """
+    """All topics by id, with their neurons if they have any, and how many neurons there are in all."""
 
     topics: tuple[TopicLink, ...]
     n_neurons: int
@@ -100,19 +92,12 @@ class TopicLinks:
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes `links.json`."""
-        write_json(os.path.join(folder, LINKS_FILE), asdict(self))
+        write_json(os.path.join(folder, LINKS_FILE), to_plain(self))
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> TopicLinks:
         """Reads what `save` wrote."""
-        data = read_json(os.path.join(folder, LINKS_FILE))
-        topics = [
-            TopicLink(
-                **{**row, "words": tuple(row["words"]), "neurons": tuple(LinkedNeuron(**n) for n in row["neurons"])}
-            )
-            for row in data["topics"]
-        ]
-        return cls(tuple(topics), data["n_neurons"])
+        return from_plain(cls, read_json(os.path.join(folder, LINKS_FILE)))
 
 
 def links_of(export: str | os.PathLike) -> TopicLinks | None:
@@ -122,17 +107,12 @@ def links_of(export: str | os.PathLike) -> TopicLinks | None:
 
 
 def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.ndarray:
-    """The names alone, as a training follows them (`topiclens.trainer.naming.NameNeurons`).
+    """The names alone, as a training follows them (`topiclens.trainer.callbacks.NameNeurons`).
 
-    Args:
-        mean: (videos, neurons), the mean activation of each neuron over a video's frames.
-        topics: (videos, topics), not 0 where a topic occurs.
-        topic_perceptron: the `topiclens.trainer.losses.TopicPerceptron` of the same captioner.
-    Returns:
-        (neurons,) int, the topic that `link` names each neuron by; -1 where no topic chose it.
+    From mean activations (videos, neurons) and topics (videos, topics), not 0 where one occurs, to (neurons,) int: the
+    topic that `link` names each neuron by; -1 where no topic chose it.
     """
-    from topiclens.components.neurons.pdm import tally
-    from topiclens.components.neurons.perceptron import Perceptron
+    from topiclens.components.neurons.pdm import Perceptron, tally
 
     counted = tally(mean, topics, Perceptron.of(topic_perceptron))
     best = _preference(counted)[0]
@@ -143,43 +123,25 @@ def link(tally: Tally, topics: Sequence[Topic | TopicLink]) -> TopicLinks:
     """Names every neuron by the topic that chose it most often.
 
     Where topics chose it equally often, the one to which it makes the larger mean difference has it, and then the one
-    with the lower id.
-
-    Args:
-        tally: of the training videos.
-        topics: the topics' table, by id.
+    with the lower id. The tally is of the training videos; the topics are by id.
     """
-    preference = _preference(tally)
+    preference, differences, activations = _preference(tally), tally.mean_differences, tally.mean_activations
     best, second = preference[0], preference[1] if len(topics) > 1 else preference[0]
     neurons: list[list[LinkedNeuron]] = [[] for _ in topics]
     for neuron in range(tally.votes.shape[1]):
         topic = int(best[neuron])
         if tally.votes[topic, neuron]:
             other = int(second[neuron])
-            chosen = other != topic and tally.votes[other, neuron]
-            neurons[topic].append(
-                LinkedNeuron(
-                    neuron=neuron,
-                    votes=int(tally.votes[topic, neuron]),
-                    mean_difference=float(tally.mean_differences[topic, neuron]),
-                    mean_activation=float(tally.mean_activations[topic, neuron]),
-                    runner_up=other if chosen else None,
-                )
-            )
-    return TopicLinks(
-        tuple(
-            TopicLink(
-                id=topic.id,
-                name=topic.name,
-                words=topic.words,
-                npmi=topic.npmi,
-                videos=int(tally.videos[topic.id]),
-                neurons=tuple(sorted(neurons[topic.id], key=lambda linked: (-linked.votes, -linked.mean_difference))),
-            )
-            for topic in topics
-        ),
-        tally.votes.shape[1],
-    )
+            numbers = int(tally.votes[topic, neuron]), float(differences[topic, neuron])
+            runner_up = other if other != topic and tally.votes[other, neuron] else None
+            neurons[topic].append(LinkedNeuron(neuron, *numbers, float(activations[topic, neuron]), runner_up))
+    for linked in neurons:
+        linked.sort(key=lambda one: (-one.votes, -one.mean_difference))
+    links = [
+        TopicLink(one.id, one.name, one.words, one.npmi, int(tally.videos[one.id]), tuple(neurons[one.id]))
+        for one in topics
+    ]
+    return TopicLinks(tuple(links), tally.votes.shape[1])
 
 
 def _preference(tally: Tally) -> np.ndarray:
@@ -211,19 +173,10 @@ def table_rows(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:
             for linked in topic.neurons[:neurons_shown]
         )
         more = len(topic.neurons) - neurons_shown
-        votes = sum(linked.votes for linked in topic.neurons)
-        strongest = topic.neurons[0].mean_difference
-        rows.append(
-            (
-                str(topic.id),
-                topic.name,
-                str(topic.videos),
-                str(len(topic.neurons)),
-                str(votes),
-                f"{strongest:+.3f}",
-                shown + (f" and {more} more" if more > 0 else ""),
-            )  # fmt: skip
-        )
+        votes, strongest = sum(linked.votes for linked in topic.neurons), topic.neurons[0].mean_difference
+        counts = str(topic.videos), str(len(topic.neurons)), str(votes)
+        shown += f" and {more} more" if more > 0 else ""
+        rows.append((str(topic.id), topic.name, *counts, f"{strongest:+.3f}", shown))
     return rows
 
 

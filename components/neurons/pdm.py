@@ -11,15 +11,44 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 
 from topiclens.components.common.compiling import compiled
-from topiclens.components.neurons.perceptron import Perceptron
 from topiclens.schemas.files import read_bytes, write_bytes
 
 TALLY_FILE = "tally.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Perceptron:
+    """f of eq. 8 outside Keras: hidden ReLU units, weights (neurons, units), and linear scores, weights (units,
+    topics)."""
+
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    score: np.ndarray
+    score_bias: np.ndarray
+
+    @classmethod
+    def of(cls, topic_perceptron: Any) -> Perceptron:
+        """The weights of a `topiclens.trainer.losses.TopicPerceptron`."""
+        layers = (topic_perceptron.hidden, topic_perceptron.score)
+        return cls(*(np.asarray(array, np.float32) for layer in layers for array in layer.get_weights()))
+
+    @property
+    def n_neurons(self) -> int:
+        return len(self.hidden)
+
+    @property
+    def n_topics(self) -> int:
+        return self.score.shape[1]
+
+    def __call__(self, mean: np.ndarray) -> np.ndarray:
+        """f: mean activations (videos, neurons) to scores (videos, topics)."""
+        return np.maximum(mean @ self.hidden + self.hidden_bias, 0) @ self.score + self.score_bias
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +102,7 @@ def prediction_differences(mean: np.ndarray, occurrences: np.ndarray, f: Percept
     """[f(v)]_i - [f(v without j)]_i for every neuron j and every given pair of a video and a topic i.
 
     Args:
-        mean: (videos, neurons), the mean activation of each neuron over a video's frames.
         occurrences: (pairs, 2) int, a row of `mean` and a topic; sorted by the row.
-        f: the perceptron that reads topics off neurons.
     Returns:
         (pairs, neurons) float32.
     Raises:
@@ -125,10 +152,7 @@ def _differences(
 def tally(mean: np.ndarray, topics: np.ndarray, f: Perceptron) -> Tally:
     """Counts, for every topic that occurs in every video, the neuron that makes the largest difference (eq. 9).
 
-    Args:
-        mean: (videos, neurons), the mean activation of each neuron over a video's frames.
-        topics: (videos, topics), not 0 where a topic occurs.
-        f: the perceptron that reads topics off neurons.
+    `mean` is (videos, neurons), the mean activations; `topics` (videos, topics), not 0 where a topic occurs.
     """
     occurrences = np.argwhere(topics)
     videos, topic = occurrences.T

@@ -1,4 +1,7 @@
-"""One trained captioner, studied: its neurons named on training videos and measured on held-out ones."""
+"""One trained captioner, studied: its neurons named on training videos and measured on held-out ones.
+
+An f is fitted afterwards, on the frozen encoder. That makes models comparable, those that never learnt f among them.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
 from topiclens.components.neurons.figures import NeuronFigures, measure_neurons
 from topiclens.components.neurons.links import TopicLinks, link
-from topiclens.components.neurons.pdm import Tally, tally
-from topiclens.components.neurons.posthoc import fit_perceptron
+from topiclens.components.neurons.pdm import Perceptron, Tally, tally
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.vocabulary import Vocabulary
 
 
 def study_neurons(
-    captioner,
+    captioner: Captioner,
     vocabulary: Vocabulary,
     train_videos: Iterable[VideoRecord],
     held_out_videos: Sequence[VideoRecord],
@@ -33,15 +36,12 @@ def study_neurons(
     The captioner's own f plays no part: an f is fitted to its frozen encoder. What is compared then is the neurons.
 
     Args:
-        captioner: a `topiclens.trainer.captioner.Captioner`; vocabulary: its words.
         train_videos: f is fitted and the links are found on these.
         held_out_videos: the figures are of these.
         topics: the topics' table, by id.
         seed: of f, of the random neurons of the deletions, and of the questions of `effects`: models that are studied
             with the same seed are asked the same ones.
         effect_videos: the most held-out videos on which effects on captions are measured.
-    Returns:
-        The tally and the links of the training videos, the figures and the effects of the held-out ones.
     """
     encode = encoder_of(captioner)
     seen = mean_activations(train_videos, encode)
@@ -55,3 +55,46 @@ def study_neurons(
         BatchedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed
     )
     return counted, links, figures, effects
+
+
+def fit_perceptron(
+    mean: np.ndarray,
+    topics: np.ndarray,
+    *,
+    seed: int,
+    units: int = 512,
+    dropout: float = 0.5,
+    epochs: int = 40,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+) -> Perceptron:
+    """Fits f to the interpretive loss of eq. 8, the mean activations held as they are.
+
+    Args:
+        mean: (videos, neurons), mean activations of training videos.
+        topics: (videos, topics), 1 where a topic occurs, else 0.
+        seed: of the initial weights, the dropout and the order of the videos.
+        units, dropout: of f, as in `topiclens.trainer.losses.TopicPerceptron`.
+        learning_rate: of Adam; it falls to 0 along a cosine.
+    """
+    import keras
+
+    from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
+
+    initial, dropped, order = (int(part) for part in np.random.SeedSequence(seed).generate_state(3))
+    f = TopicPerceptron(topics.shape[1], units, dropout)
+    f.hidden.kernel_initializer = keras.initializers.GlorotUniform(seed=initial)
+    f.score.kernel_initializer = keras.initializers.GlorotUniform(seed=initial + 1)
+    f.dropout.seed_generator = keras.random.SeedGenerator(dropped)
+    steps = epochs * -(-len(mean) // batch_size)
+    model = keras.Sequential([keras.Input(mean.shape[1:]), f])
+    model.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
+        loss=lambda topics, scores: interpretive_loss(scores, topics),
+    )
+    rng = np.random.default_rng(order)
+    mean, topics = np.asarray(mean, np.float32), np.asarray(topics, np.float32)
+    for _ in range(epochs):
+        shuffled = rng.permutation(len(mean))
+        model.fit(mean[shuffled], topics[shuffled], batch_size=batch_size, shuffle=False, epochs=1, verbose=0)
+    return Perceptron.of(f)

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins import projector
 
-from topiclens.components.neurons import plots
 from topiclens.components.neurons.activations import MeanActivations
 from topiclens.components.neurons.links import TopicLinks, as_markdown, most_frequent
 from topiclens.components.neurons.pdm import Tally
-from topiclens.components.neurons.projector import write_embeddings
+from topiclens.schemas.files import write_text
 
+_INK, _FAINT, _LINKED = "#2b3a42", "#b8c4c9", "#d1495b"
+_COLUMNS = 3  # topics side by side; more stand below
 _TOPICS_SHOWN = 6
 _STEPS = "Mean activation in held-out videos; step 0: those without the topic, step 1: those with it."
 _QUANTILES = (np.arange(200) + 0.5) / 200  # so that few videos with a topic make as high a histogram as many without
 
+_MOST_VIDEOS = 2000  # they are drawn in the browser
+_MOST_DIMENSIONS = 200  # the page projects wider vectors at random before it looks for their principal components
+_COLOURS = 8  # topics; the page has ten colours and offers none at all for more than fifty values
+_VIDEOS_FILE = "videos.tsv"
+
 
 def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations) -> None:
-    """Writes one model's neurons as a TensorBoard log.
+    """Writes one model's neurons as a TensorBoard log of its own; what was in the folder is replaced.
 
     Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association
     of topics and neurons. Histograms: how the activation of each topic's strongest neuron is spread over held-out
     videos without the topic, as step 0, and with it, as step 1: 200 quantiles each. Text: the links. Projector:
     held-out videos by their features and by the activations of all neurons, with their topics.
-
-    Args:
-        log_dir: a folder of its own; what was in it is replaced.
-        tally, links: of the training videos.
-        held_out: other videos.
     """
     log_dir = _emptied(log_dir)
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
         if shown := [topic.id for topic in most_frequent(links, _TOPICS_SHOWN)]:
-            _image("neurons/profiles", plots.plot_profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown))
-        _image("neurons/association", plots.plot_association(tally, links))
+            _image("neurons/profiles", plot_profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown))
+        _image("neurons/association", plot_association(tally, links))
         tf.summary.text("neurons/links", as_markdown(links))
         for topic in links.topics:
             present = held_out.topics[:, topic.id] > 0
@@ -50,17 +53,13 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
 
 
 def write_profiles(log_dir: str | os.PathLike, tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks]) -> bytes:
-    """Writes the profiles of several models, one above the other (Dong et al. 2017, Fig. 3), as a TensorBoard log.
+    """Writes the profiles of several models, one above the other (Dong et al. 2017, Fig. 3), as a log of its own: PNG.
 
-    Args:
-        log_dir: a folder of its own; what was in it is replaced.
-        tallies: of each model, by its name; the first stands on top.
-        links: of the same models. Shown are the topics that occur most, of those with a neuron in the first model.
-    Returns:
-        The picture, PNG.
+    Tallies and links are by the models' names. Shown are the topics that occur most, of those with a neuron in the
+    first.
     """
     first = links[next(iter(tallies))]
-    picture = plots.plot_profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
+    picture = plot_profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
     with tf.summary.create_file_writer(_emptied(log_dir)).as_default(step=0):
         _image("neurons/profiles", picture)
     return picture
@@ -75,3 +74,113 @@ def _emptied(folder: str | os.PathLike) -> str:
 
 def _image(name: str, png: bytes) -> None:
     tf.summary.image(name, tf.io.decode_png(png, channels=3)[None])
+
+
+def write_embeddings(log_dir: str, links: TopicLinks, videos: MeanActivations) -> None:
+    """Writes two embeddings of the same videos, `features` and `neurons`, to be coloured by `topic`.
+
+    A video is a point: the mean of its frames' features, and the mean activations of the neurons, both in the space of
+    their principal components. Its `topic` is one of the eight that occur most and have a neuron; of several, the one
+    that fewest videos have. `topics` are all that occur. The first 2,000 videos are shown.
+    """
+    rows = slice(_MOST_VIDEOS)
+    write_text(os.path.join(log_dir, _VIDEOS_FILE), _metadata(videos.ids[rows], videos.topics[rows], links))
+    config = projector.ProjectorConfig()
+    for name, vectors in (("features", videos.features[rows]), ("neurons", videos.mean[rows])):
+        components = principal_components(vectors, _MOST_DIMENSIONS)
+        lines = ("\t".join(f"{value:.4f}" for value in row) for row in components)
+        write_text(os.path.join(log_dir, f"{name}.tsv"), "\n".join(lines) + "\n")
+        embedding = config.embeddings.add()
+        embedding.tensor_name, embedding.tensor_shape[:] = name, components.shape
+        embedding.tensor_path, embedding.metadata_path = f"{name}.tsv", _VIDEOS_FILE
+    projector.visualize_embeddings(log_dir, config)
+
+
+def principal_components(vectors: np.ndarray, most: int) -> np.ndarray:
+    """(rows, at most `most`): the rows seen along the directions in which they differ most, from their mean.
+
+    The sign of a direction is such that its largest entry is positive.
+    """
+    centred = vectors - vectors.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    directions = directions[:most]
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
+    return centred @ (directions * np.sign(largest)).T
+
+
+def _metadata(ids: tuple[str, ...], topics: np.ndarray, links: TopicLinks) -> str:
+    names = {topic.id: topic.name for topic in links.topics}
+    coloured = [topic.id for topic in reversed(most_frequent(links, _COLOURS))]  # the rarest first
+    rows = ["video\ttopic\ttopics"]
+    for video_id, present in zip(ids, topics > 0):
+        colour = next((names[topic] for topic in coloured if present[topic]), "another topic")
+        own = ", ".join(names[topic] for topic in np.flatnonzero(present)) or "none"
+        rows.append("\t".join(" ".join(cell.split()) for cell in (video_id, colour, own)))
+    return "\n".join(rows) + "\n"
+
+
+def plot_profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
+    """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3).
+
+    The neurons that are linked to the topic are marked.
+
+    Args:
+        tallies: of each model, by its name; the first stands on top.
+    Returns:
+        PNG.
+    """
+    columns = min(len(topics), _COLUMNS)
+    figure, axes = _canvas(len(tallies) * -(-len(topics) // columns), columns, 2.6, 1.7)
+    top = max(np.abs(tally.mean_activations[topics]).max() for tally in tallies.values())
+    for place, topic in enumerate(topics):
+        first = place // columns * len(tallies)
+        for axis, (name, tally) in zip(axes[first:, place % columns], tallies.items()):
+            activations, linked = tally.mean_activations[topic], links[name].topics[topic]
+            mine = [neuron.neuron for neuron in linked.neurons]
+            axis.vlines(np.arange(len(activations)), 0, activations, color=_FAINT, linewidth=0.6)
+            axis.vlines(mine, 0, activations[mine], color=_LINKED, linewidth=1.2)
+            axis.set_title(f"{name}: {linked.name} ({linked.videos} videos)", fontsize=8, color=_INK)
+            axis.set_ylim(-1.05 * top, 1.05 * top)
+            axis.tick_params(labelsize=7)
+            axis.margins(x=0.01)
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
+    figure.supxlabel("neuron; those linked to the topic in red", fontsize=8)
+    figure.supylabel("mean activation", fontsize=8)
+    return _png(figure)
+
+
+def plot_association(tally: Tally, links: TopicLinks) -> bytes:
+    """The mean prediction difference of every neuron that carries a topic to every topic that has a neuron: PNG.
+
+    Rows are topics, those of most videos on top, each shown relative to its own largest difference, since those
+    of rare topics are far smaller. Columns are neurons in the order of their topics, so that links lie on the diagonal.
+    """
+    linked = most_frequent(links, len(links.topics))
+    neurons = [neuron.neuron for topic in linked for neuron in topic.neurons]
+    values = tally.mean_differences[[topic.id for topic in linked]][:, neurons] if linked else np.zeros((1, 1))
+    values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), np.finfo(float).tiny)
+    figure, axes = _canvas(1, 1, 9, 0.13 * max(len(linked), 12) + 1)
+    (axis,) = axes.flat
+    image = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    axis.set_yticks(range(len(linked)), [topic.name for topic in linked], fontsize=7)
+    axis.set_xlabel("neurons, in the order of their topics", fontsize=8)
+    axis.tick_params(axis="x", labelsize=7)
+    bar = figure.colorbar(image, ax=axis, location="top", fraction=0.02, aspect=60, pad=0.01)
+    bar.set_label("mean prediction difference, relative to the topic's largest", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    return _png(figure)
+
+
+def _canvas(rows: int, columns: int, width: float, height: float):
+    # A figure of its own, not pyplot's: nothing is kept after it, and no display is asked for.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows + 0.3), dpi=130, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _png(figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

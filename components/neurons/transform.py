@@ -13,9 +13,7 @@ from topiclens.schemas import records
 class TallyNeurons(beam.PTransform):
     """From serialised records to one `Tally` of them all (no element where there is no record).
 
-    Args:
-        model_dir: the exported model; every worker must be able to read it.
-        batch_size: most videos encoded at once.
+    Every worker must be able to read the exported model.
     """
 
     def __init__(self, model_dir: str, *, batch_size: int = activations.BATCH_SIZE):

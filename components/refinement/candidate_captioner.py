@@ -1,20 +1,27 @@
-"""Where candidates are tried: one captioner whose encoder is exchanged, so that its graphs are built once for all."""
+"""Where candidates are tried: one captioner whose encoder is exchanged, so that its graphs are built once for all.
+
+What a refinement costs the captions of videos that nobody corrected says how far it may go.
+"""
 
 from __future__ import annotations
 
+import bisect
+import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
+from topiclens.components.captions.evaluator import References, score_captions
 from topiclens.components.neurons.activations import NeuronModel, encoder_of, load, mean_activations
 from topiclens.components.neurons.batched_captioner import ROWS, BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.refinement.descent import OnStep
-from topiclens.components.refinement.nearness import Nearness
+from topiclens.components.refinement.nearness import WeightNearness
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate, twin
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
@@ -23,15 +30,13 @@ from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import EOS, PAD
 
+METRICS = ("BLEU-4", "CIDEr")
+Refined = TypeVar("Refined")
+
 
 @dataclass(eq=False)
 class RefinedEncoder:
-    """A parent's twin with another encoder.
-
-    Attributes:
-        encoder: its weights.
-        captions: video id -> caption, as far as they were written.
-    """
+    """A parent's twin with another encoder: its weights, and the captions by video id, as far as they were written."""
 
     encoder: Sequence[np.ndarray]
     captions: dict[str, str] = field(default_factory=dict)
@@ -42,7 +47,6 @@ class CandidateCaptioner:
 
     Args:
         folder: the parent's export.
-        links: of the parent's neurons.
         enhancement: (topics, neurons), what strength 1 of each topic adds to v; None is what the parent carries.
     Attributes:
         parent: the parent's captioner; untouched: the candidate that is the parent itself.
@@ -66,11 +70,7 @@ class CandidateCaptioner:
     def captions(
         self, candidate: RefinedEncoder, videos: Sequence[VideoRecord], progress: Progress = no_progress
     ) -> dict[str, str]:
-        """Video id -> caption by a candidate, in the order of the videos; none is written twice.
-
-        Args:
-            progress: told after each batch.
-        """
+        """Video id -> caption by a candidate, in the order of the videos; none is written twice."""
         missing = [video for video in videos if video.video_id not in candidate.captions]
         self._take(candidate)
         for start in range(0, len(missing), ROWS):
@@ -112,27 +112,60 @@ class CandidateCaptioner:
         videos: Sequence[CorrectedVideo],
         mu: float,
         settings: RefinementSettings,
-        nearness: Nearness,
+        nearness: WeightNearness,
         on_step: OnStep | None = None,
     ) -> tuple[Propagation, RefinedEncoder]:
-        """The parent with an encoder that learnt what is said of videos (eq. 10).
-
-        Args:
-            mu: of eq. 10.
-            settings: the optimiser's.
-            nearness: of the parent.
-            on_step: see `topiclens.components.refinement.propagation.propagate`.
-        """
+        """The parent with an encoder that learnt what is said of videos; see `propagation.propagate`."""
         refined = propagate(
-            self.parent,
-            self.enhancement,
-            videos,
-            nearness=nearness,
-            mu=mu,
-            steps=settings.steps,
-            on_step=on_step,
+            self.parent, self.enhancement, videos, nearness=nearness, mu=mu, steps=settings.steps, on_step=on_step
         )
         return refined, RefinedEncoder(refined.captioner.encoder.get_weights())
 
     def _take(self, candidate: RefinedEncoder) -> None:
         self.model.captioner.encoder.set_weights(candidate.encoder)
+
+
+class CaptionCost:
+    """The share of BLEU-4 and of CIDEr, the mean of both, that a candidate's captions of some videos fall short of the
+    parent's; less than 0 where they are better.
+
+    The videos have captions of people, see `nearness.near_and_others`; those of training leave validation to the gate.
+    """
+
+    def __init__(self, candidates: CandidateCaptioner, videos: Sequence[VideoRecord]):
+        self._candidates, self._videos = candidates, videos
+        self._references = References({video.video_id: video.captions for video in videos})
+
+    def __call__(self, candidate: RefinedEncoder) -> float:
+        before, after = (self._metrics(one) for one in (self._candidates.untouched, candidate))
+        return float(np.mean([(before[m] - after[m]) / before[m] if before[m] else 0.0 for m in METRICS]))
+
+    def _metrics(self, candidate: RefinedEncoder) -> dict[str, float]:
+        return score_captions(self._references, self._candidates.captions(candidate, self._videos), METRICS)
+
+
+def furthest(
+    mus: Iterable[float],
+    teach: Callable[[float], Refined],
+    is_said: Callable[[Refined], bool],
+    cost: Callable[[Refined], float],
+    max_cost: float,
+) -> tuple[Refined, float]:
+    """The refinement that goes furthest from its parent for what it may cost, and its mu of eq. 10.
+
+    What is taught no more strongly than one video asks for does not hold in others. So the smallest mu is taken that
+    costs no more than allowed. It is found by halving the range, since what is taught further costs more. Where the
+    corrected videos do not all say by it what they are to say, the next mu by which they do is taken, whatever it
+    costs: the gate has the last word on that.
+
+    Args:
+        mus: at least one; the largest may be taken at any cost.
+        teach: makes the refinement with a mu.
+        is_said: whether all corrected videos say by it what they are to say.
+        cost: of a refinement, such as a `CaptionCost`.
+    """
+    grid, taught = sorted(set(mus), reverse=True), functools.cache(teach)
+    too_dear = bisect.bisect_left(grid, True, lo=1, key=lambda mu: cost(taught(mu)) > max_cost)
+    affordable = grid[too_dear - 1]
+    mu = next((mu for mu in grid[too_dear - 1 :] if is_said(taught(mu))), affordable)
+    return taught(mu), mu

@@ -29,7 +29,6 @@ def minimise(
 
     Args:
         start: (parameters,) float32.
-        steps: at most.
         on_step: called after each step with its number, from 1, and the value.
     Returns:
         The point, and the values before the first step and after each.

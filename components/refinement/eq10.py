@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from topiclens.components.captions.generate import pad_videos
 from topiclens.components.neurons.enhancement import enhanced
-from topiclens.components.refinement.nearness import Nearness, WeightNearness
+from topiclens.components.refinement.nearness import WeightNearness
 from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.encoders import make_encoder
@@ -52,7 +52,7 @@ class Eq10:
         videos: Sequence[VideoRecord],
         added: np.ndarray,
         mu: float,
-        nearness: Nearness | None = None,
+        nearness: WeightNearness | None = None,
     ):
         encoder, frames = captioner.encoder, pad_videos(videos)
         self._theta = [np.array(variable) for variable in encoder.trainable_variables]

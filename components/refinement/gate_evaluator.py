@@ -14,10 +14,14 @@ from topiclens.components.captions.report import split_figures
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import gate
-from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
-from topiclens.components.refinement.cost import CaptionCost, furthest
+from topiclens.components.refinement.candidate_captioner import (
+    CandidateCaptioner,
+    CaptionCost,
+    RefinedEncoder,
+    furthest,
+)
 from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
-from topiclens.components.refinement.nearness import Nearness, near_and_others, nearness_of
+from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
 from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
@@ -134,7 +138,7 @@ class GateEvaluator:
         return candidate
 
     @functools.cached_property
-    def _nearness(self) -> Nearness:
+    def _nearness(self) -> WeightNearness:
         return nearness_of(self._settings.nearness, self.candidates.parent, self._near)
 
     @functools.cached_property

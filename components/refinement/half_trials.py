@@ -13,8 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
-from topiclens.components.refinement.cost import CaptionCost, furthest
+from topiclens.components.refinement.candidate_captioner import (
+    CandidateCaptioner,
+    CaptionCost,
+    RefinedEncoder,
+    furthest,
+)
 from topiclens.components.refinement.edit_targets import taught_strength
 from topiclens.components.refinement.gate import Half, gained
 from topiclens.components.refinement.missing_topics import InaccurateCaption

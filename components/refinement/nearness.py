@@ -10,7 +10,6 @@ It leaves to the correction what sets its video apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from keras import ops
@@ -18,30 +17,17 @@ from keras import ops
 from topiclens.components.captions.generate import pad_videos
 from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.encoder import Encoder
+from topiclens.trainer.encoders import Encoder
 
 VIDEOS = 128  # of training, by which `GateNearness` measures; and as many others that show what a refinement costs
 RIDGE = 0.1  # of the mean eigenvalue; a tenth of it cost the captions of other videos more
 RANK = 128  # directions that are measured one by one; the others count alike
 
 
-class Nearness(Protocol):
-    """Coordinates phi of theta' - theta in which its size is ||phi||^2: a vector that is zero where theta' is theta."""
-
-    size: int  # of phi
-
-    def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
-        """theta' - theta, in the order of the encoder's variables."""
-
-    def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
-        """The gradient with respect to the coordinates of what has these gradients with respect to theta'."""
-
-
 class WeightNearness:
-    """||theta' - theta||^2, the paper's.
+    """||theta' - theta||^2, the paper's: coordinates phi of theta' - theta in which its size is ||phi||^2.
 
-    Args:
-        encoder: the parent's.
+    They are a vector of `size` numbers that is zero where theta' is theta.
     """
 
     def __init__(self, encoder: Encoder):
@@ -50,24 +36,22 @@ class WeightNearness:
         self.size = int(self._ends[-1])
 
     def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
+        """theta' - theta, in the order of the encoder's variables."""
         parts = np.split(coordinates, self._ends[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """The gradient with respect to the coordinates of what has these gradients with respect to theta'."""
         return np.concatenate([np.ravel(gradient) for gradient in gradients])
 
 
 class GateNearness(WeightNearness):
     """mean_t ||(theta' - theta)^T z_t||^2, over the real frames of training videos.
 
-    z_t is what a kernel of the encoder reads at frame t: (x_t, h_{t-1}, 1) for the gates of an LSTM's direction. So
-    this is how far what the gates are told moves, to first order; the metric of Gauss and Newton for them (Martens and
-    Grosse 2015, section 3, without the backward factor). A ridge makes a price of directions that training videos do
-    not have. Weights of which the encoder does not say what they read count as in `WeightNearness`.
-
-    Args:
-        encoder: the parent's; see `topiclens.trainer.encoder.Encoder.kernel_inputs`.
-        videos: of training, with one real frame at least.
+    z_t is what a kernel of the encoder reads at frame t: (x_t, h_{t-1}, 1) for the gates of an LSTM's direction; see
+    `Encoder.kernel_inputs`. So this is how far the gates' inputs move, to first order; the metric of Gauss and Newton
+    for them (Martens and Grosse 2015, section 3, without the backward factor). A ridge makes a price of directions that
+    training videos do not have. Weights of which the encoder does not say what they read count as in `WeightNearness`.
     """
 
     def __init__(self, encoder: Encoder, videos: Sequence[VideoRecord], ridge: float = RIDGE):
@@ -104,17 +88,16 @@ def near_and_others(train: Sequence[VideoRecord], seed: int) -> tuple[list[Video
     return near, others or near
 
 
-def nearness_of(name: str, captioner: Captioner, videos: Sequence[VideoRecord]) -> Nearness:
+def nearness_of(name: str, captioner: Captioner, videos: Sequence[VideoRecord]) -> WeightNearness:
     """The measure of a name among `settings.NEARNESS`, of a parent; `videos` are of training."""
     return GateNearness(captioner.encoder, videos) if name == "gates" else WeightNearness(captioner.encoder)
 
 
 class InverseRoot:
-    """(C + r I)^(-1/2) of second moments C, with the eigenvalues beyond the `RANK` largest replaced by their mean.
+    """(C + r I)^(-1/2) of second moments C (n, n), with the eigenvalues beyond the `RANK` largest replaced by their
+    mean.
 
-    Args:
-        moments: (n, n), C.
-        ridge: r as a share of the mean eigenvalue.
+    `ridge` is r as a share of the mean eigenvalue.
     """
 
     def __init__(self, moments: np.ndarray, ridge: float):

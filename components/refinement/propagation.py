@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from topiclens.components.neurons.enhancement import activation_added
 from topiclens.components.refinement.descent import OnStep, minimise
 from topiclens.components.refinement.eq10 import Eq10
-from topiclens.components.refinement.nearness import Nearness
+from topiclens.components.refinement.nearness import WeightNearness
 from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
 
@@ -30,9 +30,7 @@ STEPS = 60
 class CorrectedVideo:
     """A video with all that was said of it: two corrections by themselves would pull its v in two directions.
 
-    Attributes:
-        video: of which the frames count alone.
-        topics: topic id -> strength of its enhancement; 1 is the paper's, less than 0 takes a topic away.
+    `topics` is topic id -> strength of its enhancement; 1 is the paper's, less than 0 takes a topic away.
     """
 
     video: VideoRecord
@@ -45,11 +43,11 @@ class Propagation:
 
     Attributes:
         captioner: the parent's twin with another encoder.
-        losses: eq. 10 before the first step and after each; none where there was nothing to learn.
+        losses: eq. 10 before the first step and after each; empty where there was nothing to learn.
         before, after: (corrections,) ||v - v*||^2 and ||v' - v*||^2, each the mean over the real frames. `before` is 0
             where no neuron carries the topics: such a correction asks for nothing.
-        least: (corrections,) what `after` cannot fall below: no LSTM says what is outside of -1 .. 1, where a strong
-            enhancement wants it.
+        least: (corrections,) what `after` cannot fall below: an LSTM stays within -1 .. 1, where a strong enhancement
+            may want more.
         moved: ||theta' - theta||.
     """
 
@@ -66,7 +64,7 @@ def propagate(
     enhancement: np.ndarray,
     corrections: Sequence[CorrectedVideo],
     *,
-    nearness: Nearness | None = None,
+    nearness: WeightNearness | None = None,
     mu: float = MU,
     steps: int = STEPS,
     on_step: OnStep | None = None,
@@ -78,16 +76,15 @@ def propagate(
 
     Args:
         parent: the captioner that is corrected; it is left as it is.
-        enhancement: (topics, neurons), what strength 1 of each topic adds to v; see
-            `topiclens.components.neurons.enhancement`.
+        enhancement: (topics, neurons), what strength 1 of each topic adds to v.
         corrections: all that is to be taught, each video once.
         nearness: measures ||theta' - theta||; the paper's by default.
-        mu: what leaving the parent costs, see `Eq10` for its scale. The published experiment does not tell it: choose
-            it by what the captions of held-out videos gain and lose.
+        mu: the price of leaving the parent, see `Eq10` for its scale. The paper does not give it: choose it by what the
+            captions of held-out videos gain and lose.
         steps: of L-BFGS, at most.
         on_step: called after each step with its number and the loss.
     Raises:
-        ValueError: a setting, a topic or a video is none that can be used, or the enhancement is another model's.
+        ValueError: a setting, a topic or a video cannot be used, or the enhancement is another model's.
     """
     _check(parent, enhancement, corrections, mu)
     child = twin(parent)

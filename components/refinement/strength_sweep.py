@@ -24,7 +24,6 @@ class SweepPoint:
 
     Attributes:
         strength: the factor of the mean activations that are added; 0 leaves the video as it is.
-        caption: the one written.
         score: of the topic, f(mean v*); None where the captioner never learnt f (LSTM-B).
         entered: the topic's words in the caption that do not stand in the one at strength 0, in its order.
     """
@@ -37,12 +36,9 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class StrengthSweep:
-    """What enhancing one topic in one video does, from nothing to a bound.
+    """What enhancing one topic in one video does, by strength, from 0 to a bound.
 
-    Attributes:
-        video_id: the video; topic, name: the topic's id and name.
-        points: by strength, the first being 0.
-        verdict: a sentence on whether the topic can be brought in, and why not if it cannot.
+    `verdict` is a sentence on whether the topic can be brought in, and why not if it cannot.
     """
 
     video_id: str
@@ -82,10 +78,8 @@ def sweep_strengths(
 
     Args:
         model: the captioner with its own decoding; it can be asked about many videos.
-        vocabulary: its words.
         links: of its neurons: the topics' names and words.
-        enhancement: (topics, neurons), what strength 1 of each topic adds; see
-            `topiclens.components.neurons.enhancement`.
+        enhancement: (topics, neurons), what strength 1 of each topic adds.
         topic: the id of the one that the caption misses.
         strengths: to be tried; 0 is tried always. By default `strengths_up_to()`.
     Raises:
@@ -110,14 +104,7 @@ def read_sweep(
     scores: Sequence[float | None],
     vocabulary: Vocabulary,
 ) -> StrengthSweep:
-    """The sweep, out of what a captioner says at each strength, whoever asked it.
-
-    Args:
-        link: the topic.
-        strengths: ascending, the first being 0.
-        captions, scores: at each of them.
-        vocabulary: of the captioner.
-    """
+    """The sweep, out of what a captioner says at each strength; the strengths ascend from 0."""
     said, points = set(captions[0].split()), []
     for strength, caption, score in zip(strengths, captions, scores, strict=True):
         entered = tuple(word for word in dict.fromkeys(caption.split()) if word in link.words and word not in said)

@@ -93,9 +93,6 @@ def of_pixels(low: tf.Tensor, high: tf.Tensor) -> Rule:
 
     R_i = sum_j (x_i w_ij - l_i w_ij+ - h_i w_ij-) / (its sum over i) R_j, so that a pixel speaks by how far it is from
     the bounds l and h, and zero, which is no special colour, plays no part.
-
-    Args:
-        low, high: (1, height, width, channels), the least and the most that the inputs can be.
     """
 
     def rule(layer: keras.Layer, inputs: list[tf.Tensor], output: tf.Tensor, relevance: tf.Tensor) -> list[tf.Tensor]:

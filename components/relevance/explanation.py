@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
-from topiclens.components.relevance.deletion import DeletionCurves
 from topiclens.components.relevance.heat_maps import HeatMap
-from topiclens.components.relevance.reading import Reading
+from topiclens.components.relevance.reading import DeletionCurves, Reading
 from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
 
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
@@ -27,7 +26,7 @@ class OtherModel(ValueError):
 
 @dataclass(frozen=True)
 class NeuronShare:
-    """A neuron behind a word: its part in `value`, and the topic it is named by, if it is."""
+    """A neuron behind a word: its part in `value`, and the topic that names it, if one does."""
 
     neuron: int
     topic: int | None
@@ -37,7 +36,7 @@ class NeuronShare:
 
 @dataclass(frozen=True)
 class TopicShare:
-    """All neurons of one topic behind a word: how many they are, and their relevance, added up.
+    """All neurons of one topic behind a word: how many they are, and the sum of their relevance.
 
     `topic` and `name` are None for all neurons that have no name.
     """
@@ -53,14 +52,13 @@ class ExplainedWord:
     """One word of the caption.
 
     Attributes:
-        text: the word.
         attention: of each frame, 0 to 1, adding up to 1.
         relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
         neurons: the strongest by `Explanation.neurons_by`, the strongest first.
-        topics: those through whose neurons most relevance goes, the strongest first, and last all neurons that no topic
+        topics: those whose neurons carry most relevance, the strongest first, and last all neurons that no topic
             names; empty where relevance or names are not known.
-        score: the word's logit: relevance of frames, relevance of the words before, and what the biases took.
-        from_frames, from_words, from_biases: these three parts; None, as the score, where relevance is not known.
+        score: the word's logit, the sum of the three parts below; None where relevance is not known.
+        from_frames, from_words, from_biases: relevance of the frames, of the words before, and what the biases took.
     """
 
     text: str
@@ -104,7 +102,6 @@ class Explanation:
         caption, log_prob: what the model wrote.
         frames: how many the clip has.
         seconds: when each frame is shown; None where only features are known.
-        words: of the caption.
         neurons_by: what the neurons of a word are chosen and valued by. `relevance`: how much speaks for the word
             through the neuron, all frames together. `attended activation`, where relevance is not known: the neuron's
             activation where the word looks, sum over frames of attention times activation.
@@ -113,7 +110,7 @@ class Explanation:
         notes: what a reader must know of how this came about.
         references: what people wrote of the video, where that is known.
         heat_maps: which parts of the pictures speak for the caption and its words, where that was asked for.
-        check: what becomes of the caption without its most relevant frames, where that was asked for.
+        check: the caption's fate without its most relevant frames, where that was asked for.
     """
 
     video: str
@@ -134,6 +131,13 @@ class Explanation:
     def has_relevance(self) -> bool:
         return self.neurons_by == "relevance"
 
+    @property
+    def moments(self) -> list[str]:
+        """What each frame is called: by its time within the clip or, where no time is known, by its number."""
+        if self.seconds is None:
+            return [f"frame\u00a0{number}" for number in range(1, self.frames + 1)]
+        return [clock(second) for second in self.seconds]
+
     def to_json(self) -> str:
         """All of it, under the names of the attributes."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
@@ -150,11 +154,9 @@ def explanation(
     """Puts names to what a captioner did.
 
     Args:
-        video: its name.
-        reading: of its clip.
+        reading: of the video's clip.
         seconds: (time,), when each frame is shown; None where only features are known.
         links: which neuron carries which topic; None where no neuron has a name (LSTM-B).
-        notes, references: see `Explanation`.
     Raises:
         OtherModel: the links are of another model.
         ValueError: the times are of another clip.
@@ -251,3 +253,8 @@ def _number(value) -> float:
 
 def _numbers(values) -> tuple[float, ...]:
     return tuple(_number(value) for value in values)
+
+
+def clock(seconds: float) -> str:
+    """A time within a clip, such as 4.5 s or 1:07."""
+    return f"{seconds:.1f}\u00a0s" if seconds < 60 else f"{int(seconds // 60)}:{int(seconds % 60):02d}"

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from topiclens.components.relevance.pixels import PixelRelevance
-from topiclens.components.relevance.word_relevance import WordRelevance
+from topiclens.components.relevance.reading import WordRelevance
 from topiclens.components.topics.documents import stop_words
 
 CAPTION_FRAMES = 4  # shown for the caption as a whole
@@ -28,7 +28,7 @@ class HeatMap:
 
     Attributes:
         word: the place of the word in the caption; None for the caption as a whole.
-        frame: the frame's number, from 0.
+        frame: its number, from 0.
         cells: (CELLS, CELLS), the relevance of each cell of the centred square that the backbone looks at, from the top
             left; positive speaks for the word. They add up to the frame's relevance.
     """
@@ -50,8 +50,8 @@ def heat_maps(
         relevance: of the clip for these words.
         pixels: of the backbone that made the clip's features.
     Returns:
-        the maps, and a picture of each: the square that the backbone looks at, red where it speaks for the word and
-        blue where it speaks against it, as JPEG.
+        the maps, and a picture of each as JPEG: the square that the backbone looks at, red where it speaks for the word
+        and blue where it speaks against it.
     Raises:
         ValueError: the relevance is of another clip.
     """
@@ -61,11 +61,11 @@ def heat_maps(
     chosen: list[tuple[int | None, int]] = [(None, int(frame)) for frame in np.argsort(-whole)[:CAPTION_FRAMES]]
     telling = [place for place, text in enumerate(texts) if text not in stop_words()] or range(len(texts))
     chosen += [(place, int(np.argmax(relevance.frames[place]))) for place in telling[:WORDS_SHOWN]]
-    features = relevance.features.sum(axis=0), relevance.features
-    rows = [features[0][frame] if word is None else features[1][word, frame] for word, frame in chosen]
-    of_pixels = pixels(np.stack([frames[frame] for _, frame in chosen]), np.stack(rows)).sum(axis=-1)
-    cells = [_in_cells(one) for one in of_pixels]
-    squares = pixels.backbone.prepare(np.stack([frames[frame] for _, frame in chosen])).numpy()
+    together = relevance.features.sum(axis=0)
+    rows = [together[frame] if word is None else relevance.features[word, frame] for word, frame in chosen]
+    shown = np.stack([frames[frame] for _, frame in chosen])
+    cells = [_in_cells(one) for one in pixels(shown, np.stack(rows)).sum(axis=-1)]
+    squares = pixels.backbone.prepare(shown).numpy()
     maps = [
         HeatMap(word, frame, tuple(tuple(round(float(value), 6) for value in row) for row in one))
         for (word, frame), one in zip(chosen, cells)

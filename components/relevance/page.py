@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import jinja2
 import numpy as np
 
-from topiclens.components.relevance import formats
-from topiclens.components.relevance.explanation import Explanation
+from topiclens.components.relevance.explanation import Explanation, clock
 from topiclens.components.topics.documents import stop_words
 
 _TICKS = 4  # of a time axis
@@ -20,14 +19,10 @@ _TICKS = 4  # of a time axis
 
 @dataclass(frozen=True)
 class Entry:
-    """A video on the index page.
+    """A video on the index page: the file of its page, beside the index, and its caption, or None and what is wrong
+    with it.
 
-    Attributes:
-        video: its name.
-        page: the file of its page, beside the index; None where it could not be explained.
-        said: its caption, or what is wrong with it.
-        picture: a JPEG.
-        about: more to say of it, in a few words.
+    `picture` is a JPEG, `about` says more in a few words.
     """
 
     video: str
@@ -41,8 +36,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures
     """One video's page.
 
     Args:
-        explanation: of the video.
-        pictures: its frames as JPEG, small ones; none where only their features are known.
+        pictures: its frames as small JPEGs; none where only their features are known.
         heat_pictures: of its heat maps, as JPEG.
     Raises:
         ValueError: the pictures are of another clip.
@@ -62,7 +56,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures
             explanation=explanation,
             pictures=pictures,
             heats=list(zip(explanation.heat_maps, heat_pictures, strict=True)),
-            moments=formats.moments(explanation),
+            moments=explanation.moments,
             probability=math.exp(explanation.log_prob),
             choices=[(name, list(zip(*rows))) for name, *rows in zip(names, *_strengths(explanation))],
             chosen=names[_most_telling(explanation)] if words else "all",
@@ -88,7 +82,7 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clock=formats.clock, share=formats.share, signed=formats.signed, data_uri=_data_uri)
+    environment.filters.update(clock=clock, share=share, signed=signed, data_uri=_data_uri)
     environment.globals.update(side=lambda value: "for" if value >= 0 else "against", ticks=_ticks, zip=zip)
     return environment
 
@@ -123,3 +117,14 @@ def _most_telling(explanation: Explanation) -> int:
 
 def _data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def share(value: float) -> str:
+    """A share in per cent."""
+    digits = 0 if value >= 0.1 else 1 if value >= 0.001 else 3
+    return f"{100 * value:.{digits}f}\u00a0%"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign, a true minus among them."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\u2212")  # + 0.0: zero has no minus

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from topiclens.components.relevance.explanation import Explanation
-from topiclens.components.relevance.formats import moments
 
 _INK, _SOFT, _LOOK, _FOR, _AGAINST, _NOTHING = "#1f2a33", "#5c6872", "#0b7a75", "#c2412d", "#2b68b0", "#f7f5f0"
 _FRAMES_SHOWN = 10
@@ -19,13 +18,7 @@ _TICKS = 8
 
 
 def picture(explanation: Explanation, pictures: Sequence[bytes] = ()) -> bytes:
-    """The caption, some frames, and heat maps of attention and relevance: PNG.
-
-    Args:
-        explanation: of a video.
-        pictures: its frames as JPEG; none where only their features are known.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """The caption, some frames if there are pictures (JPEG) of them, and heat maps of attention and relevance: PNG."""
     from matplotlib.figure import Figure
 
     texts = [word.text for word in explanation.words] or ["(no word)"]
@@ -37,20 +30,19 @@ def picture(explanation: Explanation, pictures: Sequence[bytes] = ()) -> bytes:
     heights = [1.1] * bool(pictures) + [0.28 * len(texts) + 0.5] * len(maps)
     # A figure of its own, not pyplot's: nothing is kept after it, and no display is asked for.
     figure = Figure(figsize=(_WIDTH, sum(heights) + 0.4 + 0.32 * len(title)), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
     figure.suptitle("\n".join(title), fontsize=15, color=_INK, fontweight="bold", x=0.01, ha="left")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if pictures:
         _film(parts[0], explanation, pictures)
     for part, (kind, values) in zip(parts[-len(maps) :], maps):
-        _heat_map(part, kind, values, texts, moments(explanation))
+        _heat_map(part, kind, values, texts, explanation.moments)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, facecolor="white")
     return buffer.getvalue()
 
 
 def _film(part, explanation: Explanation, pictures: Sequence[bytes]) -> None:
-    last, called = len(pictures) - 1, moments(explanation)
+    last, called = len(pictures) - 1, explanation.moments
     places = sorted({round(place) for place in np.linspace(0, last, min(_FRAMES_SHOWN, len(pictures)))})
     for axis, place in zip(part.subplots(1, len(places), squeeze=False)[0], places):
         axis.imshow(np.asarray(Image.open(io.BytesIO(pictures[place])).convert("RGB")))

@@ -28,9 +28,6 @@ class UnsupportedBackbone(ValueError):
 class PixelRelevance:
     """Takes relevance of features to pixels, for one backbone.
 
-    Args:
-        backbone: as `topiclens.components.features.backbones.registry.load` gives it.
-        batch_size: pictures at a time.
     Raises:
         UnsupportedBackbone: a layer between its pixels and its features has no rule here.
     """

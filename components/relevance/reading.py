@@ -1,38 +1,44 @@
-"""What a captioner did with one clip: its words, where they look, what its neurons say, and what speaks for each."""
+"""What a captioner did with one clip: its words, where they look, what its neurons say, and what speaks for each.
+
+Deletion curves hold that against the model: a score that falls fast as the frames said to matter are taken away has
+been explained well (Samek et al. 2017).
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
 
-from topiclens.components.relevance.deletion import DeletionCurves, deletion_curves
-from topiclens.components.relevance.word_relevance import WordRelevance, explain
-from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.endpoints import explained_beam_search
 from topiclens.trainer.export import load_captioner
-from topiclens.trainer.relevance import with_relevance
+from topiclens.trainer.relevance import Propagate, propagate_relevance, with_relevance
 from topiclens.trainer.vocabulary import PAD
 
 RANDOM_ORDERS = 5  # in which frames are taken away, to compare with
+
+# Clips (clips, time, feature_dim), zero rows at frames that are gone -> (clips,) scores.
+Score = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """What a captioner did with a clip, as `read` finds it out or a server tells it.
 
+    What relevance gives is None where it is not known.
+
     Attributes:
-        words: of the caption, in order.
-        log_prob: of the caption.
-        attention: (words, time), the share of each frame in what a word was chosen by (eq. 4).
+        attention: (words, time), the share of each frame in the choice of a word (eq. 4).
         activations: (time, neurons), v.
         topic_scores: (topics,), f(mean v); None where the model never learnt f (LSTM-B).
-        frames: (words, time), the relevance of each frame for each word; None where it is not known.
-        neurons: (words, neurons), the relevance of each neuron for each word; None where it is not known.
-        scores: (words,), the logit of each word, which is what relevance shares out; None where it is not known.
-        previous: (words,), the relevance of the words before; None where it is not known.
+        frames: (words, time), the relevance of each frame for each word.
+        neurons: (words, neurons), the relevance of each neuron for each word.
+        scores: (words,), the logit of each word, which is what relevance shares out.
+        previous: (words,), the relevance of the words before.
     """
 
     words: tuple[str, ...]
@@ -53,8 +59,8 @@ class OtherFeatures(ValueError):
 class ModelReader:
     """An exported model, as a function that reads features (time, feature_dim): see `read`.
 
-    Attributes:
-        meta: the content of its captioner.json.
+    `meta` is the content of its captioner.json.
+
     Raises:
         topiclens.trainer.export.ExportError: there is no such model.
         OtherFeatures: when called on features of another width than the model's.
@@ -95,14 +101,7 @@ class ModelReader:
 
 
 def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:
-    """Captions a clip and finds out why.
-
-    Args:
-        captioner, vocabulary: as `topiclens.trainer.export.load_captioner` gives them, with `decoding` of its third
-            result.
-        frames: (time, feature_dim), the clip's features.
-        decoding: `beam`, `max_words` and `length_penalty`.
-    """
+    """Captions a clip, features (time, feature_dim), and finds out why; `decoding` is that of captioner.json."""
     explained = with_relevance(captioner, frames[None], explained_beam_search(captioner, frames[None], **decoding))
     found = {name: np.asarray(value)[0] for name, value in explained.items()}
     numbers = found["words"][found["words"] != PAD]
@@ -118,3 +117,147 @@ def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: 
         scores=found["logits"][:count],
         previous=found["word_relevance"][:count].sum(axis=1),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class DeletionCurves:
+    """A score after the first k = 0 .. steps frames are gone: `by_relevance` (steps + 1,), the most relevant frame
+    first; `random` (orders, steps + 1), in random orders."""
+
+    by_relevance: np.ndarray
+    random: np.ndarray
+
+    @property
+    def drop(self) -> float:
+        """AOPC by relevance: the mean over k of how far the score has fallen (Samek et al. 2017)."""
+        return mean_drop(self.by_relevance)
+
+    @property
+    def drop_random(self) -> float:
+        """AOPC of the random orders, their mean."""
+        return float(np.mean([mean_drop(curve) for curve in self.random]))
+
+
+def deletion_curves(
+    score: Score, frames: np.ndarray, relevance: np.ndarray, rng: np.random.Generator, orders: int = 10
+) -> DeletionCurves:
+    """Deletes a clip's frames by relevance and at random, all but the last one.
+
+    Args:
+        score: of a clip, such as a word's logit or a caption's log-probability.
+        frames: (time, feature_dim), zero rows at padding.
+        relevance: (time,), of each frame for this score.
+        orders: how many random ones.
+    Raises:
+        ValueError: the relevance is not that of this clip.
+    """
+    if np.shape(relevance) != frames.shape[:1]:
+        raise ValueError(
+            f"The relevance has shape {np.shape(relevance)}; expected one number for each of {len(frames)} rows."
+        )
+    real = np.flatnonzero(np.any(frames != 0, axis=-1))
+    by_relevance = real[np.argsort(-np.asarray(relevance)[real], kind="stable")]
+    random = [deletion_curve(score, frames, rng.permutation(real)[:-1]) for _ in range(orders)]
+    return DeletionCurves(deletion_curve(score, frames, by_relevance[:-1]), np.array(random))
+
+
+def deletion_curve(score: Score, frames: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    """The scores (len(order) + 1,) of a clip from which the first k = 0 .. len(order) frames of `order` are deleted.
+
+    A deleted frame becomes padding, as if it had not been sampled: captioners know clips of any length.
+    """
+    clips = np.tile(frames, (len(order) + 1, 1, 1))
+    for k, frame in enumerate(order, start=1):
+        clips[k:, frame] = 0
+    return np.asarray(score(clips), np.float64)
+
+
+def mean_drop(curve: np.ndarray) -> float:
+    """The mean over k of how far the score has fallen after k deletions (AOPC)."""
+    return float(np.mean(curve[0] - curve))
+
+
+@dataclass(frozen=True, eq=False)
+class WordRelevance:
+    """What speaks for each word of a caption, and against it where negative. A row of every array is a word.
+
+    Attributes:
+        words: (words,) int.
+        scores: (words,), the logit of each word: what is explained.
+        features: (words, time, feature_dim), 0 at padding.
+        neurons: (words, time, neurons), of the encoder's v; 0 at padding. It lies on the way to `features`, not beside.
+        previous: (words, words), of the words that were read: column 0 is BOS, column s the s-th word; 0 where not yet
+            read.
+        alpha: (words, time), the attention, 0 at padding.
+        initial: (words,), how much came by the decoder's first state; it is part of `neurons` and of `features`.
+        decoder_bias, encoder_bias: (words,), what the biases took.
+        mask: (time,) bool, False at padding.
+    """
+
+    words: np.ndarray
+    scores: np.ndarray
+    features: np.ndarray
+    neurons: np.ndarray
+    previous: np.ndarray
+    alpha: np.ndarray
+    initial: np.ndarray
+    decoder_bias: np.ndarray
+    encoder_bias: np.ndarray
+    mask: np.ndarray
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(words, time), each frame's relevance: the sum of its features'."""
+        return self.features.sum(axis=2)
+
+    @property
+    def unexplained(self) -> np.ndarray:
+        """(words,), the score less all relevance: next to nothing, since all that is lost is rounding."""
+        explained = self.frames.sum(axis=1) + self.previous.sum(axis=1) + self.decoder_bias + self.encoder_bias
+        return self.scores - explained
+
+
+def explain(
+    captioner: Captioner, frames: np.ndarray, words: Sequence[int], *, propagate: Propagate = propagate_relevance
+) -> WordRelevance:
+    """The relevance of a clip for every word of a caption, the model's own or another.
+
+    Args:
+        frames: (time, feature_dim), one clip; rows of zeros are padding.
+        words: numbers of the caption's words, without BOS; EOS is explained where it is given, PAD is dropped.
+        propagate: `trainer.relevance.traced_propagation` is quicker for many clips.
+    Raises:
+        ValueError: a clip without a frame, a caption without a word, or either of another model's kind.
+    """
+    frames, words = _checked_frames(captioner, frames), _checked_words(captioner, words)
+    found = propagate(captioner, frames[None], words[None].astype(np.int32))
+    return WordRelevance(
+        words=words, mask=np.any(frames != 0, axis=-1), **{name: value.numpy()[0] for name, value in found.items()}
+    )
+
+
+def _checked_frames(captioner: Captioner, frames: np.ndarray) -> np.ndarray:
+    frames, dim = np.asarray(frames, np.float32), captioner.config.feature_dim
+    if frames.ndim != 2 or frames.shape[1] != dim:
+        raise ValueError(f"The frames have shape {frames.shape}; this model reads one clip, (time, {dim}).")
+    if not frames.any():
+        raise ValueError("The clip has no frame but padding, so there is nothing a word could be explained by.")
+    return frames
+
+
+def _checked_words(captioner: Captioner, words: Sequence[int]) -> np.ndarray:
+    words, known = np.asarray(words), captioner.config.vocabulary_size
+    if words.ndim != 1 or not np.issubdtype(words.dtype, np.integer):
+        raise ValueError(
+            f"The caption is an array of shape {words.shape} and type {words.dtype}; expected (words,) int: the "
+            "numbers of its words, as Vocabulary.encode gives them."
+        )
+    words = words[words != PAD]
+    if not len(words):
+        raise ValueError("The caption has no word to explain.")
+    if not 0 <= words.min() <= words.max() < known:
+        raise ValueError(
+            f"The caption's words are numbered {words.min()} to {words.max()}; the model knows 0 to {known - 1}. Was "
+            "it encoded with another model's vocabulary?"
+        )
+    return words

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import Explanation, explanation
-from topiclens.components.relevance.frame_pictures import film_of
 from topiclens.components.relevance.page import Entry, index, page
 from topiclens.components.relevance.picture import picture
 from topiclens.components.relevance.reading import ModelReader
-from topiclens.components.videos.decoding import DecodingLimits
+from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
+from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
 from topiclens.schemas.records import VideoRecord
 
 INDEX, ENTRIES = "index.html", "index.json"
+# Pixels of the short side, and JPEG quality.
+_SHORT_SIDE, _QUALITY = 144, 75
+
+BROUGHT_FEATURES = (
+    "There are no pictures: the dataset brought features of this video, no film. Its frames are told by their numbers."
+)
 
 
 class ExplanationWriter:
-    """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an index.
-
-    Args:
-        folder: local or on an object store.
-    """
+    """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an
+    index."""
 
     def __init__(self, folder: str):
         self._folder = folder
@@ -42,14 +48,12 @@ class ExplanationWriter:
         about: str = "",
         heat_pictures: Sequence[bytes] = (),
     ) -> str:
-        """Writes a video's page, picture and numbers.
+        """Writes a video's page, picture and numbers; gives the path of the page.
 
         Args:
-            name: what the files are to be called, as far as that is safe and free.
+            name: of the files, as far as it is safe and free.
             explained, pictures, heat_pictures: see `page.page`.
             about: more to say of the video on the index.
-        Returns:
-            The path of the page.
         """
         name = self._file_name(name)
         path = os.path.join(self._folder, name)
@@ -95,11 +99,8 @@ def first_explained(folder: str) -> tuple[str, str, str] | None:
 def choose(scores: Mapping[str, float], count: int) -> list[str]:
     """Videos taken evenly from the best caption to the worst, both of them among these; the best comes first.
 
-    So that a person sees what a model does well, what it does badly, and what lies between.
-
-    Args:
-        scores: video id -> how good its caption is; equal scores are in the order of their ids.
-        count: how many at most.
+    A person then sees what a model does well, what it does badly, and what lies between. Scores are by video id; equal
+    ones are in the order of their ids.
     """
     ranked = sorted(scores, key=lambda video_id: (-scores[video_id], video_id))
     places = np.linspace(0, len(ranked) - 1, min(count, len(ranked)))
@@ -120,11 +121,9 @@ def write_report(
     """Explains videos of a dataset by their stored features, so that their captions are those that were judged.
 
     Args:
-        folder, title: of the report.
         rows: of the dataset's `videos.jsonl`, in the order of the index.
         stored: their records by video id; a video without one is on the index with the reason.
-        reader: the model.
-        links: its neurons' names; None where it learnt no topics (LSTM-B).
+        links: the neurons' names; None where the model learnt no topics (LSTM-B).
         scores: video id -> CIDEr of its caption, where it was measured.
         limits: what reading a film may cost.
     Returns:
@@ -143,3 +142,59 @@ def write_report(
         about = f"CIDEr {scores[video_id]:.2f}" if scores and video_id in scores else ""
         report.add(video_id, explained, film.pictures, about)
     return report.write_index(title)
+
+
+@dataclass(frozen=True)
+class Film:
+    """What can be shown of a clip.
+
+    Attributes:
+        pictures: its frames, small, as JPEG; none where there is no film to see.
+        seconds: when each is shown; None where that is not known.
+        notes: why there are no pictures.
+        frames: the frames themselves, (height, width, 3) uint8 RGB each, where they were asked for.
+    """
+
+    pictures: tuple[bytes, ...] = ()
+    seconds: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
+    frames: Sequence[np.ndarray] = ()
+
+
+def film_of(
+    row: Mapping, sampling: Sampling, time: int, *, limits: DecodingLimits = DecodingLimits(), whole: bool = False
+) -> Film:
+    """The frames that the features of a dataset's video were made of; a fault of its film becomes a note, not an error.
+
+    Args:
+        row: of the dataset's `videos.jsonl`.
+        time: how many frames the features have.
+        limits: what the clip may cost.
+        whole: keeps the frames themselves, some MB a video.
+    """
+    if "path" not in row:
+        return Film(notes=(BROUGHT_FEATURES,))
+    try:
+        sampled = sample_video(
+            row["path"], sampling, row["video_id"], start=row.get("start"), end=row.get("end"), limits=limits
+        )
+    except (UnreadableVideo, OSError) as error:
+        return Film(notes=(f"There are no pictures: the film cannot be read. {error}",))
+    if len(sampled.frames) != time:
+        told = f"the film has {len(sampled.frames)} frames to show where the stored features tell of {time}"
+        return Film(notes=(f"There are no pictures: {told}. Has it changed since the features were made?",))
+    return Film(thumbnails(sampled.frames), sampled.seconds, frames=sampled.frames if whole else ())
+
+
+def thumbnails(frames: Iterable[np.ndarray]) -> tuple[bytes, ...]:
+    """Frames, (height, width, 3) uint8 RGB each, as small JPEGs."""
+    return tuple(_thumbnail(Image.fromarray(frame)) for frame in frames)
+
+
+def _thumbnail(image: Image.Image) -> bytes:
+    scale = _SHORT_SIDE / min(image.size)
+    if scale < 1:
+        image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

@@ -18,7 +18,7 @@ class ExplanationSettings:
 
 @dataclasses.dataclass(frozen=True)
 class ExplanationConfig:
-    """What the explanations step is told: how many videos of which split, and what a clip may cost."""
+    """How many videos of which split the explanations step explains, and what a clip may cost."""
 
     videos: int
     split: str

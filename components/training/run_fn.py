@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from topiclens.components.captions.evaluator import EpochScores
 from topiclens.components.common.config import ConfigError, from_json
+from topiclens.components.features.backbones import registry
+from topiclens.components.neurons.links import name_neurons
 from topiclens.components.training.settings import TrainerConfig
 from topiclens.schemas import records
 from topiclens.schemas.files import copy_tree, is_remote
 from topiclens.trainer.export import export
 from topiclens.trainer.exported import EXTRA
 from topiclens.trainer.settings import CaptionerConfig
-from topiclens.trainer.training import TrainingResult, train
+from topiclens.trainer.training import train
 from topiclens.trainer.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "backbone": config.backbone, "weights": config.weights, "dim": first.frames.shape[1],
         **config.sampling.to_json(),
     }  # fmt: skip
-    vocabulary = _read_vocabulary(os.path.join(fn_args.transform_graph_path, VOCABULARY_FILE))
+    vocabulary = Vocabulary.load(os.path.join(fn_args.transform_graph_path, VOCABULARY_FILE))
     with tempfile.TemporaryDirectory() as scratch:
         result = train(
             fn_args.train_files,
@@ -58,10 +61,16 @@ def run_fn(fn_args: FnArgs) -> None:
             training=config.training,
             work_dir=config.work_dir,
             folder_per_run=True,
-            score_captions=_scorer(),
-            name_neurons=_namer(),
+            score_captions=EpochScores(),
+            name_neurons=name_neurons,
             init_from=_exported(fn_args.base_model, scratch),
         )
+        summary = {
+            "settings": asdict(config.training),
+            "best_epoch": result.best_epoch,
+            "figures": result.history[result.best_epoch - 1],
+            "finished": result.finished,
+        }
         copy_tree(result.log_dir, fn_args.model_run_dir)
         remote = is_remote(fn_args.serving_model_dir)
         directory = os.path.join(scratch, "export") if remote else fn_args.serving_model_dir
@@ -70,8 +79,8 @@ def run_fn(fn_args: FnArgs) -> None:
             vocabulary,
             directory,
             features=features,
-            backbone=_backbone(features, config.cache_dir),
-            extra={"training": _summary(result, asdict(config.training))},
+            backbone=registry.of_features(features, config.cache_dir),
+            extra={"training": summary},
             **asdict(config.decoding),
         )
         if remote:
@@ -83,30 +92,6 @@ def _first_record(patterns: Sequence[str]) -> records.VideoRecord:
     return next(records.read([file for pattern in patterns for file in records.files_of(pattern)]))
 
 
-def _read_vocabulary(path: str) -> Vocabulary:
-    with tf.io.gfile.GFile(path) as file:
-        return Vocabulary.from_text(file.read(), source=path)
-
-
-def _scorer():
-    from topiclens.components.captions.evaluator import EpochScores
-
-    return EpochScores()
-
-
-def _namer():
-    from topiclens.components.neurons.links import name_neurons
-
-    return name_neurons
-
-
-def _backbone(features: dict, cache_dir: str | None):
-    """The network that made the features, so that the exported model takes pictures too; None without one."""
-    from topiclens.components.features.backbones.registry import of_features
-
-    return of_features(features, cache_dir)
-
-
 def _exported(base_model: str | None, scratch: str) -> str | None:
     """The folder of an export as a local path.
 
@@ -114,7 +99,8 @@ def _exported(base_model: str | None, scratch: str) -> str | None:
     """
     if not base_model:
         return None
-    found = next((path for path in (base_model, os.path.dirname(base_model)) if _has_extra(path)), None)
+    folders = base_model, os.path.dirname(base_model)
+    found = next((path for path in folders if tf.io.gfile.isdir(os.path.join(path, EXTRA))), None)
     if found is None:
         raise ValueError(f"{base_model} holds no {EXTRA}; expected a model that this pipeline exported.")
     if not is_remote(found):
@@ -122,16 +108,3 @@ def _exported(base_model: str | None, scratch: str) -> str | None:
     local = os.path.join(scratch, "base_model")
     copy_tree(os.path.join(found, EXTRA), os.path.join(local, EXTRA))
     return local
-
-
-def _has_extra(path: str) -> bool:
-    return tf.io.gfile.isdir(os.path.join(path, EXTRA))
-
-
-def _summary(result: TrainingResult, training: dict) -> dict:
-    return {
-        "settings": training,
-        "best_epoch": result.best_epoch,
-        "figures": result.history[result.best_epoch - 1],
-        "finished": result.finished,
-    }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from topiclens.components.relevance.sampling import (
+from topiclens.components.relevance.border import (
     ClipFeatures,
     PolicyEffect,
     candidates,

@@ -209,6 +209,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     from topiclens.components.topics.model import TopicModel
     from topiclens.components.training.run_fn import VOCABULARY_FILE
     from topiclens.schemas import records
+    from topiclens.schemas.plain import to_plain
     from topiclens.trainer.settings import CaptionerConfig
     from topiclens.trainer.training import train
     from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
@@ -256,7 +257,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     )
     tally.save(place)
     links.save(place)
-    measured = figures.to_json() | effects.to_json() | judged.metrics
+    measured = to_plain(figures) | to_plain(effects) | judged.metrics
     _write(os.path.join(place, "result.json"), json.dumps(measured, indent=1))
 
 

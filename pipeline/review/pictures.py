@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from topiclens.components.relevance.frame_pictures import Film, film_of
+from topiclens.components.relevance.report import Film, film_of
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.clips import Clips

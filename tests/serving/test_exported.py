@@ -12,7 +12,7 @@ from topiclens.serving.errors import WrongSignature
 from topiclens.serving.saved_model import resolve_version
 from topiclens.trainer.captioner import Captioner, CaptionerConfig
 from topiclens.trainer.decoding import beam_search
-from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.endpoints import explained_beam_search
 from topiclens.trainer.export import export, export_again
 from topiclens.trainer.relevance import with_relevance
 from topiclens.trainer.vocabulary import Vocabulary

@@ -17,7 +17,7 @@ from topiclens.serving.errors import InvalidStrength, WrongSignature
 from topiclens.serving.signatures import Signature, TensorSpec
 from topiclens.trainer.decoding import search
 from topiclens.trainer.edits import Edit
-from topiclens.trainer.encoder import edit_video
+from topiclens.trainer.encoders import edit_video
 from topiclens.trainer.export import export
 from topiclens.trainer.vocabulary import Vocabulary
 

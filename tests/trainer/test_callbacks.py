@@ -6,10 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, StopOnDivergence, TrainingDiverged
+from topiclens.trainer.callbacks import FollowEpochs, LowerOnPlateau, StopOnDivergence, TrainingDiverged, duration
 from topiclens.trainer.checkpoints import TrainingState
 from topiclens.trainer.optimizers import averaged_weights, build_optimizer
-from topiclens.trainer.progress import duration
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.validation import Validation
 from topiclens.trainer.videos import FrameStore, Videos
@@ -83,7 +82,7 @@ def test_a_figure_that_was_not_measured_cannot_be_monitored():
 def test_the_learning_rate_falls_only_while_validation_stands_still():
     settings = TrainingConfig(schedule="plateau", learning_rate=1.0)
     model, state = pretender(settings), TrainingState(best_epoch=0)
-    lower = LowerOnPlateau(settings, state)
+    lower = LowerOnPlateau(state)
     lower.set_model(model)
     rates = []
     for epoch, best in enumerate([0, 0, 0, 3, 3, 3, 3, 3]):

@@ -140,8 +140,7 @@ def test_without_edits_it_writes_as_ever_and_many_runs_share_a_video():
 
 
 def test_a_neuron_taken_out_of_the_mean_is_what_prediction_differences_are_of():
-    from topiclens.components.neurons.pdm import prediction_differences
-    from topiclens.components.neurons.perceptron import Perceptron
+    from topiclens.components.neurons.pdm import Perceptron, prediction_differences
 
     model = tiny_captioner()
     before = recorded(model)

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from topiclens.trainer.bilstm_encoder import BiLstmEncoder
 from topiclens.trainer.edits import Edit
-from topiclens.trainer.encoder import edit_video, frame_mask, masked_mean
+from topiclens.trainer.encoders import BiLstmEncoder, edit_video, frame_mask, masked_mean
 
 
 @pytest.fixture

@@ -14,11 +14,10 @@ from topiclens.components.neurons import activations
 from topiclens.components.neurons.pdm import tally
 from topiclens.components.refinement.nearness import nearness_of
 from topiclens.components.refinement.propagation import CorrectedVideo, propagate
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import explain
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.edits import Edit
-from topiclens.trainer.encoder import Encoder
-from topiclens.trainer.encoders import register_encoder
+from topiclens.trainer.encoders import Encoder, register_encoder
 from topiclens.trainer.export import export, load_captioner
 from topiclens.trainer.vocabulary import EOS, Vocabulary
 

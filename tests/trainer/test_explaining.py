@@ -6,7 +6,7 @@ import pytest
 from tests.trainer.linearised import linearised_relevance
 from tests.trainer.numpy_captioner import clip_of, tiny_captioner
 from topiclens.trainer.decoding import beam_search
-from topiclens.trainer.explaining import explained_beam_search
+from topiclens.trainer.endpoints import explained_beam_search
 from topiclens.trainer.vocabulary import PAD
 
 BEAM, MAX_WORDS = 3, 7
@@ -23,7 +23,7 @@ def clips(lengths=(6, 3, 1), seed=0):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_attention_is_that_of_a_second_derivation(seed, skip):
     model, frames = tiny_captioner(seed, skip=skip), clips(seed=seed)
-    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
+    explained = explained_beam_search(model, frames, beam=BEAM, max_words=MAX_WORDS)
     all_words, attentions = np.asarray(explained["words"]), np.asarray(explained["attention"])
     assert (all_words != PAD).any()
     for row, (words, attention) in enumerate(zip(all_words, attentions)):
@@ -35,7 +35,7 @@ def test_the_attention_is_that_of_a_second_derivation(seed, skip):
 
 def test_attention_is_shared_out_among_real_frames_by_real_words():
     model, frames = tiny_captioner(), clips()
-    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
+    explained = explained_beam_search(model, frames, beam=BEAM, max_words=MAX_WORDS)
     words, attention = np.asarray(explained["words"]), np.asarray(explained["attention"])
     assert (words == PAD).any() and (words != PAD).any()
     np.testing.assert_allclose(attention.sum(axis=2), words != PAD, atol=1e-5)
@@ -44,8 +44,8 @@ def test_attention_is_shared_out_among_real_frames_by_real_words():
 
 def test_words_scores_and_activations_are_those_of_the_captioner():
     model, frames = tiny_captioner(), clips()
-    explained = explained_beam_search(model, frames, BEAM, MAX_WORDS)
-    words, log_prob = beam_search(model, frames, BEAM, MAX_WORDS)
+    explained = explained_beam_search(model, frames, beam=BEAM, max_words=MAX_WORDS)
+    words, log_prob = beam_search(model, frames, beam=BEAM, max_words=MAX_WORDS)
     np.testing.assert_array_equal(explained["words"], words)
     np.testing.assert_allclose(explained["log_prob"], log_prob)
     np.testing.assert_allclose(explained["topic_scores"], model.topic_scores(frames), rtol=1e-5)
@@ -54,4 +54,4 @@ def test_words_scores_and_activations_are_those_of_the_captioner():
 
 def test_topics_that_were_never_learnt_are_not_told():
     unaware = tiny_captioner(interpretive_weight=0.0)
-    assert "topic_scores" not in explained_beam_search(unaware, clips(), BEAM, MAX_WORDS)
+    assert "topic_scores" not in explained_beam_search(unaware, clips(), beam=BEAM, max_words=MAX_WORDS)

@@ -11,10 +11,9 @@ from tests.trainer import toy_clips
 from topiclens.components.features.backbones.base import Backbone
 from topiclens.trainer import decoding
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.endpoints import build_extract
+from topiclens.trainer.endpoints import build_extract, what_if
 from topiclens.trainer.export import ExportError, assert_core_ops, export, export_again, load_captioner
 from topiclens.trainer.exported import read_enhancement, read_meta
-from topiclens.trainer.what_if import what_if
 
 FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
 BEAM, MAX_WORDS = 3, 5

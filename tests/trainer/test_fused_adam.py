@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from topiclens.trainer.fused_adam import FusedAdam
+from topiclens.trainer.optimizers import FusedAdam
 
 
 @pytest.mark.parametrize("settings", [{}, {"amsgrad": True}, {"global_clipnorm": 0.5, "weight_decay": 0.1}], ids=str)

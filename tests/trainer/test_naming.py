@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.trainer import toy_clips
+from topiclens.trainer.callbacks import FollowNames, naming_figures
 from topiclens.trainer.checkpoints import TrainingState
-from topiclens.trainer.naming import FollowNames, figures
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.videos import read_videos
 
@@ -15,14 +15,14 @@ from topiclens.trainer.videos import read_videos
 def test_the_figures_of_a_case_computed_by_hand():
     topics = np.array([[1, 1, 0, 0], [0, 0, 1, 0]])  # topic 3 does not occur
     names = np.array([0, 0, 2, -1, 2])
-    assert figures(names, None, topics) == {"neurons_named": 4, "neurons_topics": pytest.approx(2 / 3)}
-    found = figures(names, [0, 1, -1, 2, 2], topics)  # neurons 0, 1 and 4 are named in both; 0 and 4 as before
+    assert naming_figures(names, None, topics) == {"neurons_named": 4, "neurons_topics": pytest.approx(2 / 3)}
+    found = naming_figures(names, [0, 1, -1, 2, 2], topics)  # neurons 0, 1 and 4 are named in both; 0 and 4 as before
     assert found["neurons_kept"] == pytest.approx(2 / 3)
 
 
 def test_no_share_is_said_to_be_kept_where_no_neuron_has_two_names():
-    assert "neurons_kept" not in figures(np.array([-1, 1]), [0, -1], np.ones((1, 2)))
-    nothing = figures(np.array([-1, -1]), [-1, -1], np.zeros((1, 2)))
+    assert "neurons_kept" not in naming_figures(np.array([-1, 1]), [0, -1], np.ones((1, 2)))
+    nothing = naming_figures(np.array([-1, -1]), [-1, -1], np.zeros((1, 2)))
     assert nothing == {"neurons_named": 0, "neurons_topics": 0}
 
 
@@ -75,8 +75,8 @@ def test_each_epoch_is_compared_with_the_one_before_across_a_kill(videos):
 
 
 def test_the_sample_is_bounded_and_the_same_in_every_epoch(videos, monkeypatch):
-    monkeypatch.setattr("topiclens.trainer.naming._SAMPLED", 7)
-    monkeypatch.setattr("topiclens.trainer.naming._BATCH", 3)
+    monkeypatch.setattr("topiclens.trainer.callbacks._SAMPLED", 7)
+    monkeypatch.setattr("topiclens.trainer.callbacks._BATCH", 3)
     _, given = follow(videos, [[0], [0]], TrainingState())
     (mean, topics, perceptron), (again, *_), *_ = given
     np.testing.assert_array_equal(mean, again)

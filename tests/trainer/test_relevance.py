@@ -8,7 +8,7 @@ from keras import ops
 
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.trainer import encoders
-from topiclens.trainer.encoder import Encoder
+from topiclens.trainer.encoders import Encoder
 from topiclens.trainer.lstm import lstm_over_time, lstm_signal_step, lstm_signal_step_gradient, lstm_step, tanh_slope
 from topiclens.trainer.relevance import propagate_relevance, traced_propagation
 

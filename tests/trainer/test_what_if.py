@@ -6,8 +6,8 @@ import pytest
 
 from tests.trainer.numpy_captioner import NumpyCaptioner, clip_of, tiny_batch, tiny_captioner
 from topiclens.trainer.decoding import beam_search
+from topiclens.trainer.endpoints import what_if
 from topiclens.trainer.vocabulary import PAD
-from topiclens.trainer.what_if import what_if
 
 TOPICS, NEURONS = 4, 6
 

@@ -89,10 +89,10 @@ def name_neurons(mean, topics, topic_perceptron) -> np.ndarray:
 
 def train(folder, *, model=model(), progress=no_progress, work="work", **changes):
     """Trains in `folder`/`work`; `changes` are settings of training."""
-    from topiclens.trainer import progress as progress_lines
+    from topiclens.trainer import callbacks
     from topiclens.trainer.training import train
 
-    with mock.patch.object(progress_lines, "LOG_EVERY_SECONDS", 0):
+    with mock.patch.object(callbacks, "LOG_EVERY_SECONDS", 0):
         return train(
             **write(folder),
             vocabulary=vocabulary(),

@@ -124,4 +124,4 @@ def test_a_captioner_that_never_learnt_topics_is_studied_too(videos, monkeypatch
     captioner = small_captioner(interpretive_weight=0.0)
     named = [dataclasses.replace(video, captions=("a man runs", "a dog runs")) for video in videos]
     _, _, _, effects = study_neurons(captioner, VOCABULARY, named, named, topics, seed=0, effect_videos=5)
-    assert effects.deletion_questions > 0 and np.isfinite([*effects.to_json().values()]).all()
+    assert effects.deletion_questions > 0 and np.isfinite([*dataclasses.asdict(effects).values()]).all()

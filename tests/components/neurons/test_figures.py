@@ -5,7 +5,7 @@ import pytest
 
 from topiclens.components.neurons import figures
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order():
@@ -117,7 +117,7 @@ def test_planted_neurons_are_perfect_detectors():
 def test_figures_are_the_same_for_the_same_seed_and_are_json():
     mean, present, links, f = planted()
     one, two = (figures.measure_neurons(mean, present, links, f, rng=np.random.default_rng(3)) for _ in range(2))
-    assert one == two and one.to_json()["by_topic"][0]["id"] == 0
+    assert one == two and one.by_topic[0].id == 0
 
 
 @pytest.mark.parametrize("everywhere", (False, True))

@@ -5,8 +5,7 @@ import pytest
 
 from tests.components.neurons.conftest import small_captioner
 from topiclens.components.neurons.links import TopicLinks, as_markdown, link, most_frequent, name_neurons
-from topiclens.components.neurons.pdm import Tally, tally
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron, Tally, tally
 from topiclens.components.topics.table import Topic
 
 TOPICS = [Topic(i, name, (name, "word"), 0.1, 0.5) for i, name in enumerate(("road", "man", "dance"))]

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from topiclens.components.neurons.pdm import Tally, prediction_differences, tally
-from topiclens.components.neurons.perceptron import Perceptron
+from topiclens.components.neurons.pdm import Perceptron, Tally, prediction_differences, tally
 from topiclens.trainer.losses import TopicPerceptron
 
 

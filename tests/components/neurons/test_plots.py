@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from topiclens.components.neurons import plots
+from topiclens.components.neurons import tensorboard
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.topics.table import Topic
@@ -27,7 +27,7 @@ def pixels(png):
 def test_profiles_mark_the_linked_neurons(tally):
     links = link(tally, TOPICS)
     picture = pixels(
-        plots.plot_profiles({"LSTM-I": tally, "LSTM-B": tally}, {"LSTM-I": links, "LSTM-B": links}, [0, 2])
+        tensorboard.plot_profiles({"LSTM-I": tally, "LSTM-B": tally}, {"LSTM-I": links, "LSTM-B": links}, [0, 2])
     )
     red = (picture[..., 0] > 180) & (picture[..., 1] < 110)
     middle = picture.shape[1] // 2
@@ -35,12 +35,12 @@ def test_profiles_mark_the_linked_neurons(tally):
 
 
 def test_the_association_of_a_model_with_links_and_of_one_without(tally):
-    picture = pixels(plots.plot_association(tally, link(tally, TOPICS)))
+    picture = pixels(tensorboard.plot_association(tally, link(tally, TOPICS)))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
     empty = Tally.empty(3, 4)
-    assert pixels(plots.plot_association(empty, link(empty, TOPICS))).size
+    assert pixels(tensorboard.plot_association(empty, link(empty, TOPICS))).size
 
 
 def test_equal_tallies_give_equal_bytes(tally):
     links = link(tally, TOPICS)
-    assert plots.plot_association(tally, links) == plots.plot_association(tally, links)
+    assert tensorboard.plot_association(tally, links) == tensorboard.plot_association(tally, links)

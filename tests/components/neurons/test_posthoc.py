@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from topiclens.components.neurons.posthoc import fit_perceptron
+from topiclens.components.neurons.study import fit_perceptron
 
 
 def case(seed=0, videos=1500):

@@ -8,7 +8,7 @@ from tensorboard.plugins import projector
 from topiclens.components.neurons.activations import MeanActivations
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import Tally
-from topiclens.components.neurons.projector import principal_components, write_embeddings
+from topiclens.components.neurons.tensorboard import principal_components, write_embeddings
 from topiclens.components.topics.table import Topic
 
 TOPICS = [Topic(i, f"topic{i}", ("word",), None, 0.4) for i in range(12)]
@@ -62,7 +62,7 @@ def test_principal_components_are_the_eigenvectors_of_the_covariance():
 
 
 def test_videos_beyond_the_bound_are_left_out(videos, tmp_path, monkeypatch):
-    monkeypatch.setattr("topiclens.components.neurons.projector._MOST_VIDEOS", 3)
+    monkeypatch.setattr("topiclens.components.neurons.tensorboard._MOST_VIDEOS", 3)
     write_embeddings(str(tmp_path), links_of(range(12)), videos)
     assert len((tmp_path / "videos.tsv").read_text().splitlines()) == 4
     assert np.loadtxt(tmp_path / "features.tsv").shape[0] == np.loadtxt(tmp_path / "neurons.tsv").shape[0] == 3

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from topiclens.components.neurons import activations, plots
+from topiclens.components.neurons import activations, tensorboard
 from topiclens.components.neurons.links import TopicLinks, link, most_frequent
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.neurons.tensorboard import write_neurons, write_profiles
@@ -57,9 +57,9 @@ def test_profiles_of_several_models_are_one_picture_of_the_first_ones_topics(wri
 
     def profiles(tallies, links, topics):
         drawn.update(models=list(tallies), topics=topics)
-        return plots.plot_association(Tally.empty(1, 1), TopicLinks((), 1))
+        return tensorboard.plot_association(Tally.empty(1, 1), TopicLinks((), 1))
 
-    monkeypatch.setattr("topiclens.components.neurons.tensorboard.plots.plot_profiles", profiles)
+    monkeypatch.setattr("topiclens.components.neurons.tensorboard.plot_profiles", profiles)
     png = write_profiles(tmp_path / "two", {"I": None, "B": None}, {"B": None, "I": links})
     assert drawn == {"models": ["I", "B"], "topics": [topic.id for topic in most_frequent(links, 6)]}
     assert png.startswith(b"\x89PNG")

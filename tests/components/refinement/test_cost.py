@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.candidate_captioner import RefinedEncoder
-from topiclens.components.refinement.cost import CaptionCost, furthest
+from topiclens.components.refinement.candidate_captioner import CaptionCost, RefinedEncoder, furthest
 from topiclens.schemas.records import VideoRecord
 
 BETTER, SAME, WORSE = "a dog runs on the grass", "a dog runs on grass there", "a cat"

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.numpy_captioner import NumpyCaptioner, tiny_captioner
-from topiclens.components.relevance.deletion import deletion_curve, deletion_curves, mean_drop
-from topiclens.components.relevance.reading import ModelReader
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import ModelReader, deletion_curve, deletion_curves, explain, mean_drop
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.export import export
 from topiclens.trainer.relevance import propagate_relevance

@@ -9,8 +9,7 @@ import pytest
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.relevance.explanation import explanation
-from topiclens.components.relevance.reading import Reading, read
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import Reading, explain, read
 
 WORDS = ("<pad>", "<bos>", "<eos>", "<unk>", "a", "dog", "runs", "on", "grass")
 DECODING = {"beam": 3, "max_words": 6, "length_penalty": 0.0}

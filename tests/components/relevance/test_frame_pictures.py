@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.components.videos.conftest import write_clip
-from topiclens.components.relevance.frame_pictures import film_of, thumbnails
+from topiclens.components.relevance.report import film_of, thumbnails
 from topiclens.components.videos.reader import sample_frames, sample_video
 from topiclens.components.videos.sampling import CENTRED, RANDOM_CLIP, Sampling
 

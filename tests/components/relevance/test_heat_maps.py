@@ -10,7 +10,7 @@ from tests.components.relevance.test_pixels import backbone, branching
 from tests.trainer.numpy_captioner import tiny_captioner
 from topiclens.components.relevance.heat_maps import CAPTION_FRAMES, CELLS, WORDS_SHOWN, _in_cells, heat_maps
 from topiclens.components.relevance.pixels import PixelRelevance
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import explain
 
 TEXTS = ("a", "dog", "runs")
 

@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
-from topiclens.components.relevance import formats
-from topiclens.components.relevance.explanation import DeletionCheck, explanation
-from topiclens.components.relevance.frame_pictures import BROUGHT_FEATURES
+from topiclens.components.relevance.explanation import DeletionCheck, clock, explanation
 from topiclens.components.relevance.heat_maps import HeatMap
-from topiclens.components.relevance.page import Entry, index, page, templates
+from topiclens.components.relevance.page import Entry, index, page, signed, templates
 from topiclens.components.relevance.picture import picture
 from topiclens.components.relevance.reading import Reading
+from topiclens.components.relevance.report import BROUGHT_FEATURES
 
 TIME, NEURONS, TOPICS = 5, 8, 4
 WORDS = ("a", "dog", "runs")
@@ -229,7 +228,7 @@ def test_heat_maps_say_of_which_word_and_frame_they_are():
 @pytest.mark.parametrize("drop, said", [(0.5, "points at frames that matter"), (0.1, "trust the relevance")])
 def test_the_check_says_what_its_figures_mean(drop, said):
     text = page(with_extras(drop=drop), jpegs(), jpegs(2))
-    assert said in text and formats.signed(drop) in text and "+0.25" in text
+    assert said in text and signed(drop) in text and "+0.25" in text
     assert "Do these frames matter" not in page(explained(), jpegs())
 
 
@@ -246,11 +245,11 @@ def test_an_index_leads_to_the_pages_there_are():
 
 @pytest.mark.parametrize("seconds, said", [(0, "0.0\u00a0s"), (4.56, "4.6\u00a0s"), (67.2, "1:07"), (3600, "60:00")])
 def test_times_are_short(seconds, said):
-    assert formats.clock(seconds) == said
+    assert clock(seconds) == said
 
 
 def test_zero_has_no_minus():
-    assert (formats.signed(-0.001), formats.signed(-0.5), formats.signed(0.25)) == ("+0.00", "\u22120.50", "+0.25")
+    assert (signed(-0.001), signed(-0.5), signed(0.25)) == ("+0.00", "\u22120.50", "+0.25")
 
 
 @pytest.mark.parametrize("shown", [jpegs(), [], None], ids=["with pictures", "without", "features alone"])

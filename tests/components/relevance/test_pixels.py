@@ -9,7 +9,7 @@ from tests.trainer.numpy_captioner import tiny_captioner
 from topiclens.components.features.backbones import efficientnet_lite0, googlenet, inception_v3
 from topiclens.components.features.backbones.base import Backbone
 from topiclens.components.relevance.pixels import PixelRelevance, UnsupportedBackbone
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import explain
 
 SIZE = 8
 

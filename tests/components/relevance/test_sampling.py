@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from topiclens.components.relevance.border import BorderEffect
-from topiclens.components.relevance.sampling import (
+from topiclens.components.relevance.border import (
+    BorderEffect,
     ClipFeatures,
     PolicyEffect,
     candidates,

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.trainer.linearised import linearised_relevance
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
-from topiclens.components.relevance.word_relevance import explain
+from topiclens.components.relevance.reading import explain
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.vocabulary import BOS, EOS

@@ -10,8 +10,7 @@ from tests.pipeline.cli.commands.test_explain import DIM, FEATURES, save, tiny_b
 from tests.trainer.numpy_captioner import tiny_captioner
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.extract import FeatureExtractor
-from topiclens.components.relevance.border import BorderEffect
-from topiclens.components.relevance.sampling import PolicyEffect, candidates
+from topiclens.components.relevance.border import BorderEffect, PolicyEffect, candidates
 from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata

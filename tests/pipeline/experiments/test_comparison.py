@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from topiclens.components.neurons import plots
+from topiclens.components.neurons import tensorboard
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.topics.table import Topic
@@ -112,8 +112,8 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
         drawn.update({name: float(tally.activations[0, 0]) for name, tally in tallies.items()}, topics=topics)
         return real(tallies, links, topics)
 
-    real = plots.plot_profiles
-    monkeypatch.setattr(plots, "plot_profiles", profiles)
+    real = tensorboard.plot_profiles
+    monkeypatch.setattr(tensorboard, "plot_profiles", profiles)
     comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), progress=lambda line: None)
     assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
     assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
