@@ -70,14 +70,10 @@ class Encoder(keras.layers.Layer):
         self.memory_dim = self.n_neurons + (self.feature_dim if self.skip else 0)
 
     def read(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """The neurons' activations at every frame.
+        """The neurons' activations at every frame: (videos, time, n_neurons); what stands at padding is dropped.
 
-        Args:
-            frames: (videos, time, feature_dim).
-            mask: (videos, time) bool, True at real frames, which may stand anywhere. Padding must change no activation
-                of a real frame.
-        Returns:
-            (videos, time, n_neurons); what stands at padding is dropped.
+        Real frames are where `mask` (videos, time) is True, and may stand anywhere. Padding must change no activation
+        of a real frame.
         """
         raise NotImplementedError
 
@@ -175,11 +171,8 @@ _KNOWN: dict[str, MakeEncoder] = {"bilstm": _bilstm}
 def register_encoder(name: str, make: MakeEncoder) -> None:
     """Makes an encoder known, so that ``CaptionerConfig(encoder=name)`` trains it and its exports load again.
 
-    Args:
-        name: what captioner.json will hold. A program that loads the export registers the same name first.
-        make: from a captioner's configuration to a new encoder.
-    Raises:
-        ValueError: the name belongs to another encoder.
+    The name is what captioner.json holds: a program that loads the export registers the same name first. ValueError:
+    the name belongs to another encoder.
     """
     if _KNOWN.setdefault(name, make) is not make:
         raise ValueError(f"There is an encoder {name!r} already; register this one under another name.")

@@ -32,12 +32,7 @@ class Vocabulary:
     """An immutable, ordered list of words; a word's place is its number.
 
     The first four places are taken: PAD 0 fills a row up, BOS 1 begins a caption, EOS 2 ends it, UNK 3 stands for every
-    word that is not listed.
-
-    Args:
-        words: the words after the special ones, in order, without repeats.
-    Raises:
-        ValueError: a word repeats, is empty, holds white space, or is one of the special words.
+    word that is not listed. ValueError: a word repeats, is empty, holds white space, or is one of the special words.
     """
 
     def __init__(self, words: Iterable[str]):

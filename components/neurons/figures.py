@@ -190,14 +190,11 @@ def measure_neurons(
     detector_auc: float = 0.7,
     steps: int = 5,
 ) -> NeuronFigures:
-    """All figures of one model.
+    """All figures of one model, on mean activations and topics of held-out videos.
 
     A neuron may carry its topic by a negative activation: which sign speaks for the topic was fixed, like the links, on
-    the training videos.
-
-    Args:
-        f: the perceptron that the links were found with.
-        steps: the most neurons that are taken out for a topic.
+    the training videos. `f` is the perceptron that the links were found with; `steps` the most neurons that are taken
+    out for a topic.
     """
     present = np.asarray(topics, bool)
     occurring = np.flatnonzero(present.any(axis=0) & ~present.all(axis=0))

@@ -22,7 +22,7 @@ class NeuronSettings:
 
 @dataclasses.dataclass(frozen=True)
 class NeuronEvaluationConfig:
-    """What the evaluation of neurons is told; the videos of `split` measure them."""
+    """What the evaluation of neurons needs; the videos of `split` measure them."""
 
     neurons: NeuronSettings
     split: str
@@ -31,7 +31,7 @@ class NeuronEvaluationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class NamingConfig:
-    """What the naming of neurons is told: what a topic adds to them (see `RefinementSettings`)."""
+    """What the naming of neurons needs: what a topic adds to them (see `RefinementSettings`)."""
 
     neurons: str
     relative: bool

@@ -120,14 +120,11 @@ def _metadata(ids: tuple[str, ...], topics: np.ndarray, links: TopicLinks) -> st
 
 
 def plot_profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
-    """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3).
+    """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3):
+    PNG.
 
-    The neurons that are linked to the topic are marked.
-
-    Args:
-        tallies: of each model, by its name; the first stands on top.
-    Returns:
-        PNG.
+    Tallies and links are by the models' names; the first stands on top, three topics side by side. The neurons that are
+    linked to the topic are marked.
     """
     columns = min(len(topics), _COLUMNS)
     figure, axes = _canvas(len(tallies) * -(-len(topics) // columns), columns, 2.6, 1.7)

@@ -48,13 +48,11 @@ class PixelRelevance:
         self._outcomes = self._find_outcomes()
 
     def __call__(self, pictures: np.ndarray, relevance: np.ndarray) -> np.ndarray:
-        """The relevance of every pixel of the square that the network looks at.
+        """The relevance of every pixel of the square that the network looks at: (n, image_size, image_size, 3) float32.
 
         Args:
             pictures: (n, height, width, 3) uint8 RGB, frames.
             relevance: (n, dim), of each frame's features, such as `WordRelevance.features` of a word.
-        Returns:
-            (n, image_size, image_size, 3) float32; the pictures as `backbone.prepare` makes them have this shape.
         Raises:
             ValueError: the relevance is not that of these pictures' features.
         """

@@ -141,15 +141,9 @@ class DeletionCurves:
 def deletion_curves(
     score: Score, frames: np.ndarray, relevance: np.ndarray, rng: np.random.Generator, orders: int = 10
 ) -> DeletionCurves:
-    """Deletes a clip's frames by relevance and at random, all but the last one.
+    """Deletes a clip's frames (time, feature_dim) by relevance (time,) and in random orders, all but the last one.
 
-    Args:
-        score: of a clip, such as a word's logit or a caption's log-probability.
-        frames: (time, feature_dim), zero rows at padding.
-        relevance: (time,), of each frame for this score.
-        orders: how many random ones.
-    Raises:
-        ValueError: the relevance is not that of this clip.
+    `score` is of a clip, such as a word's logit. ValueError: the relevance is not that of this clip.
     """
     if np.shape(relevance) != frames.shape[:1]:
         raise ValueError(

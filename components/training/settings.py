@@ -8,16 +8,10 @@ from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, Trai
 
 @dataclasses.dataclass(frozen=True)
 class TrainerConfig:
-    """What the Trainer is told.
+    """What the Trainer is told; vocabulary, width of the features and number of topics are those of the records.
 
     Args:
-        model: what the captioner is made of; the vocabulary, the width of the features and the number of topics are
-            those of the records.
-        training: how it is trained.
-        decoding: how the exported model writes captions.
         backbone: the network that made the features, by name; None where the dataset brought them.
-        weights: of the backbone.
-        sampling: how clips are sampled.
         work_dir: a folder that stays the same from run to run, for checkpoints.
         cache_dir: where downloaded weights of backbones are kept.
     """
