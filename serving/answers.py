@@ -121,10 +121,8 @@ def read_answers(
     """The answers of a batch, without the padding of words and frames.
 
     Args:
-        kind: of answer.
-        needed: the outputs that it cannot do without, besides the caption and its log-probability.
-        signature: that gave the outputs.
-        outputs: arrays by name, each leading with the batch.
+        needed: the outputs that an answer cannot do without, besides the caption and its log-probability.
+        outputs: arrays by name, each leading with the batch, of a signature.
         lengths: how many frames each clip of the batch has.
     Raises:
         WrongSignature: the outputs are not those of a captioner.

@@ -72,10 +72,9 @@ class ServerThread:
 
 
 class BoundedBody:
-    """A `receive` that ends a body which is too large or too slow, whatever its headers promised.
+    """The `receive` of a server, but for a body that is too large or too slow, whatever its headers promised.
 
     Args:
-        receive: the server's.
         most: bytes.
         seconds: that it may take to arrive, besides a second for every 256 KiB that it may have.
         too_large: the message for a longer one.

@@ -11,7 +11,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from topiclens.serving.answers import Answer, Caption, ExplainedCaption, WhatIf,
 from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
 from topiclens.serving.videos import Reader, Video, prepare_clip
 
-# 32 MiB: 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
+# 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
 # 1 is the paper's strength, and at 8 the sliders and the sweeps of strengths end; far beyond that, captions break down.
 MAX_STRENGTH = 100.0
@@ -102,12 +102,9 @@ class Captioning(abc.ABC):
 
     @abc.abstractmethod
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs one batch through a signature: arrays by input name to arrays by output name.
+        """Runs one batch through a signature; a ServingError says why it cannot.
 
-        Each leads with the batch; strings are objects (bytes or str).
-
-        Raises:
-            ServingError: with what was expected, what came, the likely cause and what to do.
+        Arrays by name go in and come out, each leading with the batch; strings are objects (bytes or str).
         """
 
     @property
@@ -116,13 +113,11 @@ class Captioning(abc.ABC):
         return self._topics or tuple(from_plain(ModelTopic, topic) for topic in self.about().get("topics", ()))
 
     def about(self) -> dict[str, Any]:
-        """What the model says of itself: `features`, how clips are sampled for it, and `topics`; empty for models of
-        TopicLens 0.1."""
+        """`features`, how clips are sampled for the model, and `topics`; empty for models of TopicLens 0.1."""
         if signatures.ABOUT_SIGNATURE not in self.signatures:
             return {}
         outputs = self.predict(signatures.ABOUT_SIGNATURE, {signatures.QUESTION_INPUT: np.array([b""], object)})
-        told: dict[str, Any] = json.loads(next(iter(outputs.values()))[0])
-        return told
+        return cast("dict[str, Any]", json.loads(next(iter(outputs.values()))[0]))
 
     def caption(self, video: Video) -> Caption:
         """Captions a video."""

@@ -1,10 +1,4 @@
-"""Asking TensorFlow Serving (or the local stand-in) for captions, over gRPC or REST.
-
-Example:
-    with CaptionClient("grpc://127.0.0.1:8500") as client:
-        client.wait_until_ready(timeout=60)
-        print(client.caption_all([features])[0].text)
-"""
+"""Asking TensorFlow Serving (or the local stand-in) for captions, over gRPC or REST."""
 
 from __future__ import annotations
 
@@ -78,7 +72,11 @@ class CaptionClient(Captioning):
         try:
             return self._with_retries(lambda timeout: self._transport.predict(self._model, signature, inputs, timeout))
         except StatusError as error:
-            raise self._explain_refusal(error, signature, inputs) from error
+            if error.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):  # say what the model expects
+                with contextlib.suppress(StatusError):
+                    known = self._transport.metadata(self._model, _EXPLANATION_TIMEOUT).signatures
+                    raise explain_refusal(self._name(), signature, inputs, known, error.message) from error
+            raise self._explain(error) from error
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -96,18 +94,14 @@ class CaptionClient(Captioning):
     def wait_until_ready(self, timeout: float = 60.0) -> int:
         """Waits until a version (the one asked for, if one was) is available, and returns its number.
 
-        Args:
-            timeout: seconds.
-        Raises:
-            ServerUnavailable, ModelNotLoaded: what was still so when the time was up.
+        ServerUnavailable or ModelNotLoaded: it was still so after ``timeout`` seconds.
         """
         end = time.monotonic() + timeout
         while True:
             left = max(0.1, end - time.monotonic())
             try:
                 versions = self._transport.status(self._model, min(left, self._timeout))
-                available = [version.version for version in versions if version.state == "AVAILABLE"]
-                if available:
+                if available := [one.version for one in versions if one.state == "AVAILABLE"]:
                     return max(available)
                 state = "; ".join(f"version {v.version} is {v.state} {v.error_message}".strip() for v in versions)
                 last = StatusError("NOT_FOUND", state or "it knows of no version")
@@ -129,8 +123,7 @@ class CaptionClient(Captioning):
 
     def _with_retries(self, attempt: Callable[[float], Result]) -> Result:
         """Tries until an answer comes; only UNAVAILABLE is worth another try, and never past the timeout."""
-        end = time.monotonic() + self._timeout
-        wait = _FIRST_WAIT
+        end, wait = time.monotonic() + self._timeout, _FIRST_WAIT
         for retries_left in range(self._retries, -1, -1):
             try:
                 return attempt(max(0.001, end - time.monotonic()))
@@ -140,14 +133,6 @@ class CaptionClient(Captioning):
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
         raise AssertionError("unreachable: the last try returns or raises")
-
-    def _explain_refusal(self, error: StatusError, signature: str, inputs: Mapping[str, np.ndarray]) -> ServingError:
-        """Says what the model expects, where the server only said that this was not it."""
-        if error.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
-            with contextlib.suppress(StatusError):
-                known = self._transport.metadata(self._model, _EXPLANATION_TIMEOUT).signatures
-                return explain_refusal(self._name(), signature, inputs, known, error.message)
-        return self._explain(error)
 
     def _explain(self, error: StatusError, waited: float | None = None) -> ServingError:
         said = f"{error.code}: {error.message}"

@@ -8,11 +8,7 @@ from topiclens.serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGN
 
 
 class ServingError(RuntimeError):
-    """A captioning request that failed.
-
-    Attributes:
-        code: gRPC's name of the status that it came from, or that TensorFlow Serving would give for it.
-    """
+    """A captioning request that failed; ``code`` is gRPC's name of the status that TensorFlow Serving gives for it."""
 
     code = "UNKNOWN"
 

@@ -126,5 +126,5 @@ def describe_error(error: Exception) -> str:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Mutes what TensorFlow says while it loads: from where, and that the session loader is the older of its two."""
+    """False for what TensorFlow says at every load: from where, and that the session loader is the older of its two."""
     return not re.search("is deprecated|Restoring parameters", record.getMessage())

@@ -19,10 +19,8 @@ QUALITY = 95
 # Features (time, dim) of real numbers; or frames in order of time: JPEG bytes, or RGB (height, width, 3) uint8, which
 # may also be one array (time, height, width, 3).
 Clip: TypeAlias = np.ndarray | Sequence[bytes] | Sequence[np.ndarray]
-# A clip, or the path of one.
-Video: TypeAlias = str | os.PathLike[str] | Clip
-# From a path to the clip that lies there.
-Reader: TypeAlias = Callable[[str | os.PathLike[str]], Clip]
+Video: TypeAlias = str | os.PathLike[str] | Clip  # or the path of a clip
+Reader: TypeAlias = Callable[[str | os.PathLike[str]], Clip]  # reads the clip at a path
 
 
 def prepare_clip(index: int, video: Video, reader: Reader | None = None) -> np.ndarray | list[bytes]:

@@ -92,17 +92,17 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _to_array(self, name: str, tensor: Any) -> np.ndarray:
         """The array of a message, once it is known not to grow out of bounds when it is unpacked."""
-        dtype = _dtype(tensor.dtype)
         sizes = [dim.size for dim in tensor.tensor_shape.dim]
-        if dtype is None or tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
-            raise invalid_argument(f"tensor parsing error: {name}")
-        if math.prod(sizes) * (dtype.size or 1) > self._max_tensor_bytes:
-            raise StatusError(
-                "RESOURCE_EXHAUSTED",
-                f"Tensor {name} of shape {sizes} is larger than the stand-in server takes "
-                f"({self._max_tensor_bytes:,} bytes)",
-            )
         try:
+            width = tf.dtypes.as_dtype(tensor.dtype).size or 1
+            if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
+                raise ValueError("a tensor has a shape, without negative sizes")
+            if math.prod(sizes) * width > self._max_tensor_bytes:
+                raise StatusError(
+                    "RESOURCE_EXHAUSTED",
+                    f"Tensor {name} of shape {sizes} is larger than the stand-in server takes "
+                    f"({self._max_tensor_bytes:,} bytes)",
+                )
             return tf.make_ndarray(tensor)
         except (ValueError, TypeError) as error:
             raise invalid_argument(f"tensor parsing error: {name}") from error
@@ -159,15 +159,6 @@ def model_metadata(predictor: Predictor, name: str, version: int | str | None) -
     response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=_spec(name, number))
     response.metadata[_METADATA_FIELD].Pack(definitions)
     return response
-
-
-def _dtype(number: int) -> tf.DType | None:
-    """TensorFlow's type of a message's number; None for one that no array can have."""
-    try:
-        dtype = tf.dtypes.as_dtype(number)
-    except TypeError:
-        return None
-    return None if dtype in (tf.resource, tf.variant) else dtype
 
 
 def _spec(name: str, version: int, signature: str = "") -> Any:

@@ -109,7 +109,7 @@ class ModelVersions:
             _log.error("%s What it said before still holds.", error)
 
     def _move_labels(self) -> None:
-        """Gives each label to its version, once that is loaded: until then whoever had it answers."""
+        """Gives each label to its version, once that is loaded: until then the version that had it answers."""
         with self._changed:
             told = self._policy.labels
             loaded = {label: number for label, number in told.items() if number in self._available()}

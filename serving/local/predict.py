@@ -115,8 +115,7 @@ class Predictor:
 def _check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     """TensorFlow Serving's checks and words (servables/tensorflow/predict_util.cc), and one of our own.
 
-    The real server hands any shape on to the graph; here a shape that contradicts the signature is refused before it
-    runs.
+    The real server hands any shape on to the graph; here one that contradicts the signature is refused before it runs.
     """
     sent, wanted = set(inputs), set(signature.inputs)
     if sent != wanted:

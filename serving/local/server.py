@@ -35,7 +35,6 @@ class LocalServer:
 
     Args:
         base: the folder of numbered version folders.
-        name: the model's name.
         host: the address to listen on. Nothing here asks who is calling.
         grpc_port, rest_port: 0 takes a free port; None leaves that API out.
         num_versions: how many of the largest versions to serve.
@@ -79,9 +78,7 @@ class LocalServer:
     def start(self) -> LocalServer:
         """Loads the newest version, then listens.
 
-        Raises:
-            FileNotFoundError: there is no base folder.
-            OSError: a port is taken.
+        FileNotFoundError: there is no base folder. OSError: a port is taken.
         """
         from topiclens.serving.local import grpc_service, rest  # import TensorFlow
 

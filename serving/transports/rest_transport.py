@@ -70,18 +70,15 @@ class RestTransport:
             raise StatusError("UNAVAILABLE", str(error)) from error
         finally:
             connection.close()
-        return self._parse(response.status, answer)
-
-    def _parse(self, status: int, answer: bytes) -> dict:
         if len(answer) > self._limit:
             raise StatusError("RESOURCE_EXHAUSTED", f"the answer is longer than {self._limit:,} bytes")
         try:
             parsed = json.loads(answer)
         except ValueError:
             parsed = None
-        if status != 200:
+        if response.status != 200:
             words = parsed.get("error") if isinstance(parsed, dict) else None
-            raise StatusError(_CODES.get(status, "UNKNOWN"), words or f"HTTP status {status}")
+            raise StatusError(_CODES.get(response.status, "UNKNOWN"), words or f"HTTP status {response.status}")
         if not isinstance(parsed, dict):
             raise StatusError("UNKNOWN", f"the answer is not a JSON object but starts with {answer[:40]!r}")
         return parsed

@@ -7,7 +7,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.python.framework import tensor_util
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-from topiclens.serving.transports.messages import DTYPES, MESSAGES, STATES, read_tensor, write_tensor
+from topiclens.serving.transports.grpc_transport import DTYPES, MESSAGES, STATES, read_tensor, write_tensor
 
 NUMBERS = [name for name in DTYPES if name != "DT_STRING"]
 ARRAYS = [
