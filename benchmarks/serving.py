@@ -33,9 +33,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path, help="a base folder of numbered versions; default: random weights")
     parser.add_argument("--server", help="a server of that model; default: the stand-in, over both APIs")
     parser.add_argument("--requests", type=int, default=40, help="requests a row (%(default)s)")
-    parser.add_argument(
-        "--clients", type=int, default=2, help="clients at once in the 'together' columns (%(default)s)"
-    )
+    parser.add_argument("--clients", type=int, default=2, help="clients at once, 'together' (%(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         base = arguments.base or _random_captioner(Path(folder))
@@ -74,11 +72,8 @@ def _report(name: str, captioner: Captioning, width: int, arguments: argparse.Na
         plain, changed = _measure_what_if(captioner, width, arguments.requests)
         p50, p95 = np.percentile(changed, [50, 95]) * 1000
         ratio = np.median(changed) / np.median(plain)
-        print(
-            f"{'  what if':16}{1:6}{1 / np.mean(changed):10.1f}{p50:9.1f}{p95:9.1f}   {ratio:.2f} times the caption "
-            f"asked before it ({np.median(plain) * 1000:.1f} ms)",
-            flush=True,
-        )
+        cells = f"{'  what if':16}{1:6}{1 / np.mean(changed):10.1f}{p50:9.1f}{p95:9.1f}"
+        print(f"{cells}   {ratio:.2f} times the caption asked before it ({np.median(plain) * 1000:.1f} ms)", flush=True)
 
 
 def _measure_what_if(captioner: Captioning, width: int, requests: int) -> tuple[list[float], list[float]]:

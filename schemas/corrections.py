@@ -34,11 +34,9 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class CorrectedTopic:
-    """A topic as it was when somebody missed it.
+    """A topic as it was when somebody missed it: its place in the topic vector of the model that was corrected.
 
-    Attributes:
-        id: its place in the topic vector of the model that was corrected.
-        name, words: what it is about; they mean the same after topics were found anew, when ids do not.
+    Its name and words mean the same after topics were found anew, when ids do not.
     """
 
     id: int

@@ -27,7 +27,6 @@ class TopicTimeline:
     Attributes:
         topic_id: None for the strongest neurons of the caption, where topics are not known.
         relevant: False for a topic that is shown because the model sees it least.
-        score: as of `TopicScore`, where it is known.
     """
 
     topic_id: int | None

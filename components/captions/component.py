@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 
 from topiclens.components.captions import report
 from topiclens.components.captions.blessing import bless
-from topiclens.components.captions.evaluate_examples import evaluate_examples
+from topiclens.components.captions.generate import evaluate_examples
 from topiclens.components.captions.settings import EvaluationSettings
 from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import CaptionMetricsArtifact, TopicModelArtifact

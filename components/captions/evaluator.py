@@ -165,9 +165,6 @@ class EpochScores:
 def describe_agreement(references: References, video_id: str, caption: str) -> str | None:
     """Compares a caption's CIDEr with those of people, each against the others of the same video.
 
-    Args:
-        references: human captions of the video, and of others, which tell how rare each word is.
-        caption: as written.
     Returns:
         `AS_PEOPLE` where it is as near to people's captions as the nearest quarter of these are to each other; `UNLIKE`
         below a quarter of that nearness; else `PARTLY`. None where only one person captioned the video.

@@ -1,17 +1,21 @@
-"""Captions of records by an exported model, through the same signature that a server answers with."""
+"""Captions of records by an exported model, through the signature that a server answers with; and their evaluation."""
 
 import dataclasses
 import itertools
+import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from topiclens.components.captions.evaluator import CaptionEvaluation, evaluate_captions
 from topiclens.schemas import records
 from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 
+_log = logging.getLogger(__name__)
 SIGNATURE = "serving_default"
 BATCH_SIZE = 64  # videos
 
@@ -92,3 +96,48 @@ def caption_examples(
         captions[video.video_id] = caption
         videos.append(dataclasses.replace(video, frames=video.frames[:0]))
     return captions, videos
+
+
+def evaluate_examples(
+    model_dir: str, splits: Mapping[str, str], topic_names: Mapping[int, str] | None = None
+) -> dict[str, CaptionEvaluation]:
+    """Captions and judges the records of each split, in its folder, by an exported model.
+
+    `topic_names`, topic number -> name, are what slices are called by.
+    """
+    evaluations = {}
+    for split, folder in splits.items():
+        captions, videos = caption_examples(
+            model_dir, folder, progress=lambda what, share=None: _log.info("captions: %s", what)
+        )
+        people = {video.video_id: video.captions for video in videos}
+        evaluations[split] = evaluate_captions(people, captions, slices=slices_of(videos, topic_names))
+    return evaluations
+
+
+def slices_by_topic(
+    topics: Mapping[str, Iterable[int]], names: Mapping[int, str] | None = None
+) -> dict[str, list[str]]:
+    """Slice name -> video ids, a slice a topic; a video is in the slice of each of its topics, given by number.
+
+    `names`, topic number -> name, stand behind the numbers.
+    """
+    members = defaultdict(list)
+    for video_id, numbers in topics.items():
+        for number in numbers:
+            members[int(number)].append(video_id)
+    names = names or {}
+    return {
+        f"topic {number}: {names[number]}" if number in names else f"topic {number}": members[number]
+        for number in sorted(members)
+    }
+
+
+def slices_of(records: Iterable[VideoRecord], names: Mapping[int, str] | None = None) -> dict[str, list[str]]:
+    """Slices by topic and, where records have one, by label."""
+    topics, labels = {}, defaultdict(list)
+    for record in records:
+        topics[record.video_id] = record.topics.nonzero()[0].tolist()
+        if record.label is not None:
+            labels[f"label {record.label}"].append(record.video_id)
+    return slices_by_topic(topics, names) | {name: labels[name] for name in sorted(labels)}

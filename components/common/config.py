@@ -44,13 +44,9 @@ def from_json(kind: type[Config], text: str, step: str) -> Config:
 
 
 def convert(value: typing.Any, kind: typing.Any, name: str) -> typing.Any:
-    """A value in the type that an annotation names, where that loses nothing.
+    """A value in the type that an annotation names, where that loses nothing; ConfigError, which names it, if not.
 
-    Args:
-        kind: `bool`, `int`, `float`, `str`, a dataclass, a tuple, a Mapping, or one of these or None.
-        name: of the setting, for messages.
-    Raises:
-        ConfigError: the value is of another type.
+    `kind` is `bool`, `int`, `float`, `str`, a dataclass, a tuple, a Mapping, or one of these or None.
     """
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     for one in kinds:

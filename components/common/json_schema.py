@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS = 80
 _KINDS = {
-    "string": "text",
-    "array": "a list",
-    "number": "a number",
-    "integer": "a whole number",
-    "object": "an object",
-    "boolean": "true or false",
-    "null": "null",
-}
+    "string": "text", "array": "a list", "number": "a number", "integer": "a whole number", "object": "an object",
+    "boolean": "true or false", "null": "null",
+}  # fmt: skip
+_LIMITS = {
+    "minimum": "at least {}", "maximum": "at most {}", "exclusiveMinimum": "more than {}",
+    "minLength": "text that is not empty", "maxLength": "at most {} characters",
+    "minItems": "at least {} of them", "maxItems": "at most {} of them", "maxProperties": "at most {} of them",
+}  # fmt: skip
 
 
 @functools.cache
@@ -93,19 +93,13 @@ def _explain(found: jsonschema.ValidationError) -> str:
         return f"{where}{found.message}. {whose} fields are {known}."
     if not field and found.validator == "type":
         return f"expected a JSON object, got {shorten(found.instance)}."
-    limit = found.validator_value
-    described = found.schema.get("description", found.message)
-    expected = {
-        "const": lambda: shorten(limit),
-        "enum": lambda: "one of " + ", ".join(map(repr, limit)),
-        "type": lambda: " or ".join(_KINDS[kind] for kind in ([limit] if isinstance(limit, str) else limit)),
-        "minimum": lambda: f"at least {limit}",
-        "maximum": lambda: f"at most {limit}",
-        "exclusiveMinimum": lambda: f"more than {limit}",
-        "minLength": lambda: "text that is not empty",
-        "maxLength": lambda: f"at most {limit} characters",
-        "minItems": lambda: f"at least {limit} of them",
-        "maxItems": lambda: f"at most {limit} of them",
-        "maxProperties": lambda: f"at most {limit} of them",
-    }.get(found.validator, lambda: described)()
+    kind, limit = found.validator, found.validator_value
+    if kind in _LIMITS:
+        expected = _LIMITS[kind].format(limit)
+    elif kind == "type":
+        expected = " or ".join(_KINDS[one] for one in ([limit] if isinstance(limit, str) else limit))
+    elif kind == "enum":
+        expected = "one of " + ", ".join(map(repr, limit))
+    else:
+        expected = shorten(limit) if kind == "const" else found.schema.get("description", found.message)
     return f"{field} is {shorten(found.instance)}; expected {expected.rstrip('.')}."

@@ -39,12 +39,7 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class ShardPlan:
-    """A job cut into shards, in the dataset's order.
-
-    Attributes:
-        dim: width of a feature vector; None for a dataset without a video.
-        fingerprint: of the settings that the numbers depend on.
-    """
+    """A job cut into shards, in order; `dim` is None without a video, `fingerprint` of what the numbers depend on."""
 
     job: ExtractionJob
     dim: int | None
@@ -143,7 +138,6 @@ def features_of(
     Args:
         rows: of a dataset: `video_id`, and `path` (with `start`, `end`) or `features`.
         sampling: which frames of a clip, or which rows of longer precomputed features.
-        dim: the width every feature vector must have.
         network, decoders: called only where there are clips.
     Returns:
         One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= sampling.n_frames), or why there is none.

@@ -26,12 +26,8 @@ class ExtractFeatures(beam.PTransform):
     """The rows of `videos.jsonl` -> shards in the store and their index in a folder; gives the summary, one dict.
 
     A worker process holds one network and a few decoder processes. Whatever ends a run, the next one keeps all
-    finished shards, computes the others, and ends with the same bytes.
-
-    Args:
-        videos: `videos.jsonl` of ingest; its paths must be readable by every worker.
-        output_dir: the folder that gets `index.jsonl`, `rejected.jsonl` and `summary.json`.
-        store_dir: the folder of the shards, which outlives runs and may be shared by them.
+    finished shards, computes the others, and ends with the same bytes. Every worker must read the paths of `videos`;
+    the store outlives runs and may be shared by them.
     """
 
     def __init__(self, videos: str, output_dir: str, store_dir: str, config: ExtractionConfig):

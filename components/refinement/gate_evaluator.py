@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topiclens.components.captions.evaluate_examples import slices_of
 from topiclens.components.captions.evaluator import METRICS, References, evaluate_captions
+from topiclens.components.captions.generate import slices_of
 from topiclens.components.captions.report import split_figures
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks

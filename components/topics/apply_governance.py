@@ -70,12 +70,9 @@ def make_seeds(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
 def identify(
     corpus: Corpus, phi: np.ndarray, counts: np.ndarray, governance: Governance, previous: TopicModel | None
 ) -> Identity:
-    """Tells who the sampled topics are.
+    """Tells who the sampled topics are; a topic of `previous`, an earlier model or None, keeps its id.
 
-    Args:
-        corpus: what was fitted.
-        phi, counts: (sampled, words) the words' probabilities in each topic, and how often they have it.
-        previous: the model whose ids are kept, or None.
+    `phi` and `counts` are (sampled, words): the words' probabilities in each topic, and how often they have it.
     """
     earlier = () if previous is None else previous.topics
     matching = None
@@ -131,10 +128,7 @@ def describe(
 ) -> tuple[Topic, ...]:
     """The table of all topics, by id: those that live by the words of all that count as them, the others by their own.
 
-    Args:
-        counts: (sampled, words) how often each word has each topic, over all `samples`.
-        prior: of the sampled topics' words.
-        labels: the topics that occur in each training video.
+    `counts` (sampled, words) are over all `samples`; `labels` are the topics that occur in each training video.
     """
     own, pseudo = np.zeros((2, identity.n_topics, len(corpus.words)))
     own[identity.ids], pseudo[identity.ids] = counts, prior.dense(len(counts))

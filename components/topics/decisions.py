@@ -24,11 +24,7 @@ def rename(governance: Governance, topic: Topic, name: str, topics: Sequence[Top
 
 
 def merge(governance: Governance, topics: Sequence[Topic]) -> Governance:
-    """The topics are one: each counts as the first. A group that one of them is in already joins as a whole.
-
-    Raises:
-        GovernanceError: fewer than two topics, or one of them cannot occur.
-    """
+    """The topics, two or more, are one: each counts as the first. A group that has one of them joins as a whole."""
     ids = list(dict.fromkeys(topic.id for topic in topics))
     if len(ids) < 2:
         raise GovernanceError("Name at least two topics to merge: --merge A B.")
@@ -52,11 +48,7 @@ def ban(governance: Governance, topic: Topic) -> Governance:
 def pin(
     governance: Governance, name: str, words: Sequence[str], topics: Sequence[Topic], vocabulary: Collection[str]
 ) -> Governance:
-    """Words are looked for as the topic of that name; a new topic where none has the name.
-
-    Raises:
-        GovernanceError: a word is not in the vocabulary, the words that the captions use often enough.
-    """
+    """Words of the vocabulary are looked for as the topic of that name; a new topic where none has the name."""
     words = tuple(dict.fromkeys(word.strip().casefold() for word in words))
     for word in words:
         if word not in vocabulary:
@@ -78,7 +70,7 @@ def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governan
 
     Raises:
         GovernanceError: nothing was.
-        UnknownTopic: there is no such topic and no such seed, or several topics may be meant.
+        UnknownTopic: there is no such topic and no such seed, or several may be meant.
     """
     kept_seeds = tuple(seed for seed in governance.seeds if seed.name.casefold() != text.strip().casefold())
     topic = exact_topic(text, topics)

@@ -43,7 +43,7 @@ class Corpus:
 
     Attributes:
         words: the vocabulary; a word's place is its number.
-        ids: the documents' names, one each.
+        ids: the documents' names.
         tokens: (tokens,) int32 word numbers, document after document.
         offsets: (documents + 1,) int64; document d is ``tokens[offsets[d]:offsets[d + 1]]``. It may be empty.
     """

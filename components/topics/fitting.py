@@ -86,10 +86,8 @@ def fit(
         iterations: of the chain, those of the samples among them.
         min_count: words seen less often are left out.
         max_topics, min_share: see `OccurrenceRule`.
-        seed: of everything random.
-        governance: what people decided about topics; their names aside, which are given to the table afterwards.
+        governance: what people decided about topics; new names are given to the table afterwards.
         previous: an earlier model, whose topics keep their ids and names where they are found again.
-        progress: told about each iteration.
     Raises:
         ValueError: a setting is out of its range, or the documents hold no word often enough, or no word of a seed.
     """

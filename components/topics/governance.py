@@ -25,12 +25,9 @@ class GovernanceError(ValueError):
 
 @dataclass(frozen=True)
 class SeedWords:
-    """Words that are looked for as one topic.
+    """Words, as captions use them, that are looked for as one topic; see `topiclens.components.topics.priors.Seed`.
 
-    Attributes:
-        words: as captions use them.
-        topic: the id of the topic that they are pinned to; None asks for a new one.
-        weight: see `topiclens.components.topics.priors.Seed`.
+    `topic` is the id of the topic that they are pinned to; None asks for a new one.
     """
 
     name: str
@@ -119,11 +116,7 @@ class Governance:
 
     @classmethod
     def from_json(cls, row, source: str = "The governance of topics") -> Governance:
-        """Reads `to_json`; `source` is what messages call it.
-
-        Raises:
-            GovernanceError: it does not follow the schema, or contradicts itself.
-        """
+        """Reads `to_json`; GovernanceError, which calls it `source`, if it breaks the schema or contradicts itself."""
         fault = json_schema.find_fault(row, json_schema.load_validator(_SCHEMA))
         if fault is not None:
             raise GovernanceError(f"{source} cannot be used: {fault}")
@@ -142,10 +135,8 @@ class Governance:
 
 
 def load_governance(path: str | os.PathLike) -> Governance:
-    """Reads the file; no decisions where there is none.
-
-    Raises:
-        GovernanceError: it is not JSON, does not follow the schema, or contradicts itself.
+    """Reads the file; no decisions where there is none. GovernanceError: it is not JSON, or as
+    `Governance.from_json`.
     """
     path = Path(path)
     if not path.exists():

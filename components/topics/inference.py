@@ -3,7 +3,7 @@
 import numpy as np
 
 from topiclens.components.common.compiling import compiled
-from topiclens.components.topics.random_numbers import begin_stream, below, uniform
+from topiclens.components.topics.sampling_steps import begin_stream, below, uniform
 
 BURN_IN = 50
 SAMPLES = 50
@@ -26,7 +26,7 @@ def fold_in(
         tokens: (length,) word numbers.
         word_given_topic: (words, topics) float64, C-ordered: phi transposed.
         alpha: pseudo-count of each topic.
-        seed: of the samples; see `random_numbers.seed_of`.
+        seed: of the samples; see `sampling_steps.seed_of`.
         burn_in: sweeps before the first of the samples.
     Returns:
         (topics,) float64, summing to the document's length.

@@ -44,9 +44,7 @@ class OccurrenceRule:
 def by_label(counts: np.ndarray, label_of: np.ndarray, n_topics: int) -> np.ndarray:
     """(..., n_topics) from (..., sampled): counts of tokens by the topics that sampled ones count as.
 
-    Args:
-        counts: tokens by sampled topic.
-        label_of: (sampled,) the topic that each counts as; -1 for none, whose tokens then are of no topic.
+    `label_of` is (sampled,): the topic that each counts as; -1 for none, whose tokens then are of no topic.
     """
     result = np.zeros((*counts.shape[:-1], n_topics), counts.dtype)
     for sampled in np.flatnonzero(label_of >= 0):
@@ -55,12 +53,9 @@ def by_label(counts: np.ndarray, label_of: np.ndarray, n_topics: int) -> np.ndar
 
 
 def matched_f1(labels: np.ndarray, reference: np.ndarray) -> float:
-    """Agreement of two labellings whose topics have no common numbering.
+    """Agreement of two labellings, (videos, topics) 0/1, whose topics have no common numbering.
 
-    Args:
-        labels, reference: (videos, topics) 0/1, of the same videos in the same order.
-    Returns:
-        F1 of each topic of ``labels`` with its partner, under the one-to-one matching for which the mean is largest.
+    It is the mean F1 of topics with their partners, under the one-to-one matching for which that mean is largest.
     """
     labels, reference = np.asarray(labels, np.float64), np.asarray(reference, np.float64)
     both = labels.T @ reference

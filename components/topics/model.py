@@ -80,7 +80,7 @@ class TopicModel:
         Words that were not fitted are left out. The result depends on the id, the words and the model alone.
         """
         from topiclens.components.topics.inference import fold_in  # numba takes a second to import
-        from topiclens.components.topics.random_numbers import seed_of
+        from topiclens.components.topics.sampling_steps import seed_of
 
         tokens = number_words(words, index_of(self.words))
         sampled = fold_in(tokens, self._by_word, self.alpha, seed=seed_of(document_id, self.seed))

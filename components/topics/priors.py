@@ -23,13 +23,10 @@ ELSEWHERE = 0.01  # of beta: the prior alone then hardly ever places a seed word
 
 @dataclass(frozen=True)
 class Seed:
-    """Words that a topic is about, whatever the captions say first.
+    """Words that a sampled topic, 0..K-1, is about, whatever the captions say first.
 
-    Attributes:
-        topic: the sampled topic, 0..K-1.
-        words: at least one.
-        weight: the pseudo-count of a word, as a share of how often the captions hold it: 1 makes the prior count as
-            much as all captions together.
+    `weight` is the pseudo-count of a word, as a share of how often the captions hold it: 1 makes it count as
+    much as all captions together.
     """
 
     topic: int

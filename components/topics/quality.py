@@ -16,12 +16,10 @@ class TopicQuality:
     """Figures of one topic model.
 
     Attributes:
-        topics: how many can occur.
-        topics_a_video: how many occur in a video, on average.
+        topics, topics_a_video: how many can occur, and how many do in a video, on average.
         mean_npmi: the mean coherence of the topics' top words, -1 to 1; None if no topic has two words.
         perplexity: of a word of held-out captions; lower is better, and the vocabulary's size is chance. None if no
             held-out video has two known words.
-        held_out_videos: how many videos were held out.
         agreement: with another model's labels, 0 to 1; None if there is no other.
     """
 
@@ -39,13 +37,7 @@ def measure_quality(
     held_out: Mapping[str, Iterable[str]],
     reference: Mapping[str, Sequence[int]] | None = None,
 ) -> TopicQuality:
-    """Measures a topic model.
-
-    Args:
-        labels: the topics that occur in each video, by id.
-        held_out: captions of videos that the model was not fitted to, by id.
-        reference: another model's labels of the same videos.
-    """
+    """Measures a topic model by labels (the topics of each video), held-out captions, and another model's labels."""
     index = index_of(model.words)
     documents = {name: number_words(content_words(captions), index) for name, captions in held_out.items()}
     scored = any(len(tokens) > 1 for tokens in documents.values())
@@ -75,7 +67,7 @@ def held_out_perplexity(
         ValueError: no document has two tokens.
     """
     from topiclens.components.topics.inference import fold_in  # numba takes a second to import
-    from topiclens.components.topics.random_numbers import seed_of
+    from topiclens.components.topics.sampling_steps import seed_of
 
     by_word = np.ascontiguousarray(word_probabilities.T, np.float64)
     log_probability, scored = 0.0, 0

@@ -114,10 +114,8 @@ class WarpLDA:
     """A Markov chain over the topics of a corpus' tokens.
 
     Args:
-        corpus: with at least one token.
         n_topics: K.
-        alpha: pseudo-count of each topic in a document.
-        beta: pseudo-count of each word in a topic.
+        alpha, beta: pseudo-counts of each topic in a document, and of each word in a topic.
         mh_steps: M, the proposals that a token gets in each visit.
         seed: of all that is drawn; equal seeds give equal chains.
         topics: (tokens,) the topics to begin with, 0..K-1; random ones if None, seed words in their topics.

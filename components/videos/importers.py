@@ -55,7 +55,6 @@ def rows(folder: str | pathlib.Path, layout: str | None = None, *, captions_only
     """Yields the manifest rows of a corpus folder, in the corpus's own order.
 
     Args:
-        folder: the corpus.
         layout: one of `LAYOUTS`; None looks for itself.
         captions_only: also give the rows of videos whose clip is missing, as text.
     Raises:

@@ -6,6 +6,7 @@ functions, to the same bytes.
 """
 
 import collections
+import dataclasses
 import functools
 import hashlib
 import json
@@ -47,15 +48,12 @@ def ingest(
     held_out: Mapping[str, float] = {},
     limits: DecodingLimits = DecodingLimits(),
 ) -> dict:
-    """Checks every row of a manifest and writes the dataset's files; see `dataset_files`.
+    """Checks every row of a manifest, writes the dataset's files (`dataset_files`) and returns the summary.
 
     Args:
         manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
         root: the dataset's folder, which paths are relative to and must not leave.
         held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
-        limits: what one clip may cost.
-    Returns:
-        The summary.
     """
     findings = []
     for number, line in number_lines(manifest_path):
@@ -121,7 +119,7 @@ def dataset_files(findings: Iterable[Finding]) -> dict[str, str]:
     return {
         VIDEOS: format_rows(videos),
         TEXTS: format_rows(texts),
-        REJECTED: format_rows(_rejected_row(found) for found in rejected),
+        REJECTED: format_rows(dataclasses.asdict(found) | {"step": STEP} for found in rejected),
         SUMMARY: json.dumps(summary, indent=2, ensure_ascii=False) + "\n",
     }
 
@@ -199,12 +197,6 @@ def _regroup(
             groups[key(found)].append(found)
     sifted = [found for group in groups.values() for found in keep(group)]
     return [found for found in findings if isinstance(found, Rejected)] + sifted
-
-
-def _rejected_row(found: Rejected) -> dict:
-    return {
-        "line": found.line, "video_id": found.video_id, "step": STEP, "what": found.what, "reason": found.reason,
-    }  # fmt: skip
 
 
 def _by_split(rows: Iterable[Mapping]) -> dict[str, int]:

@@ -104,8 +104,6 @@ def equally_spaced(total: int, n: int) -> tuple[int, ...]:
 def centred(total: int, n: int) -> tuple[int, ...]:
     """The middle frame of each of n equal parts of a clip of `total` frames; every frame where total <= n.
 
-    Neither end of the clip is nearer to a sampled frame than the other.
-
     >>> centred(10, 4)
     (1, 3, 6, 8)
     """

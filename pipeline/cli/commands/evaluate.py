@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from topiclens.components.captions.evaluate_examples import evaluate_examples
+    from topiclens.components.captions.generate import evaluate_examples
     from topiclens.components.captions.report import caption_rows, format_summary, split_figures
     from topiclens.components.topics.model import TopicModel
     from topiclens.pipeline import run_metadata

@@ -6,8 +6,8 @@ import pytest
 
 from topiclens.components.captions import evaluator, report
 from topiclens.components.captions.cider import CiderScorer
-from topiclens.components.captions.evaluate_examples import slices_by_topic
 from topiclens.components.captions.evaluator import CaptionsError, EpochScores, evaluate_captions, score_captions
+from topiclens.components.captions.generate import slices_by_topic
 from topiclens.components.captions.report import (
     best_and_worst,
     format_summary,

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from topiclens.components.captions import generate
-from topiclens.components.captions.evaluate_examples import slices_of
+from topiclens.components.captions.generate import slices_of
 from topiclens.schemas import records
 from topiclens.schemas.records import VideoRecord
 

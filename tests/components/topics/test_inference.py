@@ -7,7 +7,7 @@ import pytest
 from scipy.special import gammaln
 
 from topiclens.components.topics.inference import fold_in
-from topiclens.components.topics.random_numbers import seed_of
+from topiclens.components.topics.sampling_steps import seed_of
 
 PHI = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])
 

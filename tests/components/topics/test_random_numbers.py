@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from topiclens.components.topics import random_numbers
-from topiclens.components.topics.random_numbers import begin_stream, below, seed_of, uniform
+from topiclens.components.topics import sampling_steps
+from topiclens.components.topics.sampling_steps import begin_stream, below, seed_of, uniform
 
 
 def test_outputs_are_those_of_splitmix64():
     state = np.array([1234567], np.uint64)
     published = [6457827717110365317, 3203168211198807973, 9817491932198370423]  # of Vigna's splitmix64.c
-    assert [int(random_numbers._next(state)) for _ in published] == published
+    assert [int(sampling_steps._next(state)) for _ in published] == published
 
 
 def test_draws_are_uniform():
