@@ -229,16 +229,11 @@ def start_torch(python, folder, videos, config):
     np.save(os.path.join(folder, "frames.npy"), videos.frames)
     np.save(os.path.join(folder, "words.npy"), words)
     np.save(os.path.join(folder, "video_index.npy"), np.array([i for i, _ in captions]))
-    sizes = {
-        "batch_captions": BATCH_CAPTIONS,
-        "model": {
-            "vocabulary_size": config.vocabulary_size,
-            "feature_dim": FEATURE_DIM,
-            "units": config.decoder_units,
-            "embedding_units": config.embedding_units,
-            "attention_units": config.attention_units,
-        },
-    }
+    units = dict(units=config.decoder_units, embedding_units=config.embedding_units)
+    model = dict(
+        vocabulary_size=config.vocabulary_size, feature_dim=FEATURE_DIM, attention_units=config.attention_units
+    )
+    sizes = {"batch_captions": BATCH_CAPTIONS, "model": model | units}
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_loop.py")
     return subprocess.Popen(
         [python, script, folder, json.dumps(sizes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

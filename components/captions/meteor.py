@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 START_SECONDS = 180.0  # for Java to read the paraphrase table, about 20 s on a quiet machine
 ANSWER_SECONDS = 60.0  # for one line
 HEAP = "2G"
-METEOR_OPTIONS = ("-", "-", "-stdio", "-l", "en", "-norm")
 
 _SEPARATOR = " ||| "
 _SEPARATOR_IN_TEXT = re.compile(r"\|{3,}")
@@ -68,15 +67,9 @@ class Meteor:
         self._seconds = start_seconds
         self._answer_seconds = answer_seconds
         self._errors = tempfile.TemporaryFile()  # not a pipe, which would block the program once full
+        options = ["-Dfile.encoding=UTF-8", f"-Xmx{HEAP}", "-jar", jar.name, "-", "-", "-stdio", "-l", "en", "-norm"]
         self._process = subprocess.Popen(
-            [
-                command,
-                "-Dfile.encoding=UTF-8",
-                f"-Xmx{HEAP}",
-                "-jar",
-                jar.name,
-                *["-", "-", "-stdio", "-l", "en", "-norm"],
-            ],
+            [command, *options],
             cwd=jar.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

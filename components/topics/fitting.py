@@ -44,18 +44,13 @@ class Fit:
     def to_files(self, inferred: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
         """The files of the topics' folder; topics of further videos, `inferred`, join the training videos' labels."""
         labels = sorted({**self.labels, **(inferred or {})}.items())
-        history = enumerate(self.log_likelihood, start=1)
-        matching = {}
+        rows = [{"video_id": name, "topics": list(topics)} for name, topics in labels]
+        steps = enumerate(self.log_likelihood, start=1)
+        history = [{"iteration": step, "log_likelihood": round(value, 6)} for step, value in steps]
+        files = {LABELS: format_rows(rows), LOG_LIKELIHOOD: format_rows(history)}
         if self.matching is not None:
-            matching = {MATCHING: format_json(self.matching.to_json(self.model.topics)).encode()}
-        return {
-            **self.model.to_files(),
-            **matching,
-            LABELS: format_rows({"video_id": name, "topics": list(topics)} for name, topics in labels).encode(),
-            LOG_LIKELIHOOD: format_rows(
-                {"iteration": iteration, "log_likelihood": round(value, 6)} for iteration, value in history
-            ).encode(),
-        }
+            files[MATCHING] = format_json(self.matching.to_json(self.model.topics))
+        return {**self.model.to_files(), **{name: text.encode() for name, text in files.items()}}
 
 
 def fit(

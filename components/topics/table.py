@@ -94,13 +94,7 @@ def describe_topics(
     coherences = [None if value is None else round(value, 4) for value in npmi(corpus, words)]
     named = name_topics(naming_words, names)
     return tuple(
-        Topic(
-            id=k,
-            name=named[k],
-            words=tuple(words[k]),
-            npmi=coherences[k],
-            share_of_videos=round(occurrences[k] / max(len(labels), 1), 4),
-        )
+        Topic(k, named[k], tuple(words[k]), coherences[k], round(occurrences[k] / max(len(labels), 1), 4))
         for k in range(n_topics)
     )
 

@@ -75,11 +75,10 @@ def keep_width(accepted: Accepted, width: int | None) -> Finding:
     """Rejects features of another width than the dataset's: one model reads one width."""
     if accepted.width in (None, width):
         return accepted
-    return Rejected(
-        accepted.line,
-        accepted.video_id,
-        f"its features are {accepted.width} wide, those of the dataset {width}. Extract all of them with one network.",
+    reason = (
+        f"its features are {accepted.width} wide, those of the dataset {width}. Extract all of them with one network."
     )
+    return Rejected(accepted.line, accepted.video_id, reason)
 
 
 def keep_splits_apart(rows: Iterable[Accepted]) -> Iterator[Finding]:
@@ -95,12 +94,11 @@ def keep_splits_apart(rows: Iterable[Accepted]) -> Iterator[Finding]:
             kept.append(row)
             yield row
         else:
-            yield Rejected(
-                row.line,
-                row.video_id,
+            reason = (
                 f"it shows the same frames as video {clash.video_id!r} (line {clash.line}) of split {clash.split!r}, "
-                f"and is itself in {row.split!r}: results would look better than they are. The first row stays.",
+                f"and is itself in {row.split!r}: results would look better than they are. The first row stays."
             )
+            yield Rejected(row.line, row.video_id, reason)
 
 
 def _overlap(one: Mapping, other: Mapping) -> bool:

@@ -8,12 +8,11 @@ names, both of which are mere marks to it: nothing is imported and nothing is ca
 refused.
 """
 
-import dataclasses
 import io
 import math
 import os
 import pickletools
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -29,15 +28,13 @@ class CheckpointError(ValueError):
     """A file that is no plain checkpoint of tensors."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Global:
+class _Global(NamedTuple):
     """A name the pickle mentions. It stays a name."""
 
     name: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Storage:
+class _Storage(NamedTuple):
     """A run of numbers that several tensors may share."""
 
     key: str
@@ -45,8 +42,7 @@ class _Storage:
     count: int
 
 
-@dataclasses.dataclass(frozen=True)
-class _Tensor:
+class _Tensor(NamedTuple):
     """A view of a storage; strides count numbers, not bytes."""
 
     storage: _Storage
