@@ -4,6 +4,8 @@ The ledger keeps these records, the command line and the review page show them, 
 line (`correction.schema.json`).
 """
 
+from __future__ import annotations
+
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field

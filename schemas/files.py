@@ -3,6 +3,8 @@
 TensorFlow is loaded for what is remote alone.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os

@@ -3,6 +3,8 @@
 Only a line feed ends a line. A caption may hold other characters that Python's `splitlines` takes for line ends.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping

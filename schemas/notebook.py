@@ -1,5 +1,7 @@
 """How results look in a notebook."""
 
+from __future__ import annotations
+
 import html
 from collections.abc import Iterable, Sequence
 

@@ -1,5 +1,7 @@
 """Dataclasses in the types of JSON, and back."""
 
+from __future__ import annotations
+
 import enum
 import types
 from collections.abc import Mapping

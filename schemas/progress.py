@@ -1,5 +1,7 @@
 """The one callback by which long work says how far it is."""
 
+from __future__ import annotations
+
 from typing import Protocol
 
 

@@ -15,6 +15,8 @@ Only real frames are stored: a clip shorter than n frames has fewer steps, and b
 (`frame_mask` tells them apart).
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import os

@@ -1,5 +1,7 @@
 """What a model sees in a clip, as explanations and the review page show it: topics, and neurons over the frames."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 

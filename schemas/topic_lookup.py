@@ -5,6 +5,8 @@ find_topic("dance, girl", topics) # by name
 find_topic("dance", topics)       # by a word that only one topic has
 """
 
+from __future__ import annotations
+
 import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence

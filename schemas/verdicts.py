@@ -1,5 +1,7 @@
 """What a gate says of a model: reasons with their numbers, and the verdict that follows from them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

@@ -4,6 +4,8 @@ On Vertex AI and Kubeflow an artifact's URI is an object store's; it is copied h
 there once a step has written all of it. See `topiclens.schemas.files` for single files.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import tempfile

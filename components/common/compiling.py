@@ -1,5 +1,7 @@
 """How loops over arrays are compiled."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 

@@ -4,6 +4,8 @@ Kubeflow hands lists and objects on as undecoded JSON, so that every step takes 
 at the step's door; behind it everything is typed.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math

@@ -4,6 +4,8 @@ Every video goes to the file that the hash of its id names, and a file is sorted
 by id: the same inputs give the same bytes, however many workers wrote them.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,7 @@
 """Frame features with Beam: the shards of a dataset, computed where they are missing."""
 
+from __future__ import annotations
+
 import dataclasses
 import logging
 import os

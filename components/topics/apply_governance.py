@@ -5,6 +5,8 @@ Ids are places in s, and stay. A topic that is merged away, banned or lost keeps
 (labels, links, corrections, the rows of f) means what it meant.
 """
 
+from __future__ import annotations
+
 import itertools
 import logging
 import os

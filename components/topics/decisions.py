@@ -1,5 +1,7 @@
 """The decisions that a person makes about topics, one at a time; each gives new decisions and leaves the old alone."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import replace

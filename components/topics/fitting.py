@@ -1,5 +1,7 @@
 """From the captions of training videos to a topic model and the topics of each of those videos."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

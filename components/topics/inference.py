@@ -1,5 +1,7 @@
 """Topics of a document that the model was not fitted to: its tokens are sampled, the topics' words are held."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from topiclens.components.common.compiling import compiled

@@ -1,5 +1,7 @@
 """Which topics occur in a video: from its tokens' sampled topics to the 0/1 vector s."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

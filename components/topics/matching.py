@@ -9,6 +9,8 @@ topic had, and the one that is lost leaves a gap.
     resolve_topic(CorrectedTopic(7, "dog, running", ("dog", ...)), model.topics)  # what an old topic is now
 """
 
+from __future__ import annotations
+
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

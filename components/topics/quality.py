@@ -1,5 +1,7 @@
 """How good a topic model is, in figures that compare across models, and how far two models' labels agree."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

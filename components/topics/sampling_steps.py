@@ -7,6 +7,8 @@ Their random numbers are SplitMix64's (Steele, Lea and Flood, OOPSLA 2014). Its 
 streams can be begun from a hash of what they are for: a row draws the same numbers whichever row came before it.
 """
 
+from __future__ import annotations
+
 import hashlib
 
 import numpy as np

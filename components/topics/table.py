@@ -1,5 +1,7 @@
 """The readable table of topics: what each is about, how coherent it is, and how often it occurs."""
 
+from __future__ import annotations
+
 import enum
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,5 +1,7 @@
 """The topics of a dataset with Beam: words in parallel, one worker fits, labels in parallel."""
 
+from __future__ import annotations
+
 import dataclasses
 import logging
 import time

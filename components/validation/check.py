@@ -4,6 +4,8 @@ TFX's ExampleValidator compares statistics with the curated schema, so it can sa
 checks say *which*, and know the sizes that the schema cannot (the backbone's width, the number of topics).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np

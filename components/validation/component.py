@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
@@ -40,7 +40,7 @@ def _sizes(files: Sequence[tuple[str, str]]) -> tuple[int, int]:
     return (0, 0) if first is None else (first.frames.shape[1], len(first.topics))
 
 
-def _problem_lines(split: str, path: str, *sizes: int) -> Iterator[str]:
+def _problem_lines(split: str, path: str, *sizes: int):
     """What is wrong with the records of one file, a line of JSON each; `sizes` are those of `problems_of`."""
     for record in records.read([path]):
         for problem in problems_of(record, split, *sizes):

@@ -3,6 +3,8 @@
 A caption whose clip is missing still helps the topics and the vocabulary: its row has neither `path` nor `features`.
 """
 
+from __future__ import annotations
+
 import json
 import pathlib
 from collections import defaultdict

@@ -1,5 +1,7 @@
 """Ingest with Beam: the rows are checked in parallel, then grouped by id and by content."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Iterable, Mapping

@@ -4,6 +4,8 @@ TensorFlow Transform would read every record, frames included, to see the captio
 alone, and their counts merge across workers in any order.
 """
 
+from __future__ import annotations
+
 import apache_beam as beam
 
 from topiclens.trainer.vocabulary import tokenize
