@@ -40,10 +40,11 @@ def _sizes(files: Sequence[tuple[str, str]]) -> tuple[int, int]:
     return (0, 0) if first is None else (first.frames.shape[1], len(first.topics))
 
 
-def _problem_lines(split: str, path: str, *sizes: int):
-    """What is wrong with the records of one file, a line of JSON each; `sizes` are those of `problems_of`."""
+def _problem_lines(file, feature_dim, n_topics, max_frames):
+    """What is wrong with the records of one file, (split, path), a line of JSON each."""
+    split, path = file
     for record in records.read([path]):
-        for problem in problems_of(record, split, *sizes):
+        for problem in problems_of(record, split, feature_dim, n_topics, max_frames):
             yield json.dumps({"video_id": record.video_id, "problem": problem})
 
 
@@ -68,7 +69,7 @@ def ExamplesCheck(
             p
             | beam.Create(files)
             | beam.Reshuffle()
-            | beam.FlatMapTuple(_problem_lines, *_sizes(files), sampling.n_frames)
+            | beam.FlatMap(_problem_lines, *_sizes(files), sampling.n_frames)
             | beam.io.WriteToText(found, num_shards=1, shard_name_template="", file_name_suffix=".jsonl")
         )
     problems = [(row["video_id"], row["problem"]) for row in read_rows(f"{found}.jsonl")]
