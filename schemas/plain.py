@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -44,6 +45,9 @@ def from_plain(kind: type[T], value: Any) -> T:
     return _read(kind, value)
 
 
+_hints = functools.cache(get_type_hints)  # which takes longer than all else here
+
+
 def _read(kind: Any, value: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
@@ -55,7 +59,7 @@ def _read(kind: Any, value: Any) -> Any:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {key: _read(arguments[1], item) for key, item in value.items()}
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         given = {field.name for field in fields(kind)} & set(value)
         return kind(**{name: _read(hints[name], value[name]) for name in given})
     if kind is datetime:

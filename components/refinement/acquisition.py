@@ -42,37 +42,23 @@ class PredictedCaption:
 
 @dataclass(frozen=True)
 class MissingTopic:
-    """A topic that a caption seems to miss.
+    """A topic that a caption seems to miss."""
 
-    Attributes:
-        topic, name: its id and name.
-        doubt: 0 to 1, how surely it is missing.
-        reasons: in words, the strongest first.
-    """
-
-    topic: int
+    topic: int  # its id
     name: str
-    doubt: float
-    reasons: tuple[str, ...]
+    doubt: float  # 0 to 1, how surely it is missing
+    reasons: tuple[str, ...]  # in words, the strongest first
 
 
 @dataclass(frozen=True)
 class AcquisitionScore:
-    """What a look at a clip may bring.
+    """What a look at a clip may bring."""
 
-    Attributes:
-        value: 0 to 1, the quadratic mean of those of the next three that are known.
-        uncertainty: 1 less the geometric mean of the words' probabilities.
-        missing: the doubt of the topic that is most surely missing.
-        disagreement: with the references, 1 less CIDEr; None where there are no references.
-        reasons: in words, the strongest first.
-    """
-
-    value: float
-    uncertainty: float
-    missing: float
-    disagreement: float | None
-    reasons: tuple[str, ...]
+    value: float  # 0 to 1, the quadratic mean of those of the next three that are known
+    uncertainty: float  # 1 less the geometric mean of the words' probabilities
+    missing: float  # the doubt of the topic that is most surely missing
+    disagreement: float | None  # with the references, 1 less CIDEr; None where there are no references
+    reasons: tuple[str, ...]  # in words, the strongest first
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +128,6 @@ def missing_topics(
     mean something else, 1 - named_t. A topic that can be in no video is never missing.
 
     Args:
-        said: the caption.
-        topics: what words say of topics.
-        references: what people wrote of the clip, where they did.
         neighbours: (clips, topics), 0 or 1: the topics of similar clips, where these are known.
     """
     written = set(tokenize(said.caption))
@@ -185,8 +168,6 @@ def acquisition_score(
     topic that a witness can name, and yet are wrong where the captioner is unsure.
 
     Args:
-        said: the caption.
-        missing: as `missing_topics` gives them.
         cider: of the caption by its references; None where there are none. From 1 on people agree with it.
     """
     likely = math.exp(said.log_prob / (len(said.caption.split()) + 1))  # the caption's end is a word too
@@ -208,11 +189,7 @@ def acquisition_score(
 
 
 def _mentions(topics: TopicWords, topic: int, told: Sequence[Sequence[str]]) -> str:
-    """How many people speak of a topic, and in which words.
-
-    Args:
-        told: the words of each that the caption lacks.
-    """
+    """How many people speak of a topic, and in which words. `told`: the words of each that the caption lacks."""
     speaking = [
         {word for word in words if topics.given_word[topic, topics.numbers([word])].sum() >= MENTIONS} for words in told
     ]

@@ -21,6 +21,7 @@ from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.refinement.descent import OnStep
+from topiclens.components.refinement.gate import Half
 from topiclens.components.refinement.nearness import WeightNearness
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate, twin
 from topiclens.components.refinement.settings import RefinementSettings
@@ -36,7 +37,7 @@ Refined = TypeVar("Refined")
 
 @dataclass(eq=False)
 class RefinedEncoder:
-    """A parent's twin with another encoder: its weights, and the captions by video id, as far as they were written."""
+    """A parent's twin with another encoder; `captions` are those that it wrote so far, by video id."""
 
     encoder: Sequence[np.ndarray]
     captions: dict[str, str] = field(default_factory=dict)
@@ -46,7 +47,6 @@ class CandidateCaptioner:
     """What any candidate of one parent says.
 
     Args:
-        folder: the parent's export.
         enhancement: (topics, neurons), what strength 1 of each topic adds to v; None is what the parent carries.
     Attributes:
         parent: the parent's captioner; untouched: the candidate that is the parent itself.
@@ -98,6 +98,14 @@ class CandidateCaptioner:
         self._take(candidate)
         return float(np.exp(self.model.expected([video], steps, wanted)[0]))
 
+    def before_and_after(self, candidate: RefinedEncoder, half: VideoRecord, topic: int, words: Sequence[str]) -> Half:
+        """What the parent and a candidate say of half a video, and expect of a topic and its words."""
+        both = (self.untouched, candidate)
+        before, after = (self.captions(one, [half])[half.video_id] for one in both)
+        scores = tuple(self.topic_score(one, half, topic) for one in both)
+        expected = tuple(self.expected(one, half, before, words) for one in both)
+        return Half((before, after), scores, expected)
+
     def named_anew(
         self, candidate: RefinedEncoder, train: Iterable[VideoRecord], topics: Sequence[Topic]
     ) -> tuple[Tally, TopicLinks]:
@@ -115,7 +123,7 @@ class CandidateCaptioner:
         nearness: WeightNearness,
         on_step: OnStep | None = None,
     ) -> tuple[Propagation, RefinedEncoder]:
-        """The parent with an encoder that learnt what is said of videos; see `propagation.propagate`."""
+        """The parent with an encoder that learnt what is said of videos (eq. 10)."""
         refined = propagate(
             self.parent, self.enhancement, videos, nearness=nearness, mu=mu, steps=settings.steps, on_step=on_step
         )
@@ -126,10 +134,9 @@ class CandidateCaptioner:
 
 
 class CaptionCost:
-    """The share of BLEU-4 and of CIDEr, the mean of both, that a candidate's captions of some videos fall short of the
-    parent's; less than 0 where they are better.
+    """By which share a candidate's BLEU-4 and CIDEr on some videos are below the parent's, the mean of both.
 
-    The videos have captions of people, see `nearness.near_and_others`; those of training leave validation to the gate.
+    It is below 0 where they are better. Videos of training leave validation to the gate alone.
     """
 
     def __init__(self, candidates: CandidateCaptioner, videos: Sequence[VideoRecord]):
@@ -153,16 +160,10 @@ def furthest(
 ) -> tuple[Refined, float]:
     """The refinement that goes furthest from its parent for what it may cost, and its mu of eq. 10.
 
-    What is taught no more strongly than one video asks for does not hold in others. So the smallest mu is taken that
-    costs no more than allowed. It is found by halving the range, since what is taught further costs more. Where the
-    corrected videos do not all say by it what they are to say, the next mu by which they do is taken, whatever it
-    costs: the gate has the last word on that.
-
-    Args:
-        mus: at least one; the largest may be taken at any cost.
-        teach: makes the refinement with a mu.
-        is_said: whether all corrected videos say by it what they are to say.
-        cost: of a refinement, such as a `CaptionCost`.
+    The smallest mu is taken that costs no more than `max_cost`, since what is taught no more strongly than one video
+    asks for does not hold in others. It is found by halving the range: what is taught further costs more. Where the
+    corrected videos do not all say by it what they should, the next mu by which they do is taken, whatever it costs:
+    the gate has the last word on that. The largest mu may be taken at any cost.
     """
     grid, taught = sorted(set(mus), reverse=True), functools.cache(teach)
     too_dear = bisect.bisect_left(grid, True, lo=1, key=lambda mu: cost(taught(mu)) > max_cost)

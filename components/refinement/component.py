@@ -40,9 +40,8 @@ def Refine(
 ):
     """Teaches the model what people corrected, and blesses it if it was blessed and lost nothing by that.
 
-    Without corrections, or if the model itself is not blessed, ``refined_model`` is the model, byte for byte. What
-    was said of files that are no videos of the dataset is left to `topiclens refine`, which has their features; what
-    was said of a video whose content is another one now is not taught.
+    Without corrections, or if the model itself is not blessed, ``refined_model`` is the model, byte for byte. What is
+    not taught: corrections of files outside the dataset (`topiclens refine` has their features), and of changed videos.
     """
     config = from_json(RefineConfig, config_json, "Refine")
     with artifact_io.readable(model_blessing.uri) as folder:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 import sqlalchemy
-from sqlalchemy import Connection, MetaData, event, func, select
+from sqlalchemy import DDL, Connection, MetaData, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -27,8 +27,6 @@ class Database:
 
     Args:
         url: ``postgresql://user:password@host/name``, ``sqlite:///file``, or the path of a SQLite file.
-    Raises:
-        LedgerError: the URL is none of these.
     """
 
     def __init__(self, url: str | os.PathLike):
@@ -119,3 +117,23 @@ def _begin(connection: Connection) -> None:
     # A reader that turned writer could find that another has written since; a writer says so at once.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+_REFUSAL = "the ledger is append-only"
+
+
+def refuse_changes(metadata: MetaData) -> None:
+    """Adds triggers by which the database refuses every UPDATE and DELETE (and PostgreSQL's TRUNCATE) of its tables."""
+    function = DDL(
+        "CREATE OR REPLACE FUNCTION ledger_refuses_change() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
+    )
+    event.listen(metadata, "before_create", function.execute_if(dialect="postgresql"))
+    for table in metadata.sorted_tables:
+        for change in ("UPDATE", "DELETE"):
+            name = f"{table.name}_no_{change.lower()}"
+            body = f"BEFORE {change} ON {table.name} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+            event.listen(table, "after_create", DDL(f"CREATE TRIGGER {name} {body}").execute_if(dialect="sqlite"))
+        body = f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} EXECUTE FUNCTION ledger_refuses_change()"
+        trigger = DDL(f"CREATE TRIGGER {table.name}_append_only {body}")
+        event.listen(table, "after_create", trigger.execute_if(dialect="postgresql"))

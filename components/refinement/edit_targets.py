@@ -20,18 +20,12 @@ from topiclens.schemas.records import VideoRecord
 
 @dataclass(frozen=True, eq=False)
 class EditTarget:
-    """A correction that can be taught.
-
-    Attributes:
-        video: the corrected one.
-        topic: its id in the topic model of the parent, where topics may have been found anew since, or merged.
-        strength: of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept.
-    """
+    """A correction that can be taught."""
 
     correction: Correction
-    video: VideoRecord
-    topic: int
-    strength: float
+    video: VideoRecord  # the corrected one
+    topic: int  # its id in the topic model of the parent, where topics may have been found anew since, or merged
+    strength: float  # of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept
 
 
 class NotTeachable(ValueError):
@@ -45,11 +39,7 @@ def edit_target(
     topics: Sequence[Topic],
     settings: RefinementSettings,
 ) -> EditTarget:
-    """How strongly a correction's topic is to be enhanced; see `taught_strength`.
-
-    Raises:
-        NotTeachable: the correction's topic is gone or banned, or no strength up to the bound brings its words in.
-    """
+    """How strongly a correction's topic is to be enhanced (`taught_strength`); NotTeachable says why it cannot be."""
     known = resolve_topic(correction.topic, topics)
     if known.topic is None:
         raise NotTeachable(
@@ -82,8 +72,6 @@ def taught_strength(
     yet, and learning takes in a part of what is asked for. So the parts of the video are asked too, and more is taught.
     Beyond a bound the activations would have to leave -1 .. 1.
 
-    Args:
-        says: whether a caption has the topic.
     Returns:
         The response of the video itself; and the strength, None where none up to the bound brings the topic in.
     """

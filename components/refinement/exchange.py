@@ -31,16 +31,11 @@ def check_record(record: _Kind) -> _Kind:
 
 
 def export_lines(connection: Connection) -> tuple[str, ...]:
-    """Every record as a line of JSON."""
-    return tuple(json.dumps(record.to_json(), ensure_ascii=False) for record in _everything(connection).values())
+    return tuple(json.dumps(record.to_json(), ensure_ascii=False) for record in read_everything(connection).values())
 
 
 def parse_lines(file: BinaryIO | Iterable[bytes]) -> dict[int, Record]:
-    """Line number -> the record on it; empty lines are passed over.
-
-    Raises:
-        LedgerError: names the lines that are no records, and what is wrong with each.
-    """
+    """Line number -> the record on it, without empty lines; LedgerError names each line that is no record, and why."""
     incoming: dict[int, Record] = {}
     faults: dict[int, str] = {}
     for number, line in enumerate(_bounded_lines(file), start=1):
@@ -57,12 +52,8 @@ def parse_lines(file: BinaryIO | Iterable[bytes]) -> dict[int, Record]:
 
 
 def merge(connection: Connection, incoming: dict[int, Record]) -> int:
-    """Appends what the ledger does not have; returns of how many lines that was so.
-
-    Raises:
-        LedgerError: names the lines that contradict the ledger or each other.
-    """
-    there = _everything(connection)
+    """Appends what the ledger does not have; returns of how many lines. LedgerError names lines that contradict."""
+    there = read_everything(connection)
     lines: dict[tuple, int] = {}
     faults: dict[int, str] = {}
     news: list[tuple[Record, Record | None]] = []
@@ -80,7 +71,7 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
                 "differ. Take the line out, or import into a new ledger."
             )
         lines.setdefault(key, number)
-    for record, reason in _disagreements(there):
+    for record, reason in find_disagreements(there):
         number = lines.get((record.kind, record.key), 0)
         faults.setdefault(number, f"{record.kind} {record.key!r}: {reason}. Import the whole export, unchanged.")
     _raise(faults)
@@ -89,18 +80,16 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
     return len(news)
 
 
-def find_disagreements(connection: Connection) -> Iterator[tuple[Record, str]]:
-    """`rules.find_disagreements` of all that is in the database."""
-    return _disagreements(_everything(connection))
-
-
-def _everything(connection: Connection) -> dict[tuple, Record]:
+def read_everything(connection: Connection) -> dict[tuple, Record]:
+    """All records of the ledger by kind and key."""
     corrections, versions = store.read_corrections(connection), store.read_versions(connection)
     held = (*corrections, *versions.values(), *store.read_servings(connection))
     return {(record.kind, record.key): record for record in held}
 
 
-def _disagreements(held: dict[tuple, Record]) -> Iterator[tuple[Record, str]]:
+def find_disagreements(held: dict[tuple, Record]) -> Iterator[tuple[Record, str]]:
+    """`rules.find_disagreements` of records by kind and key."""
+
     def of(kind):
         return {key: record for (its, key), record in held.items() if its == kind}
 

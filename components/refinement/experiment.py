@@ -24,7 +24,6 @@ class Result:
     """What came of one video.
 
     Attributes:
-        item: the video and the topic that it misses.
         forth, back: the first half corrects and the second tests; and the other way round.
         control: `forth` with another topic, whose name is `control_topic`. Both are None where nothing was taught.
         metrics: of the captions that the model refined by the first half writes; empty where nothing was taught.
@@ -115,17 +114,9 @@ class Experiment:
         }
 
     def to_json(self) -> dict:
-        return {
-            "parts": self.parts,
-            "alike": self.alike,
-            "figures": self.figures(),
-            "metrics": dict(self.metrics),
-            "videos": self.videos,
-            "settings": dict(self.settings),
-            "rule": [{"stage": stage, "left": count} for stage, count in self.counts],
-            "results": to_plain(self.results),
-            "together": to_plain(self.together),
-        }
+        rule = [{"stage": stage, "left": count} for stage, count in self.counts]
+        fields = {name: value for name, value in vars(self).items() if name != "counts"}
+        return {"figures": self.figures(), "rule": rule, **to_plain(fields)}
 
     def to_markdown(self) -> str:
         """The experiment as a person reads it."""
@@ -184,10 +175,9 @@ class Experiment:
                 rows.append((f"after one correction, the {word}", values))
         if self.together is not None:
             rows.append(("after all at once", self.together.metrics))
-        yield "| captions | " + " | ".join(names) + " |"
+        yield _row(["captions", *names])
         yield "|---|" + "---:|" * len(names)
-        for label, values in rows:
-            yield f"| {label} | " + " | ".join(f"{values.get(name, np.nan):.4f}" for name in names) + " |"
+        yield from (_row([label, *(f"{values.get(name, np.nan):.4f}" for name in names)]) for label, values in rows)
 
     def _videos(self) -> Iterator[str]:
         names = list(self.metrics)
@@ -204,21 +194,9 @@ class Experiment:
                 if trial is result.forth and result.control and result.metrics:
                     controlled = f"{_words(item.words, result.control.tested)} ({result.control_topic})"
                     only_forth = [controlled, *(f"{result.metrics.get(name, np.nan):.4f}" for name in names)]
-                yield _row(
-                    [
-                        item.video_id,
-                        item.name,
-                        f"{item.references} of {item.of}",
-                        trial.direction,
-                        _change(trial.taught),
-                        _change(trial.tested),
-                        _words(item.words, trial.tested),
-                        f"{trial.strength:g}",
-                        f"{trial.mu:g}",
-                        f"{trial.seconds:.1f}",
-                        *only_forth,
-                    ]  # fmt: skip
-                )
+                who = (item.video_id, item.name, f"{item.references} of {item.of}", trial.direction)
+                said = (_change(trial.taught), _change(trial.tested), _words(item.words, trial.tested))
+                yield _row([*who, *said, f"{trial.strength:g}", f"{trial.mu:g}", f"{trial.seconds:.1f}", *only_forth])
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -12,14 +12,14 @@ Every check gives its reason in words. A model is blessed where all are met:
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from topiclens.components.common.blessing import verdict_of
 from topiclens.schemas.corrections import Correction
+from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.exported import EXTRA
@@ -34,17 +34,13 @@ _SHOWN = 3  # neurons
 
 def save_verdict(verdict: Verdict, export: str | os.PathLike) -> None:
     """Writes `verdict.json` into an export's `assets.extra`, which the model server passes over."""
-    with open(os.path.join(export, EXTRA, VERDICT_FILE), "w", encoding="utf-8") as file:
-        json.dump(to_plain(verdict), file, ensure_ascii=False, indent=1)
+    write_json(os.path.join(export, EXTRA, VERDICT_FILE), to_plain(verdict))
 
 
 def load_verdict(export: str | os.PathLike) -> Verdict | None:
     """What `save_verdict` wrote; None where the export is of no refinement."""
     path = os.path.join(export, EXTRA, VERDICT_FILE)
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8") as file:
-        return from_plain(Verdict, json.load(file))
+    return from_plain(Verdict, read_json(path)) if os.path.exists(path) else None
 
 
 def label(correction: Correction) -> str:
@@ -72,28 +68,19 @@ def check_corrected(correction: Correction, words: Sequence[str], caption: str) 
 
 @dataclass(frozen=True)
 class Half:
-    """The second half of a corrected video's frames, before and after its first half alone was taught.
+    """The second half of a corrected video's frames, before and after its first half alone was taught."""
 
-    Attributes:
-        captions: of the second half.
-        scores: the topic's score, f(mean v).
-        expected: how many words of the topic the model expects on its way along the caption before.
-    """
-
-    captions: tuple[str, str]
-    scores: tuple[float, float]
-    expected: tuple[float, float]
+    captions: tuple[str, str]  # of the second half
+    scores: tuple[float, float]  # the topic's score, f(mean v)
+    expected: tuple[float, float]  # how many words of the topic the model expects on its way along the caption before
 
 
 def check_held_out_half(correction: Correction, words: Sequence[str], half: Half | None) -> Reason:
-    """Whether what was taught on the first half of a video's frames helps on the second.
+    """Whether what was taught on the first half of a video's frames helps on the second; `half` is None without one.
 
-    The paper counts the second halves that get more accurate words about the topic. Of a single video that asks for
-    much, since the word must win against another; so it is also met where the model moves towards it by both measures
-    that it has: the topic's score rises, and so does the number of the topic's words that it expects to say.
-
-    Args:
-        half: None where the video has no second half.
+    The paper counts the second halves whose captions get more accurate words about the topic. That is much to ask of a
+    single video, where the word must win against another. So the check is also met where both measures rise: the
+    topic's score, and the number of the topic's words that the model expects to say.
     """
     name = f"Correction {label(correction)}"
     if half is None:
@@ -141,8 +128,6 @@ def check_metrics(
             `topiclens.components.captions.report.split_figures` gives them.
         max_drop, max_slice_drop: metric -> how far it may fall, over all and over the videos of one topic. Of the
             metrics that were to be measured, those that the figures hold.
-        slice_videos: a topic with fewer videos is not judged by itself.
-        allow_unmeasured: whether a metric that could not be measured is passed over.
     """
     for metric, allowed in max_drop.items():
         if why := after["not_measured"].get(metric) or before["not_measured"].get(metric):
@@ -198,3 +183,37 @@ def collect_reasons(checks: Iterable[Iterable[Reason]]) -> tuple[Reason, ...]:
         if not all(reason.met for reason in reasons):
             break
     return tuple(reasons)
+
+
+Item = TypeVar("Item")
+
+
+def culprits(
+    batch: Sequence[Item], passes: Callable[[Sequence[Item]], bool], suspects: Sequence[Item] = ()
+) -> tuple[list[Item], list[Item]]:
+    """Finds the items without which the rest of a batch passes.
+
+    The shortest first part of the batch that fails is found by bisection; its last item turned a passing batch into a
+    failing one, and is taken out. That is repeated until the rest passes: about log2(n) trials an item. Where a check
+    names items, leaving these out is tried first.
+
+    Returns:
+        the culprits, and the rest, which passes or is empty.
+    """
+    rest, found = list(batch), []
+    if suspects and len(suspects) < len(rest):
+        innocent = [item for item in rest if item not in suspects]
+        if passes(innocent):
+            return [item for item in rest if item in suspects], innocent
+    while rest:
+        passing, failing = 0, len(rest)  # so many of the first ones pass, and so many fail
+        while failing - passing > 1:
+            middle = (passing + failing) // 2
+            if passes(rest[:middle]):
+                passing = middle
+            else:
+                failing = middle
+        found.append(rest.pop(failing - 1))
+        if not rest or passes(rest):
+            break
+    return found, rest

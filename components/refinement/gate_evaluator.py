@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import json
+import logging
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +27,56 @@ from topiclens.components.refinement.candidate_captioner import (
 )
 from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
 from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
-from topiclens.components.refinement.parent_cache import ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
+from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.progress import Progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Reason
+from topiclens.trainer.exported import EXTRA, JSON_FILE, weights_path
+
+CACHE_FOLDER = ".refinement"  # beside the parent; the model server reads folders with whole numbers for names alone
+
+_log = logging.getLogger(__name__)
+
+
+class ParentCache:
+    """JSON files of one parent and one set of videos, by content: another model's are never taken for its own.
+
+    Where the folder cannot be written, nothing is lost but time.
+
+    Args:
+        folder: made if need be; the parent's neighbour `.refinement` by default.
+    """
+
+    def __init__(self, parent: str, videos: Iterable[VideoRecord], folder: str | None = None):
+        self._folder = folder or os.path.join(os.path.dirname(os.path.abspath(parent)), CACHE_FOLDER)
+        digest = hashlib.sha256()
+        for path in (os.path.join(parent, EXTRA, JSON_FILE), weights_path(parent)):
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        for video in videos:
+            digest.update(json.dumps([video.video_id, video.captions, video.topics.tolist()]).encode())
+            digest.update(video.frames.tobytes())
+        self._of = digest.hexdigest()
+
+    def recall(self, *what) -> dict | None:
+        """What was remembered under the same words and numbers; None if nothing was."""
+        try:
+            return read_json(self._path(what))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def remember(self, content: dict, *what) -> None:
+        try:
+            write_json(self._path(what), content)
+        except OSError as error:
+            _log.info("What was measured of the parent is not kept: %s", error)
+
+    def _path(self, what: tuple) -> pathlib.Path:
+        name = hashlib.sha256(json.dumps([self._of, *what], sort_keys=True).encode()).hexdigest()[:32]
+        return pathlib.Path(self._folder, f"{name}.json")
+
 
 # Told what is being done, in words, and how much of it is, from 0 to 1.
 _CAPTIONS = "captions"
@@ -35,21 +84,15 @@ _CAPTIONS = "captions"
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A candidate, and what the gate says of it.
-
-    Attributes:
-        mu: of eq. 10, as it was chosen.
-        reasons: of the gate's checks, up to the first that is not met.
-        captions: correction id -> the caption of its video.
-        metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
-        links, enhancement: of the candidate's neurons; None where it was not come to.
-    """
+    """A candidate, and what the gate says of it."""
 
     candidate: RefinedEncoder
-    mu: float
-    reasons: tuple[Reason, ...]
-    captions: Mapping[str, str]
+    mu: float  # of eq. 10, as it was chosen
+    reasons: tuple[Reason, ...]  # of the gate's checks, up to the first that is not met
+    captions: Mapping[str, str]  # correction id -> the caption of its video
+    # metric -> (the parent's, the candidate's) on validation; empty where it was not come to
     metrics: Mapping[str, tuple[float, float]]
+    # links, enhancement: of the candidate's neurons; None where it was not come to
     links: TopicLinks | None
     enhancement: np.ndarray | None
 
@@ -62,11 +105,8 @@ class GateEvaluator:
     """Tries batches of targets: the evidence against which all of one parent's candidates are held.
 
     Args:
-        candidates: of the parent.
         train, val: videos with their captions and topics; the links of the candidates are those of `train`.
-        topics: the topic table.
         live: earlier corrections that are to hold, with their videos and the ids of their topics, as targets.
-        memory: of the parent and `val`.
     """
 
     def __init__(
@@ -110,16 +150,15 @@ class GateEvaluator:
             self._settings.max_cost,
         )
         found: dict = {"metrics": {}, "links": None, "enhancement": None}
-        reasons = gate.collect_reasons(
-            [
-                self._corrected(targets, candidate),
-                self._halves(targets, mu),
-                self._lives(candidate),
-                self._metrics(candidate, found, [metric for metric in self._judged if metric != "METEOR"]),
-                self._metrics(candidate, found, [metric for metric in self._judged if metric == "METEOR"]),
-                self._neurons(candidate, found),
-            ]
-        )
+        checks = [
+            self._corrected(targets, candidate),
+            self._halves(targets, mu),
+            self._lives(candidate),
+            self._metrics(candidate, found, [metric for metric in self._judged if metric != "METEOR"]),
+            self._metrics(candidate, found, [metric for metric in self._judged if metric == "METEOR"]),
+            self._neurons(candidate, found),
+        ]
+        reasons = gate.collect_reasons(checks)
         captions = self._captions_of(targets, candidate)
         return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"], found["enhancement"])
 
@@ -155,17 +194,9 @@ class GateEvaluator:
         candidate = self.taught(on_first_halves(targets), mu)
         for taught in targets:
             parts = halves(taught.video)
-            half = None if parts is None else self._half(taught, parts[1], candidate)
-            yield gate.check_held_out_half(taught.correction, self._words(taught), half)
-
-    def _half(self, taught: EditTarget, second: VideoRecord, candidate: RefinedEncoder) -> gate.Half:
-        both, words = (self.candidates.untouched, candidate), self._words(taught)
-        captions = tuple(self.candidates.captions(one, [second])[second.video_id] for one in both)
-        return gate.Half(
-            captions,
-            tuple(self.candidates.topic_score(one, second, taught.topic) for one in both),
-            tuple(self.candidates.expected(one, second, captions[0], words) for one in both),
-        )
+            words, both = self._words(taught), self.candidates.before_and_after
+            half = None if parts is None else both(candidate, parts[1], taught.topic, words)
+            yield gate.check_held_out_half(taught.correction, words, half)
 
     def _lives(self, candidate: RefinedEncoder) -> Iterator[Reason]:
         before, after = (self._captions_of(self._live, one) for one in (self.candidates.untouched, candidate))
@@ -199,15 +230,9 @@ class GateEvaluator:
         if candidate is self.candidates.untouched and (known := self._memory.recall(*key)):
             return known
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
-        found = split_figures(
-            evaluate_captions(
-                self._references,
-                self._captions(candidate, self._val, "Writing the captions of validation"),
-                metrics,
-                slices=slices_of(self._val, names),
-                small_slice=self._settings.slice_videos,
-            )
-        )
+        captions = self._captions(candidate, self._val, "Writing the captions of validation")
+        slices, small = slices_of(self._val, names), self._settings.slice_videos
+        found = split_figures(evaluate_captions(self._references, captions, metrics, slices=slices, small_slice=small))
         if candidate is self.candidates.untouched:
             self._memory.remember(found, *key)
         return found

@@ -30,40 +30,25 @@ from topiclens.schemas.records import VideoRecord
 
 @dataclass(frozen=True)
 class HalfTrial:
-    """What came of correcting with one half and testing with the other.
+    """What came of correcting with one half and testing with the other."""
 
-    Attributes:
-        direction: `first → second` or `second → first`: the half that corrects, the half that tests.
-        why: in words, which strength brings the topic into the half that corrects, or why none does.
-        strength: that was taught; None where no strength up to the bound brings the topic in.
-        mu: of eq. 10, as the half that corrects chose it.
-        taught, tested: the two halves, before and after; None where nothing could be taught.
-        asked, left, least: ||v* - v||^2 before and after the propagation, and what no LSTM gets below.
-        moved: ||theta' - theta||.
-        seconds: that it took, the metrics not counted.
-    """
-
-    direction: str
-    why: str
-    strength: float | None = None
-    mu: float | None = None
+    direction: str  # `first → second` or `second → first`: the half that corrects, the half that tests
+    why: str  # in words, which strength brings the topic into the half that corrects, or why none does
+    strength: float | None = None  # that was taught; None where no strength up to the bound brings the topic in
+    mu: float | None = None  # of eq. 10, as the half that corrects chose it
+    # taught, tested: the two halves, before and after; None where nothing could be taught
     taught: Half | None = None
     tested: Half | None = None
+    # asked, left, least: ||v* - v||^2 before and after the propagation, and what no LSTM gets below
     asked: float = 0.0
     left: float = 0.0
     least: float = 0.0
-    moved: float = 0.0
-    seconds: float = 0.0
+    moved: float = 0.0  # ||theta' - theta||
+    seconds: float = 0.0  # that it took, the metrics not counted
 
 
 class HalfTrials:
-    """Refines one parent, by one video after the other.
-
-    Args:
-        candidates: of the parent; its enhancement says which neurons a topic enhances.
-        settings: of the refinement.
-        train: training videos, by which it is measured how near the refined encoder stays, and what it costs.
-    """
+    """Refines one parent by one video after the other. `train` measures how near it stays, and what that costs."""
 
     def __init__(self, candidates: CandidateCaptioner, settings: RefinementSettings, train: Sequence[VideoRecord]):
         self.candidates, self._settings = candidates, settings
@@ -77,7 +62,7 @@ class HalfTrials:
         """Enhancement of the missing topic in one half, propagation, and what both halves' captions then say.
 
         The strength is that of `edit_targets.taught_strength`, asked of the half that corrects, and mu that of
-        `cost.furthest`, by what that half says and what the captions of training videos lose.
+        `furthest`, by what that half says and what the captions of training videos lose.
 
         Returns:
             The trial, and the refined model; None where no strength up to `max_strength` brings the topic in.
@@ -91,9 +76,9 @@ class HalfTrials:
         sweep, strength = taught_strength(candidates, corrects, item.topic, says, settings)
         if strength is None:
             return HalfTrial(direction, sweep.verdict, seconds=time.monotonic() - began), None
-        (refined, candidate), mu = self.furthest([(item, corrects, strength)])
+        learnt, mu = self.furthest([(item, corrects, strength)])
         begun = HalfTrial(direction, sweep.verdict, strength, mu)
-        return self._finished(begun, item, corrects, tests, refined, candidate, began), candidate
+        return self._finished(begun, item, (corrects, tests), learnt, began), learnt[1]
 
     def control(
         self, item: InaccurateCaption, trial: HalfTrial, corrects: VideoRecord, tests: VideoRecord
@@ -120,56 +105,45 @@ class HalfTrials:
             raise ValueError(f"No other topic than those of video {item.video_id!r} has a neuron to control with.")
         rng = np.random.default_rng([self._settings.seed, zlib.crc32(item.video_id.encode())])
         other = drawable[rng.integers(len(drawable))]
-        refined, candidate = self.taught([CorrectedVideo(corrects, {other.id: trial.strength})], trial.mu)
+        learnt = self.taught([CorrectedVideo(corrects, {other.id: trial.strength})], trial.mu)
         why = f"The strength at which topic {item.topic} ({item.name}) was taught."
         begun = HalfTrial(trial.direction, why, trial.strength, trial.mu)
-        return other.name, self._finished(begun, item, corrects, tests, refined, candidate, began)
+        return other.name, self._finished(begun, item, (corrects, tests), learnt, began)
 
     def furthest(
         self, targets: Sequence[tuple[InaccurateCaption, VideoRecord, float]]
     ) -> tuple[tuple[Propagation, RefinedEncoder], float]:
-        """The parent, refined by halves, each with what it misses and a strength; and mu. See `cost.furthest`."""
+        """The parent, refined by halves, each with what it misses and a strength; and mu; see `furthest`."""
         videos = [CorrectedVideo(half, {item.topic: strength}) for item, half, strength in targets]
 
         def is_said(refined: tuple[Propagation, RefinedEncoder]) -> bool:
             captions = self.candidates.captions(refined[1], [half for _, half, _ in targets])
             return all(gained(item.words, "", captions[half.video_id]) for item, half, _ in targets)
 
+        mus, max_cost = self._settings.mu, self._settings.max_cost
         return furthest(
-            self._settings.mu,
-            lambda mu: self.taught(videos, mu),
-            is_said,
-            lambda refined: self._cost(refined[1]),
-            self._settings.max_cost,
+            mus, lambda mu: self.taught(videos, mu), is_said, lambda refined: self._cost(refined[1]), max_cost
         )
 
     def taught(self, targets: Sequence[CorrectedVideo], mu: float) -> tuple[Propagation, RefinedEncoder]:
         """The parent, refined by what is to be learnt."""
         return self.candidates.taught(targets, mu, self._settings, self._nearness)
 
-    def before_and_after(self, candidate: RefinedEncoder, half: VideoRecord, item: InaccurateCaption) -> Half:
-        """What the parent and a refined model say and expect of a half."""
-        candidates, models = self.candidates, (self.candidates.untouched, candidate)
-        before, after = (candidates.captions(model, [half])[half.video_id] for model in models)
-        scores = tuple(candidates.topic_score(model, half, item.topic) for model in models)
-        expected = tuple(candidates.expected(model, half, before, item.words) for model in models)
-        return Half((before, after), scores, expected)
-
     def _finished(
         self,
         begun: HalfTrial,
         item: InaccurateCaption,
-        corrects: VideoRecord,
-        tests: VideoRecord,
-        refined: Propagation,
-        candidate: RefinedEncoder,
+        halves: Sequence[VideoRecord],
+        learnt: tuple[Propagation, RefinedEncoder],
         began: float,
     ) -> HalfTrial:
         """A trial with what its refinement did to both halves."""
+        (refined, candidate), compare = learnt, self.candidates.before_and_after
+        taught, tested = (compare(candidate, half, item.topic, item.words) for half in halves)
         return replace(
             begun,
-            taught=self.before_and_after(candidate, corrects, item),
-            tested=self.before_and_after(candidate, tests, item),
+            taught=taught,
+            tested=tested,
             asked=float(refined.before[0]),
             left=float(refined.after[0]),
             least=float(refined.least[0]),

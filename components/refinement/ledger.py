@@ -17,14 +17,15 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from topiclens.components.refinement import exchange, publication, rules, store
+from sqlalchemy import Connection
+
+from topiclens.components.refinement import exchange, rules, store
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.components.refinement.tables import METADATA
 from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version, now
 
 
@@ -41,10 +42,6 @@ class Ledger:
 
     Every method is one transaction. What a method has returned from is kept; what it raised from left no trace. All
     raise LedgerError where the database cannot be reached.
-
-    Args:
-        database: where the rows are.
-        now: the clock.
     """
 
     def __init__(self, database: Database, now: Callable[[], datetime] = now):
@@ -59,7 +56,7 @@ class Ledger:
             url: the path of a SQLite file, ``sqlite:///file``, or ``postgresql://user:password@host/name``.
         """
         database = Database(url)
-        database.create(METADATA)
+        database.create(store.METADATA)
         return cls(database, now)
 
     def __repr__(self) -> str:
@@ -81,7 +78,6 @@ class Ledger:
         """Writes down that a caption misses a topic.
 
         Args:
-            author: who says so.
             video_id, content: the video, and the SHA-256 of what it holds (`content` of ingest's rows).
             topic: the missing topic, as the model that was corrected has it.
             caption_before, model_before: the caption, and the version of the model that made it.
@@ -89,23 +85,13 @@ class Ledger:
         Raises:
             LedgerError: a text is empty, too long or of more than one line.
         """
-        correction = exchange.check_record(
-            Correction(
-                id=uuid.uuid4().hex,
-                time=self._now(),
-                author=author,
-                video_id=video_id,
-                content=content,
-                topic=topic,
-                caption_before=caption_before,
-                model_before=model_before,
-            )
-        )
+        named = (uuid.uuid4().hex, self._now(), author)
+        correction = exchange.check_record(Correction(*named, video_id, content, topic, caption_before, model_before))
         with self._database.writing() as connection:
             store.add_correction(connection, correction)
             if previewed is None:
                 return correction
-            return publication.append(connection, correction, Event(State.PREVIEWED, self._now(), author, previewed))
+            return _append(connection, correction, Event(State.PREVIEWED, self._now(), author, previewed))
 
     def transition(self, correction_id: str, to: State | str, *, by: str, caption: str | None = None) -> Correction:
         """Moves a correction on, or revokes one that is not live yet. Of several who try the same, one succeeds.
@@ -120,26 +106,18 @@ class Ledger:
         with self._database.writing() as connection:
             correction = store.read_corrections_by_id(connection, [correction_id])[correction_id]
             rules.check_move(correction, to)
-            return publication.append(connection, correction, Event(to, self._now(), by, caption))
+            return _append(connection, correction, Event(to, self._now(), by, caption))
 
     def corrections(self, state: State | str | None = None, video_id: str | None = None) -> tuple[Correction, ...]:
         """The corrections, oldest first; those in one state, or of one video, where that is asked."""
-        conditions = []
-        if state is not None:
-            conditions.append(store.in_state(_state(state)))
-        if video_id is not None:
-            conditions.append(store.of_video(video_id))
+        wanted = None if state is None else _state(state)
         with self._database.reading() as connection:
-            return store.read_corrections(connection, *conditions)
+            return store.read_corrections(connection, state=wanted, video_id=video_id)
 
     def correction(self, correction_id: str) -> Correction:
         """One correction; LedgerError if there is none of that id."""
         with self._database.reading() as connection:
             return store.read_corrections_by_id(connection, [correction_id])[correction_id]
-
-    def history(self, correction_id: str) -> tuple[Event, ...]:
-        """Who did what with a correction and when, its proposal first."""
-        return self.correction(correction_id).history
 
     # Versions
 
@@ -159,12 +137,9 @@ class Ledger:
         """Writes down a version of the model and, unless told otherwise, that it is served from now on.
 
         Args:
-            version: its name.
             parent: the version that was refined; None for a model as training left it.
             corrections: ids of what it adds to its parent's, in the order in which they were applied: those of a
                 candidate, or live ones that it was rebuilt with.
-            by: who asked for it.
-            verdict: what the gate said.
             settings: what the refinement was told, all that a rebuild needs beside parent and corrections.
             serve: False where the version is pushed later; `serve` then says that it was.
             revoked, captions: as in `serve`.
@@ -175,9 +150,9 @@ class Ledger:
             Version(version, parent, tuple(corrections), self._now(), by, verdict, dict(settings or {}))
         )
         with self._database.writing() as connection:
-            publication.record(connection, recorded)
+            _record(connection, recorded)
             if serve:
-                publication.serve(connection, version, recorded.time, by, revoked, captions or {})
+                _serve(connection, version, recorded.time, by, revoked, captions or {})
         return recorded
 
     def serve(
@@ -189,7 +164,6 @@ class Ledger:
         call again changes nothing.
 
         Args:
-            by: who asked for it.
             revoked: ids of exactly those live corrections that are not in the version. They are named so that none is
                 lost that went live meanwhile, with another version.
             captions: correction id -> the caption of its video by this version.
@@ -198,7 +172,7 @@ class Ledger:
                 corrections was taken out of its batch, or revoked, before it was ever served.
         """
         with self._database.writing() as connection:
-            publication.serve(connection, version, self._now(), by, revoked, captions or {})
+            _serve(connection, version, self._now(), by, revoked, captions or {})
 
     def served(self) -> Version | None:
         """The version that is served; None before the first."""
@@ -233,7 +207,8 @@ class Ledger:
         """What in the ledger contradicts the rest of it: nothing, unless somebody else wrote to its tables."""
         with self._database.reading() as connection:
             return tuple(
-                f"{what.kind} {what.key}: {reason}" for what, reason in exchange.find_disagreements(connection)
+                f"{what.kind} {what.key}: {reason}"
+                for what, reason in exchange.find_disagreements(exchange.read_everything(connection))
             )
 
     def export_lines(self) -> tuple[str, ...]:
@@ -262,3 +237,67 @@ def _state(name: State | str) -> State:
         return State(name)
     except ValueError:
         raise LedgerError(f"No state is called {name!r}; there are {', '.join(map(repr, map(str, State)))}.") from None
+
+
+def _append(connection: Connection, correction: Correction, event: Event) -> Correction:
+    """Adds an event to a correction that was read in this transaction; returns what it is now."""
+    moved = exchange.check_record(replace(correction, events=(*correction.events, event)))
+    store.add_events(connection, moved, after=len(correction.events))
+    return moved
+
+
+def _record(connection: Connection, version: Version) -> None:
+    """Adds a version; see `Ledger.record_version`."""
+    versions = store.read_versions(connection)
+    if version.version in versions:
+        taken = versions[version.version]
+        raise LedgerError(
+            f"Version {version.version!r} was recorded by {taken.by} at {taken.time:%Y-%m-%d %H:%M:%S} UTC already. "
+            "A version never changes: give the new one another name."
+        )
+    added = store.read_corrections_by_id(connection, version.corrections)
+    content = rules.list_carried(version.version, {**versions, version.version: version})
+    for fault in rules.find_faults(version, content, added):
+        raise LedgerError(f"Version {version.version!r} cannot be: {fault}.")
+    for correction in added.values():
+        if correction.state not in (State.IN_CANDIDATE, State.LIVE):
+            rules.check_move(correction, State.LIVE)
+    store.add_version(connection, version)
+
+
+def _serve(
+    connection: Connection, version: str, time: datetime, by: str, revoked: Collection[str], captions: Mapping[str, str]
+) -> None:
+    """Adds that a version is served, and what that does to corrections; see `Ledger.serve`."""
+    servings = store.read_servings(connection)
+    content = rules.list_carried(version, store.read_versions(connection))
+    if servings and servings[-1].version == version:
+        return
+    live = {correction.id: correction for correction in store.read_corrections(connection, state=State.LIVE)}
+    lost = live.keys() - set(content)
+    _check_revocations(version, lost, set(revoked), servings)
+    gained = store.read_corrections_by_id(connection, [item for item in content if item not in live])
+    if version not in {serving.version for serving in servings}:  # one that comes back brings all of its own back
+        for correction in gained.values():
+            if correction.state is not State.IN_CANDIDATE:
+                rules.check_move(correction, State.LIVE)
+    store.add_serving(connection, exchange.check_record(Serving(len(servings) + 1, version, time, by)))
+    for correction in gained.values():
+        _append(connection, correction, Event(State.LIVE, time, by, captions.get(correction.id), version))
+    for correction_id in sorted(lost):
+        event = Event(State.REVOKED, time, by, captions.get(correction_id), version)
+        _append(connection, live[correction_id], event)
+
+
+def _check_revocations(version: str, lost: set[str], named: set[str], servings: Sequence[Serving]) -> None:
+    """Raises LedgerError unless exactly those corrections are named that would cease to be live."""
+    reasons = []
+    if lost - named:
+        reasons.append(
+            f"it lacks the live correction(s) {', '.join(sorted(lost - named))}: build it on version "
+            f"{servings[-1].version!r}, which is served now, or name them as revoked"
+        )
+    if named - lost:
+        reasons.append(f"it does not revoke {', '.join(sorted(named - lost))}: not live, or in this version too")
+    if reasons:
+        raise LedgerError(f"Version {version!r} cannot be served so: {'; '.join(reasons)}.")

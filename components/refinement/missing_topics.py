@@ -28,35 +28,25 @@ MIN_SHARE = 0.5  # of a video's human captions that hold a word of the topic
 
 @dataclass(frozen=True)
 class InaccurateCaption:
-    """A video and the topic that its captions miss.
+    """A video and the topic that its captions miss."""
 
-    Attributes:
-        video_id: of the whole video.
-        topic, name, words: the topic's id, name and words.
-        references, of: how many of how many human captions hold one of the words.
-        captions: the model's, of the first and of the second half.
-    """
-
-    video_id: str
+    video_id: str  # of the whole video
+    # topic, name, words: the topic's id, name and words
     topic: int
     name: str
     words: tuple[str, ...]
+    # references, of: how many of how many human captions hold one of the words
     references: int
     of: int
-    captions: tuple[str, str]
+    captions: tuple[str, str]  # the model's, of the first and of the second half
 
 
 @dataclass(frozen=True)
 class InaccuracySearch:
-    """What the rule found.
+    """What the rule found."""
 
-    Attributes:
-        items: the videos, the most agreed upon first.
-        counts: the rule's stages in words, each with how many were left by it.
-    """
-
-    items: tuple[InaccurateCaption, ...]
-    counts: tuple[tuple[str, int], ...]
+    items: tuple[InaccurateCaption, ...]  # the videos, the most agreed upon first
+    counts: tuple[tuple[str, int], ...]  # the rule's stages in words, each with how many were left by it
 
 
 def find_missing(
@@ -74,10 +64,6 @@ def find_missing(
         videos: with their topics and human captions; their frames are not looked at.
         captions: video id -> the model's captions of the first and the second half; a video that cannot be halved has
             none.
-        links: the topics' words.
-        enhancement: (topics, neurons), what strength 1 of each topic adds to the neurons.
-        vocabulary: the words that the model can say.
-        min_share: of its human captions that must hold a word of the topic.
     """
     halved = [video for video in videos if video.video_id in captions]
     present = [(video, links.topics[topic]) for video in halved for topic in np.flatnonzero(video.topics).tolist()]

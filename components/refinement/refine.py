@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
-from topiclens.components.refinement.culprits import culprits
 from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
-from topiclens.components.refinement.gate import label, save_verdict
-from topiclens.components.refinement.gate_evaluator import GateEvaluator, Trial
-from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.components.refinement.gate import culprits, label, save_verdict
+from topiclens.components.refinement.gate_evaluator import GateEvaluator, ParentCache, Trial
 from topiclens.components.refinement.propagation import twin
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.matching import resolve_topic
@@ -34,22 +32,16 @@ class RefinementError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a refinement is taught by and judged on.
+    """What a refinement is taught by and judged on."""
 
-    Attributes:
-        train, val: the videos of the splits, with captions and topics; the links are those of `train`.
-        topics: the topic table, by id.
-        links: of the parent's neurons.
-        live: earlier corrections that are live in the parent and are to hold.
-        corrected: the corrected videos, of whatever split or of none, those whose content is still what was corrected;
-            None takes those of `train` and `val` by their ids.
-    """
-
+    # train, val: the videos of the splits, with captions and topics; the links are those of `train`
     train: Sequence[VideoRecord]
     val: Sequence[VideoRecord]
-    topics: Sequence[Topic]
-    links: TopicLinks
-    live: Sequence[Correction] = ()
+    topics: Sequence[Topic]  # the topic table, by id
+    links: TopicLinks  # of the parent's neurons
+    live: Sequence[Correction] = ()  # earlier corrections that are live in the parent and are to hold
+    # the corrected videos, of whatever split or of none, those whose content is still what was corrected; None takes
+    # those of `train` and `val` by their ids
     corrected: Sequence[VideoRecord] | None = None
 
     def videos_of(self, corrections: Sequence[Correction]) -> dict[str, VideoRecord]:
@@ -79,11 +71,6 @@ def refine(
     Nothing is left to chance: the same parent, corrections, evidence and settings give the same weights, bit for bit.
 
     Args:
-        parent: an export.
-        output: where the candidate goes; it must not hold anything yet.
-        corrections: to be taught, in the order in which they are applied.
-        progress: told what is being done.
-        cache_dir: where downloaded weights of backbones are kept.
         memory: a folder for what a second refinement of the same parent need not measure again; beside it by default.
     Raises:
         RefinementError: the place is taken.

@@ -49,11 +49,7 @@ def check_move(correction: Correction, to: State) -> None:
 
 
 def trace_lineage(version: str, versions: Mapping[str, Version]) -> tuple[Version, ...]:
-    """A version's ancestors, the one that training left first, and itself last.
-
-    Raises:
-        LedgerError: it, or an ancestor, is not recorded.
-    """
+    """A version's ancestors, the one that training left first, and itself last; LedgerError if one is not recorded."""
     line: list[Version] = []
     wanted: str | None = version
     while wanted is not None:

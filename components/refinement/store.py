@@ -1,4 +1,8 @@
-"""The ledger's records, as rows of its tables: read in one moment, and appended."""
+"""The ledger's records, as rows of its tables: read in one moment, and appended.
+
+The database itself refuses every update and deletion. Moments are texts (`schemas.plain.time_text`), so that a row
+reads the same in every database and in an export.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +11,118 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+)
 
+from topiclens.components.refinement.database import refuse_changes
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.components.refinement.tables import CORRECTIONS, EVENTS, SERVINGS, VERSION_CORRECTIONS, VERSIONS
-from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version
-from topiclens.schemas.plain import time_of
+from topiclens.schemas.corrections import Correction, Serving, State, Version
+from topiclens.schemas.plain import from_plain
+
+METADATA = MetaData()
+
+
+def _texts(*names: str) -> list[Column]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _later(name: str, target: str) -> Column:
+    """A foreign key that is checked where the transaction ends, so that the order of its rows is free."""
+    return Column(name, Text, ForeignKey(target, deferrable=True, initially="DEFERRED"))
+
+
+def _counted(name: str, *checks: CheckConstraint) -> Column:
+    return Column(name, Integer, *checks, primary_key=True, autoincrement=False)
+
+
+CORRECTIONS = Table(
+    "corrections",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    *_texts("time", "author"),
+    Column("video_id", Text, nullable=False, index=True),
+    *_texts("content"),
+    Column("topic_id", Integer, nullable=False),
+    *_texts("topic_name"),
+    Column("topic_words", JSON, nullable=False),
+    *_texts("caption_before", "model_before"),
+)
+# A correction's state is that of its event with the highest number. Two writers cannot both write the next one.
+EVENTS = Table(
+    "correction_events",
+    METADATA,
+    Column("correction_id", Text, ForeignKey("corrections.id"), primary_key=True),
+    _counted("number", CheckConstraint("number > 0")),
+    *_texts("state", "time", "by"),
+    Column("caption", Text),
+    _later("version", "versions.version"),
+)
+VERSIONS = Table(
+    "versions",
+    METADATA,
+    Column("version", Text, primary_key=True),
+    _later("parent", "versions.version"),
+    *_texts("time", "by", "verdict"),
+    Column("settings", JSON, nullable=False),
+)
+VERSION_CORRECTIONS = Table(
+    "version_corrections",
+    METADATA,
+    Column("version", Text, ForeignKey("versions.version"), primary_key=True),
+    _counted("position"),
+    Column("correction_id", Text, ForeignKey("corrections.id"), nullable=False),
+)
+SERVINGS = Table(
+    "servings",
+    METADATA,
+    _counted("number", CheckConstraint("number > 0")),
+    Column("version", Text, ForeignKey("versions.version"), nullable=False),
+    *_texts("time", "by"),
+)
+refuse_changes(METADATA)
 
 _C, _E = CORRECTIONS.c, EVENTS.c
 _ID = re.compile("[0-9a-f]{32}")
 
 
-def in_state(state: State) -> ColumnElement[bool]:
-    """The condition that a correction's last event, or its proposal, left it in a state."""
-    its = EVENTS.alias().c
-    last = select(its.state).where(its.correction_id == _C.id).order_by(its.number.desc()).limit(1)
-    return func.coalesce(last.correlate(CORRECTIONS).scalar_subquery(), State.PROPOSED.value) == state.value
-
-
-def of_video(video_id: str) -> ColumnElement[bool]:
-    """The condition that a correction is one of a video."""
-    return _C.video_id == video_id
-
-
-def read_corrections(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Correction, ...]:
-    """The corrections that meet all conditions, oldest first."""
-    query = select(CORRECTIONS, EVENTS).select_from(CORRECTIONS.outerjoin(EVENTS)).where(*conditions)
+def read_corrections(
+    connection: Connection,
+    *,
+    state: State | None = None,
+    video_id: str | None = None,
+    ids: Collection[str] | None = None,
+) -> tuple[Correction, ...]:
+    """The corrections in a state, of a video or with some ids, where that is asked; oldest first."""
+    query = select(CORRECTIONS, EVENTS).select_from(CORRECTIONS.outerjoin(EVENTS))
+    if state is not None:
+        its = EVENTS.alias().c
+        last = select(its.state).where(its.correction_id == _C.id).order_by(its.number.desc()).limit(1)
+        reached = func.coalesce(last.correlate(CORRECTIONS).scalar_subquery(), State.PROPOSED.value)
+        query = query.where(reached == state.value)
+    if video_id is not None:
+        query = query.where(_C.video_id == video_id)
+    if ids is not None:
+        query = query.where(_C.id.in_(ids))
     rows = connection.execute(query.order_by(_C.time, _C.id, _E.number)).mappings()
     return tuple(_correction(list(group)) for _, group in itertools.groupby(rows, key=lambda row: row[_C.id]))
 
 
 def read_corrections_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Correction]:
-    """The corrections with these ids.
-
-    Raises:
-        LedgerError: an id is of no correction.
-    """
+    """The corrections with these ids; LedgerError where an id is of no correction."""
     possible = [correction_id for correction_id in ids if _ID.fullmatch(correction_id)]
-    found = {correction.id: correction for correction in read_corrections(connection, _C.id.in_(possible))}
+    found = {correction.id: correction for correction in read_corrections(connection, ids=possible)}
     for correction_id in ids:
         if correction_id not in found:
             raise LedgerError(f"No correction has the id {correction_id[:40]!r}. `corrections` lists those there are.")
@@ -56,24 +134,15 @@ def read_versions(connection: Connection) -> dict[str, Version]:
     carried: dict[str, list[str]] = {}
     for row in connection.execute(select(VERSION_CORRECTIONS).order_by(VERSION_CORRECTIONS.c.position)):
         carried.setdefault(row.version, []).append(row.correction_id)
-    return {
-        row.version: Version(
-            version=row.version,
-            parent=row.parent,
-            corrections=tuple(carried.get(row.version, ())),
-            time=time_of(row.time),
-            by=row.by,
-            verdict=row.verdict,
-            settings=row.settings,
-        )
-        for row in connection.execute(select(VERSIONS).order_by(VERSIONS.c.time, VERSIONS.c.version))
-    }
+    rows = connection.execute(select(VERSIONS).order_by(VERSIONS.c.time, VERSIONS.c.version)).mappings()
+    found = [from_plain(Version, {**row, "corrections": carried.get(row["version"], [])}) for row in rows]
+    return {version.version: version for version in found}
 
 
 def read_servings(connection: Connection) -> tuple[Serving, ...]:
     """What was served, oldest first; the last is served now."""
-    rows = connection.execute(select(SERVINGS).order_by(SERVINGS.c.number))
-    return tuple(Serving(row.number, row.version, time_of(row.time), row.by) for row in rows)
+    rows = connection.execute(select(SERVINGS).order_by(SERVINGS.c.number)).mappings()
+    return tuple(from_plain(Serving, row) for row in rows)
 
 
 def add_correction(connection: Connection, correction: Correction) -> None:
@@ -84,8 +153,8 @@ def add_correction(connection: Connection, correction: Correction) -> None:
 
 def add_events(connection: Connection, correction: Correction, after: int) -> None:
     """Appends a correction's events to the `after` of them that are there."""
-    for number, event in enumerate(correction.to_json()["events"][after:], start=after + 1):
-        _insert(connection, EVENTS, {**event, "correction_id": correction.id, "number": number})
+    for number, row in enumerate(correction.to_json()["events"][after:], start=after + 1):
+        _insert(connection, EVENTS, {**row, "correction_id": correction.id, "number": number})
 
 
 def add_version(connection: Connection, version: Version) -> None:
@@ -107,19 +176,7 @@ def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> Non
 
 def _correction(rows: list) -> Correction:
     """A correction out of its row, repeated beside each of its events (or beside none)."""
-    row = rows[0]
-    return Correction(
-        id=row[_C.id],
-        time=time_of(row[_C.time]),
-        author=row[_C.author],
-        video_id=row[_C.video_id],
-        content=row[_C.content],
-        topic=CorrectedTopic(row[_C.topic_id], row[_C.topic_name], tuple(row[_C.topic_words])),
-        caption_before=row[_C.caption_before],
-        model_before=row[_C.model_before],
-        events=tuple(
-            Event(State(row[_E.state]), time_of(row[_E.time]), row[_E.by], row[_E.caption], row[_E.version])
-            for row in rows
-            if row[_E.number] is not None
-        ),
-    )
+    row = {column.name: rows[0][column] for column in _C}
+    topic = {name: row[f"topic_{name}"] for name in ("id", "name", "words")}
+    events = [{column.name: one[column] for column in _E} for one in rows if one[_E.number] is not None]
+    return from_plain(Correction, {**row, "topic": topic, "events": events})

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from topiclens.components.captions.evaluator import EpochScores
+from topiclens.components.features.backbones import registry
+from topiclens.components.features.extract import FeatureExtractor
 from topiclens.components.relevance.border import (
     ClipFeatures,
     PolicyEffect,
@@ -16,11 +19,18 @@ from topiclens.components.relevance.border import (
     recommend,
     study_policies,
 )
+from topiclens.components.videos.decoding import UnreadableVideo
+from topiclens.components.videos.feature_files import FeatureError, read_features
+from topiclens.components.videos.reader import sample_frames
 from topiclens.components.videos.sampling import WITH_STEP, Sampling
 from topiclens.pipeline.exports import sampling_of
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.settings import cache_folder
+from topiclens.pipeline.stored import dataset_rows
 from topiclens.schemas.progress import Progress, print_progress
+from topiclens.trainer.export import load_captioner
+from topiclens.trainer.validation import CaptionWriter
+from topiclens.trainer.vocabulary import EOS
 
 
 class TooFewFrames(ValueError):
@@ -42,25 +52,14 @@ def measure_borders(
     The frames are taken of the validation videos themselves, so that a step here is the setting `features.step`.
 
     Args:
-        outcome: of a run.
         model: an exported model; None is the run's own.
         n_frames: frames that a policy takes; None as many as the model was trained on.
-        steps: of the policies with a fixed step.
-        videos: validation videos used, at most; the first by id.
-        seed: of the random clips and the intervals.
-        progress: is told each measured part.
     Returns:
         The effect of each policy; the first is the model's own.
     Raises:
         TooFewFrames: no validation video has more frames than a policy takes.
         SamplingError: a number of frames or a step below 1.
     """
-    from topiclens.components.captions.evaluator import EpochScores
-    from topiclens.pipeline.stored import dataset_rows
-    from topiclens.trainer.export import load_captioner
-    from topiclens.trainer.validation import CaptionWriter
-    from topiclens.trainer.vocabulary import EOS
-
     directory = model or outcome.model
     own = sampling_of(directory, n_frames=n_frames)
     samplings = candidates(own, steps, seed)
@@ -103,13 +102,7 @@ def advise(measured: Sequence[PolicyEffect], model: str) -> str:
 
 
 def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:
-    """What to do about the border effect, in words: the options and settings that give the better sampling.
-
-    Args:
-        now: the policy that the model was trained with.
-        best: the recommended one.
-        trained: how the model's training clips were sampled.
-    """
+    """What to do about the border effect, in words: the options and settings that give the better sampling."""
     if best.sampling == now.sampling:
         return f"Keep '{now.sampling.name}': no policy has clearly less of a border effect at the same CIDEr."
     chosen = {"sampling": best.sampling.policy}
@@ -128,24 +121,10 @@ def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:
 
 
 def _features(rows: Iterable[Mapping], samplings: Sequence[Sampling], features: Mapping) -> Iterator[ClipFeatures]:
-    """Features at the frames that any policy takes, of the rows that leave the policies a choice.
-
-    A clip is decoded once, and passes the model's own network once, whatever the number of policies. What cannot be
-    read was set aside by the run, and is passed over here.
-
-    Args:
-        rows: of a dataset.
-        samplings: all of them; they take equally many frames.
-        features: how the model's features were made, as its export tells.
-    """
-    from topiclens.components.videos.decoding import UnreadableVideo
-    from topiclens.components.videos.feature_files import FeatureError, read_features
+    """Features at the frames that any policy takes, of the rows that leave the policies a choice."""
 
     @functools.cache
     def network():
-        from topiclens.components.features.backbones import registry
-        from topiclens.components.features.extract import FeatureExtractor
-
         return FeatureExtractor(registry.load(features["backbone"], features.get("weights"), cache_folder()))
 
     for row in rows:
@@ -162,8 +141,6 @@ def _features(rows: Iterable[Mapping], samplings: Sequence[Sampling], features: 
 
 
 def _filmed(row: Mapping, samplings: Sequence[Sampling], network) -> ClipFeatures:
-    from topiclens.components.videos.reader import sample_frames
-
     video_id = row["video_id"]
     sampled = sample_frames(
         row["path"],

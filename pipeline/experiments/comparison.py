@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import multiprocessing
 import os
 import time
@@ -11,10 +10,28 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+from scipy import stats
 
+from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
+from topiclens.components.captions.generate import pad_videos
+from topiclens.components.neurons.links import TopicLinks, name_neurons
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.study import study_neurons
+from topiclens.components.neurons.tensorboard import write_profiles
+from topiclens.components.topics.model import TopicModel
+from topiclens.components.training.run_fn import VOCABULARY_FILE
+from topiclens.components.videos.ingest import SUMMARY
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas import records
+from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
+from topiclens.schemas.plain import to_plain
 from topiclens.schemas.progress import Progress, print_progress
+from topiclens.trainer.checkpoints import claim
+from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.training import train
+from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
+from topiclens.trainer.vocabulary import Vocabulary
 
 FIGURES = {
     "auc": "AUC",
@@ -66,9 +83,6 @@ def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
 
 def training_videos(outcome: Outcome) -> int:
     """How many videos a run trains on."""
-    from topiclens.components.videos.ingest import SUMMARY
-    from topiclens.schemas.files import read_json
-
     summary = read_json(os.path.join(outcome.folder("topiclens.Dataset"), SUMMARY))
     return summary["videos_by_split"].get("train", 0)
 
@@ -79,9 +93,6 @@ def reduced(settings: Settings, videos: int) -> Settings:
     Some 60,000 captions are read: in 5 epochs two of each of Flickr8k's 6,000 photos, in 12 epochs more of each of
     fewer videos. So short a training has nothing to fear from learning captions by heart, and does without what guards
     against it. The rate falls to nothing, so the last epoch is the best, and no epoch writes captions to be compared.
-
-    Args:
-        videos: of training.
     """
     fewest, most = _REDUCED_EPOCHS
     captions = max(2, round(_REDUCED_CAPTIONS / (most * max(videos, 1))))
@@ -112,21 +123,13 @@ def compare(
     What is done is kept, a file for each training, and not done again; a killed training goes on from its last epoch.
 
     Args:
-        outcome: of a run, whose records, words and topics are used.
-        settings: of the model and of training; `run.seed` is the first seed.
         other_weights: more lambdas of LSTM-I, beside that of the settings.
-        seeds: trainings of each variant.
         folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first
             seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
-        progress: is told each measured part.
-    Returns:
-        Variant -> the figures of each seed.
     Raises:
         topiclens.trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other
             records.
     """
-    from topiclens.trainer.checkpoints import claim
-
     claim(folder, _facts(outcome, settings))
     chosen = variants(settings.model.interpretive_weight, other_weights)
     jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
@@ -141,10 +144,9 @@ def compare(
             )
             _train_and_study(outcome, settings, variant, seed, place)
             trained += 1
-        with open(os.path.join(place, "result.json"), encoding="utf-8") as file:
-            results[variant.name].append(json.load(file))
-    _write(os.path.join(folder, _JSON), json.dumps(results, indent=1))
-    _write(os.path.join(folder, _TABLE), as_markdown(results))
+        results[variant.name].append(read_json(os.path.join(place, "result.json")))
+    write_json(os.path.join(folder, _JSON), results)
+    write_text(os.path.join(folder, _TABLE), as_markdown(results))
     pair = reversed(chosen[:2])  # LSTM-I above LSTM-B
     _draw_profiles({one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}, folder)
     return results
@@ -152,12 +154,10 @@ def compare(
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """The mean and half the width of its 95 % interval (Student's t); NaN for a single value."""
-    from scipy.stats import t
-
     values = np.asarray(values, float)
     if len(values) < 2:
         return float(values.mean()), float("nan")
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
 
 
@@ -202,19 +202,6 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
 
 
 def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
-    from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
-    from topiclens.components.captions.generate import pad_videos
-    from topiclens.components.neurons.links import name_neurons
-    from topiclens.components.neurons.study import study_neurons
-    from topiclens.components.topics.model import TopicModel
-    from topiclens.components.training.run_fn import VOCABULARY_FILE
-    from topiclens.schemas import records
-    from topiclens.schemas.plain import to_plain
-    from topiclens.trainer.settings import CaptionerConfig
-    from topiclens.trainer.training import train
-    from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
-    from topiclens.trainer.vocabulary import Vocabulary
-
     settings = dataclasses.replace(
         settings,
         model=dataclasses.replace(settings.model, interpretive_weight=variant.interpretive_weight),
@@ -258,16 +245,11 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     tally.save(place)
     links.save(place)
     measured = to_plain(figures) | to_plain(effects) | judged.metrics
-    _write(os.path.join(place, "result.json"), json.dumps(measured, indent=1))
+    write_json(os.path.join(place, "result.json"), measured)
 
 
 def _draw_profiles(places: Mapping[str, str], folder: str) -> None:
     """Fig. 3 of what was studied in `places`, by the model's name, the first on top and choosing the topics."""
-    from topiclens.components.neurons.links import TopicLinks
-    from topiclens.components.neurons.pdm import Tally
-    from topiclens.components.neurons.tensorboard import write_profiles
-    from topiclens.schemas.files import write_bytes
-
     tallies = {name: Tally.load(place) for name, place in places.items()}
     links = {name: TopicLinks.load(place) for name, place in places.items()}
     picture = write_profiles(os.path.join(folder, "logs", "neurons"), tallies, links)
@@ -278,9 +260,3 @@ def _left(began: float, trained: int, remaining: int) -> str:
     if not trained:
         return ""
     return f", about {(time.monotonic() - began) / trained * remaining / 60:.0f} min left"
-
-
-def _write(path: str, text: str) -> None:
-    from topiclens.schemas.files import write_text
-
-    write_text(path, text)

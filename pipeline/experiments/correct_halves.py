@@ -10,21 +10,30 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from topiclens.components.captions.evaluator import References, evaluate_captions
+from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
+from topiclens.components.neurons.effects import sampled
+from topiclens.components.neurons.enhancement import enhancement_of
+from topiclens.components.neurons.links import LINKS_FILE, TopicLinks
+from topiclens.components.neurons.pdm import Tally
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
+from topiclens.components.refinement.edit_targets import halves
+from topiclens.components.refinement.experiment import Experiment, Result, Together
+from topiclens.components.refinement.half_trials import HalfTrials
+from topiclens.components.refinement.missing_topics import MIN_SHARE, InaccurateCaption, find_missing
+from topiclens.components.refinement.nearness import VIDEOS
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.stored import dataset_rows
+from topiclens.schemas import records
 from topiclens.schemas.files import read_bytes, read_json, write_json, write_text
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.progress import Progress, print_progress
-
-if TYPE_CHECKING:  # they import TensorFlow, which the command's help does not need
-    from topiclens.components.refinement.experiment import Experiment, Result, Together
-    from topiclens.components.refinement.missing_topics import InaccurateCaption
-    from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.exported import weights_path
 
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
 JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
@@ -58,31 +67,12 @@ def correct_halves(
     things took, the same call gives the same results.
 
     Args:
-        outcome: of a run.
-        settings: of the refinement.
-        items: videos that are to be corrected, found by the rule of `topiclens.components.refinement.missing_topics`.
-        split: of the videos; one that training did not see.
         min_share: of a video's human captions that must say the topic; None for the rule's own.
         alternating: halves a video by turns, every second frame against those between, and not in the middle.
-        full: judges the captions of all videos of the split after each refinement, not of `JUDGED` of them.
-        folder: gets `corrections.md` and `corrections.json`, and the folders of what is done.
-        progress: is told each measured part.
-    Returns:
-        What was found; the folder holds it as Markdown and as JSON.
     Raises:
         NothingToCorrect: the rule finds no video.
         topiclens.pipeline.run_metadata.NothingThere: the run did not come so far.
     """
-    from topiclens.components.neurons.enhancement import enhancement_of
-    from topiclens.components.neurons.links import TopicLinks
-    from topiclens.components.neurons.pdm import Tally
-    from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
-    from topiclens.components.refinement.experiment import Experiment
-    from topiclens.components.refinement.half_trials import HalfTrials
-    from topiclens.components.refinement.missing_topics import MIN_SHARE, find_missing
-    from topiclens.components.refinement.nearness import VIDEOS
-    from topiclens.schemas import records
-
     named = outcome.folder("topiclens.NeuronLinks")
     links = TopicLinks.load(named)
     enhancement = enhancement_of(links, Tally.load(named), settings.neurons, settings.relative)
@@ -132,8 +122,6 @@ def correct_halves(
 
 def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result]:
     """Results of videos in the rule's order until so many could be enhanced, or there are no more."""
-    from topiclens.components.refinement.experiment import Result
-
     results, began, fresh = [], time.monotonic(), 0
     for rank, item in enumerate(found):
         done = sum(result.enhanced for result in results)
@@ -157,8 +145,6 @@ def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result
 
 def _corrected(trials, item: InaccurateCaption, halved, judge) -> Result:
     """One video: there and back, the control, and the metrics."""
-    from topiclens.components.refinement.experiment import Result
-
     first, second = halved[item.video_id]
     forth, candidate = trials.correct(item, first, second, "first → second")
     if candidate is None:
@@ -170,8 +156,6 @@ def _corrected(trials, item: InaccurateCaption, halved, judge) -> Result:
 
 def _at_once(trials, results, halved, kept, judge, progress) -> Together | None:
     """All that could be enhanced in one batch; None where none could."""
-    from topiclens.components.refinement.experiment import Together
-
     done = [result for result in results if result.enhanced]
     if not done:
         return None
@@ -182,13 +166,12 @@ def _at_once(trials, results, halved, kept, judge, progress) -> Together | None:
 
 def _together(trials, results: Sequence[Result], halved, judge) -> Together:
     """The first halves of all of them in one batch."""
-    from topiclens.components.refinement.experiment import Together
-
     began = time.monotonic()
     targets = [(result.item, halved[result.item.video_id][0], result.forth.strength) for result in results]
     (_, candidate), mu = trials.furthest(targets)
+    compare = trials.candidates.before_and_after
     tested = {
-        item.video_id: trials.before_and_after(candidate, halved[item.video_id][1], item)
+        item.video_id: compare(candidate, halved[item.video_id][1], item.topic, item.words)
         for item in (result.item for result in results)
     }
     seconds = time.monotonic() - began
@@ -215,17 +198,10 @@ class _Kept:
 
 
 class _Judge(contextlib.ExitStack):
-    """Metrics of the captions that a candidate writes of some of the videos, always the same ones.
-
-    Args:
-        videos: all of them; count: how many are judged, drawn by the seed.
-    """
+    """Metrics of the captions that a candidate writes of `count` of the videos, the same ones for the same seed."""
 
     def __init__(self, videos: Sequence, count: int, seed: int):
         super().__init__()
-        from topiclens.components.captions.evaluator import References
-        from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
-        from topiclens.components.neurons.effects import sampled
 
         chosen = sampled((video.video_id for video in videos), count, seed)
         self._videos = [video for video in videos if video.video_id in chosen]
@@ -243,15 +219,12 @@ class _Judge(contextlib.ExitStack):
         return f"the captions of {len(self._videos)}{some} videos"
 
     def __call__(self, candidates, candidate) -> dict[str, float]:
-        from topiclens.components.captions.evaluator import evaluate_captions
-
         captions = candidates.captions(candidate, self._videos)
         return evaluate_captions(self._references, captions, METRICS, start_meteor=self._start).metrics
 
 
 def _halves(videos: Sequence[VideoRecord], alternating: bool) -> dict[str, tuple[VideoRecord, VideoRecord]]:
     """Video id -> its halves, of the videos that have two."""
-    from topiclens.components.refinement.edit_targets import halves
 
     def ordered(video: VideoRecord) -> VideoRecord:
         # Of an odd number of frames the second half has one more, and so have the frames 0, 2, 4 ...
@@ -273,16 +246,13 @@ def _captions_of_halves(candidates, halved, progress, batch: int = 100) -> dict[
 
 
 def _words_in_common(one: str, other: str) -> float:
-    """Jaccard's index of the words of two captions."""
+    """Jaccard's index."""
     one, other = set(one.split()), set(other.split())
     return len(one & other) / max(len(one | other), 1)
 
 
 def _fingerprint(outcome: Outcome, told: Mapping) -> str:
     """Of all that the results follow from: the method, the model's weights, the links, the videos and the settings."""
-    from topiclens.components.neurons.links import LINKS_FILE
-    from topiclens.trainer.exported import weights_path
-
     digest = hashlib.sha256(json.dumps([_METHOD, told, outcome.folder("Examples")], sort_keys=True).encode())
     for path in (weights_path(outcome.model), os.path.join(outcome.folder("topiclens.NeuronLinks"), LINKS_FILE)):
         digest.update(read_bytes(path))

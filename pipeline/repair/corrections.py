@@ -14,17 +14,21 @@ told who is at work. Proposals need no turn.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
+from typing import TextIO
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.model_store import ModelStore
-from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, lock_root
 from topiclens.pipeline.settings import ledger_url
-from topiclens.schemas.corrections import Correction, State
+from topiclens.schemas.corrections import Correction, State, now
 
 LEDGER_FILE = "corrections.db"
 
@@ -98,14 +102,72 @@ def locked_root(root: str, by: str, doing: str, settings) -> Iterator[tuple[Mode
 
 
 def find_correction(ledger: Ledger, start: str) -> Correction:
-    """The correction whose id begins so.
-
-    Raises:
-        LedgerError: there is none, or more than one.
-    """
+    """The correction whose id begins so; LedgerError if there is none, or more than one."""
     found = [correction for correction in ledger.corrections() if correction.id.startswith(start)] if start else []
     if len(found) == 1:
         return found[0]
     fault = f"{len(found)} corrections have ids that begin" if found else "No correction has an id, and no version is"
     end = "Write more of it." if found else "`topiclens corrections` and `topiclens versions` list what there is."
     raise LedgerError(f"{fault} with {start[:40]!r}. {end}" if found else f"{fault} called, {start[:40]!r}. {end}")
+
+
+LOCK = ".refinement.lock"
+PASSING = "putting the root right"  # takes a moment, so that whoever comes second waits
+PATIENCE = 60.0  # seconds
+_POLL = 0.05
+
+
+class RootBusy(RuntimeError):
+    """Somebody else changes the served model of this root; the message says who."""
+
+
+@contextlib.contextmanager
+def lock_root(root: str | os.PathLike, by: str, doing: str) -> Iterator[None]:
+    """Holds a root; RootBusy tells who else holds it. The lock is the kernel's, and ends with its process.
+
+    Who is but `PASSING` waits for nobody, and is waited for. `doing`, such as "refining", is told to others.
+    """
+    if not os.path.isdir(root):
+        raise FileNotFoundError(f"No run was ever started on root {os.fspath(root)!r}: there is no such folder.")
+    with open(os.path.join(root, LOCK), "a+", encoding="utf-8") as lock:  # a+ leaves the words of who holds it
+        end = time.monotonic() + (0 if doing == PASSING else PATIENCE)
+        while not _taken(lock):
+            holder = _holder(lock)
+            if holder.get("doing", PASSING) != PASSING or time.monotonic() >= end:
+                raise RootBusy(
+                    f"{_told(holder)} on root {os.fspath(root)!r}, and one at a time may change what it serves. Wait "
+                    "until that is done, and try again."
+                )
+            time.sleep(_POLL)
+        lock.truncate(0)
+        words = {"by": by, "doing": doing, "process": os.getpid(), "since": now().isoformat(timespec="seconds")}
+        lock.write(json.dumps(words))
+        lock.flush()
+        try:
+            yield
+        finally:
+            lock.truncate(0)
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(lock: TextIO) -> dict:
+    """Who holds a lock; nothing where its holder is about to write that, or has just gone."""
+    lock.seek(0)
+    try:
+        return json.loads(lock.read())
+    except ValueError:
+        return {}
+
+
+def _told(holder: dict) -> str:
+    if not holder:
+        return "Somebody else is at work"
+    since = datetime.fromisoformat(holder["since"])
+    return f"{holder['by']} is {holder['doing']} (process {holder['process']}, since {since:%Y-%m-%d %H:%M:%S} UTC)"

@@ -1,4 +1,4 @@
-"""A version of a run's model, asked in this process."""
+"""A version of a run's model in this process: asked what it says, and taught corrections by the run's own videos."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.refinement.refine import Evidence, RefinementError, refine
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
+from topiclens.components.topics.model import TopicModel
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import frame_features, names_of, sampling_of
-from topiclens.pipeline.repair.asked_model import VideoFeatures
 from topiclens.pipeline.repair.model_store import ModelStore
-from topiclens.pipeline.stored import stored_videos
+from topiclens.pipeline.repair.proposals import VideoFeatures
+from topiclens.pipeline.settings import cache_folder
+from topiclens.pipeline.stored import split_videos, stored_videos
+from topiclens.schemas.corrections import Correction
 from topiclens.schemas.files import replacing
+from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.topic_lookup import find_topic
+from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.videos import encode_frames
 from topiclens.trainer.export import load_captioner
+from topiclens.trainer.exported import read_meta
 
 FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset
 
@@ -38,16 +46,7 @@ class UnknownVideo(ValueError):
 
 
 class LocalModel:
-    """One version of a run's model; an `AskedModel`.
-
-    Args:
-        root: of the run.
-        version: which is served.
-        limits: what a video file may cost.
-    Attributes:
-        version: as given.
-        links: of its neurons.
-    """
+    """One version of a run's model; an `AskedModel`."""
 
     def __init__(self, root: str, version: str, limits: DecodingLimits = DecodingLimits()):
         self.version, self._root, self._limits = version, root, limits
@@ -58,7 +57,6 @@ class LocalModel:
         self._enhancement = enhancement_in(self._folder, self.links)
 
     def topic(self, wanted: int | str) -> TopicLink:
-        """A topic, as `topiclens.schemas.topic_lookup.find_topic` finds it."""
         return find_topic(wanted, self.links.topics)
 
     def video(self, wanted: str) -> VideoFeatures:
@@ -80,7 +78,6 @@ class LocalModel:
         return self._file(wanted)
 
     def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
-        """What the model says of a video at each strength of a topic."""
         nothing = np.zeros(len(self.links.topics), np.int64)
         record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
         return sweep_strengths(self._model, self._vocabulary, self.links, self._enhancement, record, topic, strengths)
@@ -95,11 +92,7 @@ class LocalModel:
 
 
 def load_version_links(root: str, folder: str) -> TopicLinks:
-    """The links of a version: those that it brings, or those of the run that trained it.
-
-    Raises:
-        run_metadata.NothingThere: its neurons have no names.
-    """
+    """The links of a version, or of the run that trained it; NothingThere if its neurons have no names."""
     links, notes = names_of(root, folder)
     if links is None:
         raise run_metadata.NothingThere(
@@ -110,13 +103,7 @@ def load_version_links(root: str, folder: str) -> TopicLinks:
 
 
 def keep_features(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
-    """Keeps the features of a corrected file.
-
-    Args:
-        content: SHA-256 of the file.
-        features: how they were made, as `captioner.json` of a version tells it.
-        frames: (time, feature_dim) float32.
-    """
+    """Keeps the features (time, feature_dim) of a file with this SHA-256; `features` tells how they were made."""
     with replacing(_kept(root, content, features)) as aside, open(aside, "wb") as file:
         np.save(file, frames)
 
@@ -134,3 +121,48 @@ def _kept(root: str, content: str, features: Mapping) -> Path:
     network = registry.identity(features.get("backbone") or registry.NONE, features.get("weights"))
     how = json.dumps([network, dataclasses.asdict(Sampling.of(features))], sort_keys=True)
     return Path(root, FILES, f"{content}-{hashlib.sha256(how.encode()).hexdigest()[:16]}.npy")
+
+
+def teach(
+    root: str,
+    parent: str,
+    output: str,
+    batch: Sequence[Correction],
+    live: Sequence[Correction],
+    settings: RefinementSettings | None = None,
+    progress: Progress = no_progress,
+) -> Verdict:
+    """Teaches corrections to an export of a run; a `topiclens.pipeline.repair.refinements.Teacher`."""
+    outcome = run_metadata.newest(root)
+    topics, links = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics, load_version_links(root, parent)
+    if len(topics) != len(links.topics):
+        raise RefinementError(
+            f"The model that is to learn has {len(links.topics)} topics, and the newest run {len(topics)}: it was "
+            "trained on others. Let a model of that run be pushed, and say of its captions what they miss."
+        )
+    evidence = Evidence(
+        train=split_videos(outcome, "train"),
+        val=split_videos(outcome, "val"),
+        topics=topics,
+        links=links,
+        live=live,
+        corrected=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
+    )
+    return refine(parent, output, batch, evidence, settings or RefinementSettings(), progress, cache_dir=cache_folder())
+
+
+def _corrected(
+    outcome: run_metadata.Outcome, features: Mapping, corrections: Sequence[Correction], n_topics: int
+) -> list[VideoRecord]:
+    """The corrected videos, of whatever split, and the corrected files; one whose content has changed is left out, and
+    so is a file whose features were made otherwise than those that the parent reads.
+    """
+    rows, stored = stored_videos(outcome, {correction.video_id for correction in corrections})
+    found = {}
+    for correction in corrections:
+        video_id = correction.video_id
+        if video_id in stored and rows[video_id]["content"] == correction.content:
+            found[video_id] = stored[video_id]
+        elif (frames := load_kept_features(outcome.root, correction.content, features)) is not None:
+            found[video_id] = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
+    return list(found.values())

@@ -10,7 +10,6 @@ ROOT/serving/candidates/<version>/     a refined model on its way there
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from topiclens.pipeline.run_metadata import serving_folder
-from topiclens.schemas.files import write_json
+from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.model_config import FILE as CONFIG_FILE
@@ -78,24 +77,16 @@ class ModelStore:
 
 @dataclass(frozen=True)
 class CandidateVersion:
-    """A refined model, and what the ledger is told when it is published.
+    """A refined model, and what the ledger is told when it is published."""
 
-    Attributes:
-        version, parent: its name to be, and the version that was refined.
-        corrections: the ids of those that it adds to its parent's, in order.
-        revoked: the ids of the live corrections that cease to be live with it.
-        by: who asked for it.
-        verdict: what the gate said.
-        settings: what the refinement was told.
-    """
-
+    # version, parent: its name to be, and the version that was refined
     version: str
     parent: str
-    corrections: tuple[str, ...]
-    revoked: tuple[str, ...]
-    by: str
-    verdict: Verdict
-    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+    corrections: tuple[str, ...]  # the ids of those that it adds to its parent's, in order
+    revoked: tuple[str, ...]  # the ids of the live corrections that cease to be live with it
+    by: str  # who asked for it
+    verdict: Verdict  # what the gate said
+    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)  # what the refinement was told
 
     @property
     def blessed(self) -> bool:
@@ -119,7 +110,7 @@ class CandidateVersion:
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> CandidateVersion:
-        return from_plain(cls, json.loads(Path(folder, _RECORD).read_text(encoding="utf-8")))
+        return from_plain(cls, read_json(Path(folder, _RECORD)))
 
     def discard(self, store: ModelStore) -> None:
         """Removes it; its record goes last, so that nobody takes what is left for whole."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
-from topiclens.pipeline.repair.asked_model import AskedModel, VideoFeatures
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.schemas.corrections import CorrectedTopic, Correction
 from topiclens.schemas.notebook import html_table
@@ -20,6 +21,34 @@ from topiclens.schemas.notebook import html_table
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLink
     from topiclens.components.refinement.strength_sweep import StrengthSweep
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFeatures:
+    """A video as the model sees it."""
+
+    video_id: str
+    content: str  # SHA-256 of what it holds
+    frames: np.ndarray  # (time, feature_dim) float32
+
+
+class AskedModel(Protocol):
+    """A version of the model.
+
+    `topiclens.pipeline.repair.local_model.LocalModel` answers in this process, for the command line;
+    `topiclens.pipeline.review.served_model.ServedVersion` asks a model server, for the review page.
+    """
+
+    version: str
+
+    def topic(self, wanted: int | str) -> TopicLink:
+        """A topic, as `topiclens.schemas.topic_lookup.find_topic` finds it."""
+
+    def video(self, wanted: str) -> VideoFeatures:
+        """A video of the dataset by its id, or a file."""
+
+    def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
+        """What the model says of a video at each strength of a topic, and without it; by default all strengths."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +100,6 @@ def propose_all(
 
     Args:
         video: the id of a video of the run's dataset, of any split, or a video file.
-        topics: their ids or their names.
-        author: who says so.
-        limits: what a video file may cost.
         model: what looks at the video; by default the served model in this process.
     Raises:
         VersionError: nothing is served.

@@ -1,12 +1,12 @@
 """Corrections are taught to the served model, what comes of it is published, and anything is taken back.
 
-Nothing here loads a model: whoever teaches and judges is a `Teacher`, by default `topiclens.pipeline.repair.teach`.
+Nothing here loads a model: a `Teacher` teaches and judges, by default `topiclens.pipeline.repair.local_model.teach`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from topiclens.components.refinement.ledger import Ledger
@@ -56,13 +56,7 @@ def refine(
     others. The corrections of a refused batch are previewed as before.
 
     Args:
-        by: who asks for it.
         only: ids of the corrections to teach; None takes all that wait.
-        progress: what the gate and the teaching tell of their course, see
-            `topiclens.components.refinement.refine.refine`.
-        teacher: what teaches and judges.
-    Returns:
-        the candidate, blessed or not.
     Raises:
         NothingToRefine: no correction waits.
         RootBusy: somebody is at work on the root.
@@ -75,8 +69,8 @@ def refine(
                 "No correction waits to be taught. Say what a caption misses with `topiclens correct VIDEO --topic "
                 "TOPIC`; `topiclens corrections` lists what was said."
             )
-        kept = versions.list_carried(ledger, parent)
-        return _teach(store, ledger, parent, take_batch(ledger, batch, by), kept, by, settings, progress, teacher)
+        lesson = _Lesson(store, ledger, by, settings, progress, teacher)
+        return lesson.teach(parent, take_batch(ledger, batch, by))
 
 
 def take_batch(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correction, ...]:
@@ -108,14 +102,7 @@ def find_refined(root: str, *, only: Sequence[str] | None = None, settings=None)
 
 
 def publish(root: str, by: str, *, version: str | None = None, settings=None) -> Version:
-    """Serves the candidate that waits, as it was judged.
-
-    Args:
-        version: the candidate that is meant; None takes whichever waits.
-    Raises:
-        VersionError: none waits, another does, or it was refused.
-        RootBusy: somebody is at work on the root.
-    """
+    """Serves the candidate that waits; VersionError if none waits, or another than `version`, or if it was refused."""
     with locked_root(root, by, "publishing", settings) as (store, ledger):
         candidate = _waiting(store)
         if candidate is None:
@@ -139,7 +126,6 @@ def rollback(
     Raises:
         LedgerError: there is no such version or correction, or it was revoked already.
         VersionError: the version's folder is gone.
-        RootBusy: somebody is at work on the root.
     """
     with locked_root(root, by, "rolling back", settings) as (store, ledger):
         if what in {version.version for version in ledger.versions()}:
@@ -147,7 +133,7 @@ def rollback(
         correction = find_correction(ledger, what)
         if correction.state is not State.LIVE:
             return Rollback(ledger.served(), withdrawn=ledger.transition(correction.id, State.REVOKED, by=by))
-        return _without(store, ledger, correction, by, settings, progress, teacher)
+        return _without(_Lesson(store, ledger, by, settings, progress, teacher), correction)
 
 
 def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
@@ -167,46 +153,41 @@ def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
     return batch
 
 
-def _teach(
-    store: ModelStore,
-    ledger: Ledger,
-    parent: str,
-    batch: Sequence[Correction],
-    kept: Sequence[str],
-    by: str,
-    settings,
-    progress,
-    teacher: Teacher | None,
-) -> CandidateVersion:
-    """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it does not carry."""
-    if teacher is None:
-        from topiclens.pipeline.repair.teach import teach as teacher
-    version = store.free_number(recorded.version for recorded in ledger.versions())
-    for other in store.read():
-        other.discard(store)
-    model = store.candidates / version / "model"
-    model.parent.mkdir(parents=True)
-    live = [ledger.correction(correction_id) for correction_id in kept]
-    verdict = teacher(store.root, str(store.version(parent)), str(model), batch, live, settings, progress)
-    carried = [correction.id for correction in batch if correction.id in verdict.taught]
-    candidate = CandidateVersion(
-        version=version,
-        parent=parent,
-        corrections=tuple(carried),
-        revoked=versions.list_lost(ledger, (*kept, *carried)),
-        by=by,
-        verdict=verdict,
-        settings=_scalars(settings),
-    )
-    candidate.save(store)
-    versions.release(ledger, set(carried) if candidate.blessed else set(), by)
-    return candidate
+@dataclass(frozen=True)
+class _Lesson:
+    """A refinement on a root that is held: what it is made with, and for whom."""
+
+    store: ModelStore
+    ledger: Ledger
+    by: str
+    settings: Any
+    progress: Any
+    teacher: Teacher | None
+
+    def teach(self, parent: str, batch: Sequence[Correction]) -> CandidateVersion:
+        """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it leaves out."""
+        teacher, store, ledger = self.teacher, self.store, self.ledger
+        if teacher is None:
+            from topiclens.pipeline.repair.local_model import teach as teacher
+        version = store.free_number(recorded.version for recorded in ledger.versions())
+        for other in store.read():
+            other.discard(store)
+        model = store.candidates / version / "model"
+        model.parent.mkdir(parents=True)
+        kept = versions.list_carried(ledger, parent)
+        live = [ledger.correction(correction_id) for correction_id in kept]
+        verdict = teacher(store.root, str(store.version(parent)), str(model), batch, live, self.settings, self.progress)
+        taught = tuple(correction.id for correction in batch if correction.id in verdict.taught)
+        revoked, told = versions.list_lost(ledger, (*kept, *taught)), _scalars(self.settings)
+        candidate = CandidateVersion(version, parent, taught, revoked, self.by, verdict, told)
+        candidate.save(store)
+        versions.release(ledger, set(taught) if candidate.blessed else set(), self.by)
+        return candidate
 
 
-def _without(
-    store: ModelStore, ledger: Ledger, correction: Correction, by: str, settings, progress, teacher: Teacher | None
-) -> Rollback:
+def _without(lesson: _Lesson, correction: Correction) -> Rollback:
     """Builds the served version without a live correction, from the last ancestor that lacks it, and serves that."""
+    store, ledger, by = lesson.store, lesson.ledger, lesson.by
     line = ledger.rebuild(ledger.served().version)
     place = next(number for number, step in enumerate(line) if correction.id in {item.id for item in step.corrections})
     there = [number for number in range(place) if store.version(line[number].version.version).is_dir()]
@@ -220,9 +201,8 @@ def _without(
     rest = [item for step in line[there[-1] + 1 :] for item in step.corrections if item.id != correction.id]
     if not rest:
         return Rollback(versions.serve_again(store, ledger, parent, by))
-    kept = versions.list_carried(ledger, parent)
     versions.release(ledger, set(), by)
-    candidate = _teach(store, ledger, parent, rest, kept, by, settings, progress, teacher)
+    candidate = lesson.teach(parent, rest)
     if candidate.blessed and candidate.revoked == (correction.id,):  # and no other that could not be taught again
         versions.publish(store, ledger, candidate, by)
     return Rollback(ledger.served(), candidate=candidate)
@@ -240,6 +220,5 @@ def _scalars(settings) -> Mapping[str, str | float | bool | None]:
     """
     if settings is None:
         return {}
-    told = {name: value for name, value in asdict(settings).items() if name != "ledger"}
     scalars = (str, float, int, bool, type(None))
-    return {name: value if isinstance(value, scalars) else str(value) for name, value in told.items()}
+    return {name: value if isinstance(value, scalars) else str(value) for name, value in settings.told().items()}

@@ -38,9 +38,6 @@ def publish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: 
 
     The version is recorded, its folder is renamed into place, it is served in the ledger, and then pinned. From the
     record on nothing is lost: `recover` goes on from wherever a crash left it.
-
-    Raises:
-        VersionError: it was refused.
     """
     if not candidate.blessed:
         raise VersionError(
@@ -71,12 +68,7 @@ def _finish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: 
 
 
 def serve_again(store: ModelStore, ledger: Ledger, version: str, by: str) -> Version:
-    """Serves a version that is there already, with its corrections and no others.
-
-    Raises:
-        VersionError: its folder is gone.
-        LedgerError: there is no such version.
-    """
+    """Serves an earlier version, with its corrections and no others; VersionError if its folder is gone."""
     recorded = _recorded(ledger, version)
     if not store.version(version).is_dir():
         there = ", ".join(str(number) for number in find_versions(store.versions)) or "none"
@@ -113,7 +105,7 @@ def list_lost(ledger: Ledger, kept: Sequence[str]) -> tuple[str, ...]:
 
 
 def list_lacking(ledger: Ledger) -> tuple[str, ...]:
-    """The ids of the live corrections that `parent` lacks, as a training may have left it; none before any is served.
+    """The ids of the live corrections that `find_parent` lacks, where a training left it; none before any is served.
 
     A refinement that does not teach them anew takes them back, once it is published.
     """
@@ -123,8 +115,7 @@ def list_lacking(ledger: Ledger) -> tuple[str, ...]:
 def find_parent(ledger: Ledger) -> str:
     """The version that the next refinement starts from: what is served, or what training has left since.
 
-    A training that is pushed without what is live does not take it away: it waits until a refinement has taught it what
-    its forerunner learnt.
+    A training that is pushed without what is live waits until a refinement has taught it that.
 
     Raises:
         VersionError: nothing was ever served.
@@ -144,8 +135,9 @@ def find_parent(ledger: Ledger) -> str:
 
 
 def recover(store: ModelStore, ledger: Ledger) -> None:
-    """Makes the ledger, the candidates and the served folder agree again, whoever was killed when; and takes in what
-    training pushed. The root must be held (`topiclens.pipeline.repair.root_lock.lock_root`). Twice is as good as once.
+    """Makes the ledger, the candidates and the served folder agree after a crash, and takes in what training pushed.
+
+    The root must be held (`lock_root`). To call it twice is as good as once.
     """
     store.sweep()
     recorded = {version.version for version in ledger.versions()}

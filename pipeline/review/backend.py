@@ -13,17 +13,14 @@ from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import proposals, refinements, versions
-from topiclens.pipeline.repair.corrections import open_ledger
+from topiclens.pipeline.repair.corrections import RootBusy, open_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
-from topiclens.pipeline.repair.root_lock import RootBusy
 from topiclens.pipeline.repair.versions import VersionError
-from topiclens.pipeline.review.hidden_paths import hide_paths
-from topiclens.pipeline.review.history import list_history
-from topiclens.pipeline.review.jobs import JobRequest, Jobs
+from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, State, now
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
-from topiclens.serving.review.changes import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
+from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 
 _WAITING = (State.PREVIEWED, State.IN_CANDIDATE)
 # Seconds: a server looks for versions every one to five, and loads one in a few.
@@ -32,14 +29,7 @@ FOLLOWING = 20.0
 
 @dataclass(frozen=True)
 class RefinementContext:
-    """What changes of a root are made with.
-
-    Attributes:
-        root: its folder.
-        jobs: its refinements.
-        changes: of settings, `section.name=value` each, for whoever refines.
-        settings: of refinement, with those changes.
-    """
+    """What changes of a root are made with; `changes` of settings are `section.name=value` each."""
 
     root: str
     jobs: Jobs
@@ -48,12 +38,7 @@ class RefinementContext:
 
 
 class RunReviewBackend(Viewer):
-    """A `topiclens.serving.review.backend.ReviewBackend` on a run's root.
-
-    Args:
-        context: what changes are made with.
-        viewer: see `Viewer`.
-    """
+    """A `topiclens.serving.review.backend.ReviewBackend` on a run's root."""
 
     def __init__(self, context: RefinementContext, *viewer):
         super().__init__(*viewer)
@@ -213,3 +198,26 @@ class RunReviewBackend(Viewer):
             raise
         except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:
             raise Refused(hide_paths(str(error), self._context.root)) from error
+
+
+_DID = {
+    State.PROPOSED: "said that the caption misses “{topic}”",
+    State.PREVIEWED: "saw the caption with “{topic}”",
+    State.IN_CANDIDATE: "took “{topic}” into a refinement",
+    State.LIVE: "published “{topic}”",
+    State.REVOKED: "took back “{topic}”",
+}
+
+
+def list_history(ledger: Ledger) -> list[HistoryEntry]:
+    entries = []
+    for one in ledger.corrections():
+        for event in one.history:
+            said = _DID[event.state].format(topic=one.topic.name)
+            caption = f": “{event.caption}”" if event.caption else ""
+            entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
+    for serving in ledger.servings():
+        back = any(other.version == serving.version for other in ledger.servings()[: serving.number - 1])
+        what = f"rolled back to version {serving.version}" if back else f"served version {serving.version}"
+        entries.append(HistoryEntry(serving.time, serving.by, what, None, serving.version))
+    return sorted(entries, key=lambda entry: entry.time, reverse=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from topiclens.components.relevance.report import Film, film_of
+from topiclens.components.videos.decoding import DecodingLimits
+from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.run_metadata import NothingThere, Outcome
 from topiclens.pipeline.stored import dataset_rows
 from topiclens.schemas import features, records
+from topiclens.serving.review.shown import VideoFile
 from topiclens.trainer.videos import FrameStore
 
 # Bytes of features that are kept in memory; more goes to a scratch file.
@@ -22,23 +28,22 @@ class Clips:
     """Clips by their ids, which are looked up and never made part of a path.
 
     Args:
-        rows: of the run's dataset, by id.
         parsed: their records as `topiclens.schemas.records.parse` gives them, in any order.
     Attributes:
-        ids: in order.
+        rows, lengths, references: of the dataset, how many frames, what people wrote; by id.
         key: names the content; equal for equal clips however their records were split into files.
     """
 
     def __init__(self, rows: Mapping[str, Mapping], parsed: Iterable[Mapping[str, np.ndarray]]):
         self._frames = FrameStore(MEMORY_BYTES)
-        self._rows, self._places, self._lengths, self._references, digests = {}, {}, {}, {}, {}
+        self.rows, self._places, self.lengths, self.references, digests = {}, {}, {}, {}, {}
         for record in parsed:
             video_id, captions = record[features.VIDEO_ID].decode(), record[features.CAPTIONS].tolist()
-            self._rows[video_id] = rows[video_id]
-            self._places[video_id], self._lengths[video_id] = len(self._frames), len(record[features.FRAMES])
-            self._references[video_id] = tuple(caption.decode() for caption in captions)
+            self.rows[video_id] = rows[video_id]
+            self._places[video_id], self.lengths[video_id] = len(self._frames), len(record[features.FRAMES])
+            self.references[video_id] = tuple(caption.decode() for caption in captions)
             self._frames.append(record[features.FRAMES])
-            content = hashlib.sha256(json.dumps([video_id, self._references[video_id]]).encode())
+            content = hashlib.sha256(json.dumps([video_id, self.references[video_id]]).encode())
             content.update(record[features.FRAMES].tobytes())
             digests[video_id] = content.digest()
         self.ids = tuple(sorted(self._places))
@@ -46,11 +51,7 @@ class Clips:
 
     @classmethod
     def of_run(cls, outcome: Outcome, splits: Sequence[str]) -> Clips:
-        """Reads the clips of some splits of a run's dataset; a split that the dataset does not have is left out.
-
-        Raises:
-            NothingThere: there is no clip in any of them.
-        """
+        """Reads the clips of those of the splits that a run's dataset has; NothingThere if it has none of them."""
         rows = {row["video_id"]: row for row in dataset_rows(outcome)}
         there = [split for split in splits if os.path.isdir(split_folder(outcome, split))]
         if not there:
@@ -71,21 +72,8 @@ class Clips:
         """(time, feature_dim) float32, the features of its real frames."""
         return self._frames[self._places[video_id]]
 
-    def length(self, video_id: str) -> int:
-        """How many frames it has."""
-        return self._lengths[video_id]
-
-    def references(self, video_id: str) -> tuple[str, ...]:
-        """What people wrote of it."""
-        return self._references[video_id]
-
-    def row(self, video_id: str) -> Mapping:
-        """Its row in the run's dataset."""
-        return self._rows[video_id]
-
 
 def split_folder(outcome: Outcome, split: str) -> str:
-    """Where the records of one split are."""
     return os.path.join(outcome.folder("Examples"), f"Split-{split}")
 
 
@@ -95,3 +83,33 @@ def read_records(files: Sequence[str]) -> Iterator[Mapping[str, np.ndarray]]:
 
     data = tf.data.TFRecordDataset(files, compression_type="GZIP").map(records.parse, num_parallel_calls=2)
     return data.prefetch(8).as_numpy_iterator()
+
+
+# ClipMedia whose pictures are kept in memory: about 200 kB each.
+FILMS_KEPT = 256
+_MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"}
+
+
+class ClipMedia:
+    """What can be seen of clips."""
+
+    def __init__(self, clips: Clips, sampling: Sampling, limits: DecodingLimits = DecodingLimits()):
+        self._clips = clips
+        self._read: Callable[[str], Film] = functools.lru_cache(FILMS_KEPT)(
+            lambda video_id: film_of(clips.rows[video_id], sampling, clips.lengths[video_id], limits=limits)
+        )
+
+    def expected(self, video_id: str) -> bool:
+        """Whether there is a film at all, which may still turn out to be unreadable."""
+        return "path" in self._clips.rows[video_id]
+
+    def film(self, video_id: str) -> Film:
+        return self._read(video_id)
+
+    def file(self, video_id: str) -> VideoFile | None:
+        """The film, where a browser plays its kind and it is still there."""
+        row = self._clips.rows[video_id]
+        path = Path(row["path"]) if "path" in row else None
+        if path is None or path.suffix.lower() not in _MEDIA_TYPES or not path.is_file():
+            return None
+        return VideoFile(path, _MEDIA_TYPES[path.suffix.lower()], row.get("start"), row.get("end"))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,13 +23,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from topiclens.pipeline.review.hidden_paths import hide_paths
 from topiclens.schemas.corrections import now
-from topiclens.schemas.files import format_json, replacing
+from topiclens.schemas.files import format_json, read_json, replacing
 from topiclens.schemas.json_lines import parse_rows
 from topiclens.schemas.plain import from_plain, time_text, to_plain
 from topiclens.schemas.verdicts import Verdict
-from topiclens.serving.review.changes import JobState, RefinementJob
+from topiclens.serving.review.shown import JobState, RefinementJob
 
 _JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
 WORKER = "topiclens.pipeline.review.worker"
@@ -36,39 +36,27 @@ WORKER = "topiclens.pipeline.review.worker"
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job is asked to do.
-
-    Attributes:
-        root: of the run.
-        title: in words.
-        by, time: who asked for it, and when.
-        corrections: the ids of those that are taught, or the one that is taken out.
-        takes_out: whether it is.
-        changes: of settings, `section.name=value` each.
-    """
+    """What a job is asked to do."""
 
     root: str
     title: str
+    # by, time: who asked for it, and when
     by: str
     time: datetime
-    corrections: tuple[str, ...]
-    takes_out: bool = False
-    changes: tuple[str, ...] = ()
+    corrections: tuple[str, ...]  # the ids of those that are taught, or the one that is taken out
+    takes_out: bool = False  # whether it is
+    changes: tuple[str, ...] = ()  # of settings, `section.name=value` each
 
     def save(self, place: Path) -> None:
         _write(place / _JOB, to_plain(self))
 
     @classmethod
     def load(cls, place: Path) -> JobRequest:
-        return from_plain(cls, json.loads((place / _JOB).read_text(encoding="utf-8")))
+        return from_plain(cls, read_json(place / _JOB))
 
 
 class Jobs:
-    """The jobs of a root.
-
-    Args:
-        folder: where they are kept.
-    """
+    """The jobs of a root, in a folder."""
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = Path(folder)
@@ -105,7 +93,7 @@ class Jobs:
         place = self._folder / job_id
         running = _is_held(place / _LOCK)  # asked first: what ends after that has written its outcome before
         request = JobRequest.load(place)
-        outcome = json.loads((place / _OUTCOME).read_text(encoding="utf-8")) if (place / _OUTCOME).exists() else {}
+        outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() else {}
         error = outcome.get("error", "")
         if not running and not outcome:
             error = "It was broken off, and left everything as it was. Start it again."
@@ -150,11 +138,7 @@ class Jobs:
 
 
 class JobReporter:
-    """What a worker tells of its job.
-
-    Args:
-        place: the job's folder.
-    """
+    """What a worker tells of its job, in the job's folder."""
 
     def __init__(self, place: str | os.PathLike):
         self._place = Path(place)
@@ -204,3 +188,12 @@ def _is_held(lock: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def hide_paths(text: str, root: str) -> str:
+    """A message without the paths of a run's root."""
+    for place in sorted({root, os.path.abspath(root)}, key=len, reverse=True):
+        text = text.replace(f" on root {place!r}", "")
+        below = r"(?:/[^\s,;:'\"]*)?" if os.path.isabs(place) else r"/[^\s,;:'\"]+"  # "." and "runs" are words, too
+        text = re.sub(r"(?<![\w./])" + re.escape(place.rstrip("/")) + below, "the run's folder", text)
+    return text

@@ -17,20 +17,17 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import names_of, sampling_of
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.clips import Clips, read_records, split_folder
+from topiclens.pipeline.review.clips import ClipMedia, Clips, read_records, split_folder
 from topiclens.pipeline.review.jobs import Jobs
-from topiclens.pipeline.review.pictures import ClipMedia
-from topiclens.pipeline.review.prediction_cache import PredictionCache
-from topiclens.pipeline.review.ranking import ClipScorer, Ranking
+from topiclens.pipeline.review.ranking import ClipScorer, PredictionCache, Ranking, Similar
 from topiclens.pipeline.review.served_model import ServedModel
-from topiclens.pipeline.review.similar import Similar
 from topiclens.pipeline.review.viewer import ReviewSources
 from topiclens.pipeline.settings import Settings
 from topiclens.pipeline.topic_register import governance_of
 from topiclens.schemas import records
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.serving.local.server import LocalServer
-from topiclens.serving.review.clips import TopicChoice
+from topiclens.serving.review.shown import TopicChoice
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
@@ -47,7 +44,6 @@ def open_review_backend(
         root: of a run that pushed a model.
         server: the address of the model server to ask, which serves the root's versions; None starts one here.
         changes: of settings, `section.name=value` each.
-        progress: is told what takes time.
     Raises:
         NothingThere: no run came far enough.
         GovernanceError: what was decided about its topics cannot be read.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from topiclens.components.captions.evaluator import References
 from topiclens.components.captions.tokenizer import tokenize
@@ -17,10 +21,97 @@ from topiclens.components.refinement.acquisition import (
     missing_topics,
 )
 from topiclens.pipeline.review.clips import Clips
-from topiclens.pipeline.review.prediction_cache import PredictionCache
-from topiclens.pipeline.review.similar import Similar
+from topiclens.schemas import features
+from topiclens.schemas.files import write_bytes
+from topiclens.schemas.json_lines import read_rows, write_rows
 from topiclens.schemas.progress import Progress
+from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import ReviewError
+
+
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """Videos by what they look like."""
+
+    ids: np.ndarray  # (videos,) text
+    centre: np.ndarray  # (feature_dim,), the mean of all videos' mean features, from which directions are seen
+    directions: np.ndarray  # (videos, feature_dim) float32 of length 1, from the centre to a video's mean feature
+    topics: np.ndarray  # (videos, topics), 0 or 1
+
+    @classmethod
+    def of(cls, videos: Iterable[Mapping[str, np.ndarray]]) -> Similar:
+        """Of records as `topiclens.schemas.records.parse` gives them."""
+        ids, means, topics = zip(
+            *(
+                (video[features.VIDEO_ID].decode(), video[features.FRAMES].mean(axis=0), video[features.TOPICS])
+                for video in videos
+            )
+        )
+        centre = np.mean(means, axis=0, dtype=np.float64).astype(np.float32)
+        return cls(np.array(ids), centre, _directions(np.stack(means) - centre), np.stack(topics).astype(np.uint8))
+
+    def topics_of_neighbours(self, video_id: str, frames: np.ndarray, count: int) -> np.ndarray:
+        """(neighbours, topics): those of the most similar other videos, by the cosine of their directions."""
+        towards = _directions(frames.mean(axis=0)[None] - self.centre)[0]
+        likeness = np.where(self.ids == video_id, -np.inf, self.directions @ towards)
+        nearest = np.argsort(-likeness, kind="stable")[:count]
+        return self.topics[nearest[np.isfinite(likeness[nearest])]]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes an `.npz`, aside first."""
+        buffer = io.BytesIO()
+        np.savez(buffer, ids=self.ids, centre=self.centre, directions=self.directions, topics=self.topics)
+        write_bytes(os.fspath(path), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Similar:
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(**{name: arrays[name] for name in ("ids", "centre", "directions", "topics")})
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+# Clips that are asked about together, and that a page which is killed has to ask about again.
+BATCH = 32
+_DECIMALS = 5
+
+
+class PredictionCache:
+    """What one version says of clips, as far as it was asked: one file a batch, each written aside and renamed.
+
+    Args:
+        clips: whose key tells these captions from those of other clips.
+    """
+
+    def __init__(self, folder: str | os.PathLike, version: str, clips: Clips):
+        self._folder = os.path.join(folder, clips.key, version)
+        self._version, self._clips = version, clips
+        self.said: dict[str, PredictedCaption] = {}
+
+    def complete(self, explain: Callable[[Sequence[np.ndarray], str], Sequence[ExplainedCaption]]) -> Iterator[int]:
+        """Reads what is kept, asks for the rest, and yields after each batch how many clips are known.
+
+        `explain` asks a version about clips' features; it fails where another version answers.
+        """
+        ids = self._clips.ids
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            path = os.path.join(self._folder, f"{start:07d}.jsonl")
+            if not os.path.exists(path):
+                answers = explain([self._clips.frames(video_id) for video_id in batch], self._version)
+                write_rows(path, map(_row, batch, answers))
+            for row in read_rows(path):
+                scores = None if row["topic_scores"] is None else np.array(row["topic_scores"])
+                self.said[row["video_id"]] = PredictedCaption(row["caption"], row["log_prob"], scores)
+            yield len(self.said)
+
+
+def _row(video_id: str, answer: ExplainedCaption) -> dict:
+    scores = None if answer.topic_scores is None else np.round(answer.topic_scores.astype(float), _DECIMALS).tolist()
+    return {"video_id": video_id, "caption": answer.text, "log_prob": answer.log_prob, "topic_scores": scores}
+
 
 NEIGHBOURS = 10  # training videos that look most like a clip, whose topics are suggested for it
 
@@ -36,33 +127,23 @@ class RankedClip:
 
 
 class ClipScorer:
-    """Scores what is said of clips, by the people who wrote about them and by similar videos.
-
-    Args:
-        clips: those that are ranked.
-        topics: what words say of topics.
-        similar: reads the training videos, for `neighbours` of them that look most like a clip.
-    """
+    """Scores what is said of clips, by the people who wrote about them and by similar videos."""
 
     def __init__(self, clips: Clips, topics: TopicWords, similar: Callable[[], Similar], neighbours: int = NEIGHBOURS):
         self._clips, self._topics, self._neighbours = clips, topics, neighbours
         self._read_similar, self._similar = similar, None
-        described = {video_id: clips.references(video_id) for video_id in clips.ids if clips.references(video_id)}
+        described = {video_id: captions for video_id, captions in clips.references.items() if captions}
         self._references = References(described) if described else None
 
     def prepare(self) -> bool:
-        """Reads the similar videos, which takes a while the first time; until then clips are ranked without them.
-
-        Returns:
-            whether they had not been read before.
-        """
+        """Reads the similar videos, which takes a while; returns whether that was still to do."""
         if self._similar is not None:
             return False
         self._similar = self._read_similar()
         return True
 
     def __call__(self, video_id: str, said: PredictedCaption) -> RankedClip:
-        references, near = self._clips.references(video_id), None
+        references, near = self._clips.references[video_id], None
         if self._similar is not None:
             near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
         missing = missing_topics(said, self._topics, references, near)
@@ -74,18 +155,11 @@ class Ranking:
     """Scores all clips by the version that is served, in a thread of its own; what is ranked already can be read.
 
     Args:
-        scorer: of one clip.
-        predictions: of a version.
-        explain: asks a version about clips' features; see `PredictionCache.complete`.
         progress: is told how many clips are captioned, whenever that is another tenth, and at the end.
     """
 
     def __init__(
-        self,
-        scorer: ClipScorer,
-        predictions: Callable[[str], PredictionCache],
-        explain: Callable,
-        progress: Progress,
+        self, scorer: ClipScorer, predictions: Callable[[str], PredictionCache], explain: Callable, progress: Progress
     ):
         self._score, self._predictions, self._explain, self._progress = scorer, predictions, explain, progress
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.refinement.strength_sweep import StrengthSweep, read_sweep, strengths_up_to
-from topiclens.pipeline.repair.asked_model import VideoFeatures
+from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.review.clips import Clips
 from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.answers import ExplainedCaption, WhatIf
@@ -24,12 +24,7 @@ _TIMEOUT, _TELLING, _LOADING = 60.0, 5.0, 15.0
 
 
 class ServedModel:
-    """The served model, for several threads.
-
-    Args:
-        address: of its server.
-        n_topics: of the run, as its topic model has them.
-    """
+    """The served model, for several threads."""
 
     def __init__(self, address: str, n_topics: int):
         self._client = CaptionClient(address, timeout=_TIMEOUT, retries=2)
@@ -41,19 +36,11 @@ class ServedModel:
             return str(self._client.wait_until_ready(timeout=_TELLING))
 
     def wait(self) -> str:
-        """Waits until a version answers.
-
-        Raises:
-            ServingError: none does; the message says what to do.
-        """
+        """Waits until a version answers; ServingError says what to do where none does."""
         return str(self._client.wait_until_ready(timeout=_LOADING))
 
     def explain(self, clips: Sequence[np.ndarray], version: str) -> list[ExplainedCaption]:
-        """Captions clips (time, feature_dim) and tells what the model did to write them.
-
-        Raises:
-            Unavailable: another version answers, or one whose topics are not this run's.
-        """
+        """Captions clips (time, feature_dim) with the evidence; Unavailable if another version or run answers."""
         with _errors_for_people():
             answers = self._client.explain_all(clips)
         self._check(version)
@@ -68,11 +55,7 @@ class ServedModel:
     def what_if(
         self, frames: np.ndarray, strengths: Sequence[Mapping[int, float]], version: str | None = None
     ) -> list[WhatIf]:
-        """What it would say of a clip with topics enhanced: an answer for each mapping of topics to strengths.
-
-        Raises:
-            Unavailable: another version answers than the one that is named, if one is.
-        """
+        """An answer for each mapping of topics to strengths; Unavailable if another than the named version answers."""
         deltas = np.zeros((len(strengths), self._n_topics), np.float32)
         for row, added in zip(deltas, strengths):
             row[list(added)] = list(added.values())
@@ -83,7 +66,6 @@ class ServedModel:
         return answers
 
     def signatures(self) -> Mapping:
-        """What it can do."""
         with _errors_for_people():
             return self._client.metadata().signatures
 
@@ -103,15 +85,7 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version that is served; an `AskedModel` for the clips of the page.
-
-    Attributes:
-        served: the model that answers.
-        version: its name.
-        clips: those that people review.
-        links: the neurons of its topics.
-        vocabulary: its words.
-    """
+    """A version that is served; an `AskedModel` for the clips of the page."""
 
     served: ServedModel
     version: str
@@ -125,7 +99,7 @@ class ServedVersion:
     def video(self, wanted: str) -> VideoFeatures:
         if wanted not in self.clips:
             raise NotFound("There is no such clip in this run.")
-        return VideoFeatures(wanted, self.clips.row(wanted)["content"], self.clips.frames(wanted))
+        return VideoFeatures(wanted, self.clips.rows[wanted]["content"], self.clips.frames(wanted))
 
     def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
         tried = [0.0, *strengths] if strengths is not None else strengths_up_to().tolist()

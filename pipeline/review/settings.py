@@ -28,9 +28,5 @@ class ReviewSettings:
                 raise ValueError(f"review.{name} is {most!r}; expected more than 0, or nobody can use the page.")
 
     def page_limits(self, clip: DecodingLimits) -> PageLimits:
-        """What the page is told.
-
-        Args:
-            clip: what one clip may cost.
-        """
+        """With what one clip may cost, as `limits.*` say."""
         return PageLimits(**dataclasses.asdict(self), max_pixels=clip.max_pixels, max_frames=clip.max_frames)

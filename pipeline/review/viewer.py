@@ -10,24 +10,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import MissingTopic, PredictedCaption
 from topiclens.components.videos.sampling import Sampling
-from topiclens.pipeline.review.clips import Clips
-from topiclens.pipeline.review.pictures import ClipMedia
+from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
-from topiclens.pipeline.review.views import pick_suggestions, rank_scores, show_timelines, show_words
 from topiclens.schemas.corrections import State
+from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
-from topiclens.serving.review.changes import ReviewedCorrection
-from topiclens.serving.review.clips import (
+from topiclens.serving.review.shown import (
+    CaptionWord,
     ClipPage,
     NewCaption,
     QueueItem,
     QueuePage,
+    ReviewedCorrection,
     Suggestion,
     TopicChoice,
     VideoFile,
@@ -45,35 +47,21 @@ _KEPT = 128  # explained clips
 
 @dataclass(frozen=True)
 class ReviewSources:
-    """What the backend looks things up in.
+    """What the backend looks things up in."""
 
-    Attributes:
-        clips, media: of the run.
-        sampling: how clips are sampled for its model.
-        links: the neurons of topics in a version; None where it has none (LSTM-B).
-        vocabulary: the words of a version.
-        topics: of a version, by id.
-        closed: id -> why nobody is asked about a topic, in a word or two, such as "banned".
-    """
-
+    # clips, media: of the run
     clips: Clips
     media: ClipMedia
-    sampling: Sampling
-    links: Callable[[str], TopicLinks | None]
-    vocabulary: Callable[[str], Vocabulary]
-    topics: Callable[[str], Sequence[TopicChoice]]
+    sampling: Sampling  # how clips are sampled for its model
+    links: Callable[[str], TopicLinks | None]  # the neurons of topics in a version; None where it has none (LSTM-B)
+    vocabulary: Callable[[str], Vocabulary]  # the words of a version
+    topics: Callable[[str], Sequence[TopicChoice]]  # of a version, by id
+    # id -> why nobody is asked about a topic, in a word or two, such as "banned"
     closed: Mapping[int, str] = field(default_factory=dict)
 
 
 class Viewer(abc.ABC):
-    """What can be seen of a run.
-
-    Args:
-        name: of the run, for the page's head.
-        sources: where clips, topics and words are looked up.
-        served: the model that answers.
-        ranking: of the clips.
-    """
+    """What can be seen of a run."""
 
     def __init__(self, name: str, sources: ReviewSources, served: ServedModel, ranking: Ranking):
         self.name = name
@@ -103,7 +91,7 @@ class Viewer(abc.ABC):
             pictures=bool(film.pictures),
             seconds=tuple(film.seconds or ()),
             playable=self._sources.media.file(video_id) is not None,
-            references=self._sources.clips.references(video_id),
+            references=self._sources.clips.references[video_id],
             reasons=ranked.score.reasons,
             scores=rank_scores(answer.topic_scores, topics),
             timelines=show_timelines(answer, self._sources.links(version), suggestions),
@@ -115,7 +103,7 @@ class Viewer(abc.ABC):
     def frame(self, video_id: str, index: int) -> bytes | None:
         self._check(video_id)
         film = self._sources.media.film(video_id)
-        count = self._sources.clips.length(video_id)
+        count = self._sources.clips.lengths[video_id]
         if not 0 <= index < count:
             raise NotFound(f"The clip has {count} frames; there is no frame {index}.")
         return film.pictures[index] if film.pictures else None
@@ -169,18 +157,12 @@ class Viewer(abc.ABC):
         return items + [QueueItem(name, "", 0.0, (waiting,), self._picture(name), corrected[name]) for name in unknown]
 
     def _item(self, ranked: RankedClip, corrections: int) -> QueueItem:
-        return QueueItem(
-            video_id=ranked.video_id,
-            caption=ranked.said.caption,
-            score=round(ranked.score.value, 3),
-            reasons=ranked.score.reasons,
-            picture=self._picture(ranked.video_id),
-            corrections=corrections,
-        )
+        score, picture = round(ranked.score.value, 3), self._picture(ranked.video_id)
+        return QueueItem(ranked.video_id, ranked.said.caption, score, ranked.score.reasons, picture, corrections)
 
     def _picture(self, video_id: str) -> int | None:
         """The middle frame; what is in the middle of a clip is mostly what it is about."""
-        return self._sources.clips.length(video_id) // 2 if self._sources.media.expected(video_id) else None
+        return self._sources.clips.lengths[video_id] // 2 if self._sources.media.expected(video_id) else None
 
     def _next(self, video_id: str) -> str | None:
         order = [item.video_id for item in self._items()]
@@ -210,18 +192,13 @@ class Viewer(abc.ABC):
         return found and found.strength
 
     def _model(self, version: str) -> ServedVersion:
-        """The version that is served, as it is asked about its topics.
-
-        Raises:
-            Refused: it has none (LSTM-B).
-        """
+        """The version that is served, as it is asked about its topics; Refused where it has none (LSTM-B)."""
         links = self._sources.links(version)
         if links is None:
             raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
         return ServedVersion(self._served, version, self._sources.clips, links, self._sources.vocabulary(version))
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
-        """What a version that is served tells of a clip."""
         return self._served.explain([self._sources.clips.frames(video_id)], version)[0]
 
     def _check(self, video_id: str) -> None:
@@ -240,3 +217,48 @@ class Viewer(abc.ABC):
 
 def _matches(search: str, *texts: str) -> bool:
     return all(any(word in text.lower() for text in texts) for word in search.lower().split())
+
+
+TIMELINES = 3  # of the topics that the model sees most
+NEURONS_OF_A_TIMELINE = 3
+SUGGESTIONS = 5
+_DECIMALS = 4
+
+
+def show_words(answer: ExplainedCaption) -> tuple[CaptionWord, ...]:
+    """The caption's words with the share of each frame in them."""
+    return tuple(CaptionWord(text, _numbers(row)) for text, row in zip(answer.words, answer.attention, strict=True))
+
+
+def rank_scores(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[TopicScore, ...]:
+    """All topics, the highest first; of equal ones the lower id."""
+    if scores is None:
+        return ()
+    by_score = np.argsort(-np.asarray(scores), kind="stable")
+    return tuple(TopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
+
+
+def pick_suggestions(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
+    """What the caption may miss, of that which neurons carry and so can be taught."""
+    return tuple(one for one in missing if topics[one.topic].neurons)[:SUGGESTIONS]
+
+
+def show_timelines(
+    answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[MissingTopic]
+) -> tuple[TopicTimeline, ...]:
+    """The strongest neurons of topics over the frames: those suggested first, then those that the model sees most."""
+    if links is None or answer.topic_scores is None or links.n_neurons != answer.activations.shape[1]:
+        return ()
+    carried = [topic for topic in links.topics if topic.neurons]
+    most_seen = sorted(carried, key=lambda topic: -answer.topic_scores[topic.id])[:TIMELINES]
+    shown = dict.fromkeys([*(one.topic for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
+    timelines = []
+    for topic in (links.topics[topic_id] for topic_id in shown):
+        strongest = [linked.neuron for linked in topic.neurons[:NEURONS_OF_A_TIMELINE]]
+        neurons = tuple(NeuronTimeline(neuron, _numbers(answer.activations[:, neuron])) for neuron in strongest)
+        timelines.append(TopicTimeline(topic.id, topic.name, neurons))
+    return tuple(timelines)
+
+
+def _numbers(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), _DECIMALS) for value in values)

@@ -23,10 +23,7 @@ _log = logging.getLogger(__name__)
 def work(reporter: JobReporter) -> None:
     """Does what a job was asked, and notes what came of it, whatever that is."""
     request = reporter.request
-    told: dict[str, Any] = {
-        "settings": Settings().changed(request.changes).refinement,
-        "progress": reporter.progress,
-    }
+    told: dict[str, Any] = {"settings": Settings().changed(request.changes).refinement, "progress": reporter.progress}
     try:
         if request.takes_out:
             (correction,) = request.corrections

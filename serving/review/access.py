@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import hmac
 import ipaddress
 import os
+import re
+import secrets
 import stat
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -66,21 +72,13 @@ class TrustedProxy:
 
 @dataclass(frozen=True)
 class Access:
-    """Whom the review page lets in; made by `on_loopback`, `by_tokens` or `behind_proxy`.
+    """Whom the review page lets in; made by `on_loopback`, `by_tokens` or `behind_proxy`."""
 
-    Attributes:
-        local: who everybody on this machine is; None where they must say.
-        tokens: SHA-256 of a bearer token -> whose it is.
-        proxy: whom to believe about people.
-        hosts: names, besides those of the loopback, under which browsers reach the page.
-        https: whether they reach it by HTTPS alone, through a proxy.
-    """
-
-    local: Person | None = None
-    tokens: Mapping[bytes, Person] = field(default_factory=dict)
-    proxy: TrustedProxy | None = None
-    hosts: frozenset[str] = frozenset()
-    https: bool = False
+    local: Person | None = None  # who everybody on this machine is; None where they must say
+    tokens: Mapping[bytes, Person] = field(default_factory=dict)  # SHA-256 of a bearer token -> whose it is
+    proxy: TrustedProxy | None = None  # whom to believe about people
+    hosts: frozenset[str] = frozenset()  # names, besides those of the loopback, under which browsers reach the page
+    https: bool = False  # whether they reach it by HTTPS alone, through a proxy
 
     @classmethod
     def on_loopback(cls, name: str) -> Access:
@@ -95,13 +93,7 @@ class Access:
         hosts: Collection[str] = (),
         https: bool = False,
     ) -> Access:
-        """People show a token.
-
-        Args:
-            reviewers, publishers: files with a person a line, name and token, which only their owner may read.
-        Raises:
-            AccessError: a file cannot be read, is open to others, or has a line that is no name and token.
-        """
+        """People show a token. Each file has a person a line, name and token; only its owner may be able to read it."""
         tokens: dict[bytes, Person] = {}
         for role, path in ((Role.REVIEWER, reviewers), (Role.PUBLISHER, publishers)):
             if path is None:
@@ -209,3 +201,61 @@ def _read_tokens(path: str | os.PathLike) -> list[tuple[str, str]]:
             )
         people.append((person.strip(), token))
     return people
+
+
+COOKIE = "topiclens_session"
+_SESSION = re.compile(r"[A-Za-z0-9_-]{43}")
+_HOURS = 12
+_MOST = 1000  # who are signed in at a time
+
+
+class Sessions:
+    """One for the life of the page. A session is a random text that a browser keeps in a cookie.
+
+    A form is ours if it carries a token that only we can make for the session (a synchronizer token by HMAC): a foreign
+    page can make a browser send the cookie, but not read it. After a restart all forms and sign-ins are stale.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._signed_in: OrderedDict[str, tuple[Person | None, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def read(cookie: str | None) -> str | None:
+        """The session that a cookie names, if it can be one."""
+        return cookie if cookie and _SESSION.fullmatch(cookie) else None
+
+    @staticmethod
+    def new() -> str:
+        return secrets.token_urlsafe(32)
+
+    def token(self, session: str) -> str:
+        """What the forms of a session carry."""
+        return hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()
+
+    def owns(self, session: str | None, token: str) -> bool:
+        return session is not None and hmac.compare_digest(
+            self.token(session).encode(), token.encode("utf-8", "replace")
+        )
+
+    def sign_in(self, person: Person) -> str:
+        """A new session, so that one that somebody planted before is worth nothing."""
+        session = self.new()
+        with self._lock:
+            self._signed_in[session] = (person, time.monotonic() + _HOURS * 3600)
+            while len(self._signed_in) > _MOST:
+                self._signed_in.popitem(last=False)
+        return session
+
+    def person(self, session: str | None) -> Person | None:
+        with self._lock:
+            person, until = self._signed_in.get(session or "", (None, 0.0))
+            if time.monotonic() > until:
+                self._signed_in.pop(session or "", None)
+                return None
+            return person
+
+    def sign_out(self, session: str | None) -> None:
+        with self._lock:
+            self._signed_in.pop(session or "", None)

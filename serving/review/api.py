@@ -9,10 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from topiclens.schemas.corrections import State
 from topiclens.schemas.timelines import TopicScore
-from topiclens.serving.review import uploads
+from topiclens.serving.review import shown, uploads
 from topiclens.serving.review.backend import NotFound
-from topiclens.serving.review.changes import HistoryEntry, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.serving.review.clips import ClipPage, NewCaption, QueuePage, TopicChoice, WhatIfResult
 from topiclens.serving.review.dependencies import (
     MOST_TOPICS,
     STRONGEST,
@@ -46,8 +44,7 @@ class WhatIfQuestion(_Body):
 
     video_id: Id
     strengths: Annotated[
-        dict[TopicName, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]],
-        Field(max_length=MOST_TOPICS),
+        dict[TopicName, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]], Field(max_length=MOST_TOPICS)
     ]
     before: Annotated[str, Field(max_length=2000, description="the caption to compare with")] = ""
 
@@ -104,19 +101,21 @@ ROUTER = APIRouter(
 
 
 @ROUTER.get("/queue")
-def queue(backend: TheBackend, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0) -> QueuePage:
+def queue(
+    backend: TheBackend, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0
+) -> shown.QueuePage:
     """Clips, the highest acquisition score first."""
     return backend.queue(limit, offset, search)
 
 
 @ROUTER.get("/clip")
-def clip(backend: TheBackend, _: Reader, video_id: Id) -> ClipPage:
+def clip(backend: TheBackend, _: Reader, video_id: Id) -> shown.ClipPage:
     """A clip with the evidence."""
     return backend.clip(video_id)
 
 
 @ROUTER.get("/topics")
-def topics(backend: TheBackend, _: Reader, search: Search = "") -> list[TopicChoice]:
+def topics(backend: TheBackend, _: Reader, search: Search = "") -> list[shown.TopicChoice]:
     """Topics whose name or words hold the text; all where it is empty."""
     return list(backend.topics(search))
 
@@ -124,7 +123,7 @@ def topics(backend: TheBackend, _: Reader, search: Search = "") -> list[TopicCho
 @ROUTER.post("/what-if")
 def what_if(backend: TheBackend, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
     """What the served model would say if it saw more (or less) of some topics. Nothing is kept."""
-    answer: WhatIfResult = backend.what_if(question.video_id, question.strengths)
+    answer: shown.WhatIfResult = backend.what_if(question.video_id, question.strengths)
     phrases = compare_captions(question.before or answer.caption, answer.caption)
     return WhatIfAnswer(
         caption=answer.caption, phrases=phrases, scores=list(answer.scores), milliseconds=answer.milliseconds
@@ -132,37 +131,37 @@ def what_if(backend: TheBackend, _: Writer, question: WhatIfQuestion) -> WhatIfA
 
 
 @ROUTER.get("/corrections")
-def corrections(backend: TheBackend, _: Reader, state: State | None = None) -> list[ReviewedCorrection]:
+def corrections(backend: TheBackend, _: Reader, state: State | None = None) -> list[shown.ReviewedCorrection]:
     """Newest first."""
     return list(backend.corrections(state))
 
 
 @ROUTER.post("/corrections", status_code=201)
-def propose(backend: TheBackend, person: Writer, proposal: ProposalRequest) -> list[ReviewedCorrection]:
+def propose(backend: TheBackend, person: Writer, proposal: ProposalRequest) -> list[shown.ReviewedCorrection]:
     """Notes what a caption misses."""
     return list(backend.propose(proposal.video_id, list(dict.fromkeys(proposal.topics)), person.name))
 
 
 @ROUTER.post("/corrections/withdraw")
-def withdraw(backend: TheBackend, person: Writer, which: WhichCorrection) -> ReviewedCorrection:
+def withdraw(backend: TheBackend, person: Writer, which: WhichCorrection) -> shown.ReviewedCorrection:
     """Takes back a correction that is in no served version."""
     return backend.withdraw(which.correction_id, person.name)
 
 
 @ROUTER.post("/corrections/rollback", status_code=202)
-def rollback_correction(backend: TheBackend, person: Publisher, which: WhichCorrection) -> RefinementJob:
+def rollback_correction(backend: TheBackend, person: Publisher, which: WhichCorrection) -> shown.RefinementJob:
     """Builds the served version anew without a live correction; see `/api/refinement`."""
     return backend.rollback_correction(which.correction_id, person.name)
 
 
 @ROUTER.post("/refinements", status_code=202)
-def start_refinement(backend: TheBackend, person: Publisher, batch: Batch) -> RefinementJob:
+def start_refinement(backend: TheBackend, person: Publisher, batch: Batch) -> shown.RefinementJob:
     """Starts to teach corrections to the served model; see `/api/refinement`."""
     return backend.start_refinement(person.name, batch.corrections)
 
 
 @ROUTER.get("/refinement")
-def refinement(backend: TheBackend, _: Reader, job_id: Id | None = None) -> RefinementJob:
+def refinement(backend: TheBackend, _: Reader, job_id: Id | None = None) -> shown.RefinementJob:
     """How far a refinement is; the last one where none is named."""
     job = backend.latest_job() if job_id is None else backend.job(job_id)
     if job is None:
@@ -171,25 +170,25 @@ def refinement(backend: TheBackend, _: Reader, job_id: Id | None = None) -> Refi
 
 
 @ROUTER.post("/publish")
-def publish(backend: TheBackend, person: Publisher, which: WhichCandidate | None = None) -> ReviewedVersion:
+def publish(backend: TheBackend, person: Publisher, which: WhichCandidate | None = None) -> shown.ReviewedVersion:
     """Serves the candidate that the gate blessed."""
     return backend.publish(person.name, which.version if which else None)
 
 
 @ROUTER.get("/versions")
-def versions(backend: TheBackend, _: Reader) -> list[ReviewedVersion]:
+def versions(backend: TheBackend, _: Reader) -> list[shown.ReviewedVersion]:
     """Newest first."""
     return list(backend.versions())
 
 
 @ROUTER.post("/versions/rollback")
-def rollback_version(backend: TheBackend, person: Publisher, which: WhichVersion) -> ReviewedVersion:
+def rollback_version(backend: TheBackend, person: Publisher, which: WhichVersion) -> shown.ReviewedVersion:
     """Serves an earlier version."""
     return backend.rollback_version(which.version, person.name)
 
 
 @ROUTER.get("/history")
-def history(backend: TheBackend, _: Reader, limit: Limit = 50, offset: Offset = 0) -> list[HistoryEntry]:
+def history(backend: TheBackend, _: Reader, limit: Limit = 50, offset: Offset = 0) -> list[shown.HistoryEntry]:
     """What was done, newest first."""
     return list(backend.history(limit, offset))
 
@@ -198,6 +197,6 @@ _CLIP = {"type": "object", "required": ["clip"], "properties": {"clip": {"type":
 
 
 @ROUTER.post("/new", openapi_extra={"requestBody": {"content": {"multipart/form-data": {"schema": _CLIP}}}})
-async def caption_new(request: Request, _: Writer) -> NewCaption:
+async def caption_new(request: Request, _: Writer) -> shown.NewCaption:
     """Captions a clip that is sent along and not kept."""
     return await uploads.caption(request, await uploads.sent(request))

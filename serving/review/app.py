@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,25 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from topiclens.serving.asgi import build_server, open_socket
 from topiclens.serving.review import api, forms, pages, rendering
-from topiclens.serving.review.access import Access
+from topiclens.serving.review.access import Access, Sessions
 from topiclens.serving.review.backend import NotFound, Refused, ReviewBackend, ReviewError, Unavailable
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Guard
-from topiclens.serving.review.sessions import Sessions
 
 _STATUSES: dict[type[Exception], int] = {NotFound: 404, Refused: 409, Unavailable: 503}
 
 
 def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits()) -> FastAPI:
-    """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes.
-
-    Args:
-        backend: answers for a run.
-        access: who may come in; see also `topiclens.serving.review.server.serve`, which checks that it suits the
-            address.
-        limits: what one request may cost.
-    """
+    """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes."""
     app = FastAPI(
         title="TopicLens review",
         description="Captions to be looked at, corrections, refinements and versions of one run.",
@@ -74,3 +68,30 @@ async def _cannot_be_read(request: Request, error: Exception) -> Response:
     faults = [f"{fault['loc'][-1] if fault['loc'] else 'request'}: {fault['msg']}" for fault in error.errors()[:3]]
     sentence = f"The request cannot be read. {'; '.join(faults)}."
     return rendering.render_refusal(request, 422, sentence.encode("utf-8", "replace").decode()[:500])
+
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8600
+
+
+def serve(
+    backend: ReviewBackend,
+    access: Access,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    *,
+    limits: PageLimits = PageLimits(),
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Answers until it is interrupted.
+
+    Args:
+        host: the address to listen at; beyond this machine's own, people must show who they are.
+        port: 0 for any that is free.
+        ready: called with the page's address once it can be asked.
+    """
+    access.check_bind(host)
+    with open_socket(host, port) as listening:
+        if ready is not None:  # who asks now waits until it answers
+            ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/")
+        app = create_app(backend, access, limits=limits)
+        build_server(app, connections=limits.connections).run(sockets=[listening])

@@ -1,8 +1,8 @@
 """What the review page asks for: a protocol, so that who answers is free.
 
 The page decides nothing about models, ledgers or files. It asks a backend, which does, and shows what comes back
-(`topiclens.serving.review.clips`, `topiclens.serving.review.changes`). A backend is called from several threads at
-once. Its texts are for people, and need no escaping: the page does that.
+(`topiclens.serving.review.shown`). A backend is called from several threads at once. Its texts are for people, and
+need no escaping: the page does that.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from topiclens.schemas.corrections import State
-from topiclens.serving.review.changes import HistoryEntry, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.serving.review.clips import ClipPage, NewCaption, QueuePage, TopicChoice, VideoFile, WhatIfResult
+from topiclens.serving.review import shown
 
 
 class ReviewError(Exception):
@@ -40,96 +39,69 @@ class ReviewBackend(Protocol):
 
     name: str  # of the run, for the page's head
 
-    def queue(self, limit: int, offset: int = 0, search: str = "") -> QueuePage:
+    def queue(self, limit: int, offset: int = 0, search: str = "") -> shown.QueuePage:
         """Clips `offset` to `offset + limit`, the highest score first; `search`: words of the caption or of the id."""
-        ...
 
-    def clip(self, video_id: str) -> ClipPage: ...
+    def clip(self, video_id: str) -> shown.ClipPage: ...
 
     def frame(self, video_id: str, index: int) -> bytes | None:
         """The frame as a JPEG; None where the dataset brought features alone. `NotFound` beyond the last frame."""
-        ...
 
-    def video(self, video_id: str) -> VideoFile | None:
+    def video(self, video_id: str) -> shown.VideoFile | None:
         """The clip's file where a browser can play it."""
-        ...
 
-    def topics(self, search: str = "") -> Sequence[TopicChoice]:
+    def topics(self, search: str = "") -> Sequence[shown.TopicChoice]:
         """Topics that a caption may miss and whose name or words hold `search`, the best match first; all of them, by
         name, where it is empty."""
-        ...
 
-    def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> WhatIfResult:
+    def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> shown.WhatIfResult:
         """Asks the served model.
 
         Args:
             strengths: topic, by id or name -> times the topic's mean activation that is added to the encoder's (paper,
                 section 4); below 0 takes away. Topics that are not named stay as they are.
         """
-        ...
 
-    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[ReviewedCorrection]:
+    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[shown.ReviewedCorrection]:
         """Notes that the caption misses these topics: a correction each, in their order, previewed where it can be."""
-        ...
 
-    def withdraw(self, correction_id: str, by: str) -> ReviewedCorrection:
+    def withdraw(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
         """Takes back a correction that is in no served version."""
-        ...
 
-    def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
+    def corrections(self, state: State | None = None) -> Sequence[shown.ReviewedCorrection]:
         """All corrections in a state, or all there are; newest first."""
-        ...
 
-    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> RefinementJob:
-        """Starts to teach corrections to the model, and returns at once.
+    def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> shown.RefinementJob:
+        """Starts to teach corrections and returns at once; Refused if a refinement runs or there is nothing to teach.
 
-        Args:
-            corrections: the ids of those that it is to learn, previewed or `lacking`; None takes all of them.
-        Raises:
-            Refused: a refinement runs, or there is nothing to teach.
+        `corrections` are ids of what is previewed or `lacking`; None takes all of them.
         """
-        ...
 
-    def job(self, job_id: str) -> RefinementJob: ...
+    def job(self, job_id: str) -> shown.RefinementJob: ...
 
-    def latest_job(self) -> RefinementJob | None:
+    def latest_job(self) -> shown.RefinementJob | None:
         """The refinement that was started last; None before the first."""
-        ...
 
-    def publish(self, by: str, version: str | None = None) -> ReviewedVersion:
-        """Serves the blessed candidate.
+    def publish(self, by: str, version: str | None = None) -> shown.ReviewedVersion:
+        """Serves the blessed candidate, or `version` if it is that; Refused if none waits, or another."""
 
-        Args:
-            version: the one that was looked at; None takes whichever waits.
-        Raises:
-            Refused: none waits, or another than that.
-        """
-        ...
-
-    def versions(self) -> Sequence[ReviewedVersion]:
+    def versions(self) -> Sequence[shown.ReviewedVersion]:
         """Newest first."""
-        ...
 
-    def rollback_version(self, version: str, by: str) -> ReviewedVersion:
+    def rollback_version(self, version: str, by: str) -> shown.ReviewedVersion:
         """Serves a version that was served before."""
-        ...
 
-    def rollback_correction(self, correction_id: str, by: str) -> RefinementJob:
+    def rollback_correction(self, correction_id: str, by: str) -> shown.RefinementJob:
         """Starts to build the served version without a live correction; returns at once. Published if blessed."""
-        ...
 
-    def history(self, limit: int, offset: int = 0) -> Sequence[HistoryEntry]:
+    def history(self, limit: int, offset: int = 0) -> Sequence[shown.HistoryEntry]:
         """What was done, newest first."""
-        ...
 
     def accepts_clips(self) -> bool:
         """Whether the served model has a frame network, so that it can caption pictures."""
-        ...
 
     def frames_of_new_clip(self, count: int) -> Sequence[int]:
         """Which of a clip's `count` frames the model wants, in order."""
-        ...
 
-    def caption_new(self, frames: Sequence[bytes]) -> NewCaption:
+    def caption_new(self, frames: Sequence[bytes]) -> shown.NewCaption:
         """Captions an uploaded clip: its wanted frames as JPEGs."""
-        ...

@@ -52,7 +52,6 @@ def writer(request: Request, token: Annotated[str, Header(alias=CSRF_HEADER)] = 
 
 
 def publisher(person: Annotated[Person, Depends(writer)]) -> Person:
-    """Who asks for a change of the model."""
     require_publisher(person)
     return person
 
@@ -70,11 +69,7 @@ Publisher = Annotated[Person, Depends(publisher)]
 
 
 async def form_of(request: Request) -> FormData:
-    """The form that a page of ours sent.
-
-    Raises:
-        Refusal: it cannot be read, or it is not ours.
-    """
+    """The form that a page of ours sent; Refusal where it cannot be read, or is not ours."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Refusal(415, "Expected a form.")
@@ -102,7 +97,6 @@ def text(form: FormData, name: str, required: bool = True) -> str:
 
 
 def topics_in(form: FormData) -> list[int]:
-    """The ids of the topics that were ticked."""
     values = form.getlist("topic")
     if not values:
         raise Refusal(422, "No topic is ticked. Tick what the caption misses.")

@@ -12,10 +12,9 @@ from topiclens.schemas.corrections import State
 from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
-from topiclens.serving.review.changes import JobState, RefinementJob
-from topiclens.serving.review.clips import ClipPage, TopicChoice
 from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
 from topiclens.serving.review.rendering import remaining, render_page
+from topiclens.serving.review.shown import ClipPage, JobState, RefinementJob, TopicChoice
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
@@ -87,8 +86,7 @@ def frame(backend: TheBackend, _: Reader, id: Id, index: Offset) -> Response:
     picture = backend.frame(id, index)
     if picture is None:
         raise NotFound("There is no picture of this frame.")
-    headers = {"Cache-Control": "private, max-age=300"}
-    return Response(picture, media_type="image/jpeg", headers=headers)
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
 
 
 @ROUTER.get("/video")
@@ -103,14 +101,8 @@ def video(backend: TheBackend, _: Reader, id: Id) -> Response:
 def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     everything = backend.corrections()
     ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
-    job = backend.latest_job()
-    return render_page(
-        request,
-        "corrections.html",
-        ready=ready,
-        others=[c for c in everything if c not in ready][:NEWEST],
-        **job_shown(backend, job),
-    )
+    others, job = [c for c in everything if c not in ready][:NEWEST], job_shown(backend, backend.latest_job())
+    return render_page(request, "corrections.html", ready=ready, others=others, **job)
 
 
 @ROUTER.get("/refinement")
@@ -138,15 +130,10 @@ def versions(request: Request, backend: TheBackend, _: Reader) -> Response:
 
 @ROUTER.get("/history")
 def history(request: Request, backend: TheBackend, limits: TheLimits, _: Reader, offset: Offset = 0) -> Response:
-    entries = backend.history(limits.page_size + 1, offset)
-    return render_page(
-        request,
-        "history.html",
-        entries=entries[: limits.page_size],
-        more=len(entries) > limits.page_size,
-        offset=offset,
-        size=limits.page_size,
-    )
+    size = limits.page_size
+    entries = backend.history(size + 1, offset)
+    more = len(entries) > size
+    return render_page(request, "history.html", entries=entries[:size], more=more, offset=offset, size=size)
 
 
 @ROUTER.get("/new")

@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
-from topiclens.serving.review.changes import JobState, RefinementJob
+from topiclens.serving.review.access import COOKIE
 from topiclens.serving.review.dependencies import CSRF_FIELD
-from topiclens.serving.review.sessions import COOKIE
+from topiclens.serving.review.shown import JobState, RefinementJob
 
 FOLDER = Path(__file__).parent
 

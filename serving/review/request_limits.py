@@ -15,9 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from topiclens.serving.asgi import BoundedBody, read_content_length
 from topiclens.serving.review import text
-from topiclens.serving.review.access import Access, AccessError, Person
+from topiclens.serving.review.access import COOKIE, Access, AccessError, Person, Sessions
 from topiclens.serving.review.limits import PageLimits
-from topiclens.serving.review.sessions import COOKIE, Sessions
 
 LOG = logging.getLogger(__name__)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -42,19 +41,12 @@ Answer = Callable[[Request, int, str], Response]
 class Refusal(HTTPException):
     """A request that goes no further: an HTTP status, and a sentence for people."""
 
-    def __init__(self, status: int, sentence: str):
-        super().__init__(status, sentence)
-
 
 class Guard:
     """An ASGI application around the page.
 
     It leaves who asks in ``request.state.person`` (None where nobody needs to be known) and the browser's session in
     ``request.state.session`` (None where it brought none).
-
-    Args:
-        app: the page.
-        answer: makes the response to a refusal out of the request, the status and a sentence.
     """
 
     def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions, limits: PageLimits, answer: Answer):

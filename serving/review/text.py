@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pydantic.dataclasses import dataclass
 
 from topiclens.schemas.corrections import State
-from topiclens.serving.review.changes import JobState
+from topiclens.serving.review.shown import JobState
 
 
 @dataclass(frozen=True)

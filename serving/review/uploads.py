@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from topiclens.serving.review.backend import Refused, ReviewBackend, ReviewError
-from topiclens.serving.review.clips import NewCaption
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
+from topiclens.serving.review.shown import NewCaption
 
 CLIP_FIELD = "clip"
 _DECODER = Path(__file__).with_name("decoder.py")
@@ -53,11 +53,7 @@ def container_of(head: bytes) -> str | None:
 
 
 async def sent(request: Request) -> bytes:
-    """The clip in the form that a request brings.
-
-    Raises:
-        Refusal: there is no form, or no clip in it.
-    """
+    """The clip in the form that a request brings; Refusal where there is none."""
     try:
         form = await request.form(max_files=1, max_fields=4)
     except (ValueError, LookupError, AttributeError):
@@ -69,7 +65,6 @@ async def sent(request: Request) -> bytes:
 
 
 async def caption(request: Request, clip: bytes) -> NewCaption:
-    """What the served model says of a clip."""
     state = request.app.state
     if state.uploads.locked():
         raise Refusal(503, "Other clips are being looked at. Try again in a few seconds.")
@@ -89,7 +84,6 @@ def wanted_frames(
     """Decodes a clip in a process that may take so much memory and time and no more.
 
     Args:
-        clip: the file's bytes.
         choose: which frames are wanted, given how many there are.
     Returns:
         The wanted frames as JPEGs.

@@ -29,12 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline import run_metadata
-    from topiclens.pipeline.experiments.correct_halves import correct_halves
 
     folder = os.path.join(options.root, "experiments", options.name)
     settings, outcome = arguments.settings_of(options, "refinement").refinement, run_metadata.newest(options.root)
     outcome.folder("topiclens.NeuronLinks")
     checks.check_writable(folder)
+    from topiclens.pipeline.experiments.correct_halves import correct_halves  # imports TensorFlow: after the checks
+
     experiment = correct_halves(
         outcome, settings, items=options.items, split=options.split, min_share=options.said_by,
         alternating=options.alternating, full=options.full, folder=folder, progress=output.progress,

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         checks.check_model(outcome.serving)
     from topiclens.pipeline.review.open_backend import open_review_backend
-    from topiclens.serving.review.server import serve
+    from topiclens.serving.review.app import serve
 
     with open_review_backend(
         options.root, server=options.server, changes=tuple(options.changes), progress=output.progress

@@ -87,7 +87,7 @@ def test_processes_that_write_at_once_lose_nothing_and_one_wins_each_transition(
     assert sorted(correction_id for _, won in outputs for correction_id in won) == sorted(contested)
     for correction_id in contested:
         winner = next(str(number) for number, (_, won) in enumerate(outputs) if correction_id in won)
-        assert [event.by for event in ledger.history(correction_id)] == ["Ann", winner]
+        assert [event.by for event in ledger.correction(correction_id).history] == ["Ann", winner]
 
 
 def test_of_processes_that_publish_from_one_parent_at_once_one_succeeds(url, making):
@@ -139,7 +139,7 @@ def test_threads_that_share_a_ledger_win_each_transition_once(ledger, making):
     for thread in threads:
         thread.join()
     (winner,) = [name for name in outcomes if name]
-    assert len(outcomes) == WRITERS and ledger.history(correction_id)[-1].by == winner
+    assert len(outcomes) == WRITERS and ledger.correction(correction_id).history[-1].by == winner
 
 
 def test_no_two_events_of_a_correction_can_have_one_number(url, making):
@@ -148,4 +148,4 @@ def test_no_two_events_of_a_correction_can_have_one_number(url, making):
     moved = ledger.transition(ledger.propose(**making.proposal).id, "previewed", by="Ann")
     with pytest.raises(LedgerError, match="(?i)unique"), Database(url).writing() as connection:
         store.add_events(connection, moved, after=0)
-    assert len(ledger.history(moved.id)) == 2
+    assert len(ledger.correction(moved.id).history) == 2

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from topiclens.components.refinement.culprits import culprits
+from topiclens.components.refinement.gate import culprits
 
 
 class Trials:

@@ -8,7 +8,7 @@ import sqlalchemy
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.components.refinement.tables import METADATA
+from topiclens.components.refinement.store import METADATA
 
 
 def test_the_database_itself_refuses_to_change_or_delete_rows(ledger, url, making):

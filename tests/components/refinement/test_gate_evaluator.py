@@ -6,8 +6,7 @@ import pytest
 
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL
 from topiclens.components.refinement.candidate_captioner import RefinedEncoder
-from topiclens.components.refinement.gate_evaluator import GateEvaluator
-from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.components.refinement.gate_evaluator import GateEvaluator, ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.trainer.exported import EXTRA
 

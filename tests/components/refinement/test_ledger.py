@@ -34,7 +34,7 @@ def test_a_correction_goes_live_with_the_version_that_carries_it(ledger, making)
 def test_the_history_says_who_did_what_and_when(ledger, making):
     correction_id = making.candidate(ledger)
     ledger.record_version("2", parent="1", corrections=[correction_id], by="Cem")
-    history = ledger.history(correction_id)
+    history = ledger.correction(correction_id).history
     assert [(event.state.value, event.by, event.version) for event in history] == [
         ("proposed", "Ann", None),
         ("previewed", "Ann", None),
@@ -70,12 +70,12 @@ def test_only_the_moves_of_the_lifecycle_can_be_made_and_a_refused_one_leaves_no
     for start in State:
         for to in State:
             correction_id = correction_in(start)
-            before = ledger.history(correction_id)
+            before = ledger.correction(correction_id).history
             try:
                 ledger.transition(correction_id, to, by="Ben")
             except LedgerError as error:
                 assert f"cannot become {to.value!r}: it is {start.value!r}, by " in str(error)
-                assert ledger.history(correction_id) == before
+                assert ledger.correction(correction_id).history == before
             else:
                 made.add((start.value, to.value))
     assert made == ALLOWED
@@ -108,7 +108,7 @@ def test_one_correction_is_taken_back_by_a_version_built_without_it(ledger, maki
     ledger.record_version("3", parent="2", corrections=[later], by="Ben")
     ledger.record_version("4", parent="1", corrections=[kept, later], by="Cem", revoked=[wrong])
     assert states(ledger, kept, wrong, later) == ["live", "revoked", "live"]
-    assert ledger.history(wrong)[-1].by == "Cem" and ledger.history(wrong)[-1].version == "4"
+    assert ledger.correction(wrong).history[-1].by == "Cem" and ledger.correction(wrong).history[-1].version == "4"
     assert [step.version.version for step in ledger.rebuild("4")] == ["1", "4"]
 
 

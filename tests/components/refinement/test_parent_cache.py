@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.components.refinement.gate_evaluator import ParentCache
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import EXTRA
 

@@ -13,8 +13,7 @@ from topiclens.components.refinement import refine as refining
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.components.refinement.edit_targets import EditTarget
 from topiclens.components.refinement.gate import load_verdict
-from topiclens.components.refinement.gate_evaluator import Trial
-from topiclens.components.refinement.parent_cache import ParentCache
+from topiclens.components.refinement.gate_evaluator import ParentCache, Trial
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.topics.table import Fate
 from topiclens.schemas.corrections import CorrectedTopic

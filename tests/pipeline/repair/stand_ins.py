@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from topiclens.pipeline.repair.asked_model import VideoFeatures
 from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.verdicts import Verdict
 

@@ -12,8 +12,7 @@ from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import local_model
-from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, load_kept_features
-from topiclens.pipeline.repair.teach import _corrected
+from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, _corrected, load_kept_features
 from topiclens.pipeline.settings import SettingError
 from topiclens.trainer.exported import read_meta
 

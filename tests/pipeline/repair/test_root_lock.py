@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.repair.acting import propose, refine, rollback
 from topiclens.pipeline.repair import corrections, refinements
-from topiclens.pipeline.repair.root_lock import PASSING, RootBusy, lock_root
+from topiclens.pipeline.repair.corrections import PASSING, RootBusy, lock_root
 
 
 def test_the_second_of_two_is_told_who_is_at_work(root):

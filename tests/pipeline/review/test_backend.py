@@ -9,7 +9,7 @@ from topiclens.pipeline.repair.corrections import open_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.schemas.corrections import State
 from topiclens.serving.review.backend import Refused
-from topiclens.serving.review.changes import JobState, RefinementJob
+from topiclens.serving.review.shown import JobState, RefinementJob
 
 
 class Noted:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from topiclens.pipeline.review.hidden_paths import hide_paths
+from topiclens.pipeline.review.jobs import hide_paths
 
 
 @pytest.mark.parametrize("root", [".", "runs", "runs/mine"])

@@ -16,7 +16,7 @@ from topiclens.pipeline.review.worker import _verdict_of_rollback
 from topiclens.schemas.corrections import Version, now
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
-from topiclens.serving.review.changes import JobState
+from topiclens.serving.review.shown import JobState
 
 SECONDS = 60
 

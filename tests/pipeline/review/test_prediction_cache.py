@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from topiclens.pipeline.review import prediction_cache
+from topiclens.pipeline.review import ranking
 from topiclens.pipeline.review.clips import Clips
-from topiclens.pipeline.review.prediction_cache import PredictionCache
+from topiclens.pipeline.review.ranking import PredictionCache
 from topiclens.schemas import features
 from topiclens.serving.answers import ExplainedCaption
 
@@ -25,7 +25,7 @@ def read_records(count=10, seed=0):
 
 @pytest.fixture
 def clips(monkeypatch):
-    monkeypatch.setattr(prediction_cache, "BATCH", 4)
+    monkeypatch.setattr(ranking, "BATCH", 4)
     return Clips({f"v{i}": {} for i in range(10)}, read_records())
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from topiclens.pipeline.review.similar import Similar
+from topiclens.pipeline.review.ranking import Similar
 from topiclens.schemas import features
 
 

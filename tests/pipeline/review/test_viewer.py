@@ -15,19 +15,16 @@ from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Topic
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.clips import Clips
+from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.jobs import Jobs
-from topiclens.pipeline.review.pictures import ClipMedia
-from topiclens.pipeline.review.ranking import ClipScorer, Ranking
-from topiclens.pipeline.review.similar import Similar
+from topiclens.pipeline.review.ranking import ClipScorer, Ranking, Similar
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
 from topiclens.schemas.corrections import CorrectedTopic, Event, State, now
 from topiclens.schemas.progress import no_progress
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
-from topiclens.serving.review.changes import ReviewedCorrection
-from topiclens.serving.review.clips import TopicChoice
+from topiclens.serving.review.shown import ReviewedCorrection, TopicChoice
 from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3

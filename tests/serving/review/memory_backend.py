@@ -12,13 +12,17 @@ from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimelin
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.backend import NotFound, Refused
-from topiclens.serving.review.changes import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.serving.review.clips import (
+from topiclens.serving.review.shown import (
     CaptionWord,
     ClipPage,
+    HistoryEntry,
+    JobState,
     NewCaption,
     QueueItem,
     QueuePage,
+    RefinementJob,
+    ReviewedCorrection,
+    ReviewedVersion,
     Suggestion,
     TopicChoice,
     WhatIfResult,

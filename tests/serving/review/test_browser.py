@@ -11,8 +11,7 @@ from topiclens.schemas.corrections import State
 from topiclens.serving.asgi import ServerThread, build_server, open_socket
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
-from topiclens.serving.review.changes import JobState
-from topiclens.serving.review.clips import VideoFile
+from topiclens.serving.review.shown import JobState, VideoFile
 
 PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new", "/nix")
 

@@ -9,8 +9,7 @@ from tests.serving.review.conftest import opened, send
 from tests.serving.review.memory_backend import TOPICS, MemoryBackend
 from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
-from topiclens.serving.review.changes import JobState
-from topiclens.serving.review.clips import TopicChoice
+from topiclens.serving.review.shown import JobState, TopicChoice
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover='x' {{7*7}} &amp; ../../etc"""
 

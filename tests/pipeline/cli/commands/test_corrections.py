@@ -8,7 +8,7 @@ from tests.pipeline.repair import stand_ins
 from topiclens.pipeline.cli import main as cli
 from topiclens.pipeline.cli.commands.correct import tell_proposal
 from topiclens.pipeline.repair import corrections, proposals, refinements
-from topiclens.pipeline.repair.root_lock import lock_root
+from topiclens.pipeline.repair.corrections import lock_root
 
 
 @pytest.fixture
