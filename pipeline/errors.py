@@ -1,7 +1,5 @@
 """What went wrong, in one sentence with what to do: for the command line, and for the jobs of the review page."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

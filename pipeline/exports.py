@@ -1,11 +1,10 @@
 """What goes with an exported model: its neurons' names, how clips are sampled for it, the network that sees them."""
 
-from __future__ import annotations
-
 import dataclasses
 import filecmp
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,18 +38,20 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
     return TopicLinks.load(outcome.folder(LINKS)), []
 
 
-def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
+def sampling_of(model: str | os.PathLike | Mapping, **changes: Any) -> Sampling:
     """How clips are sampled for a model: as those that it was trained on, unless a person asks for something else.
 
     Args:
-        model: an exported model; None where it is on a server, which does not tell: then the settings' default holds.
+        model: an exported model, or what a server tells of its own (`Captioning.about`). One that does not tell the
+            sampling was trained on the default.
         changes: `policy`, `n_frames` and `step`; None leaves the model's own.
     Raises:
         SamplingError: there is no such policy, or a number is below 1.
         SettingError: a step is asked of a policy that has none.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
-    sampling = dataclasses.replace(Sampling.of(read_meta(model)["features"] if model else {}), **changes)
+    told = model if isinstance(model, Mapping) else read_meta(model)
+    sampling = dataclasses.replace(Sampling.of(told.get("features", {})), **changes)
     if "step" in changes and sampling.policy not in WITH_STEP:
         raise SettingError(f"--step goes with --sampling {' or '.join(WITH_STEP)}; '{sampling.policy}' has no step.")
     return sampling
@@ -58,14 +59,7 @@ def sampling_of(model: str | os.PathLike | None, **changes) -> Sampling:
 
 def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]], np.ndarray]:
     """Features (time, feature_dim) of frames, from the same JPEGs and by the same graph as a server's: both write the
-    same caption.
-
-    Args:
-        meta: the content of the export's captioner.json.
-        directory: of the export.
-    Raises:
-        SettingError: the model reads features that its dataset brought.
-    """
+    same caption. See `backbone_of`."""
     import tensorflow as tf
 
     from topiclens.trainer.endpoints import build_extract
@@ -74,9 +68,12 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
     return lambda jpegs: network(tf.constant([jpegs]))[0].numpy()
 
 
-def backbone_of(meta: Mapping, directory: str):
-    """The network that turns a model's frames into features; see `frame_features`.
+def backbone_of(meta: Mapping, directory: str) -> Any:
+    """The network that turns a model's frames into features.
 
+    Args:
+        meta: the content of the export's captioner.json.
+        directory: of the export.
     Raises:
         SettingError: the model reads features that its dataset brought.
     """

@@ -1,38 +1,34 @@
-"""The topics of a run as people have them, and what people decide about them."""
+"""The topics of a run as people have them, how good they are, and what people decide about them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from topiclens.components.topics.apply_governance import apply_decisions, describe_moved
 from topiclens.components.topics.decisions import ban, merge, pin, rename, undo
 from topiclens.components.topics.governance import Governance, check_governance, edit_governance, load_governance
-from topiclens.components.topics.model import TopicModel
+from topiclens.components.topics.model import LABELS, TopicModel
+from topiclens.components.topics.quality import TopicQuality, measure_quality
 from topiclens.components.topics.table import Fate, Topic
-from topiclens.pipeline.run_metadata import newest
+from topiclens.pipeline.run_metadata import Outcome, newest
+from topiclens.pipeline.stored import dataset_rows
 from topiclens.pipeline.topic_register import governance_file, hold
+from topiclens.schemas.json_lines import read_rows
 from topiclens.schemas.topic_lookup import find_topic
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What one command decides.
+    """What one command decides, as it is typed."""
 
-    Attributes:
-        undo: topics, or names of seeds, about which nothing is to be decided any more.
-        rename: topic and name, each.
-        merge: topics, each time those that are one.
-        ban: topics.
-        seed: a name and its words, each.
-    """
-
-    undo: Sequence[str] = ()
-    rename: Sequence[Sequence[str]] = ()
-    merge: Sequence[Sequence[str]] = ()
+    undo: Sequence[str] = ()  # topics, or names of seeds, about which nothing is to be decided any more
+    rename: Sequence[Sequence[str]] = ()  # topic and name, each
+    merge: Sequence[Sequence[str]] = ()  # topics that are one, each
     ban: Sequence[str] = ()
-    seed: Sequence[Sequence[str]] = ()
+    seed: Sequence[Sequence[str]] = ()  # a name and its words, each
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) for field in dataclasses.fields(self))
@@ -53,6 +49,20 @@ def read_topics(root: str, file: str | None = None) -> tuple[tuple[Topic, ...], 
     return apply_decisions(model.topics, decided), lines
 
 
+def quality_of_run(root: str, against: str | None = None) -> TopicQuality:
+    """Measures the topics of a root's newest run on the captions of its validation and test videos.
+
+    Args:
+        against: the root of another run on the same videos, such as one that fitted its topics anew.
+    Raises:
+        ValueError: the two runs have no video in common.
+    """
+    outcome = newest(root)
+    held_out = {row["video_id"]: row["captions"] for row in dataset_rows(outcome) if row["split"] != "train"}
+    model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
+    return measure_quality(model, _labels(outcome), held_out, _labels(newest(against)) if against else None)
+
+
 def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
     """Writes decisions down, all or none of them, and says what the next run makes of them.
 
@@ -71,17 +81,21 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
     return f"Written to {path}.\n{ahead}"
 
 
+def _labels(outcome: Outcome) -> Mapping[str, Sequence[int]]:
+    rows = read_rows(os.path.join(outcome.folder("topiclens.TopicModel"), LABELS))
+    return {row["video_id"]: row["topics"] for row in rows}
+
+
 def _in_order(decisions: Decisions, model: TopicModel) -> Iterator:
     """Each decision as a function from governance and topics to governance; undoing comes first."""
-    find = find_topic
     for text in decisions.undo:
         yield lambda decided, topics, text=text: undo(decided, text, topics)
     for old, new in decisions.rename:
-        yield lambda decided, topics, old=old, new=new: rename(decided, find(old, topics), new, topics)
+        yield lambda decided, topics, old=old, new=new: rename(decided, find_topic(old, topics), new, topics)
     for group in decisions.merge:
-        yield lambda decided, topics, group=group: merge(decided, [find(text, topics) for text in group])
+        yield lambda decided, topics, group=group: merge(decided, [find_topic(text, topics) for text in group])
     for text in decisions.ban:
-        yield lambda decided, topics, text=text: ban(decided, find(text, topics))
+        yield lambda decided, topics, text=text: ban(decided, find_topic(text, topics))
     for name, *words in decisions.seed:
         yield lambda decided, topics, name=name, words=words: pin(decided, name, words, topics, model.words)
 

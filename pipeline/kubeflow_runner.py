@@ -1,7 +1,5 @@
 """Compiles the pipeline into the specification that Vertex AI Pipelines and Kubeflow Pipelines 2 run."""
 
-from __future__ import annotations
-
 import os
 
 from tfx import v1 as tfx

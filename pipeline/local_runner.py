@@ -1,7 +1,5 @@
 """Runs the pipeline on this machine: LocalDagRunner, metadata in SQLite, Beam in this process or a few."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import hashlib

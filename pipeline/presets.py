@@ -1,7 +1,5 @@
 """Settings that go together, by name: what `--preset` takes."""
 
-from __future__ import annotations
-
 from topiclens.components.features.settings import FeatureSettings
 from topiclens.components.topics.settings import TopicSettings
 from topiclens.pipeline.settings import SettingError, Settings, did_you_mean
@@ -44,11 +42,7 @@ PRESETS: dict[str, Settings] = {
 
 
 def preset(name: str) -> Settings:
-    """The settings of a preset.
-
-    Raises:
-        SettingError: there is no such preset.
-    """
+    """The settings of a preset; SettingError where there is none of that name."""
     if name not in PRESETS:
         raise SettingError(f"There is no preset {name!r}. {did_you_mean(name, PRESETS)}")
     return PRESETS[name]

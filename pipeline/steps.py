@@ -1,7 +1,5 @@
 """What each step of the DAG is told of the settings. What is not here is told one section as it is."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Videos as a run keeps them: their rows, and their records with the features that the model reads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterator, Mapping
 

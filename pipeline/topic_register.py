@@ -5,8 +5,6 @@ of them is the last, what it was found in, and whose ids it kept. A run that ask
 model's ids as that one did, and so finds everything in the cache; any other keeps the last one's.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -43,11 +41,9 @@ def governance_of(settings: Settings, root: str) -> Governance:
 
 
 def request_key(settings: Settings, content: str, decided: Governance) -> str:
-    """Tells runs that look for the same topics in the same captions from others.
+    """Tells runs that look for the same topics in the same captions from others. Names of topics do not count.
 
-    Args:
-        content: the dataset's fingerprint.
-        decided: what people decided; names do not count.
+    `content` is the dataset's fingerprint.
     """
     topics = steps.topic_modelling(settings, decided.sampling.to_json(), None)
     told = [content, to_json(steps.ingest(settings)), to_json(topics)]
@@ -64,7 +60,8 @@ def previous_of(settings: Settings, root: str, asked_for: str) -> str | None:
     if named == ANEW:
         return None
     if named is not None:
-        found = newest(named).folder("topiclens.TopicModel") if _is_root(named) else named
+        is_root = os.path.exists(os.path.join(named, METADATA))
+        found = newest(named).folder("topiclens.TopicModel") if is_root else named
         return _folder(root, _keep(root, found))
     last = _last(root)
     if last is None:
@@ -103,9 +100,4 @@ def _last(root: str) -> dict | None:
 
 
 def _write_last(root: str, asked_for: str | None, topics: str, previous: str | None) -> None:
-    row = {"asked": asked_for, "topics": topics, "previous": previous}
-    write_json(Path(root, "topics", _LAST), row)
-
-
-def _is_root(place: str) -> bool:
-    return os.path.exists(os.path.join(place, METADATA))
+    write_json(Path(root, "topics", _LAST), {"asked": asked_for, "topics": topics, "previous": previous})

@@ -285,5 +285,6 @@ def _topic_id(topic: int | str, known: Sequence[NamedTopic], n_topics: int) -> i
         return int(topic)
     raise UnknownTopic(
         f"There is no topic {topic!r} here: the model has the topics 0 to {n_topics - 1}, and does not tell their "
-        "names. Give the topic's id ('topiclens topics' shows it), or pass the topics when you open the model."
+        "names. Give the topic's id ('topiclens topics' shows it), or where the names are: topics=… in Python, "
+        "--root on the command line."
     )

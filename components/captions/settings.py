@@ -1,7 +1,5 @@
 """How captions are evaluated, and what they must reach."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 

@@ -52,9 +52,8 @@ class FeatureSettings:
 class ExtractionConfig:
     """What the features step is told; see `FeatureSettings` and `DataSettings`.
 
-    Args:
-        sampling: which frames of a clip, or which rows of longer precomputed features.
-        cache_dir: where fetched weights are kept; None keeps them in the current folder.
+    `sampling` also chooses rows of longer precomputed features. Without `cache_dir`, weights are kept in the current
+    folder.
     """
 
     backbone: str = FeatureSettings.backbone

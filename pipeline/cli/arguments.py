@@ -56,10 +56,8 @@ def sampling_of(options: argparse.Namespace) -> dict:
 
 
 def settings_of(options: argparse.Namespace, *sections: str) -> Settings:
-    """The settings with what was changed.
+    """The settings with what was changed; only in the `sections` that the command takes, where any is named.
 
-    Args:
-        sections: of settings that the command takes; all of them where none is named.
     Raises:
         SettingError: a setting is of another section, does not exist or cannot have that value.
     """

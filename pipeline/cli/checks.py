@@ -18,11 +18,7 @@ class InputError(ValueError):
 
 
 def check_videos(videos: Sequence[str]) -> dict[str, str]:
-    """Looks at video files before a model is loaded for them.
-
-    Returns:
-        Video -> what is wrong with it, where not one of them can be used; empty where one can.
-    """
+    """What is wrong with each video file, where not one of them can be used; empty where one can."""
     from topiclens.components.videos.decoding import UnreadableVideo
     from topiclens.components.videos.reader import probe
 
@@ -38,11 +34,7 @@ def check_videos(videos: Sequence[str]) -> dict[str, str]:
 
 
 def check_model(model: str) -> str:
-    """The exported model that a path means.
-
-    Raises:
-        FileNotFoundError, topiclens.trainer.exported.ExportError: there is none.
-    """
+    """The exported model that a path means; FileNotFoundError or ExportError where there is none."""
     from topiclens.serving.saved_model import resolve_version
     from topiclens.trainer.exported import read_meta
 
@@ -52,22 +44,21 @@ def check_model(model: str) -> str:
 
 
 def check_topics(wanted: Iterable[str], model: str | None, root: str | None) -> Sequence[NamedTopic]:
-    """Whether a model knows topics that were typed.
+    """The topics of a model, after a look for those that were typed; none where their names are not known.
 
     Args:
         wanted: ids or names.
         model: an exported model; None where a server is asked, whose own topics are looked up when it is.
         root: of the run that the server's model is of, whose topics are taken instead; None where it is not known.
-    Returns:
-        The topics of the model; none where their names are not known.
     Raises:
-        topiclens.schemas.topic_lookup.UnknownTopic, InputError: it knows one of them not, or not by its name.
+        UnknownTopic, InputError: the model does not know one of them, or not by its name.
     """
     from topiclens.components.neurons.links import links_of
+    from topiclens.pipeline.run_metadata import serving_folder
     from topiclens.schemas.topic_lookup import find_topic
     from topiclens.serving.saved_model import resolve_version
 
-    folder = model or (root and resolve_version(os.path.join(root, "serving", "topiclens")))
+    folder = model or (root and resolve_version(serving_folder(root)))
     if not folder:
         return ()
     links = links_of(folder)
@@ -86,8 +77,8 @@ def check_correction(root: str, video: str, topic: str, settings: RefinementSett
     """Whether the served model knows a topic, and whether a video is of the run's dataset or a file.
 
     Raises:
-        topiclens.schemas.topic_lookup.UnknownTopic, InputError: it does not, or it is neither.
-        topiclens.pipeline.run_metadata.NothingThere: no run came far enough.
+        UnknownTopic, InputError: it does not, or it is neither.
+        NothingThere: no run came far enough.
     """
     from topiclens.pipeline import run_metadata
     from topiclens.pipeline.exports import names_of
@@ -110,11 +101,7 @@ def check_correction(root: str, video: str, topic: str, settings: RefinementSett
 
 
 def check_writable(folder: str) -> None:
-    """Whether a folder can be made, or written to where it is there.
-
-    Raises:
-        InputError: it cannot.
-    """
+    """Raises InputError for a folder that can neither be made nor written to."""
     place = Path(folder).absolute()
     while not place.exists():
         place = place.parent
@@ -125,11 +112,7 @@ def check_writable(folder: str) -> None:
 
 
 def check_port(host: str, port: int, option: str) -> None:
-    """Whether a server can listen at a port.
-
-    Raises:
-        InputError: it cannot.
-    """
+    """Raises InputError for a port at which no server can listen."""
     if not 0 <= port < 2**16:
         raise InputError(f"{option} is {port}; expected a port from 1 to 65535, or 0 for one that is free.")
     try:
@@ -143,11 +126,7 @@ def check_port(host: str, port: int, option: str) -> None:
 
 
 def check_server(address: str) -> None:
-    """Whether somebody answers at a model server's address.
-
-    Raises:
-        InputError: it is no address, or the machine says that nobody does.
-    """
+    """Raises InputError for what is no address of a model server, or one where nobody answers."""
     scheme, _, rest = address.rpartition("://")
     host, _, port = rest.partition("/")[0].rpartition(":")
     if scheme not in ("", "grpc", "http", "https") or not host or not port.isdecimal():

@@ -1,10 +1,9 @@
 """The ``topiclens`` command: finds the commands in `commands/`, runs one, and tells what went wrong in a sentence.
 
-A command is a file in `commands/` that is named after it and holds `HELP`, `EXAMPLE`, `add_arguments(parser)` and
-`run(options)`. It imports what it needs within `run`: a command's help costs neither NumPy nor TensorFlow.
+A command is a file in `commands/` that is named after it and holds its purpose as docstring, `EXAMPLE`,
+`add_arguments(parser)` and `run(options)`, which returns the exit status; and `RESUMES = True` where a stopped command
+goes on when it is given again. It imports what it needs within `run`: its help costs neither NumPy nor TensorFlow.
 """
-
-from __future__ import annotations
 
 import argparse
 import difflib
@@ -18,25 +17,12 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn, Protocol
+from types import ModuleType
+from typing import Any, NoReturn
 
 import topiclens
 from topiclens.pipeline.cli import commands, output
 from topiclens.pipeline.errors import explain_error, explain_fault
-
-
-class Command(Protocol):
-    """What a file in `commands/` holds."""
-
-    __name__: str
-    HELP: str
-    EXAMPLE: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
-
-    def run(self, options: argparse.Namespace) -> int:
-        """Does it; returns the exit status."""
-        ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,16 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        goes_on = " The same command goes on from here." if options.resumes else ""
+        print(f"\nStopped.{goes_on}", file=sys.stderr)
         return 130
     except Exception as error:
         if isinstance(error, BrokenPipeError) and error.filename is None and _reader_is_gone():
             return 1
         if options.traceback:
             traceback.print_exc()
-        more = "" if explain_error(error) or options.traceback else (
-            " Give the same command with --traceback to see where it happened, and report that.")  # fmt: skip
-        print(f"\ntopiclens: {explain_fault(error)}{more}", file=sys.stderr)
+        said = explain_fault(error)
+        if not (explain_error(error) or options.traceback):
+            said += " Give the same command with --traceback to see where it happened, and report that."
+        print(f"\ntopiclens: {said}", file=sys.stderr)
         return 1
 
 
@@ -86,16 +74,16 @@ def make_parser() -> argparse.ArgumentParser:
     _add_common(parser)
     choices = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in find_commands():
-        purpose = command.HELP[0].upper() + command.HELP[1:] + "."
-        name = command.__name__.rpartition(".")[2]
-        sub = choices.add_parser(name, help=command.HELP, description=purpose, epilog=f"Example:\n  {command.EXAMPLE}")
+        name, purpose = command.__name__.rpartition(".")[2], command.__doc__ or ""
+        brief = purpose[:1].lower() + purpose[1:].rstrip(".")
+        sub = choices.add_parser(name, help=brief, description=purpose, epilog=f"Example:\n  {command.EXAMPLE}")
         command.add_arguments(sub)
         _add_common(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, resumes=getattr(command, "RESUMES", False))
     return parser
 
 
-def find_commands() -> Iterator[Command]:
+def find_commands() -> Iterator[ModuleType]:
     """Every command, by name."""
     for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
         yield importlib.import_module(f"{commands.__name__}.{module.name}")

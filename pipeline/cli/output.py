@@ -1,7 +1,5 @@
 """How the command line prints: tables that fit the terminal, JSON, colours, and notes that --quiet leaves out."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -39,9 +37,10 @@ def progress(what: str, share: float | None = None, /) -> None:
     note(what)
 
 
-def print_json(value: Any, *, indent: int | None = None) -> None:
-    """Prints a JSON document; on one line by default."""
-    print(json.dumps(value, ensure_ascii=False, indent=indent, default=dict), flush=True)
+def print_json(*values: Any, indent: int | None = None) -> None:
+    """Prints JSON documents; each on one line by default."""
+    for value in values:
+        print(json.dumps(value, ensure_ascii=False, indent=indent, default=dict), flush=True)
 
 
 def paint(text: str, colour: str) -> str:

@@ -19,12 +19,7 @@ EXPLANATIONS = "topiclens.Explanations"
 
 
 def caption_held_out(outcome: Outcome, count: int) -> None:
-    """Serves the pushed model, captions held-out videos over its API, and prints what people say beside each caption.
-
-    Args:
-        outcome: of a run whose model was pushed.
-        count: how many videos at most.
-    """
+    """Serves the pushed model, captions held-out videos over its API, and prints what people said beside them."""
     from topiclens.components.captions.evaluator import AS_PEOPLE, UNLIKE, References, describe_agreement
     from topiclens.components.features.store import read_features
     from topiclens.pipeline.exports import sampling_of
@@ -36,11 +31,10 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
     rows = [row for row in dataset_rows(outcome) if row["split"] in HELD_OUT]
     rows.sort(key=lambda row: HELD_OUT.index(row["split"]))
     chosen, references = rows[:count], References({row["video_id"]: row["captions"] for row in rows})
-    features = {}
-    if any("path" not in row for row in chosen):
-        wanted = {row["video_id"] for row in chosen}
+    features: dict = {}
+    if brought := {row["video_id"] for row in chosen if "path" not in row}:
         stored = read_features(outcome.folder("topiclens.FrameFeatures"))
-        features = {video_id: frames for video_id, frames in stored if video_id in wanted}
+        features = {video_id: frames for video_id, frames in stored if video_id in brought}
     sampling = sampling_of(resolve_version(outcome.serving))
     with LocalServer(outcome.serving, grpc_port=0, rest_port=0) as server, CaptionClient(server.grpc_address) as client:
         version = client.wait_until_ready()
@@ -77,8 +71,8 @@ def summarise(outcome: Outcome) -> None:
     print("\n" + output.paint(verdict, "green" if outcome.blessed else "red"), *reasons, "", sep="\n")
     rows = [
         ("captions scored", os.path.join(metrics, "summary.md")),
-        ("neurons", _neurons(outcome)),
-        ("explanations", _explanations(outcome)),
+        ("neurons", _file(outcome, "topiclens.NeuronFigures", "summary.md", "LSTM-B: none is named")),
+        ("explanations", _file(outcome, EXPLANATIONS, "index.html", "none: explanations.videos is 0")),
         ("topics", os.path.join(outcome.folder("topiclens.TopicModel"), "topics.json")),
         ("set aside", os.path.join(outcome.folder("topiclens.Dataset"), "rejected.jsonl")),
         ("served model", resolve_version(outcome.serving) if outcome.blessed else "none: the model was not blessed"),
@@ -112,16 +106,8 @@ def _shorten(path: str) -> str:
     return path if relative.startswith(os.pardir) else relative
 
 
-def _neurons(outcome: Outcome) -> str:
-    if "topiclens.NeuronFigures" not in outcome.artifacts:
-        return "LSTM-B: none is named"
-    return os.path.join(outcome.folder("topiclens.NeuronFigures"), "summary.md")
-
-
-def _explanations(outcome: Outcome) -> str:
-    if EXPLANATIONS not in outcome.artifacts:
-        return "none: explanations.videos is 0"
-    return os.path.join(outcome.folder(EXPLANATIONS), "index.html")
+def _file(outcome: Outcome, artifact: str, name: str, otherwise: str) -> str:
+    return os.path.join(outcome.folder(artifact), name) if artifact in outcome.artifacts else otherwise
 
 
 def _table(figures: Mapping[str, Mapping]) -> str:

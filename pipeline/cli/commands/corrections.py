@@ -1,4 +1,4 @@
-"""`topiclens corrections`."""
+"""List what people corrected, and what became of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from topiclens.pipeline.cli import arguments, output
 if TYPE_CHECKING:
     from topiclens.schemas.corrections import Correction
 
-HELP = "list what people corrected, and what became of it"
 EXAMPLE = "topiclens corrections --state live --root runs/sample"
 
 _SHOWN = 8  # characters of an id: enough to tell it from the others
@@ -39,19 +38,13 @@ def run(options: argparse.Namespace) -> int:
             lines = ledger.export_lines()
             write_text(options.export, "".join(f"{line}\n" for line in lines))
             print(f"Wrote {len(lines)} lines to {options.export}")
-        if options.history:
-            correction = find_correction(ledger, options.history)
-            if options.json:
-                output.print_json(correction.to_json())
-            else:
-                print(_tell_history(correction))
-        elif not (options.incoming or options.export):
-            found = ledger.corrections(options.state)
-            if options.json:
-                for one in found:
-                    output.print_json(one.to_json())
-            else:
-                print(_tell(found))
+        if (options.incoming or options.export) and not options.history:
+            return 0
+        found = [find_correction(ledger, options.history)] if options.history else ledger.corrections(options.state)
+    if options.json:
+        output.print_json(*(one.to_json() for one in found))
+    else:
+        print(_tell_history(*found) if options.history else _tell(found))
     return 0
 
 

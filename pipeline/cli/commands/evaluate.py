@@ -1,13 +1,10 @@
-"""`topiclens evaluate`."""
-
-from __future__ import annotations
+"""Score a model's captions against the human ones."""
 
 import argparse
 import os
 
 from topiclens.pipeline.cli import arguments, checks, output
 
-HELP = "score a model's captions against the human ones"
 EXAMPLE = "topiclens evaluate --root runs/sample --split test"
 
 

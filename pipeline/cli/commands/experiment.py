@@ -1,14 +1,12 @@
-"""`topiclens experiment`."""
-
-from __future__ import annotations
+"""Repeat an experiment of the paper on a run's model."""
 
 import argparse
 import os
 
 from topiclens.pipeline.cli import arguments, checks, output
 
-HELP = "repeat an experiment of the paper on a run's model"
 EXAMPLE = "topiclens experiment corrections --root runs/msrvtt --items 20"
+RESUMES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

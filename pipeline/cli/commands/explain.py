@@ -1,6 +1,4 @@
-"""`topiclens explain`."""
-
-from __future__ import annotations
+"""Show why a caption is what it is, on a page for each video."""
 
 import argparse
 import dataclasses
@@ -9,7 +7,6 @@ import sys
 
 from topiclens.pipeline.cli import arguments, checks, output
 
-HELP = "show why a caption is what it is, on a page for each video"
 EXAMPLE = "topiclens explain clip.mp4 --root runs/sample --output pages"
 
 
@@ -34,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     output_folder = options.output or os.path.join(options.root, "explanations")
-    sampling = arguments.sampling_of(options)
     faults = _check(options, output_folder)
     for video, fault in faults.items():
         if options.json:
@@ -43,16 +39,13 @@ def run(options: argparse.Namespace) -> int:
             print(f"{video}: {fault}", file=sys.stderr)
     if faults:
         return 1
-    from topiclens.pipeline.explaining import Extras, explain_files, explain_stored
+    from topiclens.pipeline.explaining import explain_videos
 
-    where = {"root": options.root, "model": options.model, "server": options.server}
-    where["extras"] = Extras(options.pixels, options.check)
-    if options.ids:
-        explained = explain_stored(options.ids, output_folder, **where)
-    else:
-        explained = explain_files(options.videos, output_folder, **where, **sampling)
     failed = 0
-    for one in explained:
+    for one in explain_videos(
+        options.ids or options.videos, output_folder, root=options.root, stored=bool(options.ids), model=options.model,
+        server=options.server, pixels=options.pixels, check=options.check, **arguments.sampling_of(options),
+    ):  # fmt: skip
         failed += one.fault is not None
         if options.json:
             told = {"error": one.fault} if one.explanation is None else dataclasses.asdict(one.explanation)
@@ -68,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace, output_folder: str) -> dict[str, str]:
     """What is wrong with the videos, where not one of them can be used."""
+    from topiclens.pipeline import run_metadata
     from topiclens.pipeline.exports import sampling_of
 
     if options.server and (options.pixels or options.check):
@@ -78,15 +72,13 @@ def _check(options: argparse.Namespace, output_folder: str) -> dict[str, str]:
     sampling = arguments.sampling_of(options)
     model = None
     if options.ids:
-        from topiclens.pipeline import run_metadata
-
         if any(value is not None for value in sampling.values()):
             raise checks.InputError("--id explains the frames that the run stored: no sampling can be chosen for them.")
         outcome = run_metadata.newest(options.root)
         outcome.folder("Examples")
         model = options.model or outcome.model
     elif not options.server:
-        model = options.model or os.path.join(options.root, "serving", "topiclens")
+        model = options.model or run_metadata.serving_folder(options.root)
     if model and not options.server:
         sampling_of(checks.check_model(model), **sampling)
     checks.check_writable(output_folder)

@@ -1,13 +1,10 @@
-"""`topiclens neurons`."""
-
-from __future__ import annotations
+"""Show which neurons carry which topic."""
 
 import argparse
 import dataclasses
 
 from topiclens.pipeline.cli import arguments, output
 
-HELP = "show which neurons carry which topic"
 EXAMPLE = "topiclens neurons --root runs/sample"
 
 

@@ -1,4 +1,4 @@
-"""`topiclens review`."""
+"""Open the review page, where people say what captions miss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from topiclens.pipeline.cli import arguments, checks, output
 if TYPE_CHECKING:
     from topiclens.serving.review.access import Access
 
-HELP = "open the review page, where people say what captions miss"
 EXAMPLE = "topiclens review --root runs/sample --port 8600"
 
 

@@ -1,4 +1,4 @@
-"""`topiclens run`."""
+"""Run the pipeline: from clips and captions to a served captioner."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from topiclens.pipeline.cli import arguments, checks, output
 if TYPE_CHECKING:
     from topiclens.pipeline.settings import Settings
 
-HELP = "run the pipeline: from clips and captions to a served captioner"
 EXAMPLE = "topiclens run --preset msvd --data clips --root runs/mine \\\n    --set features.backbone=efficientnet_lite0"
+RESUMES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,11 @@
-"""`topiclens serve`."""
-
-from __future__ import annotations
+"""Serve the pushed versions with the stand-in for TensorFlow Serving."""
 
 import argparse
 import os
 
 from topiclens.pipeline.cli import arguments, checks
+from topiclens.pipeline.run_metadata import serving_folder
 
-HELP = "serve the pushed versions with the stand-in for TensorFlow Serving"
 EXAMPLE = "topiclens serve --root runs/sample --grpc-port 8500 --rest-port 8501"
 
 
@@ -19,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    base = os.path.join(options.root, "serving", "topiclens")
+    base = serving_folder(options.root)
     if not os.path.isdir(base):
         raise checks.InputError(f"There is no model in {base!r}. 'topiclens run --root {options.root}' pushes one.")
     checks.check_port(options.host, options.grpc_port, "--grpc-port")

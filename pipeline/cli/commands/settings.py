@@ -1,6 +1,4 @@
-"""`topiclens settings`."""
-
-from __future__ import annotations
+"""Show every setting of a preset, and what it means."""
 
 import argparse
 import json
@@ -8,7 +6,6 @@ import textwrap
 
 from topiclens.pipeline.cli import arguments, output
 
-HELP = "show every setting of a preset, and what it means"
 EXAMPLE = "topiclens settings --preset paper training"
 
 

@@ -1,6 +1,4 @@
-"""`topiclens topics`."""
-
-from __future__ import annotations
+"""Show the topics of a run, and decide about them."""
 
 import argparse
 import dataclasses
@@ -8,7 +6,6 @@ from typing import Any
 
 from topiclens.pipeline.cli import arguments, output
 
-HELP = "show the topics of a run, and decide about them"
 EXAMPLE = "topiclens topics --root runs/sample --rename 7 surfing --merge 3 12 --ban 5"
 
 
@@ -45,8 +42,7 @@ def run(options: argparse.Namespace) -> int:
         return _print_quality(options)
     topics, ahead = read_topics(options.root, options.file)
     if options.json:
-        for topic in topics:
-            output.print_json(topic.to_json())
+        output.print_json(*(topic.to_json() for topic in topics))
         return 0
     print(output.table(*table_rows(topics)))
     print(*ahead, sep="\n", end="\n" if ahead else "")
@@ -54,11 +50,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_quality(options: argparse.Namespace) -> int:
-    from topiclens.pipeline.topic_quality import quality_of_run, quality_rows
+    from topiclens.pipeline.governing import quality_of_run
 
     quality = quality_of_run(options.root, options.against)
     if options.json:
         output.print_json(dataclasses.asdict(quality))
-    else:
-        print(output.table(("figure", "value"), *quality_rows(quality)))
+        return 0
+    rows = [
+        ("topics that can occur", str(quality.topics)),
+        ("topics a video", f"{quality.topics_a_video:.2f}"),
+        ("coherence (mean NPMI)", _figure(quality.mean_npmi, 3)),
+        (f"perplexity, {quality.held_out_videos} held-out videos", _figure(quality.perplexity, 1)),
+    ]
+    if quality.agreement is not None:
+        rows.append(("agreement of labels (mean F1)", _figure(quality.agreement, 3)))
+    print(output.table(("figure", "value"), *rows))
     return 0
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

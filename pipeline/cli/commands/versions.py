@@ -1,4 +1,4 @@
-"""`topiclens versions`."""
+"""List the versions of the model, their corrections, and which is served."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from topiclens.pipeline.cli.commands.corrections import shorten
 if TYPE_CHECKING:
     from topiclens.schemas.corrections import Serving
 
-HELP = "list the versions of the model, their corrections, and which is served"
 EXAMPLE = "topiclens versions --root runs/sample"
 
 

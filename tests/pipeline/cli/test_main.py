@@ -150,6 +150,17 @@ def test_errors_of_the_system_are_a_sentence_with_what_to_do(failing, capsys):
         assert said in told and "Traceback" not in told and len(told.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(("typed", "goes_on"), [(["serve"], False), (["compare"], True)])
+def test_only_a_command_that_goes_on_where_it_was_stopped_says_so(typed, goes_on, monkeypatch, capsys):
+    def stop(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"topiclens.pipeline.cli.commands.{typed[0]}.run", stop)
+    assert cli.main(typed) == 130
+    told = capsys.readouterr().err
+    assert told.startswith("\nStopped.") and ("The same command goes on from here." in told) is goes_on
+
+
 def test_a_fault_of_our_own_says_so_and_shows_where_when_asked(failing, capsys):
     failing(ZeroDivisionError("division by zero"))
     assert cli.main(["serve"]) == 1

@@ -1,6 +1,5 @@
 """Which frames of a clip reach the model, whoever asks: the clips here show the numbers of their frames."""
 
-import contextlib
 import io
 import json
 
@@ -66,7 +65,7 @@ def model(tmp_path):
 
 @pytest.fixture(autouse=True)
 def recorder(monkeypatch):
-    monkeypatch.setattr(captioning, "_captioner", lambda *opened: contextlib.nullcontext(Recorder(topics=opened[-1])))
+    monkeypatch.setattr(captioning, "_open", lambda *opened: Recorder(topics=opened[-1]))
     monkeypatch.setattr(checks, "check_server", lambda address: None)
 
 
@@ -99,6 +98,14 @@ def test_what_is_asked_for_goes_before_what_the_model_was_trained_on(clip, model
     assert caption(capsys, clip, "--model", folder, "--sampling", "equal") == (0, 10, 20, 30, 40, 50)
     middle = Sampling("step", 6, step=5).indices(TOTAL, "clip")
     assert caption(capsys, clip, "--model", folder, "--sampling", "step", "--step", "5") == middle
+
+
+def test_a_server_that_tells_its_sampling_is_shown_clips_so(clip, monkeypatch, capsys):
+    trained = Sampling("step", 7, step=4)
+    monkeypatch.setattr(Recorder, "about", lambda self: {"features": trained.to_json()})
+    server = "--server", "grpc://127.0.0.1:1"
+    assert caption(capsys, clip, *server) == trained.indices(TOTAL, "clip")
+    assert caption(capsys, clip, *server, "--sampling", "equal", "--frames", "2") == (0, 30)
 
 
 def test_a_server_is_shown_what_the_default_settings_say_or_what_is_asked_for(clip, capsys):

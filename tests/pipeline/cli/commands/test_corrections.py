@@ -78,6 +78,16 @@ def test_the_way_from_a_proposal_to_a_rollback_is_told_in_words(root, run):
     assert run("rollback", bad) == f"Correction {bad} is revoked. It was in no served version.\n"
 
 
+def test_programs_read_what_a_refinement_and_a_rollback_did(root, run):
+    one = propose(root, "v1").correction.id
+    refined = json.loads(run("refine", "--publish", "--json", "--quiet"))
+    version = corrections.open_ledger(root).served().version
+    assert (refined["version"], refined["corrections"], refined["served"]) == (version, [one], True)
+    assert refined["verdict"]["blessed"] and refined["parent"] == "100"
+    back = json.loads(run("rollback", one, "--json", "--quiet"))
+    assert back["served"]["version"] == "100" and back["withdrawn"] is None and not back["refused"]
+
+
 def test_a_ledger_travels_as_json_lines(root, run, tmp_path):
     one = propose(root, "v1").correction.id
     file = str(tmp_path / "ledger.jsonl")

@@ -8,7 +8,7 @@ from tests.components.topics.conftest import planted_documents
 from topiclens.components.topics import fitting
 from topiclens.components.topics.governance import load_governance
 from topiclens.components.topics.model import write_files
-from topiclens.pipeline import governing, topic_quality
+from topiclens.pipeline import governing
 from topiclens.pipeline.cli import main as cli
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.schemas.json_lines import write_rows
@@ -117,7 +117,7 @@ def test_quality_is_measured_on_held_out_captions_and_compared_with_another_run(
     rows = [{"video_id": f"h{i}", "split": "val", "captions": ["dog1 dog2 dog3 guitar1"]} for i in range(3)]
     write_rows(tmp_path / "data" / "videos.jsonl", [*rows, {"video_id": "t", "split": "train", "captions": ["wave1"]}])
     folders = {"topiclens.TopicModel": model, "topiclens.Dataset": str(tmp_path / "data")}
-    monkeypatch.setattr(topic_quality, "newest", lambda root: Outcome(root, folders, True))
+    monkeypatch.setattr(governing, "newest", lambda root: Outcome(root, folders, True))
     said = topics("--quality", "--against", str(tmp_path))
     assert "perplexity, 3 held-out videos" in said and "agreement of labels (mean F1)  1.000" in said
     told = json.loads(topics("--quality", "--json"))
