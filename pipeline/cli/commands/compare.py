@@ -22,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline import run_metadata
-    from topiclens.pipeline.experiments import comparison
     from topiclens.pipeline.presets import preset
 
     settings, outcome = preset(options.preset), run_metadata.newest(options.root)
+    settings.changed(options.changes)  # refuses what cannot be
+    from topiclens.pipeline.experiments import comparison  # imports TensorFlow: after the checks
+
     if not options.full:
         settings = comparison.reduced(settings, comparison.training_videos(outcome))
     settings = settings.changed(options.changes)
