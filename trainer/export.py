@@ -82,6 +82,7 @@ def export(
             where a clip is shorter, in place of `frames` -> the same outputs.
 
     Args:
+        captioner, vocabulary: what is exported.
         directory: must not hold anything yet; its parent is created.
         features: how frames became numbers, such as {"backbone": "googlenet", "n_frames": 28, "dim": 1024,
             "sampling": "equal"}.

@@ -78,6 +78,8 @@ def train(
 
     Args:
         train_files, val_files: patterns of gzip TFRecords (see `topiclens.schemas.records`).
+        vocabulary: the words that the captioner may say.
+        model, training: what is trained, and how.
         work_dir: holds the checkpoints and the logs of this training.
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
         name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f
@@ -88,6 +90,7 @@ def train(
             of the interpretive loss is its regularisation.
         folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
             other settings begin anew instead of being an error.
+        progress: gets a line an epoch.
     Raises:
         CheckpointMismatch: `work_dir` holds another training.
         DataError: the records cannot be trained on.

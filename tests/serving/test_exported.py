@@ -83,7 +83,7 @@ def test_another_beam_is_exported_from_the_export(exported, tmp_path):
 
 def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, start):
     base, model, vocabulary = exported
-    expected = with_relevance(model, padded(), explained_beam_search(model, padded(), 4, 6))
+    expected = with_relevance(model, padded(), explained_beam_search(model, padded(), beam=4, max_words=6))
     expected = {name: np.asarray(value) for name, value in expected.items()}
     server = start(base)
     with (
