@@ -34,7 +34,7 @@ lint: $(READY)         ## style, format and types
 	cd $(TYPES) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml
 
 test: lint             ## style and types, then every fast, hermetic test
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 docs: $(READY)         ## the documentation as a site in .cache/site; any warning fails
 	$(BIN)/python docs/generate.py
