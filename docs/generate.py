@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
+from topiclens.schemas.tables import markdown_table
+
 REFERENCE = Path(__file__).parent / "reference"
 
 
@@ -26,7 +28,7 @@ def settings() -> str:
         sections.setdefault(name.split(".")[0], []).append((f"`{name}`", f"`{value}`", meaning))
     return "\n\n".join(
         f"## {section}\n\n{inspect.getdoc(type(getattr(Settings(), section))).splitlines()[0]}\n\n"
-        + table(("setting", "default", "meaning"), rows)
+        + markdown_table(("setting", "default", "meaning"), rows)
         for section, rows in sections.items()
     )
 
@@ -51,7 +53,7 @@ def manifest() -> str:
         kind = " or ".join(f"`{value}`" for value in field["enum"]) if "enum" in field else field["type"]
         required = "yes" if name in schema["required"] else ""
         rows.append((f"`{name}`", kind, required, field.get("description", "")))
-    return table(("field", "type", "required", "meaning"), rows)
+    return markdown_table(("field", "type", "required", "meaning"), rows)
 
 
 def api() -> str:
@@ -86,12 +88,6 @@ def _block(*lines: str) -> str:
 
 
 PAGES = {"python-api.md": api, "settings.md": settings, "commands.md": commands, "manifest.md": manifest}
-
-
-def table(heads: tuple[str, ...], rows) -> str:
-    """A table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def renewed(page: str, content: str) -> str:

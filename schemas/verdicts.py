@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from topiclens.schemas.tables import markdown_table
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -71,6 +73,6 @@ class Verdict:
         verdict, *reasons = self.lines()
         lines = [f"# Refinement: {verdict}", "", *(f"- {line.strip().removeprefix('- ')}" for line in reasons)]
         if self.metrics:
-            lines += ["", "| metric | parent | candidate |", "|---|---|---|"]
-            lines += [f"| {metric} | {old:.4f} | {new:.4f} |" for metric, (old, new) in self.metrics.items()]
+            rows = [(metric, *(f"{value:.4f}" for value in both)) for metric, both in self.metrics.items()]
+            lines += ["", markdown_table(("metric", "parent", "candidate"), rows)]
         return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import ops
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 
+from topiclens.schemas.tables import markdown_table
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.validation import Validation
@@ -74,13 +75,11 @@ class TensorBoardEpochs(keras.callbacks.Callback):
             tf.summary.scalar(tag, value, description=description)
 
     def _captions(self) -> None:
-        rows = ["| video | caption | references |", "|---|---|---|"]
-        for video_id in self._shown_ids:
-            caption = self.validation.captions.get(video_id)
-            if caption is not None:
-                rows.append(f"| {video_id} | **{caption}** | {'<br>'.join(self.validation.references[video_id])} |")
-        if len(rows) > 2:
-            tf.summary.text("captions", "\n".join(rows))
+        captions, references = self.validation.captions, self.validation.references
+        shown = [video_id for video_id in self._shown_ids if video_id in captions]
+        rows = [(video_id, f"**{captions[video_id]}**", "<br>".join(references[video_id])) for video_id in shown]
+        if rows:
+            tf.summary.text("captions", markdown_table(("video", "caption", "references"), rows))
 
     def _histograms(self) -> None:
         for variable in self.model.trainable_variables:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from topiclens.components.captions.evaluator import METRICS, CaptionEvaluation
 from topiclens.schemas.files import write_json, write_text
 from topiclens.schemas.json_lines import write_rows
+from topiclens.schemas.tables import markdown_table
 
 METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "summary.md"
 EXAMPLES = 5  # best and worst captions shown of each split
@@ -81,10 +82,8 @@ def format_summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: in
     """The evaluation as Markdown: a row a split, a row a slice, and captions beside what people wrote."""
     measured = [metric for metric in METRICS if any(metric in j.metrics for j in evaluations.values())]
     lines = ["# Captions, judged", ""]
-    lines += _table(
-        ("split", "videos", *measured),
-        [(split, str(len(j.captions)), *_cells(j.metrics, measured)) for split, j in evaluations.items()],
-    )
+    rows = [(split, len(j.captions), *_cells(j.metrics, measured)) for split, j in evaluations.items()]
+    lines.append(markdown_table(("split", "videos", *measured), rows))
     for metric, reason in sorted({item for j in evaluations.values() for item in j.not_measured.items()}):
         lines += ["", f"{metric} not measured: {reason}."]
     for split, evaluation in evaluations.items():
@@ -93,13 +92,13 @@ def format_summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: in
                 (_plain(name), f"{part.videos}{' (few)' if part.small else ''}", *_cells(part.metrics, measured))
                 for name, part in evaluation.slices.items()
             ]
-            lines += ["", f"## {split}, by slice", "", *_table(("slice", "videos", *measured), rows)]
+            lines += ["", f"## {split}, by slice", "", markdown_table(("slice", "videos", *measured), rows)]
         for title, videos in zip(("Best", "Worst"), best_and_worst(evaluation, examples), strict=True):
             texts = [(name, evaluation.captions[name], evaluation.references[name][0]) for name in videos]
             rows = [(*map(_plain, three), *_cells(evaluation.by_video[three[0]], measured)) for three in texts]
             if rows:
                 head = ("video", "caption", "a person wrote", *measured)
-                lines += ["", f"## {title} captions of {split}", "", *_table(head, rows)]
+                lines += ["", f"## {title} captions of {split}", "", markdown_table(head, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -113,8 +112,4 @@ def _cells(metrics: Mapping[str, float], names: Sequence[str]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", r"\|") or "(empty)"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
+    return text.strip() or "(empty)"

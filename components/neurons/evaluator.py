@@ -12,6 +12,7 @@ from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.neurons.settings import NeuronSettings
 from topiclens.schemas.files import write_json, write_text
+from topiclens.schemas.tables import markdown_table
 from topiclens.schemas.verdicts import Reason
 
 FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
@@ -98,24 +99,17 @@ def format_summary(
 ) -> str:
     """The figures, the best and worst detected topics and what changed, as Markdown."""
     names = {topic.id: topic.name for topic in links.topics}
-    lines = ["# Neurons", "", "| figure | value |", "|---|---|"]
-    for name, value in _values(figures, effects).items():
-        if name != "by_topic":
-            shown = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else value
-            lines.append(f"| {name} | {shown} |")
+    values = {name: value for name, value in _values(figures, effects).items() if name != "by_topic"}
+    shown = {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in values.items()}
+    table = markdown_table(("figure", "value"), [(name, "–" if one is None else one) for name, one in shown.items()])
+    lines = ["# Neurons", "", table]
     rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -row.auc)
     for title, chosen in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            "| topic | videos | neurons | AUC | average precision |",
-            "|---|---|---|---|---|",
+        cells = [
+            (names[row.id], row.videos, row.neurons, f"{row.auc:.3f}", f"{row.average_precision:.3f}") for row in chosen
         ]
-        lines += [
-            f"| {names[row.id]} | {row.videos} | {row.neurons} | {row.auc:.3f} | {row.average_precision:.3f} |"
-            for row in chosen
-        ]
+        heads = ("topic", "videos", "neurons", "AUC", "average precision")
+        lines += ["", f"## {title}", "", markdown_table(heads, cells)]
     if changed is not None:
         lines += ["", "## Since the last blessed model", "", f"{len(changed)} neurons changed meaning."]
         lines += [f"- {one.neuron}: {one.before or 'no topic'} → {one.after or 'no topic'}" for one in changed]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from topiclens.schemas.files import read_json, write_json
-from topiclens.schemas.notebook import html_table
 from topiclens.schemas.plain import from_plain, to_plain
+from topiclens.schemas.tables import html_table, markdown_table
 from topiclens.trainer.exported import EXTRA
 
 if TYPE_CHECKING:  # Numba and SciPy take a second to import, and to read links needs neither
@@ -156,9 +156,8 @@ def most_frequent(links: TopicLinks, count: int) -> list[TopicLink]:
 
 def as_markdown(links: TopicLinks, *, neurons_shown: int = 3) -> str:
     """`table_rows` and `remarks` as Markdown."""
-    header, *rows = ("| " + " | ".join(cells) + " |" for cells in table_rows(links, neurons_shown))
-    lines = [header, "|---|---|" + "---:|" * 4 + "---|", *rows]
-    return "\n\n".join(["\n".join(lines), *remarks(links)])
+    heads, *rows = table_rows(links, neurons_shown)
+    return "\n\n".join([markdown_table(heads, rows), *remarks(links)])
 
 
 def table_rows(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:

@@ -15,6 +15,7 @@ from topiclens.components.refinement.gate import Half, gained
 from topiclens.components.refinement.half_trials import HalfTrial
 from topiclens.components.refinement.missing_topics import InaccurateCaption
 from topiclens.schemas.plain import to_plain
+from topiclens.schemas.tables import markdown_table
 
 PAPER = "the paper: 17 of 20"
 
@@ -123,13 +124,12 @@ class Experiment:
         lines = ["# Corrections: one half corrects, the other tests", "", f"What is halved: {self.parts}."]
         lines += [f"The captions of two halves have {self.alike:.0%} of their words in common.", ""]
         lines += [*self._findings(), "", "## Videos with an inaccurate caption, by rule", ""]
-        lines += ["| stage | left |", "|---|---:|", *(f"| {stage} | {count} |" for stage, count in self.counts)]
-        passed = len(self.results) - len(self.enhanced)
-        lines += [f"| tried in this order | {len(self.results)} |"]
-        lines += [f"| of which a strength brings the topic into the first half | {len(self.enhanced)} |"]
-        lines += ["", "## Metrics after each", "", f"Of {self.videos}.", "", *self._metrics()]
-        lines += ["", "## Each video", "", *self._videos()]
-        if passed:
+        tried = ("tried in this order", len(self.results))
+        brought = ("of which a strength brings the topic into the first half", len(self.enhanced))
+        lines += [markdown_table(("stage", "left"), [*self.counts, tried, brought])]
+        lines += ["", "## Metrics after each", "", f"Of {self.videos}.", "", self._metrics()]
+        lines += ["", "## Each video", "", self._videos()]
+        if len(self.enhanced) < len(self.results):
             lines += ["", "## Topics that no strength brings in", ""]
             lines += [f"- {result.item.video_id}: {result.forth.why}" for result in self.results if not result.enhanced]
         lines += ["", "## Settings", "", *(f"- `{name}` = {value}" for name, value in self.settings.items())]
@@ -165,7 +165,7 @@ class Experiment:
         )
         yield f"- {found['seconds']:.1f} s a correction, on average."
 
-    def _metrics(self) -> Iterator[str]:
+    def _metrics(self) -> str:
         names = list(self.metrics)
         refined = [result.metrics for result in self.enhanced if result.metrics]
         rows: list[tuple[str, Mapping[str, float]]] = [("before", self.metrics)]
@@ -175,16 +175,14 @@ class Experiment:
                 rows.append((f"after one correction, the {word}", values))
         if self.together is not None:
             rows.append(("after all at once", self.together.metrics))
-        yield _row(["captions", *names])
-        yield "|---|" + "---:|" * len(names)
-        yield from (_row([label, *(f"{values.get(name, np.nan):.4f}" for name in names)]) for label, values in rows)
+        cells = [(label, *(f"{values.get(name, np.nan):.4f}" for name in names)) for label, values in rows]
+        return markdown_table(("captions", *names), cells)
 
-    def _videos(self) -> Iterator[str]:
+    def _videos(self) -> str:
         names = list(self.metrics)
-        header = ["video", "missing topic", "said by", "corrects → tests", "the half that corrects",
+        heads = ["video", "missing topic", "said by", "corrects → tests", "the half that corrects",
                   "the half that tests", "gains", "strength", "mu", "s", "control gains", *names]  # fmt: skip
-        yield _row(header)
-        yield "|" + "---|" * 7 + "---:|" * 3 + "---|" + "---:|" * len(names)
+        rows = []
         for result in self.enhanced:
             item = result.item
             for trial in (result.forth, result.back):
@@ -196,11 +194,9 @@ class Experiment:
                     only_forth = [controlled, *(f"{result.metrics.get(name, np.nan):.4f}" for name in names)]
                 who = (item.video_id, item.name, f"{item.references} of {item.of}", trial.direction)
                 said = (_change(trial.taught), _change(trial.tested), _words(item.words, trial.tested))
-                yield _row([*who, *said, f"{trial.strength:g}", f"{trial.mu:g}", f"{trial.seconds:.1f}", *only_forth])
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+                numbers = (f"{trial.strength:g}", f"{trial.mu:g}", f"{trial.seconds:.1f}")
+                rows.append((*who, *said, *numbers, *only_forth))
+        return markdown_table(heads, rows)
 
 
 def _gains(words: Sequence[str], half: Half) -> bool:

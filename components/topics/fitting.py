@@ -17,8 +17,8 @@ from topiclens.components.topics.table import describe_topics
 from topiclens.components.topics.warplda import WarpLDA
 from topiclens.schemas.files import format_json
 from topiclens.schemas.json_lines import format_rows
-from topiclens.schemas.notebook import html_table
 from topiclens.schemas.progress import Progress, no_progress
+from topiclens.schemas.tables import html_table
 
 SAMPLES = 20
 ITERATIONS_BETWEEN_SAMPLES = 5  # neighbouring states of a chain are nearly the same

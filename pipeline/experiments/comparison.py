@@ -27,6 +27,7 @@ from topiclens.schemas import records
 from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.progress import Progress, print_progress
+from topiclens.schemas.tables import markdown_table
 from topiclens.trainer.checkpoints import claim
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.training import train
@@ -178,8 +179,8 @@ def table_rows(results: Mapping[str, Sequence[Mapping]]) -> list[list[str]]:
 
 def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
     """`table_rows` as Markdown."""
-    header, *rows = ("| " + " | ".join(cells) + " |" for cells in table_rows(results))
-    return "\n".join([header, "|---|" + "---|" * len(results), *rows]) + "\n"
+    heads, *rows = table_rows(results)
+    return markdown_table(heads, rows) + "\n"
 
 
 def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:

@@ -16,7 +16,7 @@ from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.schemas.corrections import CorrectedTopic, Correction
-from topiclens.schemas.notebook import html_table
+from topiclens.schemas.tables import html_table
 
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLink
