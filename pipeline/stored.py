@@ -13,9 +13,14 @@ def dataset_rows(outcome: Outcome) -> Iterator[dict]:
     return read_rows(os.path.join(outcome.folder("topiclens.Dataset"), "videos.jsonl"))
 
 
+def split_files(outcome: Outcome, split: str) -> list[str]:
+    """The files with the records of a split; FileNotFoundError where the run has no such split."""
+    return records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
+
+
 def split_videos(outcome: Outcome, split: str) -> list[records.VideoRecord]:
     """All videos of a split, in order."""
-    return list(records.read(records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))))
+    return list(records.read(split_files(outcome, split)))
 
 
 def stored_videos(
@@ -25,6 +30,5 @@ def stored_videos(
     rows = {row["video_id"]: row for row in dataset_rows(outcome) if row["video_id"] in wanted}
     stored = {}
     for split in sorted({row["split"] for row in rows.values()}):
-        files = records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
-        stored.update((record.video_id, record) for record in records.read(files, only=wanted))
+        stored.update((one.video_id, one) for one in records.read(split_files(outcome, split), only=wanted))
     return rows, stored

@@ -169,7 +169,7 @@ def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
     with _installed("topiclens.correct runs the model in this process"):
         from topiclens.pipeline.repair.proposals import propose
 
-        return propose(root, video, topic, author)
+        return propose(root, video, [topic], author)[0]
 
 
 def fit_topics(captions: Mapping[str, Iterable[str]], n_topics: int = 100, **options: Any) -> Fit:

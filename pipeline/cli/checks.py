@@ -82,13 +82,13 @@ def check_correction(root: str, video: str, topic: str, settings: RefinementSett
     """
     from topiclens.pipeline import run_metadata
     from topiclens.pipeline.exports import names_of
-    from topiclens.pipeline.repair.corrections import open_recovered_ledger
+    from topiclens.pipeline.repair.corrections import read_ledger
     from topiclens.pipeline.repair.model_store import ModelStore
     from topiclens.pipeline.stored import dataset_rows
     from topiclens.schemas.topic_lookup import find_topic
 
     outcome = run_metadata.newest(root)
-    with open_recovered_ledger(root, settings) as ledger:
+    with read_ledger(root, settings) as ledger:
         served = ledger.served()
     links = names_of(root, str(ModelStore(root).version(served.version)))[0] if served else None
     if links is not None:

@@ -11,14 +11,7 @@ import numpy as np
 from topiclens.components.captions.evaluator import EpochScores
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.extract import FeatureExtractor
-from topiclens.components.relevance.border import (
-    ClipFeatures,
-    PolicyEffect,
-    candidates,
-    frames_of_any,
-    recommend,
-    study_policies,
-)
+from topiclens.components.relevance.border import ClipFeatures, PolicyEffect, candidates, frames_of_any, study_policies
 from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features
 from topiclens.components.videos.reader import sample_frames
@@ -47,15 +40,13 @@ def measure_borders(
     seed: int = 0,
     progress: Progress = print_progress,
 ) -> list[PolicyEffect]:
-    """Measures the border index and the captions' CIDEr under every sampling policy.
+    """Measures the border index and the captions' CIDEr under every sampling policy, the model's own first.
 
     The frames are taken of the validation videos themselves, so that a step here is the setting `features.step`.
 
     Args:
         model: an exported model; None is the run's own.
         n_frames: frames that a policy takes; None as many as the model was trained on.
-    Returns:
-        The effect of each policy; the first is the model's own.
     Raises:
         TooFewFrames: no validation video has more frames than a policy takes.
         SamplingError: a number of frames or a step below 1.
@@ -64,16 +55,15 @@ def measure_borders(
     own = sampling_of(directory, n_frames=n_frames)
     samplings = candidates(own, steps, seed)
     captioner, vocabulary, meta = load_captioner(directory)
-    rows = [row for row in dataset_rows(outcome) if row["split"] == "val"]
-    rows.sort(key=lambda row: row["video_id"])
+    rows = sorted((row for row in dataset_rows(outcome) if row["split"] == "val"), key=lambda row: row["video_id"])
     chosen = list(itertools.islice(_features(rows, samplings, meta["features"]), videos))
     if not chosen:
         raise TooFewFrames(
             f"No validation video that can be read has more than {own.n_frames} frames, so every policy would take the "
             "same ones. Ask for fewer by --frames."
         )
-    captions_of = {row["video_id"]: row["captions"] for row in rows}
-    references = {video.video_id: captions_of[video.video_id] for video in chosen}
+    shown = {video.video_id for video in chosen}
+    references = {row["video_id"]: row["captions"] for row in rows if row["video_id"] in shown}
     judge = EpochScores(("CIDEr",))
     writer = CaptionWriter(captioner, vocabulary, max_words=meta["decoding"]["max_words"])
 
@@ -94,11 +84,6 @@ def measure_borders(
         found.append(one)
         progress(f"Measured {one.sampling.name}, policy {len(found)} of {len(samplings)}")
     return found
-
-
-def advise(measured: Sequence[PolicyEffect], model: str) -> str:
-    """`advice` on what was measured with a model."""
-    return advice(measured[0], recommend(measured), sampling_of(model))
 
 
 def advice(now: PolicyEffect, best: PolicyEffect, trained: Sampling) -> str:
@@ -127,26 +112,20 @@ def _features(rows: Iterable[Mapping], samplings: Sequence[Sampling], features: 
     def network():
         return FeatureExtractor(registry.load(features["backbone"], features.get("weights"), cache_folder()))
 
+    def read(row: Mapping) -> ClipFeatures:
+        video_id = row["video_id"]
+        if "path" not in row:
+            whole = read_features(row["features"])
+            return ClipFeatures(video_id, len(whole), np.arange(len(whole)), whole)
+        choose = functools.partial(frames_of_any, samplings, video_id=video_id)
+        sampled = sample_frames(row["path"], choose=choose, start=row.get("start"), end=row.get("end"))
+        ((_, known),) = network()([(video_id, sampled.frames)])
+        return ClipFeatures(video_id, sampled.total, np.array(sampled.indices), known)
+
     for row in rows:
         try:
-            if "path" in row:
-                video = _filmed(row, samplings, network())
-            else:
-                whole = read_features(row["features"])
-                video = ClipFeatures(row["video_id"], len(whole), np.arange(len(whole)), whole)
+            video = read(row)
         except (UnreadableVideo, FeatureError, OSError):
             continue
         if video.total > samplings[0].n_frames:
             yield video
-
-
-def _filmed(row: Mapping, samplings: Sequence[Sampling], network) -> ClipFeatures:
-    video_id = row["video_id"]
-    sampled = sample_frames(
-        row["path"],
-        choose=lambda total: frames_of_any(samplings, total, video_id),
-        start=row.get("start"),
-        end=row.get("end"),
-    )
-    ((_, features),) = network([(video_id, sampled.frames)])
-    return ClipFeatures(video_id, sampled.total, np.array(sampled.indices), features)

@@ -23,6 +23,7 @@ from topiclens.components.training.run_fn import VOCABULARY_FILE
 from topiclens.components.videos.ingest import SUMMARY
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.pipeline.settings import Settings
+from topiclens.pipeline.stored import split_files
 from topiclens.schemas import records
 from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
 from topiclens.schemas.plain import to_plain
@@ -139,17 +140,21 @@ def compare(
     for done, (variant, seed) in enumerate(jobs):
         place = os.path.join(folder, variant.folder, f"seed-{seed}")
         if not all(os.path.exists(os.path.join(place, name)) for name in _STUDIED):
-            progress(
-                f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}"
-                + _left(began, trained, len(jobs) - done)
-            )
+            minutes = (time.monotonic() - began) / 60 * (len(jobs) - done) / max(trained, 1)
+            left = f", about {minutes:.0f} min left" if trained else ""
+            progress(f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}{left}")
             _train_and_study(outcome, settings, variant, seed, place)
             trained += 1
         results[variant.name].append(read_json(os.path.join(place, "result.json")))
     write_json(os.path.join(folder, _JSON), results)
-    write_text(os.path.join(folder, _TABLE), as_markdown(results))
-    pair = reversed(chosen[:2])  # LSTM-I above LSTM-B
-    _draw_profiles({one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}, folder)
+    heads, *rows = table_rows(results)
+    write_text(os.path.join(folder, _TABLE), markdown_table(heads, rows) + "\n")
+    pair = reversed(chosen[:2])  # LSTM-I above LSTM-B, whose topics it chooses (Fig. 3)
+    places = {one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}
+    tallies = {name: Tally.load(place) for name, place in places.items()}
+    links = {name: TopicLinks.load(place) for name, place in places.items()}
+    picture = write_profiles(os.path.join(folder, "logs", "neurons"), tallies, links)
+    write_bytes(os.path.join(folder, _PROFILES), picture)
     return results
 
 
@@ -169,18 +174,11 @@ def table_rows(results: Mapping[str, Sequence[Mapping]]) -> list[list[str]]:
         cells = [label]
         for of_seeds in results.values():
             values = [result[key] for result in of_seeds if result.get(key) is not None]
-            mean, half = interval(values) if values else (float("nan"), float("nan"))
-            cells.append(
-                "not measured" if np.isnan(mean) else f"{mean:.4f}" + ("" if np.isnan(half) else f" ± {half:.4f}")
-            )
+            mean, half = interval(values) if values else (np.nan, np.nan)
+            shown = f"{mean:.4f}" if np.isnan(half) else f"{mean:.4f} ± {half:.4f}"
+            cells.append("not measured" if np.isnan(mean) else shown)
         rows.append(cells)
     return [*rows, ["seeds", *(str(len(of_seeds)) for of_seeds in results.values())]]
-
-
-def as_markdown(results: Mapping[str, Sequence[Mapping]]) -> str:
-    """`table_rows` as Markdown."""
-    heads, *rows = table_rows(results)
-    return markdown_table(heads, rows) + "\n"
 
 
 def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
@@ -208,10 +206,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         model=dataclasses.replace(settings.model, interpretive_weight=variant.interpretive_weight),
         run=dataclasses.replace(settings.run, seed=seed),
     )
-    files = {
-        split: records.files_of(os.path.join(outcome.folder("Examples"), f"Split-{split}"))
-        for split in ("train", "val")
-    }
+    files = {split: split_files(outcome, split) for split in ("train", "val")}
     vocabulary = Vocabulary.load(os.path.join(outcome.folder("TransformGraph"), VOCABULARY_FILE))
     topics = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
     result = train(
@@ -235,29 +230,13 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
         effect_videos=settings.neurons.effect_videos,
     )  # fmt: skip
-    write = CaptionWriter(
-        result.captioner, vocabulary, beam=settings.decoding.beam, max_words=settings.decoding.max_words
-    )
+    decoding = settings.decoding
+    write = CaptionWriter(result.captioner, vocabulary, beam=decoding.beam, max_words=decoding.max_words)
     batches = [held_out[i : i + VIDEOS_A_BATCH] for i in range(0, len(held_out), VIDEOS_A_BATCH)]
     captions = write(([video.video_id for video in batch], pad_videos(batch)) for batch in batches)
-    judged = evaluate_captions(
-        {video.video_id: video.captions for video in held_out}, captions, ("BLEU-4", "METEOR", "CIDEr")
-    )
+    people = {video.video_id: video.captions for video in held_out}
+    judged = evaluate_captions(people, captions, ("BLEU-4", "METEOR", "CIDEr"))
     tally.save(place)
     links.save(place)
     measured = to_plain(figures) | to_plain(effects) | judged.metrics
     write_json(os.path.join(place, "result.json"), measured)
-
-
-def _draw_profiles(places: Mapping[str, str], folder: str) -> None:
-    """Fig. 3 of what was studied in `places`, by the model's name, the first on top and choosing the topics."""
-    tallies = {name: Tally.load(place) for name, place in places.items()}
-    links = {name: TopicLinks.load(place) for name, place in places.items()}
-    picture = write_profiles(os.path.join(folder, "logs", "neurons"), tallies, links)
-    write_bytes(os.path.join(folder, _PROFILES), picture)
-
-
-def _left(began: float, trained: int, remaining: int) -> str:
-    if not trained:
-        return ""
-    return f", about {(time.monotonic() - began) / trained * remaining / 60:.0f} min left"

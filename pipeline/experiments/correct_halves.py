@@ -27,7 +27,7 @@ from topiclens.components.refinement.missing_topics import MIN_SHARE, Inaccurate
 from topiclens.components.refinement.nearness import VIDEOS
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome
-from topiclens.pipeline.stored import dataset_rows
+from topiclens.pipeline.stored import dataset_rows, split_files, split_videos
 from topiclens.schemas import records
 from topiclens.schemas.files import read_bytes, read_json, write_json, write_text
 from topiclens.schemas.plain import from_plain, to_plain
@@ -63,12 +63,12 @@ def correct_halves(
     """Corrects with one half of a video's frames and tests with the other, video after video.
 
     Each video is taught to the same parent, as in the paper; then all of them at once. What is done is kept, a file for
-    each video, in a folder of its own for each model, links and settings, and not done again. But for the seconds that
-    things took, the same call gives the same results.
+    each video, in a folder of its own for each model, links and settings, and not done again. The same call gives the
+    same results, but for the seconds that things took.
 
     Args:
         min_share: of a video's human captions that must say the topic; None for the rule's own.
-        alternating: halves a video by turns, every second frame against those between, and not in the middle.
+        alternating: takes every second frame for a half, in place of halves cut in the middle.
     Raises:
         NothingToCorrect: the rule finds no video.
         topiclens.pipeline.run_metadata.NothingThere: the run did not come so far.
@@ -77,9 +77,8 @@ def correct_halves(
     links = TopicLinks.load(named)
     enhancement = enhancement_of(links, Tally.load(named), settings.neurons, settings.relative)
     candidates = CandidateCaptioner(outcome.model, links, enhancement)
-    examples = outcome.folder("Examples")
-    videos = list(records.read(records.files_of(os.path.join(examples, f"Split-{split}"))))
-    train = list(itertools.islice(records.read(records.files_of(os.path.join(examples, "Split-train"))), 2 * VIDEOS))
+    videos = split_videos(outcome, split)
+    train = list(itertools.islice(records.read(split_files(outcome, "train")), 2 * VIDEOS))
     min_share = MIN_SHARE if min_share is None else min_share
     told = {"split": split, "alternating": alternating, "min_share": min_share}
     told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
@@ -128,7 +127,7 @@ def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result
         if done == items:
             break
         name = f"{rank:04d}-{judge.name}"
-        fresh += not kept.has(name)
+        fresh += not os.path.exists(kept.path(name))
         result = from_plain(Result, kept.of(name, lambda item=item: to_plain(_corrected(trials, item, halved, judge))))
         results.append(result)
         if not result.enhanced:
@@ -184,17 +183,14 @@ class _Kept:
     def __init__(self, folder: str):
         self._folder = folder
 
-    def has(self, name: str) -> bool:
-        return os.path.exists(self._path(name))
+    def path(self, name: str) -> str:
+        return os.path.join(self._folder, f"{name}.json")
 
     def of(self, name: str, compute: Callable[[], Mapping]) -> dict:
         """What was kept under a name, computed first where nothing was."""
-        if not self.has(name):
-            write_json(self._path(name), compute())
-        return read_json(self._path(name))
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._folder, f"{name}.json")
+        if not os.path.exists(self.path(name)):
+            write_json(self.path(name), compute())
+        return read_json(self.path(name))
 
 
 class _Judge(contextlib.ExitStack):
@@ -202,7 +198,6 @@ class _Judge(contextlib.ExitStack):
 
     def __init__(self, videos: Sequence, count: int, seed: int):
         super().__init__()
-
         chosen = sampled((video.video_id for video in videos), count, seed)
         self._videos = [video for video in videos if video.video_id in chosen]
         self._references = References({video.video_id: video.captions for video in self._videos})

@@ -1,13 +1,13 @@
 """The ledger of a run's root, opened so that it agrees with what the root serves.
 
-    proposal = proposals.propose("runs/mine", "clip-17", "dance", "Ann")
+    (proposal,) = proposals.propose("runs/mine", "clip-17", ["dance"], "Ann")
     candidate = refinements.refine("runs/mine", by="Ann")
     if candidate.blessed:
         refinements.publish("runs/mine", by="Ann")
     refinements.rollback("runs/mine", proposal.correction.id, by="Ben")
 
 All of it may be killed at any moment and is put right by whatever comes next (`versions.recover`). What a function has
-returned is kept. Refinements, publications and rollbacks take turns on a root (`exclusion`); whoever comes second is
+returned is kept. Refinements, publications and rollbacks take turns on a root (`lock_root`); whoever comes second is
 told who is at work. Proposals need no turn.
 """
 
@@ -17,14 +17,16 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TextIO
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.settings import ledger_url
@@ -33,7 +35,7 @@ from topiclens.schemas.corrections import Correction, State, now
 LEDGER_FILE = "corrections.db"
 
 
-def open_ledger(root: str, settings=None) -> Ledger:
+def open_ledger(root: str, settings: RefinementSettings | None = None) -> Ledger:
     """The ledger of a root: that of the setting `refinement.ledger`, else that of the environment variable
     TOPICLENS_LEDGER, else `ROOT/corrections.db`.
 
@@ -41,18 +43,12 @@ def open_ledger(root: str, settings=None) -> Ledger:
     PostgreSQL's clients look for it (PGPASSWORD, `~/.pgpass`), never in a setting.
     """
     named = _named_ledger(settings)
-    if named is None and not os.path.isdir(root):
-        raise FileNotFoundError(f"No run was ever started on root {root!r}: there is no such folder.")
+    if named is None:
+        _check_root(root)
     return Ledger.open(named or os.path.join(root, LEDGER_FILE))
 
 
-def corrections(root: str, state: State | str | None = None, settings=None) -> tuple[Correction, ...]:
-    """The corrections of a root, oldest first; those in one state where that is asked."""
-    with open_recovered_ledger(root, settings) as ledger:
-        return ledger.corrections(state)
-
-
-def list_live_corrections(root: str, settings=None) -> list[dict]:
+def list_live_corrections(root: str, settings: RefinementSettings | None = None) -> list[dict]:
     """The corrections that a model fresh from training is taught: those that are live, oldest first, as JSON.
 
     What waits in a candidate is not: nobody has published it, and a person may still refuse it. What became of a
@@ -64,7 +60,7 @@ def list_live_corrections(root: str, settings=None) -> list[dict]:
     return [replace(one, events=()).to_json() for one in live]
 
 
-def recover_root(root: str, settings=None) -> None:
+def recover_root(root: str, settings: RefinementSettings | None = None) -> None:
     """Puts a root right where captions are corrected: before a run, so that it is known what is live; and after it, so
     that what it pushed is recorded and pinned, which model servers wait for there.
     """
@@ -73,16 +69,16 @@ def recover_root(root: str, settings=None) -> None:
             pass
 
 
-def _has_ledger(root: str, settings) -> bool:
+def _has_ledger(root: str, settings: RefinementSettings | None) -> bool:
     return _named_ledger(settings) is not None or os.path.exists(os.path.join(root, LEDGER_FILE))
 
 
-def _named_ledger(settings) -> str | None:
-    return getattr(settings, "ledger", None) or ledger_url()
+def _named_ledger(settings: RefinementSettings | None) -> str | None:
+    return (settings and settings.ledger) or ledger_url()
 
 
 @contextlib.contextmanager
-def open_recovered_ledger(root: str, settings=None) -> Iterator[Ledger]:
+def open_recovered_ledger(root: str, settings: RefinementSettings | None = None) -> Iterator[Ledger]:
     """The ledger of a root, which was put right first, for what changes no version: for reading, and for proposals."""
     ledger = open_ledger(root, settings)
     with contextlib.suppress(RootBusy):  # whoever is at work has put it right
@@ -92,7 +88,27 @@ def open_recovered_ledger(root: str, settings=None) -> Iterator[Ledger]:
 
 
 @contextlib.contextmanager
-def locked_root(root: str, by: str, doing: str, settings) -> Iterator[tuple[ModelStore, Ledger]]:
+def read_ledger(root: str, settings: RefinementSettings | None = None) -> Iterator[Ledger]:
+    """The same for what only reads. A root without a ledger stays without one: what training pushed there is told by a
+    ledger that is thrown away.
+    """
+    if _has_ledger(root, settings):
+        with open_recovered_ledger(root, settings) as ledger:
+            yield ledger
+        return
+    _check_root(root)
+    store = ModelStore(root)
+    pushed = datetime.fromtimestamp(store.versions.stat().st_mtime, UTC) if store.versions.exists() else now()
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger.open(os.path.join(folder, LEDGER_FILE), now=lambda: pushed)
+        versions.take_in_trained(store, ledger)
+        yield ledger
+
+
+@contextlib.contextmanager
+def locked_root(
+    root: str, by: str, doing: str, settings: RefinementSettings | None
+) -> Iterator[tuple[ModelStore, Ledger]]:
     """A root that is ours alone; put right before, and after what may have outdated a candidate."""
     store, ledger = ModelStore(root), open_ledger(root, settings)
     with lock_root(root, by, doing):
@@ -106,9 +122,12 @@ def find_correction(ledger: Ledger, start: str) -> Correction:
     found = [correction for correction in ledger.corrections() if correction.id.startswith(start)] if start else []
     if len(found) == 1:
         return found[0]
-    fault = f"{len(found)} corrections have ids that begin" if found else "No correction has an id, and no version is"
-    end = "Write more of it." if found else "`topiclens corrections` and `topiclens versions` list what there is."
-    raise LedgerError(f"{fault} with {start[:40]!r}. {end}" if found else f"{fault} called, {start[:40]!r}. {end}")
+    if found:
+        raise LedgerError(f"{len(found)} corrections have ids that begin with {start[:40]!r}. Write more of it.")
+    raise LedgerError(
+        f"No correction has an id, and no version is called, {start[:40]!r}. `topiclens corrections` and `topiclens "
+        "versions` list what there is."
+    )
 
 
 LOCK = ".refinement.lock"
@@ -127,8 +146,7 @@ def lock_root(root: str | os.PathLike, by: str, doing: str) -> Iterator[None]:
 
     Who is but `PASSING` waits for nobody, and is waited for. `doing`, such as "refining", is told to others.
     """
-    if not os.path.isdir(root):
-        raise FileNotFoundError(f"No run was ever started on root {os.fspath(root)!r}: there is no such folder.")
+    _check_root(root)
     with open(os.path.join(root, LOCK), "a+", encoding="utf-8") as lock:  # a+ leaves the words of who holds it
         end = time.monotonic() + (0 if doing == PASSING else PATIENCE)
         while not _taken(lock):
@@ -147,6 +165,11 @@ def lock_root(root: str | os.PathLike, by: str, doing: str) -> Iterator[None]:
             yield
         finally:
             lock.truncate(0)
+
+
+def _check_root(root: str | os.PathLike) -> None:
+    if not os.path.isdir(root):
+        raise FileNotFoundError(f"No run was ever started on root {os.fspath(root)!r}: there is no such folder.")
 
 
 def _taken(lock: TextIO) -> bool:

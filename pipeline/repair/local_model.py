@@ -133,8 +133,8 @@ def teach(
     progress: Progress = no_progress,
 ) -> Verdict:
     """Teaches corrections to an export of a run; a `topiclens.pipeline.repair.refinements.Teacher`."""
-    outcome = run_metadata.newest(root)
-    topics, links = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics, load_version_links(root, parent)
+    outcome, links = run_metadata.newest(root), load_version_links(root, parent)
+    topics = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
     if len(topics) != len(links.topics):
         raise RefinementError(
             f"The model that is to learn has {len(links.topics)} topics, and the newest run {len(topics)}: it was "

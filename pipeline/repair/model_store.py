@@ -79,9 +79,8 @@ class ModelStore:
 class CandidateVersion:
     """A refined model, and what the ledger is told when it is published."""
 
-    # version, parent: its name to be, and the version that was refined
-    version: str
-    parent: str
+    version: str  # its name to be
+    parent: str  # the version that was refined
     corrections: tuple[str, ...]  # the ids of those that it adds to its parent's, in order
     revoked: tuple[str, ...]  # the ids of the live corrections that cease to be live with it
     by: str  # who asked for it
@@ -91,11 +90,6 @@ class CandidateVersion:
     @property
     def blessed(self) -> bool:
         return self.verdict.blessed
-
-    @property
-    def captions(self) -> Mapping[str, str]:
-        """Correction id -> the caption of its video by the candidate."""
-        return self.verdict.captions
 
     def folder(self, store: ModelStore) -> Path:
         return store.candidates / self.version

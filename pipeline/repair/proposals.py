@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from topiclens.components.refinement.ledger import Ledger
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
@@ -39,7 +40,8 @@ class AskedModel(Protocol):
     `topiclens.pipeline.review.served_model.ServedVersion` asks a model server, for the review page.
     """
 
-    version: str
+    @property
+    def version(self) -> str: ...
 
     def topic(self, wanted: int | str) -> TopicLink:
         """A topic, as `topiclens.schemas.topic_lookup.find_topic` finds it."""
@@ -55,10 +57,7 @@ class AskedModel(Protocol):
 class Proposal:
     """A correction that was written down, and what the model says at every strength of its topic.
 
-    Attributes:
-        correction: previewed where a strength brings the topic in; proposed, and left out of refinements, where none
-            does.
-        sweep: the strengths, and a sentence on what they do (`verdict`).
+    The correction is previewed where a strength brings the topic in; else proposed, and left out of refinements.
     """
 
     correction: Correction
@@ -75,24 +74,10 @@ class Proposal:
 def propose(
     root: str,
     video: str,
-    topic: int | str,
-    author: str,
-    *,
-    settings=None,
-    limits: DecodingLimits = DecodingLimits(),
-    model: AskedModel | None = None,
-) -> Proposal:
-    """Writes down that a video's caption misses a topic, and what the caption is with it; see `propose_all`."""
-    return propose_all(root, video, [topic], author, settings=settings, limits=limits, model=model)[0]
-
-
-def propose_all(
-    root: str,
-    video: str,
     topics: Sequence[int | str],
     author: str,
     *,
-    settings=None,
+    settings: RefinementSettings | None = None,
     limits: DecodingLimits = DecodingLimits(),
     model: AskedModel | None = None,
 ) -> tuple[Proposal, ...]:
@@ -103,10 +88,12 @@ def propose_all(
         model: what looks at the video; by default the served model in this process.
     Raises:
         VersionError: nothing is served.
-        LedgerError: the ledger refuses.
     """
     with open_recovered_ledger(root, settings) as ledger:
-        model = model or _load_served(root, ledger, limits)
+        if model is None:
+            from topiclens.pipeline.repair.local_model import LocalModel
+
+            model = LocalModel(root, versions.find_served(ledger), limits)
         missed, seen = [model.topic(topic) for topic in topics], model.video(video)
         sweeps = [model.sweep(seen, topic.id) for topic in missed]
         return tuple(
@@ -128,12 +115,3 @@ def _write_down(
         previewed=None if sweep.smallest is None else sweep.smallest.caption,
     )
     return Proposal(correction, sweep)
-
-
-def _load_served(root: str, ledger: Ledger, limits: DecodingLimits) -> AskedModel:
-    from topiclens.pipeline.repair.local_model import LocalModel
-
-    served = ledger.served()
-    if served is None:
-        raise versions.VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
-    return LocalModel(root, served.version, limits)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import find_correction, locked_root, open_recovered_ledger
 from topiclens.pipeline.repair.model_store import CandidateVersion, ModelStore
 from topiclens.schemas.corrections import Correction, State, Version
+from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.verdicts import Verdict
 
 # root, parent's export, export to write, corrections to teach, live ones to keep, settings, progress -> Verdict
-Teacher = Callable[[str, str, str, Sequence[Correction], Sequence[Correction], Any, Any], Verdict]
+Teacher = Callable[
+    [str, str, str, Sequence[Correction], Sequence[Correction], RefinementSettings | None, Progress], Verdict
+]
 
 
 class NothingToRefine(RuntimeError):
@@ -27,18 +30,11 @@ class NothingToRefine(RuntimeError):
 
 @dataclass(frozen=True)
 class Rollback:
-    """What a rollback did.
+    """What a rollback did. Where its candidate was refused, the correction is live as before."""
 
-    Attributes:
-        served: the version that answers now; None where nothing was ever pushed.
-        withdrawn: the correction that was taken back before it was ever live; None otherwise.
-        candidate: the version that was built without a correction; None where none had to be built. One that was
-            refused is not served, and the correction is live as before.
-    """
-
-    served: Version | None
-    withdrawn: Correction | None = None
-    candidate: CandidateVersion | None = None
+    served: Version | None  # that answers now; None where nothing was ever pushed
+    withdrawn: Correction | None = None  # that was taken back before it was ever live
+    candidate: CandidateVersion | None = None  # that was built without a correction, where one had to be built
 
 
 def refine(
@@ -46,8 +42,8 @@ def refine(
     by: str,
     *,
     only: Sequence[str] | None = None,
-    settings=None,
-    progress=None,
+    settings: RefinementSettings | None = None,
+    progress: Progress = no_progress,
     teacher: Teacher | None = None,
 ) -> CandidateVersion:
     """Teaches every previewed correction to the served model. What comes of it waits, whatever the gate says of it.
@@ -70,27 +66,17 @@ def refine(
                 "TOPIC`; `topiclens corrections` lists what was said."
             )
         lesson = _Lesson(store, ledger, by, settings, progress, teacher)
-        return lesson.teach(parent, take_batch(ledger, batch, by))
+        versions.release(ledger, {correction.id for correction in batch}, by)
+        taken = [
+            ledger.transition(one.id, State.IN_CANDIDATE, by=by) if one.state is State.PREVIEWED else one
+            for one in batch
+        ]
+        return lesson.teach(parent, taken)
 
 
-def take_batch(ledger: Ledger, batch: Sequence[Correction], by: str) -> tuple[Correction, ...]:
-    """Takes corrections into the batch of a refinement, and out of it whatever else was in one."""
-    versions.release(ledger, {correction.id for correction in batch}, by)
-    return tuple(
-        ledger.transition(correction.id, State.IN_CANDIDATE, by=by)
-        if correction.state is State.PREVIEWED
-        else correction
-        for correction in batch
-    )
-
-
-def find_waiting(root: str, settings=None) -> CandidateVersion | None:
-    """The candidate of the last refinement, blessed or refused; None where it was published, or is out of date."""
-    with open_recovered_ledger(root, settings):
-        return _waiting(ModelStore(root))
-
-
-def find_refined(root: str, *, only: Sequence[str] | None = None, settings=None) -> CandidateVersion | None:
+def find_refined(
+    root: str, *, only: Sequence[str] | None = None, settings: RefinementSettings | None = None
+) -> CandidateVersion | None:
     """The blessed candidate that the same call of `refine` would make again; None where there is no such."""
     with open_recovered_ledger(root, settings) as ledger:
         candidate = _waiting(ModelStore(root))
@@ -101,7 +87,7 @@ def find_refined(root: str, *, only: Sequence[str] | None = None, settings=None)
         return candidate if set(candidate.corrections) <= batch <= looked_at else None
 
 
-def publish(root: str, by: str, *, version: str | None = None, settings=None) -> Version:
+def publish(root: str, by: str, *, version: str | None = None, settings: RefinementSettings | None = None) -> Version:
     """Serves the candidate that waits; VersionError if none waits, or another than `version`, or if it was refused."""
     with locked_root(root, by, "publishing", settings) as (store, ledger):
         candidate = _waiting(store)
@@ -116,7 +102,13 @@ def publish(root: str, by: str, *, version: str | None = None, settings=None) ->
 
 
 def rollback(
-    root: str, what: str, by: str, *, settings=None, progress=None, teacher: Teacher | None = None
+    root: str,
+    what: str,
+    by: str,
+    *,
+    settings: RefinementSettings | None = None,
+    progress: Progress = no_progress,
+    teacher: Teacher | None = None,
 ) -> Rollback:
     """Takes back: to a version, which is served again, or one correction, without which the version is built anew.
 
@@ -160,15 +152,17 @@ class _Lesson:
     store: ModelStore
     ledger: Ledger
     by: str
-    settings: Any
-    progress: Any
+    settings: RefinementSettings | None
+    progress: Progress
     teacher: Teacher | None
 
     def teach(self, parent: str, batch: Sequence[Correction]) -> CandidateVersion:
         """Makes the candidate of a batch that was taken, in place of any other, and lets go of what it leaves out."""
-        teacher, store, ledger = self.teacher, self.store, self.ledger
-        if teacher is None:
-            from topiclens.pipeline.repair.local_model import teach as teacher
+        store, ledger = self.store, self.ledger
+        if (teacher := self.teacher) is None:
+            from topiclens.pipeline.repair import local_model
+
+            teacher = local_model.teach
         version = store.free_number(recorded.version for recorded in ledger.versions())
         for other in store.read():
             other.discard(store)
@@ -188,7 +182,7 @@ class _Lesson:
 def _without(lesson: _Lesson, correction: Correction) -> Rollback:
     """Builds the served version without a live correction, from the last ancestor that lacks it, and serves that."""
     store, ledger, by = lesson.store, lesson.ledger, lesson.by
-    line = ledger.rebuild(ledger.served().version)
+    line = ledger.rebuild(versions.find_served(ledger))
     place = next(number for number, step in enumerate(line) if correction.id in {item.id for item in step.corrections})
     there = [number for number in range(place) if store.version(line[number].version.version).is_dir()]
     if not there:
@@ -213,7 +207,7 @@ def _waiting(store: ModelStore) -> CandidateVersion | None:
     return there[-1] if there else None
 
 
-def _scalars(settings) -> Mapping[str, str | float | bool | None]:
+def _scalars(settings: RefinementSettings | None) -> Mapping[str, str | float | bool | None]:
     """What a rebuild needs of the settings, in the form that the ledger keeps: numbers and texts, lists as texts.
 
     The address of the ledger is left out.

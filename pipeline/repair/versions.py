@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from topiclens.components.refinement.gate import load_verdict
 from topiclens.components.refinement.ledger import Ledger
@@ -34,7 +33,7 @@ class VersionError(RuntimeError):
 
 
 def publish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: str) -> Version:
-    """Serves a candidate.
+    """Serves a candidate; VersionError if it was refused.
 
     The version is recorded, its folder is renamed into place, it is served in the ledger, and then pinned. From the
     record on nothing is lost: `recover` goes on from wherever a crash left it.
@@ -61,7 +60,7 @@ def _finish(store: ModelStore, ledger: Ledger, candidate: CandidateVersion, by: 
         store.versions.mkdir(parents=True, exist_ok=True)
         os.rename(candidate.model(store), store.version(candidate.version))
     if candidate.version not in {serving.version for serving in ledger.servings()}:
-        ledger.serve(candidate.version, by=by, revoked=candidate.revoked, captions=candidate.captions)
+        ledger.serve(candidate.version, by=by, revoked=candidate.revoked, captions=candidate.verdict.captions)
     pin(store, ledger)
     candidate.discard(store)
     return _recorded(ledger, candidate.version)
@@ -112,26 +111,25 @@ def list_lacking(ledger: Ledger) -> tuple[str, ...]:
     return list_lost(ledger, list_carried(ledger, find_parent(ledger))) if ledger.servings() else ()
 
 
-def find_parent(ledger: Ledger) -> str:
-    """The version that the next refinement starts from: what is served, or what training has left since.
-
-    A training that is pushed without what is live waits until a refinement has taught it that.
-
-    Raises:
-        VersionError: nothing was ever served.
-    """
+def find_served(ledger: Ledger) -> str:
+    """The version that is served; VersionError where nothing was ever pushed."""
     served = ledger.served()
     if served is None:
         raise VersionError("No version of the model was pushed yet. `topiclens run` trains and pushes one.")
+    return served.version
+
+
+def find_parent(ledger: Ledger) -> str:
+    """The version that the next refinement starts from: what is served, or what training has left since.
+
+    A training that is pushed without what is live waits until a refinement has taught it that. VersionError as of
+    `find_served`.
+    """
+    served = find_served(ledger)
     ever = {serving.version for serving in ledger.servings()}
-    newer = [
-        int(version.version)
-        for version in ledger.versions()
-        if version.parent in (None, _trained(version.version))
-        and version.version.isdecimal()
-        and version.version not in ever
-    ]
-    return str(max([*newer, int(served.version)]))
+    trained = (one.version for one in ledger.versions() if one.parent in (None, _trained(one.version)))
+    newer = [int(version) for version in trained if version.isdecimal() and version not in ever]
+    return str(max([*newer, int(served)]))
 
 
 def recover(store: ModelStore, ledger: Ledger) -> None:
@@ -150,7 +148,7 @@ def recover(store: ModelStore, ledger: Ledger) -> None:
         else:
             _log.warning("Version %s was being published, and its folder is gone: it is not.", candidate.version)
             candidate.discard(store)
-    _take_in_trained(store, ledger)
+    take_in_trained(store, ledger)
     for candidate in store.read():
         if not _still_fits(ledger, candidate):
             if candidate.blessed:
@@ -171,14 +169,15 @@ def recover(store: ModelStore, ledger: Ledger) -> None:
         )  # fmt: skip
 
 
-def _take_in_trained(store: ModelStore, ledger: Ledger) -> None:
+def take_in_trained(store: ModelStore, ledger: Ledger) -> None:
     """Records what the pipeline pushed since. The newest is served, unless corrections are live that it lacks."""
     known, served = {version.version for version in ledger.versions()}, ledger.served()
     there = sorted(find_versions(store.versions).items())
     for number, folder in there:
         if str(number) not in known:
             newest = number == there[-1][0] and (served is None or number > int(served.version))
-            _take_in(ledger, str(number), read_taught(folder), newest)
+            verdict = load_verdict(folder)  # of the pipeline's own step of refinement; mostly there is none
+            _take_in(ledger, str(number), verdict.taught if verdict and verdict.blessed else (), newest)
 
 
 def _take_in(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) -> None:
@@ -201,19 +200,13 @@ def _take_in(ledger: Ledger, version: str, taught: Sequence[str], newest: bool) 
         _log.warning(
             "Training pushed version %s. Version %s keeps serving, as %d correction(s) are live in it that the new one "
             "lacks: `topiclens refine` teaches them to it; `topiclens rollback %s` serves it without them.",
-            version, ledger.served().version, len(missing), version,
+            version, find_served(ledger), len(missing), version,
         )  # fmt: skip
 
 
 def _trained(version: str) -> str:
     """The name of what a run taught corrections to, which it left nowhere."""
     return f"{version}-trained"
-
-
-def read_taught(folder: Path) -> tuple[str, ...]:
-    """The ids of the corrections that the pipeline's own step of refinement taught to a version; mostly none."""
-    verdict = load_verdict(folder)
-    return verdict.taught if verdict is not None and verdict.blessed else ()
 
 
 def _still_fits(ledger: Ledger, candidate: CandidateVersion) -> bool:
@@ -232,7 +225,7 @@ def release(ledger: Ledger, kept: set[str], by: str) -> None:
 
 
 def _recorded(ledger: Ledger, version: str) -> Version:
-    by_name: Mapping[str, Version] = {recorded.version: recorded for recorded in ledger.versions()}
+    by_name = {recorded.version: recorded for recorded in ledger.versions()}
     if version not in by_name:
         raise LedgerError(
             f"No version is called {version!r}. There are {', '.join(by_name) or 'none'}; `topiclens versions` lists "

@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     sampling = sampling_of(model, n_frames=options.frames)
     for step in options.steps:
         dataclasses.replace(sampling, policy="step", step=step)  # refuses what cannot be
-    from topiclens.pipeline.experiments.borders import advise, measure_borders
+    from topiclens.components.relevance.border import recommend
+    from topiclens.pipeline.experiments.borders import advice, measure_borders
 
     measured = measure_borders(
         outcome, model=model, n_frames=options.frames, steps=options.steps, videos=options.videos,
@@ -41,5 +42,5 @@ def run(options: argparse.Namespace) -> int:
          f"{one.metric:.3f}") for one in measured
     ]  # fmt: skip
     print(output.table(("policy", "border index", "95 % interval", "CIDEr"), *rows))
-    print("\n" + advise(measured, model))
+    print("\n" + advice(measured[0], recommend(measured), sampling_of(model)))
     return 0

@@ -28,8 +28,8 @@ def run(options: argparse.Namespace) -> int:
 
     settings = arguments.settings_of(options, "refinement", "limits")
     checks.check_correction(options.root, options.video, options.topic, settings.refinement)
-    proposal = propose(
-        options.root, options.video, options.topic, options.author or arguments.user(), settings=settings.refinement,
+    (proposal,) = propose(
+        options.root, options.video, [options.topic], options.author or arguments.user(), settings=settings.refinement,
         limits=settings.limits,
     )  # fmt: skip
     if options.json:

@@ -27,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from topiclens.pipeline.repair.corrections import find_correction, open_recovered_ledger
+    from topiclens.pipeline.repair.corrections import find_correction, open_recovered_ledger, read_ledger
     from topiclens.schemas.files import write_text
 
-    with open_recovered_ledger(options.root, arguments.settings_of(options, "refinement").refinement) as ledger:
+    opened = open_recovered_ledger if options.incoming else read_ledger
+    with opened(options.root, arguments.settings_of(options, "refinement").refinement) as ledger:
         if options.incoming:
             with open(options.incoming, "rb") as file:
                 print(f"{ledger.import_lines(file)} lines brought something new.")

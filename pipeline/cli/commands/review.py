@@ -53,8 +53,10 @@ def run(options: argparse.Namespace) -> int:
         options.root, server=options.server, changes=tuple(options.changes), progress=output.progress
     ) as backend:
         try:
+            clip = settings.limits
             serve(
-                backend, access, options.host, options.port, limits=settings.review.page_limits(settings.limits),
+                backend, access, options.host, options.port,
+                limits=settings.review.page_limits(clip.max_pixels, clip.max_frames),
                 ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
             )  # fmt: skip
         except KeyboardInterrupt:

@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.repair import versions
-    from topiclens.pipeline.repair.corrections import open_recovered_ledger
+    from topiclens.pipeline.repair.corrections import read_ledger
     from topiclens.pipeline.repair.model_store import ModelStore
 
-    with open_recovered_ledger(options.root, arguments.settings_of(options, "refinement").refinement) as ledger:
+    with read_ledger(options.root, arguments.settings_of(options, "refinement").refinement) as ledger:
         recorded, servings = ledger.versions(), ledger.servings()
         carried = {version.version: versions.list_carried(ledger, version.version) for version in recorded}
     there = {str(number) for number in ModelStore(options.root).numbers()}

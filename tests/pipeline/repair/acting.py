@@ -2,12 +2,27 @@
 
 from tests.pipeline.repair import stand_ins
 from topiclens.pipeline.repair import proposals, refinements
+from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
+from topiclens.schemas.corrections import Correction
 from topiclens.serving import model_config
 
 
 def propose(root, video="v1", **options) -> str:
-    return proposals.propose(root, video, "dance", "Ann", model=stand_ins.AskedModel(), **options).correction.id
+    (made,) = proposals.propose(root, video, ["dance"], "Ann", model=stand_ins.AskedModel(), **options)
+    return made.correction.id
+
+
+def look(root) -> tuple[Correction, ...]:
+    """The corrections of a root, which is put right first."""
+    with open_recovered_ledger(root) as ledger:
+        return ledger.corrections()
+
+
+def waiting(root):
+    """The candidate of the last refinement, unless it was published or is out of date."""
+    look(root)
+    return next(reversed(ModelStore(root).read()), None)
 
 
 def refine(root, **options):

@@ -51,9 +51,8 @@ class Person:
         match what:
             case "propose":
                 video = self._rng.choices(["v1", "v2", "v3", "bad", "hopeless"], [4, 4, 4, 1, 1])[0]
-                return what, proposals.propose(
-                    self._root, video, "dance", "Ann", model=stand_ins.AskedModel()
-                ).correction.id
+                (made,) = proposals.propose(self._root, video, ["dance"], "Ann", model=stand_ins.AskedModel())
+                return what, made.correction.id
             case "train":
                 known = (version.version for version in self._ledger.versions())
                 return what, stand_ins.train(self._root, self._store.free_number(known)).name

@@ -10,7 +10,7 @@ from topiclens.schemas.corrections import State
 
 
 def test_a_proposal_is_previewed_with_the_caption_of_its_dose(root):
-    correction = proposals.propose(root, "v1", "dance", "Ann", model=stand_ins.AskedModel()).correction
+    correction = proposals.propose(root, "v1", ["dance"], "Ann", model=stand_ins.AskedModel())[0].correction
     assert correction.state is State.PREVIEWED
     assert (correction.caption_before, correction.caption_after) == ("a girl", "a girl dancing")
     assert (correction.topic.name, correction.model_before) == ("dance", "100")
@@ -33,6 +33,6 @@ def test_of_several_topics_all_are_written_down_or_none(root, ledger):
             return self.answers.pop()
 
     with pytest.raises(IndexError):
-        proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", model=Failing())
+        proposals.propose(root, "v1", ["dance", "dance"], "Ann", model=Failing())
     assert ledger.corrections() == ()
-    assert len(proposals.propose_all(root, "v1", ["dance", "dance"], "Ann", model=stand_ins.AskedModel())) == 2
+    assert len(proposals.propose(root, "v1", ["dance", "dance"], "Ann", model=stand_ins.AskedModel())) == 2

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.pipeline.repair import stand_ins
-from tests.pipeline.repair.acting import pinned, propose, refine, rollback, states, teach
+from tests.pipeline.repair.acting import look, pinned, propose, refine, rollback, states, teach, waiting
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.pipeline.repair import corrections, refinements, versions
+from topiclens.pipeline.repair import refinements, versions
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.schemas.corrections import State
 
@@ -18,13 +18,13 @@ def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):
     assert candidate.blessed and candidate.corrections == (one, two)
     assert ledger.served().version == "100"
     assert states(ledger) == {one: "in candidate", two: "in candidate"}
-    assert refinements.find_waiting(root) == candidate
+    assert waiting(root) == candidate
     version = refinements.publish(root, "Cleo")
     assert (version.parent, version.corrections) == ("100", (one, two))
     assert states(ledger) == {one: "live", two: "live"}
     assert ledger.correction(one).caption_after == "a girl dancing"
     assert pinned(root).labels == {"stable": int(version.version), "previous": 100}
-    assert refinements.find_waiting(root) is None
+    assert waiting(root) is None
     assert stand_ins.disagreements(root, ledger) == []
 
 
@@ -35,7 +35,7 @@ def test_a_refused_batch_is_as_before_and_the_rest_of_it_can_be_refined(root, le
     assert states(ledger) == {good: "previewed", bad: "previewed"}
     with pytest.raises(versions.VersionError, match="was refused, and is not published"):
         refinements.publish(root, "Ben")
-    assert refinements.find_waiting(root).verdict.culprits == (bad,)
+    assert waiting(root).verdict.culprits == (bad,)
     assert refine(root, only=[good[:8]]).blessed
     assert refinements.publish(root, "Ben").corrections == (good,)
     assert states(ledger) == {good: "live", bad: "previewed"}
@@ -52,7 +52,7 @@ def test_a_later_refinement_takes_a_candidates_place(root, ledger):
     first = refine(root)
     two = propose(root, "v2")
     second = refine(root, only=[two])
-    assert refinements.find_waiting(root) == second and int(second.version) > int(first.version)
+    assert waiting(root) == second and int(second.version) > int(first.version)
     assert states(ledger) == {one: "previewed", two: "in candidate"}
     with pytest.raises(versions.VersionError, match="has taken its place"):
         refinements.publish(root, "Ben", version=first.version)
@@ -108,7 +108,7 @@ def test_a_rollback_that_would_lose_another_correction_changes_nothing(root, led
     done = refinements.rollback(root, one, "Cleo", teacher=forgetful)
     assert done.served.version == first and set(done.candidate.revoked) == {one, two}
     assert states(ledger) == {one: "live", two: "live"}
-    assert refinements.find_waiting(root) is None
+    assert waiting(root) is None
 
 
 def test_a_refused_rollback_changes_nothing(root, ledger):
@@ -128,7 +128,7 @@ def test_a_correction_that_is_not_live_is_withdrawn_and_its_candidate_with_it(ro
     one, two = propose(root), propose(root, "v2")
     refine(root)
     assert rollback(root, one).withdrawn.state is State.REVOKED
-    assert refinements.find_waiting(root) is None
+    assert waiting(root) is None
     assert states(ledger) == {one: "revoked", two: "previewed"}
     with pytest.raises(LedgerError, match="What was revoked stays so"):
         rollback(root, one)
@@ -148,6 +148,6 @@ def test_an_error_in_the_teaching_leaves_the_batch_previewed(root, ledger):
 
     with pytest.raises(ValueError, match="features are gone"):
         refinements.refine(root, "Ben", teacher=broken)
-    corrections.corrections(root)
+    look(root)
     assert states(ledger) == {one: "previewed"}
     assert refine(root).blessed

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from tests.pipeline.repair.acting import propose, refine, rollback
-from topiclens.pipeline.repair import corrections, refinements
+from tests.pipeline.repair.acting import look, propose, refine, rollback
+from topiclens.pipeline.repair import refinements
 from topiclens.pipeline.repair.corrections import PASSING, RootBusy, lock_root
 
 
@@ -31,7 +31,7 @@ def test_who_is_but_passing_is_waited_for(root):
     passing = threading.Thread(target=pass_by)
     passing.start()
     entered.wait()
-    assert corrections.corrections(root)  # waits for nobody
+    assert look(root)  # waits for nobody
     threading.Timer(0.2, leave.set).start()
     assert refine(root).blessed
     passing.join()
@@ -39,5 +39,5 @@ def test_who_is_but_passing_is_waited_for(root):
 
 def test_a_root_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError, match="No run was ever started"):
-        corrections.corrections(str(tmp_path / "nowhere"))
+        look(str(tmp_path / "nowhere"))
     assert not (tmp_path / "nowhere").exists()

@@ -5,13 +5,13 @@ import shutil
 import pytest
 
 from tests.pipeline.repair import stand_ins
-from tests.pipeline.repair.acting import pinned, propose, refine, rollback, states, teach
+from tests.pipeline.repair.acting import look, pinned, propose, refine, rollback, states, teach, waiting
 from topiclens.pipeline.repair import corrections, refinements, versions
 from topiclens.pipeline.repair.model_store import ModelStore
 
 
 def test_what_training_pushed_is_recorded_and_pinned_when_somebody_first_asks(root, ledger):
-    assert corrections.corrections(root) == ()
+    assert look(root) == ()
     (version,) = ledger.versions()
     assert (version.version, version.parent, version.by) == ("100", None, "pipeline")
     assert ledger.served() == version
@@ -20,10 +20,10 @@ def test_what_training_pushed_is_recorded_and_pinned_when_somebody_first_asks(ro
 
 def test_of_several_trainings_the_newest_is_served_and_the_older_can_be(root, ledger):
     stand_ins.train(root, "200")
-    corrections.corrections(root)
+    look(root)
     assert ledger.served().version == "200"
     assert rollback(root, "100").served.version == "100"
-    assert corrections.corrections(root) == () and ledger.served().version == "100"
+    assert look(root) == () and ledger.served().version == "100"
 
 
 def test_a_training_does_not_take_live_corrections_away_and_learns_them_next(root, ledger):
@@ -54,7 +54,7 @@ def test_a_training_can_be_served_without_what_people_corrected(root, ledger):
 def test_a_training_is_served_at_once_where_nothing_is_live(root, ledger):
     propose(root)
     stand_ins.train(root, "200")
-    corrections.corrections(root)
+    look(root)
     assert ledger.served().version == "200"
 
 
@@ -62,7 +62,7 @@ def test_a_run_that_taught_the_live_corrections_itself_is_served_with_them(root,
     one, two, first = teach(root, "v1", "v2")
     newer = str(int(first) + 5)
     stand_ins.train(root, newer, taught=[one, two])
-    corrections.corrections(root)
+    look(root)
     assert ledger.served().version == newer
     assert states(ledger) == {one: "live", two: "live"}
     assert stand_ins.disagreements(root, ledger) == []
@@ -74,7 +74,7 @@ def test_a_candidate_that_waits_during_a_run_is_refined_again_to_what_the_run_pu
     outdated = refine(root)
     newer = str(int(outdated.version) + 5)
     stand_ins.train(root, newer, taught=[row["id"] for row in corrections.list_live_corrections(root)])
-    assert refinements.find_waiting(root) is None and f"Candidate {outdated.version} is out of date" in caplog.text
+    assert waiting(root) is None and f"Candidate {outdated.version} is out of date" in caplog.text
     assert ledger.served().version == newer and states(ledger) == {one: "live", two: "previewed"}
     candidate = refine(root)
     assert (candidate.parent, candidate.corrections) == (newer, (two,))
@@ -88,7 +88,7 @@ def test_a_run_that_lacks_what_is_live_waits_and_learns_it_next(root, ledger, ca
     *live, first = teach(root, "v1", "v2")
     newer = str(int(first) + 5)
     stand_ins.train(root, newer, taught=[live[place] for place in taught])
-    corrections.corrections(root)
+    look(root)
     assert ledger.served().version == first and f"Training pushed version {newer}" in caplog.text
     assert states(ledger) == dict.fromkeys(live, "live")
     lacked = tuple(live[len(taught) :])
@@ -105,7 +105,7 @@ def test_a_run_that_taught_what_was_revoked_since_is_not_served(root, ledger):
     one, first = teach(root, "v1")
     rollback(root, one)
     stand_ins.train(root, str(int(first) + 5), taught=[one])
-    corrections.corrections(root)
+    look(root)
     assert ledger.served().version == "100" and states(ledger) == {one: "revoked"}
 
 
@@ -126,7 +126,7 @@ def test_a_publication_that_was_cut_off_is_finished_and_one_whose_folder_is_gone
         ledger.record_version(candidate.version, parent=candidate.parent, corrections=[one], by="Ben", serve=False)
         if gone:
             shutil.rmtree(candidate.model(store))
-        corrections.corrections(root)
+        look(root)
         assert (ledger.served().version == candidate.version) is not gone
         assert states(ledger)[one] == ("previewed" if gone else "live")
         assert stand_ins.disagreements(root, ledger) == []

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.pipeline.repair import stand_ins
+from tests.pipeline.repair.acting import look
 from topiclens.pipeline.cli import main as cli
 from topiclens.pipeline.cli.commands.correct import tell_proposal
 from topiclens.pipeline.repair import corrections, proposals, refinements
@@ -34,7 +35,7 @@ def run(root, capsys):
 
 
 def propose(root, video) -> proposals.Proposal:
-    return proposals.propose(root, video, "dance", "Ann", model=stand_ins.AskedModel())
+    return proposals.propose(root, video, ["dance"], "Ann", model=stand_ins.AskedModel())[0]
 
 
 def test_a_proposal_is_told_with_its_dose_or_with_why_there_is_none(root):
@@ -95,10 +96,24 @@ def test_a_ledger_travels_as_json_lines(root, run, tmp_path):
     assert run("corrections", "--import", file) == "0 lines brought something new.\n"
     elsewhere = f"refinement.ledger={tmp_path / 'elsewhere.db'}"
     assert run("corrections", "--set", elsewhere).startswith("No corrections.")
-    assert corrections.corrections(root)[0].id == one
+    assert look(root)[0].id == one
 
 
 def test_whoever_comes_second_is_told_who_is_at_work(root, run):
     propose(root, "v1")
     with lock_root(root, "Ann", "refining"):
         assert "Ann is refining (process" in run("refine")
+
+
+def test_what_reads_leaves_a_root_without_a_ledger_as_it_is(root, run, tmp_path):
+    def content():
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    before = content()
+    (told,) = map(json.loads, run("versions", "--json").splitlines())
+    assert (told["version"], told["by"], told["is_served"], told["has"]) == ("100", "pipeline", True, [])
+    assert "100" in run("versions") and run("corrections").startswith("No corrections.")
+    assert content() == before
+    propose(root, "v1")
+    (recorded,) = map(json.loads, run("versions", "--json").splitlines())
+    assert recorded["version"] == told["version"] and (tmp_path / corrections.LEDGER_FILE).exists()
