@@ -30,6 +30,7 @@ from topiclens.serving.saved_model import resolve_version
 from topiclens.serving.videos import encode_frames
 
 if TYPE_CHECKING:
+    from topiclens.serving.answers import ExplainedCaption
     from topiclens.serving.client import CaptionClient
 NO_RELEVANCE = (
     "The model on the server was exported by an older version of TopicLens and cannot give relevance. Export it again, "
@@ -142,6 +143,15 @@ def _read_stored(video_ids: Sequence[str], root: str, *, whole: bool) -> Iterato
         yield _Clip(name, name, name, record.frames, film, record.captions)
 
 
+def reading_of(told: ExplainedCaption) -> Reading:
+    """What a server told of a clip, as a model in this process would."""
+    previous = None if told.word_relevance is None else told.word_relevance.sum(axis=1)
+    return Reading(
+        told.words, told.log_prob, told.attention, told.activations, told.topic_scores,
+        frames=told.frame_relevance, neurons=told.neuron_relevance, scores=told.logits, previous=previous,
+    )  # fmt: skip
+
+
 class _ServedModel:
     """A model on a server, asked for explanations."""
 
@@ -149,12 +159,7 @@ class _ServedModel:
         self._client, self.about = client, client.about
 
     def read(self, clip: np.ndarray | Sequence[bytes]) -> tuple[np.ndarray | None, Reading]:
-        (told,) = self._client.explain_all([clip], relevance=True)
-        previous = None if told.word_relevance is None else told.word_relevance.sum(axis=1)
-        return None, Reading(
-            told.words, told.log_prob, told.attention, told.activations, told.topic_scores,
-            frames=told.frame_relevance, neurons=told.neuron_relevance, scores=told.logits, previous=previous,
-        )  # fmt: skip
+        return None, reading_of(self._client.explain_all([clip], relevance=True)[0])
 
     def add_extras(self, explained: Explanation, *_: object) -> tuple[Explanation, Sequence[bytes]]:
         return explained, ()

@@ -28,7 +28,7 @@ from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.components.videos.settings import DataSettings
 from topiclens.pipeline.retired import RETIRED
-from topiclens.pipeline.review.settings import ReviewSettings
+from topiclens.serving.review.limits import ReviewSettings
 from topiclens.trainer.settings import (
     CaptionerSettings,
     DecodingSettings,

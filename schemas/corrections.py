@@ -16,22 +16,27 @@ from topiclens.schemas.plain import to_plain
 
 
 class State(enum.StrEnum):
-    """How far a correction has come.
+    """How far a correction has come."""
 
-    PROPOSED: a person said which topic a caption misses. PREVIEWED: the caption with the topic was shown.
-    IN_CANDIDATE: in the batch of a refinement. LIVE: in the version that is served. REVOKED: taken back.
-    """
-
-    PROPOSED = "proposed"
-    PREVIEWED = "previewed"
-    IN_CANDIDATE = "in candidate"
-    LIVE = "live"
-    REVOKED = "revoked"
+    PROPOSED = "proposed"  # a person said which topic a caption misses
+    PREVIEWED = "previewed"  # the caption with the topic was shown
+    IN_CANDIDATE = "in candidate"  # in the batch of a refinement
+    LIVE = "live"  # in the version that is served
+    REVOKED = "revoked"  # taken back
 
 
 def now() -> datetime:
     """This moment in UTC."""
     return datetime.now(UTC)
+
+
+class _Record:
+    """A line of an export."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        return to_plain({"kind": self.kind, **vars(self)})
 
 
 @dataclass(frozen=True)
@@ -48,42 +53,30 @@ class CorrectedTopic:
 
 @dataclass(frozen=True)
 class Event:
-    """A change of a correction's state, and who made it.
-
-    Attributes:
-        caption: the video's caption from then on, where it was found.
-        version: the version whose serving brought the change; None where a person or a step did.
-    """
+    """A change of a correction's state, and who made it."""
 
     state: State
     time: datetime
     by: str
-    caption: str | None = None
-    version: str | None = None
+    caption: str | None = None  # the video's from then on, where it was found
+    version: str | None = None  # whose serving brought the change; None where a person or a step did
 
 
 @dataclass(frozen=True)
-class Correction:
-    """A person's word that a video's caption misses a topic, with all that became of it.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        content: the SHA-256 of what the video holds.
-        caption_before, model_before: the caption, and the version of the model that made it.
-        events: its changes of state since, oldest first.
-    """
+class Correction(_Record):
+    """A person's word that a video's caption misses a topic, with all that became of it."""
 
     kind: ClassVar[str] = "correction"
 
-    id: str
+    id: str  # 32 hexadecimal digits
     time: datetime
     author: str
     video_id: str
-    content: str
+    content: str  # SHA-256 of what the video holds
     topic: CorrectedTopic
     caption_before: str
-    model_before: str
-    events: tuple[Event, ...] = ()
+    model_before: str  # the version that wrote that caption
+    events: tuple[Event, ...] = ()  # its changes of state since, oldest first
 
     @property
     def key(self) -> str:
@@ -109,43 +102,34 @@ class Correction:
         return Event(State.PROPOSED, self.time, self.author), *self.events
 
     def to_json(self) -> dict[str, Any]:
-        """The line of an export."""
         derived = {"state": self.state, "caption_after": self.caption_after, "model_after": self.model_after}
-        return to_plain({"kind": self.kind, **vars(self), **derived})
+        return {**super().to_json(), **to_plain(derived)}
 
 
 @dataclass(frozen=True)
-class Version:
+class Version(_Record):
     """A version of the model: its parent, refined by corrections.
 
-    Attributes:
-        version: its name; TensorFlow Serving asks for a whole number.
-        parent: the version that was refined; None for a model as training left it.
-        corrections: ids of what it adds to its parent's corrections, in the order in which they were applied.
-        verdict: what the gate said.
-        settings: of the refinement; with the parent and the corrections, all that a rebuild needs.
+    With the parent, the corrections and the settings of the refinement, it can be built again.
     """
 
     kind: ClassVar[str] = "version"
 
-    version: str
-    parent: str | None
-    corrections: tuple[str, ...]
+    version: str  # its name; TensorFlow Serving asks for a whole number
+    parent: str | None  # the version that was refined; None for a model as training left it
+    corrections: tuple[str, ...]  # ids of what it adds to its parent's, in the order in which they were applied
     time: datetime
     by: str
-    verdict: str
+    verdict: str  # the gate's, as Markdown
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         return self.version
 
-    def to_json(self) -> dict[str, Any]:
-        return to_plain({"kind": self.kind, **vars(self)})
-
 
 @dataclass(frozen=True)
-class Serving:
+class Serving(_Record):
     """From `time` on the model that answers is `version`; `number` counts from 1."""
 
     kind: ClassVar[str] = "serving"
@@ -158,9 +142,6 @@ class Serving:
     @property
     def key(self) -> int:
         return self.number
-
-    def to_json(self) -> dict[str, Any]:
-        return to_plain({"kind": self.kind, **vars(self)})
 
 
 Record = Correction | Version | Serving

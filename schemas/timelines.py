@@ -36,3 +36,51 @@ class TopicTimeline:
     neurons: tuple[NeuronTimeline, ...]
     relevant: bool = True
     score: float | None = None
+
+
+@dataclass(frozen=True)
+class NeuronShare:
+    """A neuron behind a word: its part in `value`, and the topic that names it, if one does."""
+
+    neuron: int
+    topic: int | None
+    name: str | None
+    value: float
+
+
+@dataclass(frozen=True)
+class TopicShare:
+    """All neurons of one topic behind a word: how many they are, and the sum of their relevance.
+
+    `topic` and `name` are None for all neurons that have no name.
+    """
+
+    topic: int | None
+    name: str | None
+    neurons: int
+    value: float
+
+
+@dataclass(frozen=True)
+class ExplainedWord:
+    """One word of the caption.
+
+    Attributes:
+        attention: of each frame, 0 to 1, adding up to 1.
+        relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
+        neurons: the strongest first, by relevance or, where that is not known, by activation where the word looks.
+        topics: those whose neurons carry most relevance, the strongest first, and last all neurons that no topic
+            names; empty where relevance or names are not known.
+        score: the word's logit, the sum of the three parts below; None where relevance is not known.
+        from_frames, from_words, from_biases: relevance of the frames, of the words before, and what the biases took.
+    """
+
+    text: str
+    attention: tuple[float, ...]
+    relevance: tuple[float, ...] | None
+    neurons: tuple[NeuronShare, ...]
+    topics: tuple[TopicShare, ...] = ()
+    score: float | None = None
+    from_frames: float | None = None
+    from_words: float | None = None
+    from_biases: float | None = None

@@ -12,48 +12,34 @@ from topiclens.schemas.tables import markdown_table
 class Reason:
     """One check of a model.
 
-    Attributes:
-        check: its name: a threshold such as `CIDEr minimum`; or, of a refinement, `corrected`, `held-out half`, `live`,
-            `metric`, `neurons` or `teachable`.
-        met: whether it lets the model pass.
-        words: the sentence that says so, with the number and the threshold.
-        correction: the id of the correction that it is about; None where it is about the model.
+    `check` is its name: a threshold such as `CIDEr minimum`; or, of a refinement, `corrected`, `held-out half`, `live`,
+    `metric`, `neurons` or `teachable`.
     """
 
     check: str
-    met: bool
-    words: str
-    correction: str | None = None
+    met: bool  # whether it lets the model pass
+    words: str  # the sentence that says so, with the number and the threshold
+    correction: str | None = None  # the id of the one that it is about; None where it is about the model
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate of a refinement says of a candidate.
+    """What the gate of a refinement says of a candidate. Corrections are named by their ids.
 
-    Attributes:
-        blessed: whether it may be served.
-        reasons: for and against, in the order in which they were checked. The cheap checks come first, and after one
-            that is not met the dearer ones are not made.
-        culprits: ids of the corrections without which the rest of the batch passes; none where it is blessed.
-        captions: correction id -> the caption of its video by the candidate.
-        metrics: metric -> (the parent's, the candidate's) on validation; empty where it was not come to.
-        taught: ids of the corrections that the candidate carries.
-        set_aside: id of a correction that cannot be taught -> why.
-        passing: ids of the batch that passes without the culprits.
-        advice: in words what to do about a candidate that is not blessed.
-        mu: of eq. 10, as it was chosen; None where nothing was taught.
+    The cheap checks come first, and after one that is not met the dearer ones are not made.
     """
 
-    blessed: bool
-    reasons: tuple[Reason, ...]
-    culprits: tuple[str, ...] = ()
-    captions: Mapping[str, str] = field(default_factory=dict)
+    blessed: bool  # whether it may be served
+    reasons: tuple[Reason, ...]  # for and against, in the order in which they were checked
+    culprits: tuple[str, ...] = ()  # without these the rest of the batch passes
+    captions: Mapping[str, str] = field(default_factory=dict)  # correction -> its video's caption by the candidate
+    # metric -> (the parent's, the candidate's) on validation; empty where the gate did not come so far
     metrics: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    taught: tuple[str, ...] = ()
-    set_aside: Mapping[str, str] = field(default_factory=dict)
-    passing: tuple[str, ...] = ()
-    advice: str = ""
-    mu: float | None = None
+    taught: tuple[str, ...] = ()  # that the candidate carries
+    set_aside: Mapping[str, str] = field(default_factory=dict)  # correction that cannot be taught -> why
+    passing: tuple[str, ...] = ()  # the batch that passes without the culprits
+    advice: str = ""  # what to do about a candidate that is not blessed
+    mu: float | None = None  # of eq. 10, as it was chosen; None where nothing was taught
 
     @property
     def all_reasons(self) -> tuple[Reason, ...]:

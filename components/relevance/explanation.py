@@ -12,7 +12,14 @@ import numpy as np
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.relevance.heat_maps import HeatMap
 from topiclens.components.relevance.reading import DeletionCurves, Reading
-from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
+from topiclens.schemas.timelines import (
+    ExplainedWord,
+    NeuronShare,
+    NeuronTimeline,
+    TopicScore,
+    TopicShare,
+    TopicTimeline,
+)
 
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
 RELEVANT_TOPICS = 3  # with timelines
@@ -22,54 +29,6 @@ _DECIMALS = 6
 
 class OtherModel(ValueError):
     """Links that name the neurons of another model than the one that is explained."""
-
-
-@dataclass(frozen=True)
-class NeuronShare:
-    """A neuron behind a word: its part in `value`, and the topic that names it, if one does."""
-
-    neuron: int
-    topic: int | None
-    name: str | None
-    value: float
-
-
-@dataclass(frozen=True)
-class TopicShare:
-    """All neurons of one topic behind a word: how many they are, and the sum of their relevance.
-
-    `topic` and `name` are None for all neurons that have no name.
-    """
-
-    topic: int | None
-    name: str | None
-    neurons: int
-    value: float
-
-
-@dataclass(frozen=True)
-class ExplainedWord:
-    """One word of the caption.
-
-    Attributes:
-        attention: of each frame, 0 to 1, adding up to 1.
-        relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
-        neurons: the strongest by `Explanation.neurons_by`, the strongest first.
-        topics: those whose neurons carry most relevance, the strongest first, and last all neurons that no topic
-            names; empty where relevance or names are not known.
-        score: the word's logit, the sum of the three parts below; None where relevance is not known.
-        from_frames, from_words, from_biases: relevance of the frames, of the words before, and what the biases took.
-    """
-
-    text: str
-    attention: tuple[float, ...]
-    relevance: tuple[float, ...] | None
-    neurons: tuple[NeuronShare, ...]
-    topics: tuple[TopicShare, ...] = ()
-    score: float | None = None
-    from_frames: float | None = None
-    from_words: float | None = None
-    from_biases: float | None = None
 
 
 @dataclass(frozen=True)
@@ -229,22 +188,27 @@ def _timelines(
     carried = [] if links is None else [topic for topic in topics if links.topics[topic.id].neurons]
     if not carried:
         strongest = np.argsort(-np.abs(values).sum(axis=0), kind="stable")[:NEURONS_OF_A_TIMELINE]
-        neurons = tuple(_timeline(reading, int(neuron)) for neuron in strongest)
+        neurons = tuple(_timeline(reading.activations, int(neuron)) for neuron in strongest)
         return (TopicTimeline(None, "the strongest neurons of the caption", neurons),)
-
-    def timeline(topic: TopicScore, relevant: bool) -> TopicTimeline:
-        link: TopicLink = links.topics[topic.id]
-        neurons = tuple(_timeline(reading, linked.neuron) for linked in link.neurons[:NEURONS_OF_A_TIMELINE])
-        return TopicTimeline(topic.id, topic.name, neurons, relevant, topic.score)
-
     carried = sorted(carried, key=lambda topic: -topic.score)
     relevant = carried[: min(RELEVANT_TOPICS, max(1, len(carried) - 1))]
     irrelevant = carried[-1:] if len(carried) > len(relevant) else []
-    return (*(timeline(topic, True) for topic in relevant), *(timeline(topic, False) for topic in irrelevant))
+    return tuple(
+        topic_timeline(links.topics[topic.id], reading.activations, topic in relevant, topic.score)
+        for topic in (*relevant, *irrelevant)
+    )
 
 
-def _timeline(reading: Reading, neuron: int) -> NeuronTimeline:
-    return NeuronTimeline(neuron, _numbers(reading.activations[:, neuron]))
+def topic_timeline(
+    topic: TopicLink, activations: np.ndarray, relevant: bool = True, score: float | None = None
+) -> TopicTimeline:
+    """The neurons that carry a topic most, over the frames; activations (time, neurons)."""
+    neurons = tuple(_timeline(activations, linked.neuron) for linked in topic.neurons[:NEURONS_OF_A_TIMELINE])
+    return TopicTimeline(topic.id, topic.name, neurons, relevant, score)
+
+
+def _timeline(activations: np.ndarray, neuron: int) -> NeuronTimeline:
+    return NeuronTimeline(neuron, _numbers(activations[:, neuron]))
 
 
 def _number(value) -> float:

@@ -1,4 +1,4 @@
-"""the backend behind the review page, on a run's root: what people see, and what becomes of what they say."""
+"""The backend behind the review page, on a run's root: what people see, and what becomes of what they say."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
@@ -21,6 +22,7 @@ from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, State, now
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
+from topiclens.serving.review.text import count
 
 _WAITING = (State.PREVIEWED, State.IN_CANDIDATE)
 # Seconds: a server looks for versions every one to five, and loads one in a few.
@@ -40,7 +42,7 @@ class RefinementContext:
 class RunReviewBackend(Viewer):
     """A `topiclens.serving.review.backend.ReviewBackend` on a run's root."""
 
-    def __init__(self, context: RefinementContext, *viewer):
+    def __init__(self, context: RefinementContext, *viewer: Any):
         super().__init__(*viewer)
         self._context = context
         self._folders = ModelStore(context.root)
@@ -64,7 +66,7 @@ class RunReviewBackend(Viewer):
                 why = self._sources.closed[topic.id]
                 raise Refused(f"No clip can miss the topic “{topic.name}”: it is {why}. Choose another.")
         with self._kept():
-            proposed = proposals.propose_all(
+            proposed = proposals.propose(
                 self._context.root, video_id, list(missed), author, settings=self._context.settings, model=model
             )
         return [ReviewedCorrection(**vars(one.correction), note=one.sweep.verdict) for one in proposed]
@@ -95,8 +97,8 @@ class RunReviewBackend(Viewer):
             if not ready:
                 raise Refused("There is nothing to teach. Say of a clip what its caption misses first.")
             parent = versions.find_parent(ledger)
-        count = f"{len(ready)} correction{'' if len(ready) == 1 else 's'}"
-        return self._start(f"{count} to version {parent}", by, [one.id for one in ready])
+        title = f"{count(len(ready), 'correction')} to version {parent}"
+        return self._start(title, by, [one.id for one in ready])
 
     def rollback_correction(self, correction_id: str, by: str) -> RefinementJob:
         with self._kept() as ledger:

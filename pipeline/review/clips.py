@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,14 @@ from topiclens.components.relevance.report import Film, film_of
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.run_metadata import NothingThere, Outcome
-from topiclens.pipeline.stored import dataset_rows
+from topiclens.pipeline.stored import dataset_rows, split_files
 from topiclens.schemas import features, records
 from topiclens.serving.review.shown import VideoFile
 from topiclens.trainer.videos import FrameStore
 
-# Bytes of features that are kept in memory; more goes to a scratch file.
-MEMORY_BYTES = 2**29
+MEMORY_BYTES = 2**29  # of features that are kept in memory; more goes to a scratch file
+FILMS_KEPT = 256  # whose pictures are kept in memory: about 200 kB each
+_MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"}
 
 
 class Clips:
@@ -34,7 +35,7 @@ class Clips:
         key: names the content; equal for equal clips however their records were split into files.
     """
 
-    def __init__(self, rows: Mapping[str, Mapping], parsed: Iterable[Mapping[str, np.ndarray]]):
+    def __init__(self, rows: Mapping[str, Mapping], parsed: Iterable[Mapping[str, Any]]):
         self._frames = FrameStore(MEMORY_BYTES)
         self.rows, self._places, self.lengths, self.references, digests = {}, {}, {}, {}, {}
         for record in parsed:
@@ -50,17 +51,16 @@ class Clips:
         self.key = hashlib.sha256(b"".join(digests[video_id] for video_id in self.ids)).hexdigest()[:16]
 
     @classmethod
-    def of_run(cls, outcome: Outcome, splits: Sequence[str]) -> Clips:
-        """Reads the clips of those of the splits that a run's dataset has; NothingThere if it has none of them."""
-        rows = {row["video_id"]: row for row in dataset_rows(outcome)}
-        there = [split for split in splits if os.path.isdir(split_folder(outcome, split))]
-        if not there:
+    def of_run(cls, outcome: Outcome, split: str) -> Clips:
+        """Reads the clips of a split; NothingThere if the run's dataset has none of it."""
+        try:
+            files = split_files(outcome, split)
+        except FileNotFoundError as error:
             raise NothingThere(
-                f"The run on {outcome.root!r} has no records of the splits {', '.join(splits)}. Choose one that its "
-                "dataset has with the setting evaluation.split."
-            )
-        files = [file for split in there for file in records.files_of(split_folder(outcome, split))]
-        return cls(rows, read_records(files))
+                f"The run on {outcome.root!r} has no records of the split {split}. Choose one that its dataset has "
+                "with the setting evaluation.split."
+            ) from error
+        return cls({row["video_id"]: row for row in dataset_rows(outcome)}, read_records(files))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,11 +73,7 @@ class Clips:
         return self._frames[self._places[video_id]]
 
 
-def split_folder(outcome: Outcome, split: str) -> str:
-    return os.path.join(outcome.folder("Examples"), f"Split-{split}")
-
-
-def read_records(files: Sequence[str]) -> Iterator[Mapping[str, np.ndarray]]:
+def read_records(files: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """Records as `schemas.records.parse` gives them: ten times as fast as `records.read`, since no Python decodes."""
     import tensorflow as tf
 
@@ -85,26 +81,18 @@ def read_records(files: Sequence[str]) -> Iterator[Mapping[str, np.ndarray]]:
     return data.prefetch(8).as_numpy_iterator()
 
 
-# ClipMedia whose pictures are kept in memory: about 200 kB each.
-FILMS_KEPT = 256
-_MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"}
-
-
 class ClipMedia:
     """What can be seen of clips."""
 
     def __init__(self, clips: Clips, sampling: Sampling, limits: DecodingLimits = DecodingLimits()):
         self._clips = clips
-        self._read: Callable[[str], Film] = functools.lru_cache(FILMS_KEPT)(
+        self.film: Callable[[str], Film] = functools.lru_cache(FILMS_KEPT)(
             lambda video_id: film_of(clips.rows[video_id], sampling, clips.lengths[video_id], limits=limits)
         )
 
     def expected(self, video_id: str) -> bool:
         """Whether there is a film at all, which may still turn out to be unreadable."""
         return "path" in self._clips.rows[video_id]
-
-    def film(self, video_id: str) -> Film:
-        return self._read(video_id)
 
     def file(self, video_id: str) -> VideoFile | None:
         """The film, where a browser plays its kind and it is still there."""

@@ -13,25 +13,33 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from topiclens.pipeline.errors import explain_fault
+from topiclens.pipeline.repair import refinements
+from topiclens.pipeline.repair.model_store import CandidateVersion
+from topiclens.pipeline.repair.refinements import Rollback
+from topiclens.pipeline.settings import Settings
 from topiclens.schemas.corrections import now
 from topiclens.schemas.files import format_json, read_json, replacing
 from topiclens.schemas.json_lines import parse_rows
 from topiclens.schemas.plain import from_plain, time_text, to_plain
-from topiclens.schemas.verdicts import Verdict
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.shown import JobState, RefinementJob
+from topiclens.serving.review.text import count
 
 _JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
-WORKER = "topiclens.pipeline.review.worker"
+WORKER = "topiclens.pipeline.review.jobs"  # run as a module, on the folder of a job
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,10 @@ class JobRequest:
 
     root: str
     title: str
-    # by, time: who asked for it, and when
     by: str
     time: datetime
     corrections: tuple[str, ...]  # the ids of those that are taught, or the one that is taken out
-    takes_out: bool = False  # whether it is
+    takes_out: bool = False
     changes: tuple[str, ...] = ()  # of settings, `section.name=value` each
 
     def save(self, place: Path) -> None:
@@ -93,10 +100,9 @@ class Jobs:
         place = self._folder / job_id
         running = _is_held(place / _LOCK)  # asked first: what ends after that has written its outcome before
         request = JobRequest.load(place)
-        outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() else {}
+        broken_off = {"error": "It was broken off, and left everything as it was. Start it again."}
+        outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() else {} if running else broken_off
         error = outcome.get("error", "")
-        if not running and not outcome:
-            error = "It was broken off, and left everything as it was. Start it again."
         verdict = from_plain(Verdict, outcome["verdict"]) if "verdict" in outcome else None
         if running:
             state = JobState.RUNNING
@@ -149,9 +155,47 @@ class JobReporter:
         with _create(self._place / _PROGRESS) as file:
             file.write(json.dumps({"what": what, "share": share or 0.0, "time": time_text(now())}) + "\n")
 
-    def done(self, outcome: Mapping) -> None:
+    def done(self, outcome: Mapping[str, Any]) -> None:
         """Notes what came of it; `error` in it says why nothing did."""
         _write(self._place / _OUTCOME, outcome)
+
+
+def work(reporter: JobReporter) -> None:
+    """Does what a job was asked, and notes what came of it, whatever that is."""
+    request = reporter.request
+    told: dict[str, Any] = {"settings": Settings().changed(request.changes).refinement, "progress": reporter.progress}
+    try:
+        if request.takes_out:
+            (correction,) = request.corrections
+            done = refinements.rollback(request.root, correction, request.by, **told)
+            reporter.done(_outcome(done.candidate, _verdict_of_rollback(done)))
+        else:
+            candidate = refinements.refine(request.root, request.by, only=request.corrections, **told)
+            reporter.done(_outcome(candidate, candidate.verdict))
+    except Exception as error:
+        _log.exception("The job broke off")
+        reporter.done({"error": explain_fault(error)})
+        raise
+
+
+def _outcome(candidate: CandidateVersion | None, verdict: Verdict | None) -> dict[str, Any]:
+    """What is noted of a job that ended; nothing to look at where no model had to be built."""
+    if candidate is None or verdict is None:
+        return {"revoked": []}
+    return {"candidate": candidate.version, "verdict": to_plain(verdict), "revoked": candidate.revoked}
+
+
+def _verdict_of_rollback(done: Rollback) -> Verdict | None:
+    """The gate's, and beside it that others would go that are to stay: then the correction is live as before."""
+    candidate = done.candidate
+    if candidate is None:
+        return None
+    if not candidate.blessed or (done.served is not None and done.served.version == candidate.version):
+        return candidate.verdict
+    more = count(len(candidate.revoked) - 1, "other live correction")
+    words = f"Without it {more} could not be taught again. So it is not published, and nothing was taken back."
+    verdict = candidate.verdict
+    return replace(verdict, blessed=False, reasons=(*verdict.reasons, Reason("live", False, words)))
 
 
 def _steps(path: Path) -> tuple[tuple[str, float], ...]:
@@ -197,3 +241,7 @@ def hide_paths(text: str, root: str) -> str:
         below = r"(?:/[^\s,;:'\"]*)?" if os.path.isabs(place) else r"/[^\s,;:'\"]+"  # "." and "runs" are words, too
         text = re.sub(r"(?<![\w./])" + re.escape(place.rstrip("/")) + below, "the run's folder", text)
     return text
+
+
+if __name__ == "__main__":
+    work(JobReporter(sys.argv[1]))

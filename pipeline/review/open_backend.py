@@ -17,14 +17,14 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import names_of, sampling_of
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.clips import ClipMedia, Clips, read_records, split_folder
+from topiclens.pipeline.review.clips import ClipMedia, Clips, read_records
 from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, PredictionCache, Ranking, Similar
 from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.pipeline.review.viewer import ReviewSources
 from topiclens.pipeline.settings import Settings
+from topiclens.pipeline.stored import split_files
 from topiclens.pipeline.topic_register import governance_of
-from topiclens.schemas import records
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.serving.local.server import LocalServer
 from topiclens.serving.review.shown import TopicChoice
@@ -38,7 +38,7 @@ FOLDER = "review"  # of a root: captions of its clips, similar videos, refinemen
 def open_review_backend(
     root: str, *, server: str | None = None, changes: tuple[str, ...] = (), progress: Progress = print_progress
 ) -> Iterator[RunReviewBackend]:
-    """the backend of a run's root, while the block runs.
+    """The backend of a run's root, while the block runs.
 
     Args:
         root: of a run that pushed a model.
@@ -64,11 +64,12 @@ def open_review_backend(
         served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
         progress(f"Version {served.wait()} answers at {server}")
         progress(f"Reading the clips of {settings.evaluation.split}")
-        clips = Clips.of_run(outcome, (settings.evaluation.split,))
+        clips = Clips.of_run(outcome, settings.evaluation.split)
         kept = os.path.join(root, FOLDER)
         scorer = ClipScorer(clips, TopicWords.of(model), functools.partial(_similar, outcome, kept))
         ranking = Ranking(
             scorer,
+            len(clips),
             predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
             explain=served.explain,
             progress=progress,
@@ -83,7 +84,7 @@ def open_review_backend(
             {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
         name = os.path.basename(os.path.abspath(root))
-        ranking.follow(served.version(), len(clips))
+        ranking.follow(served.version())
         yield RunReviewBackend(context, name, sources, served, ranking)
 
 
@@ -100,14 +101,15 @@ def _vocabulary(folder: str) -> Vocabulary:
 
 def _why_closed(topic: Topic, topics: Sequence[Topic]) -> str:
     """`banned`, `merged into “sea”` or `lost`."""
-    return f"merged into “{topics[topic.into].name}”" if topic.fate is Fate.MERGED else str(topic.fate)
+    if topic.fate is Fate.MERGED and topic.into is not None:
+        return f"merged into “{topics[topic.into].name}”"
+    return str(topic.fate)
 
 
 def _similar(outcome: run_metadata.Outcome, folder: str) -> Similar:
     """The training videos by what they look like, kept for the next time."""
-    files = records.files_of(split_folder(outcome, "train"))
     run = os.path.basename(os.path.normpath(outcome.folder("Examples")))
     path = os.path.join(folder, f"similar-{run}.npz")
     if not os.path.exists(path):
-        Similar.of(read_records(files)).save(path)
+        Similar.of(read_records(split_files(outcome, "train"))).save(path)
     return Similar.load(path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from topiclens.components.refinement.acquisition import (
 )
 from topiclens.pipeline.review.clips import Clips
 from topiclens.schemas import features
-from topiclens.schemas.files import write_bytes
+from topiclens.schemas.files import replacing
 from topiclens.schemas.json_lines import read_rows, write_rows
 from topiclens.schemas.progress import Progress
 from topiclens.serving.answers import ExplainedCaption
@@ -39,14 +39,13 @@ class Similar:
     topics: np.ndarray  # (videos, topics), 0 or 1
 
     @classmethod
-    def of(cls, videos: Iterable[Mapping[str, np.ndarray]]) -> Similar:
+    def of(cls, videos: Iterable[Mapping[str, Any]]) -> Similar:
         """Of records as `topiclens.schemas.records.parse` gives them."""
-        ids, means, topics = zip(
-            *(
-                (video[features.VIDEO_ID].decode(), video[features.FRAMES].mean(axis=0), video[features.TOPICS])
-                for video in videos
-            )
+        parts = (
+            (video[features.VIDEO_ID].decode(), video[features.FRAMES].mean(axis=0), video[features.TOPICS])
+            for video in videos
         )
+        ids, means, topics = zip(*parts)
         centre = np.mean(means, axis=0, dtype=np.float64).astype(np.float32)
         return cls(np.array(ids), centre, _directions(np.stack(means) - centre), np.stack(topics).astype(np.uint8))
 
@@ -58,15 +57,14 @@ class Similar:
         return self.topics[nearest[np.isfinite(likeness[nearest])]]
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes an `.npz`, aside first."""
-        buffer = io.BytesIO()
-        np.savez(buffer, ids=self.ids, centre=self.centre, directions=self.directions, topics=self.topics)
-        write_bytes(os.fspath(path), buffer.getvalue())
+        """Writes an `.npz`."""
+        with replacing(path) as aside, open(aside, "wb") as file:
+            np.savez(file, **vars(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Similar:
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name] for name in ("ids", "centre", "directions", "topics")})
+            return cls(**arrays)
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
@@ -76,25 +74,19 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
 # Clips that are asked about together, and that a page which is killed has to ask about again.
 BATCH = 32
 _DECIMALS = 5
+Explain = Callable[[Sequence[np.ndarray], str], Sequence[ExplainedCaption]]  # clips' features, the version to ask
 
 
 class PredictionCache:
-    """What one version says of clips, as far as it was asked: one file a batch, each written aside and renamed.
-
-    Args:
-        clips: whose key tells these captions from those of other clips.
-    """
+    """What one version says of clips, as far as it was asked: one file a batch, each written aside and renamed."""
 
     def __init__(self, folder: str | os.PathLike, version: str, clips: Clips):
         self._folder = os.path.join(folder, clips.key, version)
         self._version, self._clips = version, clips
         self.said: dict[str, PredictedCaption] = {}
 
-    def complete(self, explain: Callable[[Sequence[np.ndarray], str], Sequence[ExplainedCaption]]) -> Iterator[int]:
-        """Reads what is kept, asks for the rest, and yields after each batch how many clips are known.
-
-        `explain` asks a version about clips' features; it fails where another version answers.
-        """
+    def complete(self, explain: Explain) -> Iterator[int]:
+        """Reads what is kept, asks for the rest, and yields after each batch how many clips are known."""
         ids = self._clips.ids
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -131,7 +123,8 @@ class ClipScorer:
 
     def __init__(self, clips: Clips, topics: TopicWords, similar: Callable[[], Similar], neighbours: int = NEIGHBOURS):
         self._clips, self._topics, self._neighbours = clips, topics, neighbours
-        self._read_similar, self._similar = similar, None
+        self._read_similar = similar
+        self._similar: Similar | None = None
         described = {video_id: captions for video_id, captions in clips.references.items() if captions}
         self._references = References(described) if described else None
 
@@ -147,34 +140,42 @@ class ClipScorer:
         if self._similar is not None:
             near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
         missing = missing_topics(said, self._topics, references, near)
-        cider = self._references.cider.score_one(video_id, tokenize(said.caption)) if references else None
+        cider = None
+        if references and self._references is not None:
+            cider = self._references.cider.score_one(video_id, tokenize(said.caption))
         return RankedClip(video_id, said, missing, acquisition_score(said, missing, cider))
 
 
 class Ranking:
     """Scores all clips by the version that is served, in a thread of its own; what is ranked already can be read.
 
-    Args:
-        progress: is told how many clips are captioned, whenever that is another tenth, and at the end.
+    `progress` hears how many of the `total` clips are captioned, at every tenth and at the end.
     """
 
     def __init__(
-        self, scorer: ClipScorer, predictions: Callable[[str], PredictionCache], explain: Callable, progress: Progress
+        self,
+        scorer: ClipScorer,
+        total: int,
+        predictions: Callable[[str], PredictionCache],
+        explain: Explain,
+        progress: Progress,
     ):
-        self._score, self._predictions, self._explain, self._progress = scorer, predictions, explain, progress
+        self._score, self._total, self._progress = scorer, total, progress
+        self._predictions, self._explain = predictions, explain
         self._lock = threading.Lock()
         self._version: str | None = None
         self._ranked: dict[str, RankedClip] = {}
         self._thread: threading.Thread | None = None
 
-    def follow(self, version: str, total: int) -> None:
+    def follow(self, version: str) -> None:
         """Begins anew where another version is served than before, or goes on where the server had failed."""
         with self._lock:
-            if version == self._version and (len(self._ranked) == total or self._thread.is_alive()):
+            working = self._thread is not None and self._thread.is_alive()
+            if version == self._version and (len(self._ranked) == self._total or working):
                 return
             if version != self._version:
                 self._version, self._ranked = version, {}
-            arguments = (self._predictions(version), self._ranked, total)
+            arguments = (self._predictions(version), self._ranked)
             self._thread = threading.Thread(target=self._work, args=arguments, name="ranking", daemon=True)
             self._thread.start()
 
@@ -184,17 +185,14 @@ class Ranking:
             ranked = list(self._ranked.values())
         return sorted(ranked, key=lambda one: (-one.score.value, one.video_id))
 
-    def get(self, video_id: str) -> RankedClip | None:
-        """What is ranked of one clip, once it is."""
-        with self._lock:
-            return self._ranked.get(video_id)
-
     def score(self, video_id: str, said: PredictedCaption) -> RankedClip:
-        """Scores one clip at once, whatever the thread is at."""
-        return self.get(video_id) or self._score(video_id, said)
+        """The score of one clip, at once, however far the thread is."""
+        with self._lock:
+            ranked = self._ranked.get(video_id)
+        return ranked or self._score(video_id, said)
 
-    def _work(self, predictions: PredictionCache, ranked: dict[str, RankedClip], total: int) -> None:
-        told = 0
+    def _work(self, predictions: PredictionCache, ranked: dict[str, RankedClip]) -> None:
+        told, total = 0, self._total
         try:
             for _ in predictions.complete(self._explain):
                 if not self._put(ranked, [name for name in predictions.said if name not in ranked], predictions):

@@ -39,10 +39,10 @@ class ServedModel:
         """Waits until a version answers; ServingError says what to do where none does."""
         return str(self._client.wait_until_ready(timeout=_LOADING))
 
-    def explain(self, clips: Sequence[np.ndarray], version: str) -> list[ExplainedCaption]:
+    def explain(self, clips: Sequence[np.ndarray], version: str, *, relevance: bool = False) -> list[ExplainedCaption]:
         """Captions clips (time, feature_dim) with the evidence; Unavailable if another version or run answers."""
         with _errors_for_people():
-            answers = self._client.explain_all(clips)
+            answers = self._client.explain_all(clips, relevance=relevance)
         self._check(version)
         for scores in (answer.topic_scores for answer in answers if answer.topic_scores is not None):
             if len(scores) != self._n_topics:
@@ -67,7 +67,7 @@ class ServedModel:
 
     def signatures(self) -> Mapping:
         with _errors_for_people():
-            return self._client.metadata().signatures
+            return self._client.signatures
 
     def caption_frames(self, jpegs: Sequence[bytes]) -> ExplainedCaption:
         """Captions a clip that nobody has seen, through the model's own frame network."""

@@ -6,7 +6,7 @@ import abc
 import contextlib
 import functools
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,17 +14,18 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import MissingTopic, PredictedCaption
+from topiclens.components.relevance.explanation import explanation, topic_timeline
 from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline.explaining import reading_of
 from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
 from topiclens.schemas.corrections import State
-from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
+from topiclens.schemas.timelines import TopicScore, TopicTimeline
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
 from topiclens.serving.review.shown import (
-    CaptionWord,
     ClipPage,
     NewCaption,
     QueueItem,
@@ -49,7 +50,6 @@ _KEPT = 128  # explained clips
 class ReviewSources:
     """What the backend looks things up in."""
 
-    # clips, media: of the run
     clips: Clips
     media: ClipMedia
     sampling: Sampling  # how clips are sampled for its model
@@ -71,22 +71,24 @@ class Viewer(abc.ABC):
 
     def queue(self, limit: int, offset: int = 0, search: str = "") -> QueuePage:
         """Clips that are still to be corrected first; then those that are; last those that nobody has captioned yet."""
-        self._follow(self._served.version())
+        self._ranking.follow(self._served.version())
         items = [item for item in self._items() if _matches(search, item.caption, item.video_id)]
         return QueuePage(tuple(items[offset : offset + limit]), len(items))
 
     def clip(self, video_id: str) -> ClipPage:
         self._check(video_id)
         version = self._served.version()
-        self._follow(version)
+        self._ranking.follow(version)
         answer, ranked = self._explained(version, video_id), self._ranked(version, video_id)
         topics, film = self._sources.topics(version), self._sources.media.film(video_id)
-        suggestions = pick_suggestions(ranked.missing, topics)
+        suggestions, links = pick_suggestions(ranked.missing, topics), self._sources.links(version)
+        if links is not None and links.n_neurons != answer.activations.shape[1]:
+            links = None  # another model's
         return ClipPage(
             video_id=video_id,
             caption=answer.text,
             version=version,
-            words=show_words(answer),
+            words=explanation(video_id, reading_of(answer), None, links).words,
             frames=len(answer.activations),
             pictures=bool(film.pictures),
             seconds=tuple(film.seconds or ()),
@@ -94,7 +96,7 @@ class Viewer(abc.ABC):
             references=self._sources.clips.references[video_id],
             reasons=ranked.score.reasons,
             scores=rank_scores(answer.topic_scores, topics),
-            timelines=show_timelines(answer, self._sources.links(version), suggestions),
+            timelines=show_timelines(answer, links, suggestions),
             suggestions=self._suggestions(version, video_id, suggestions),
             corrections=tuple(one for one in self.corrections() if one.video_id == video_id),
             next_id=self._next(video_id),
@@ -121,7 +123,7 @@ class Viewer(abc.ABC):
     def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> WhatIfResult:
         self._check(video_id)
         topics = self._sources.topics(self._served.version())
-        by_id = Counter()
+        by_id: defaultdict[int, float] = defaultdict(float)
         for topic, strength in strengths.items():
             by_id[self._topic(topic).id] += strength
         for strength in by_id.values():
@@ -148,17 +150,14 @@ class Viewer(abc.ABC):
 
     def _items(self) -> list[QueueItem]:
         corrected = Counter(one.video_id for one in self.corrections() if one.state is not State.REVOKED)
-        order = self._ranking.ordered()
-        known = {ranked.video_id for ranked in order}
-        items = [self._item(ranked, corrected[ranked.video_id]) for ranked in order]
-        items.sort(key=lambda item: item.corrections > 0)
-        waiting = f"not captioned yet: {len(known)} of {len(self._sources.clips)} clips are"
-        unknown = [video_id for video_id in self._sources.clips.ids if video_id not in known]
-        return items + [QueueItem(name, "", 0.0, (waiting,), self._picture(name), corrected[name]) for name in unknown]
-
-    def _item(self, ranked: RankedClip, corrections: int) -> QueueItem:
-        score, picture = round(ranked.score.value, 3), self._picture(ranked.video_id)
-        return QueueItem(ranked.video_id, ranked.said.caption, score, ranked.score.reasons, picture, corrections)
+        told = {one.video_id: (one.said.caption, one.score.value, one.score.reasons) for one in self._ranking.ordered()}
+        waiting = ("", 0.0, (f"not captioned yet: {len(told)} of {len(self._sources.clips)} clips are",))
+        order = sorted(told, key=lambda name: corrected[name] > 0)
+        items = []
+        for name in (*order, *(name for name in self._sources.clips.ids if name not in told)):
+            caption, score, reasons = told.get(name, waiting)
+            items.append(QueueItem(name, caption, round(score, 3), reasons, self._picture(name), corrected[name]))
+        return items
 
     def _picture(self, video_id: str) -> int | None:
         """The middle frame; what is in the middle of a clip is mostly what it is about."""
@@ -169,16 +168,12 @@ class Viewer(abc.ABC):
         place = order.index(video_id) + 1
         return order[place] if place < len(order) else None
 
-    def _follow(self, version: str) -> None:
-        """What is shown of clips is what is to be said of this version's captions."""
-        self._ranking.follow(version, len(self._sources.clips))
-
     def _ranked(self, version: str, video_id: str) -> RankedClip:
         answer = self._explained(version, video_id)
         return self._ranking.score(video_id, PredictedCaption(answer.text, answer.log_prob, answer.topic_scores))
 
     def _suggestions(self, version: str, video_id: str, suggestions: Sequence[MissingTopic]) -> tuple[Suggestion, ...]:
-        strengths = {}
+        strengths: dict[int, float | None] = {}
         with contextlib.suppress(Unavailable):  # a model without the signature what_if can be looked at all the same
             strengths.update((one.topic, self._tried(version, video_id, one.topic)) for one in suggestions[:TRIED])
         return tuple(
@@ -189,7 +184,7 @@ class Viewer(abc.ABC):
         """The smallest of a few strengths that brings a word of the topic into the caption; None where none does."""
         model = self._model(version)
         found = model.sweep(model.video(video_id), topic, STRENGTHS).smallest
-        return found and found.strength
+        return None if found is None else found.strength
 
     def _model(self, version: str) -> ServedVersion:
         """The version that is served, as it is asked about its topics; Refused where it has none (LSTM-B)."""
@@ -199,7 +194,7 @@ class Viewer(abc.ABC):
         return ServedVersion(self._served, version, self._sources.clips, links, self._sources.vocabulary(version))
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
-        return self._served.explain([self._sources.clips.frames(video_id)], version)[0]
+        return self._served.explain([self._sources.clips.frames(video_id)], version, relevance=True)[0]
 
     def _check(self, video_id: str) -> None:
         if video_id not in self._sources.clips:
@@ -220,22 +215,15 @@ def _matches(search: str, *texts: str) -> bool:
 
 
 TIMELINES = 3  # of the topics that the model sees most
-NEURONS_OF_A_TIMELINE = 3
 SUGGESTIONS = 5
-_DECIMALS = 4
-
-
-def show_words(answer: ExplainedCaption) -> tuple[CaptionWord, ...]:
-    """The caption's words with the share of each frame in them."""
-    return tuple(CaptionWord(text, _numbers(row)) for text, row in zip(answer.words, answer.attention, strict=True))
 
 
 def rank_scores(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tuple[TopicScore, ...]:
     """All topics, the highest first; of equal ones the lower id."""
     if scores is None:
         return ()
-    by_score = np.argsort(-np.asarray(scores), kind="stable")
-    return tuple(TopicScore(int(i), topics[i].name, round(float(scores[i]), _DECIMALS)) for i in by_score)
+    told = (TopicScore(topic.id, topic.name, round(float(scores[topic.id]), 4)) for topic in topics)
+    return tuple(sorted(told, key=lambda topic: -topic.score))
 
 
 def pick_suggestions(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
@@ -247,18 +235,10 @@ def show_timelines(
     answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[MissingTopic]
 ) -> tuple[TopicTimeline, ...]:
     """The strongest neurons of topics over the frames: those suggested first, then those that the model sees most."""
-    if links is None or answer.topic_scores is None or links.n_neurons != answer.activations.shape[1]:
+    scores = answer.topic_scores
+    if links is None or scores is None:
         return ()
     carried = [topic for topic in links.topics if topic.neurons]
-    most_seen = sorted(carried, key=lambda topic: -answer.topic_scores[topic.id])[:TIMELINES]
+    most_seen = sorted(carried, key=lambda topic: -scores[topic.id])[:TIMELINES]
     shown = dict.fromkeys([*(one.topic for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
-    timelines = []
-    for topic in (links.topics[topic_id] for topic_id in shown):
-        strongest = [linked.neuron for linked in topic.neurons[:NEURONS_OF_A_TIMELINE]]
-        neurons = tuple(NeuronTimeline(neuron, _numbers(answer.activations[:, neuron])) for neuron in strongest)
-        timelines.append(TopicTimeline(topic.id, topic.name, neurons))
-    return tuple(timelines)
-
-
-def _numbers(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(round(float(value), _DECIMALS) for value in values)
+    return tuple(topic_timeline(links.topics[topic_id], answer.activations) for topic_id in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
 import hmac
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _SHORTEST_TOKEN = 24  # characters; `openssl rand -hex 24` gives 48
 _LONGEST_NAME = 80
 
@@ -51,20 +53,16 @@ class Person:
 
 @dataclass(frozen=True)
 class TrustedProxy:
-    """A reverse proxy that signs people in and tells who they are.
+    """A reverse proxy that signs people in and tells who they are."""
 
-    Attributes:
-        header: it names the person in, such as ``X-Forwarded-User``. The proxy must drop it where a client sends it.
-        networks: the proxy's own addresses; the header means nothing from anywhere else.
-        publishers: names of those who may publish; everyone else whom the proxy names is a reviewer.
-    """
-
-    header: str
-    networks: tuple[IPv4Network | IPv6Network, ...]
-    publishers: frozenset[str] = frozenset()
+    header: str  # that names the person, such as X-Forwarded-User; the proxy must drop it where a client sends it
+    networks: tuple[IPv4Network | IPv6Network, ...]  # the proxy's own; the header means nothing from elsewhere
+    publishers: frozenset[str] = frozenset()  # who may publish; everyone else whom the proxy names is a reviewer
 
     def person(self, address: str | None, headers: Mapping[str, str]) -> Person | None:
-        name = _as_utf8(headers.get(self.header.lower(), ""))
+        name = headers.get(self.header.lower(), "")
+        with contextlib.suppress(UnicodeError):  # Starlette reads headers as Latin-1
+            name = name.encode("latin-1").decode("utf-8")
         if not name or not _within(address, self.networks):
             return None
         return Person(name, Role.PUBLISHER if name in self.publishers else Role.REVIEWER)
@@ -82,7 +80,7 @@ class Access:
 
     @classmethod
     def on_loopback(cls, name: str) -> Access:
-        """Whoever reaches the loopback address of this machine is this person, and may do everything."""
+        """Everybody on this machine is this person, and may do everything."""
         return cls(local=Person(name, Role.PUBLISHER))
 
     @classmethod
@@ -148,19 +146,11 @@ class Access:
             return person
         # A proxy on this machine would make the whole network local.
         forwarded = any(name in headers for name in ("forwarded", "x-forwarded-for", "x-real-ip", "via"))
-        return None if forwarded or not _loopback(address) else self.local
+        return None if forwarded or not _within(address, _LOOPBACK) else self.local
 
 
 def _names(hosts: Collection[str]) -> frozenset[str]:
     return frozenset(host.lower().rstrip(".") for host in hosts)
-
-
-def _as_utf8(text: str) -> str:
-    """A header's text, which Starlette reads as Latin-1, in UTF-8 if that is what its bytes are."""
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
 
 
 def _digest(token: str) -> bytes:
@@ -174,10 +164,6 @@ def _within(address: str | None, networks: Collection[IPv4Network | IPv6Network]
         return False
     peer = getattr(peer, "ipv4_mapped", None) or peer
     return any(peer in network for network in networks)
-
-
-def _loopback(address: str | None) -> bool:
-    return _within(address, (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")))
 
 
 def _read_tokens(path: str | os.PathLike) -> list[tuple[str, str]]:

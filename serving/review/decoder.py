@@ -21,6 +21,11 @@ class BadClip(Exception):
     """A clip that cannot be used; the message says why."""
 
 
+def tell(answer: dict[str, Any], *pictures: bytes) -> None:
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + b"".join(pictures))
+    sys.stdout.buffer.flush()
+
+
 def main() -> None:
     asked = json.loads(sys.stdin.buffer.readline())
     for kind, most in (
@@ -37,11 +42,9 @@ def main() -> None:
             raise BadClip("None of its frames can be decoded. Check that it plays.")
         tell({"frames": count})
         wanted = json.loads(sys.stdin.buffer.readline())
-        pictures = jpegs(clip, asked, set(wanted))
-        tell({"sizes": [len(pictures[index]) for index in wanted]})
-        for index in wanted:
-            sys.stdout.buffer.write(pictures[index])
-        sys.stdout.buffer.flush()
+        found = jpegs(clip, asked, set(wanted))
+        pictures = [found[index] for index in wanted]
+        tell({"sizes": [len(picture) for picture in pictures]}, *pictures)
     except BadClip as error:
         tell({"error": str(error)})
     except MemoryError:
@@ -83,11 +86,6 @@ def jpegs(clip: bytes, asked: dict, wanted: set[int]) -> dict[int, bytes]:
             if len(found) == len(wanted):
                 break
     return found
-
-
-def tell(answer: dict) -> None:
-    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def _film(container: Any) -> Any:

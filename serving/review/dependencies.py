@@ -51,21 +51,25 @@ def writer(request: Request, token: Annotated[str, Header(alias=CSRF_HEADER)] = 
     return request.state.person
 
 
-def publisher(person: Annotated[Person, Depends(writer)]) -> Person:
-    require_publisher(person)
-    return person
-
-
-def require_publisher(person: Person) -> None:
-    if not person.publishes:
-        raise Refusal(403, f"Only a publisher may do this; {person.name} is a {person.role.value}.")
-
-
 TheBackend = Annotated[ReviewBackend, Depends(backend_of)]
 TheLimits = Annotated[PageLimits, Depends(limits_of)]
 Reader = Annotated[Person, Depends(person_of)]
 Writer = Annotated[Person, Depends(writer)]
+
+
+def form_publisher(person: Reader) -> Person:
+    """Who sent a form that only a publisher may send."""
+    if not person.publishes:
+        raise Refusal(403, f"Only a publisher may do this; {person.name} is a {person.role.value}.")
+    return person
+
+
+def publisher(person: Writer) -> Person:
+    return form_publisher(person)
+
+
 Publisher = Annotated[Person, Depends(publisher)]
+FormPublisher = Annotated[Person, Depends(form_publisher)]
 
 
 async def form_of(request: Request) -> FormData:

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from topiclens.serving.review import uploads
-from topiclens.serving.review.dependencies import (
-    Form,
-    Reader,
-    TheBackend,
-    TheLimits,
-    require_publisher,
-    text,
-    topics_in,
-)
+from topiclens.serving.review.dependencies import Form, FormPublisher, Reader, TheBackend, TheLimits, text, topics_in
 from topiclens.serving.review.rendering import keep_session, redirect, render_page
 from topiclens.serving.review.request_limits import Refusal
 
@@ -23,58 +14,54 @@ ROUTER = APIRouter(include_in_schema=False)
 
 
 @ROUTER.post("/corrections")
-async def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
+def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
     video_id = text(form, "video_id")
-    await run_in_threadpool(backend.propose, video_id, topics_in(form), person.name)
+    backend.propose(video_id, topics_in(form), person.name)
     return redirect("/clip", id=video_id, done="proposed")
 
 
 @ROUTER.post("/corrections/withdraw")
-async def withdraw(form: Form, backend: TheBackend, person: Reader) -> Response:
-    await run_in_threadpool(backend.withdraw, text(form, "correction_id"), person.name)
+def withdraw(form: Form, backend: TheBackend, person: Reader) -> Response:
+    backend.withdraw(text(form, "correction_id"), person.name)
     video_id = text(form, "video_id", required=False)  # where the form was on a clip's page
     return redirect("/clip" if video_id else "/corrections", id=video_id, done="withdrawn")
 
 
 @ROUTER.post("/corrections/rollback")
-async def rollback_correction(form: Form, backend: TheBackend, person: Reader) -> Response:
-    require_publisher(person)
-    await run_in_threadpool(backend.rollback_correction, text(form, "correction_id"), person.name)
+def rollback_correction(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
+    backend.rollback_correction(text(form, "correction_id"), person.name)
     return redirect("/corrections", done="taking-out")
 
 
 @ROUTER.post("/refinements")
-async def start_refinement(form: Form, backend: TheBackend, person: Reader) -> Response:
-    require_publisher(person)
+def start_refinement(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
     chosen = [value for value in form.getlist("correction") if isinstance(value, str) and value]
     if not chosen:
         raise Refusal(422, "No correction is ticked. Tick those that the model is to learn.")
-    await run_in_threadpool(backend.start_refinement, person.name, chosen)
+    backend.start_refinement(person.name, chosen)
     return redirect("/corrections", done="started")
 
 
 @ROUTER.post("/publish")
-async def publish(form: Form, backend: TheBackend, person: Reader) -> Response:
-    require_publisher(person)
-    await run_in_threadpool(backend.publish, person.name, text(form, "version", required=False) or None)
+def publish(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
+    backend.publish(person.name, text(form, "version", required=False) or None)
     return redirect("/versions", done="published")
 
 
 @ROUTER.post("/versions/rollback")
-async def rollback_version(form: Form, backend: TheBackend, person: Reader) -> Response:
-    require_publisher(person)
-    await run_in_threadpool(backend.rollback_version, text(form, "version"), person.name)
+def rollback_version(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
+    backend.rollback_version(text(form, "version"), person.name)
     return redirect("/versions", done="rolled-back")
 
 
 @ROUTER.post("/new")
-async def new(request: Request, form: Form, backend: TheBackend, limits: TheLimits, person: Reader) -> Response:
+async def new(request: Request, form: Form, limits: TheLimits, person: Reader) -> Response:
     answer = await uploads.caption(request, await uploads.sent(request))
     return render_page(request, "new.html", accepts=True, limits=limits, answer=answer)
 
 
 @ROUTER.post("/sign-in")
-async def sign_in(request: Request, form: Form) -> Response:
+def sign_in(request: Request, form: Form) -> Response:
     state = request.app.state
     person = state.access.of_token(text(form, "token"))
     if person is None:
@@ -85,6 +72,6 @@ async def sign_in(request: Request, form: Form) -> Response:
 
 
 @ROUTER.post("/sign-out")
-async def sign_out(request: Request, form: Form) -> Response:
+def sign_out(request: Request, form: Form) -> Response:
     request.app.state.sessions.sign_out(request.state.session)
     return redirect("/sign-in" if request.app.state.access.tokens else "/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -20,3 +20,27 @@ class PageLimits:
     decode_bytes: int = 2 * 2**30  # of memory for one clip
     max_pixels: int = 3840 * 2160  # a frame of a clip may have
     max_frames: int = 20_000  # a clip may have
+
+
+@dataclass(frozen=True)
+class ReviewSettings:
+    """What requests to the review page may cost. For frames and pixels of an uploaded clip, `limits.*` hold.
+
+    Args:
+        connections: connections that are open at the same time; a browser opens up to six. More are told to try again.
+        max_upload_bytes: the largest clip that may be uploaded.
+        decode_seconds: processor time for one uploaded clip; it may take three times as long by the clock.
+    """
+
+    connections: int = PageLimits.connections
+    max_upload_bytes: int = PageLimits.max_upload_bytes
+    decode_seconds: int = PageLimits.decode_seconds
+
+    def __post_init__(self) -> None:
+        for name, most in asdict(self).items():
+            if not most > 0:
+                raise ValueError(f"review.{name} is {most!r}; expected more than 0, or nobody can use the page.")
+
+    def page_limits(self, max_pixels: int, max_frames: int) -> PageLimits:
+        """With what one clip may cost."""
+        return PageLimits(**asdict(self), max_pixels=max_pixels, max_frames=max_frames)

@@ -13,7 +13,7 @@ from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
 from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
-from topiclens.serving.review.rendering import remaining, render_page
+from topiclens.serving.review.rendering import render_page
 from topiclens.serving.review.shown import ClipPage, JobState, RefinementJob, TopicChoice
 
 ROUTER = APIRouter(include_in_schema=False)
@@ -113,12 +113,15 @@ def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None =
 
 def job_shown(backend: ReviewBackend, job: RefinementJob | None) -> dict:
     """A job, its corrections by id, and those of a refused batch that nobody blames."""
-    known = {c.id: c for c in backend.corrections()} if job is not None else {}
+    if job is None:
+        return {"job": None}
+    known = {c.id: c for c in backend.corrections()}
+    refused = job.verdict if job.state is JobState.REFUSED else None
     return {
         "job": job,
-        "taught": [known[i] for i in job.corrections if i in known] if job else [],
-        "taken_back": [known[i] for i in job.takes_back if i in known] if job else [],
-        "remaining": remaining(job) if job is not None and job.state is JobState.REFUSED else [],
+        "taught": [known[i] for i in job.corrections if i in known],
+        "taken_back": [known[i] for i in job.takes_back if i in known],
+        "remaining": [i for i in job.corrections if i not in refused.culprits] if refused else [],
     }
 
 

@@ -14,7 +14,7 @@ from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
 from topiclens.serving.review.access import COOKIE
 from topiclens.serving.review.dependencies import CSRF_FIELD
-from topiclens.serving.review.shown import JobState, RefinementJob
+from topiclens.serving.review.shown import JobState
 
 FOLDER = Path(__file__).parent
 
@@ -33,7 +33,10 @@ def create_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(moment=text.moment, heading=text.heading, count=text.count, size=text.size)
+    templates.filters.update(
+        moment=text.moment, heading=text.heading, count=text.count, size=text.size,
+        strongest_frames=text.strongest_frames,
+    )  # fmt: skip
     templates.globals.update(
         address=address, compared=text.compare_captions, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
         states=text.STATES, job_states=text.JOB_STATES,
@@ -79,8 +82,3 @@ def render_refusal(request: Request, status: int, sentence: str) -> Response:
     if status == 401 and request.app.state.access.tokens and request.method == "GET":
         return redirect("/sign-in")
     return render_page(request, "refused.html", status, sentence=sentence)
-
-
-def remaining(job: RefinementJob) -> list[str]:
-    """The corrections of a refused batch but those that it failed by."""
-    return [i for i in job.corrections if job.verdict is not None and i not in job.verdict.culprits]

@@ -81,26 +81,17 @@ def _caption(backend: ReviewBackend, clip: bytes, limits: PageLimits) -> NewCapt
 def wanted_frames(
     clip: bytes, choose: Callable[[int], Sequence[int]], limits: PageLimits = PageLimits()
 ) -> list[bytes]:
-    """Decodes a clip in a process that may take so much memory and time and no more.
+    """The frames of a clip that `choose` wants of so many, as JPEGs; decoded in a process of bounded memory and time.
 
-    Args:
-        choose: which frames are wanted, given how many there are.
-    Returns:
-        The wanted frames as JPEGs.
-    Raises:
-        UnreadableClip: it is no video that is read here, broken, or costs more than it may.
+    UnreadableClip: it is no video that is read here, broken, or costs more than it may.
     """
     kind = container_of(clip[:16])
     if kind is None:
         raise UnreadableClip("This file is no video that is read here. Expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF.")
     asked = {
-        "bytes": len(clip),
-        "format": kind,
-        "memory": limits.decode_bytes,
-        "seconds": limits.decode_seconds,
-        "pixels": limits.max_pixels,
-        "frames": limits.max_frames,
-    }
+        "bytes": len(clip), "format": kind, "memory": limits.decode_bytes, "seconds": limits.decode_seconds,
+        "pixels": limits.max_pixels, "frames": limits.max_frames,
+    }  # fmt: skip
     # No secrets of ours in its environment, no `serving` on its path, and nothing else of ours open.
     environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
     process = subprocess.Popen(
@@ -140,26 +131,19 @@ def _conversation(
         if len(sizes) != len(wanted) or not all(0 < size <= _LARGEST_PICTURE for size in sizes):
             raise ValueError("sizes")
         pictures = [process.stdout.read(size) for size in sizes]
+        if [len(picture) for picture in pictures] != sizes:
+            raise ValueError("killed")
+        return pictures
     except (BrokenPipeError, ValueError, KeyError, TypeError):
-        raise _broke_off() from None
-    if [len(picture) for picture in pictures] != sizes:
-        raise _broke_off()
-    return pictures
+        raise UnreadableClip(
+            "This clip could not be decoded within the time and the memory that a clip may take. Cut it, or re-encode "
+            "it smaller."
+        ) from None
 
 
 def _answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout is not None
-    line = process.stdout.readline(_LONGEST_LINE)
-    if not line.endswith(b"\n"):  # killed
-        raise _broke_off()
-    answer = json.loads(line)
+    answer = json.loads(process.stdout.readline(_LONGEST_LINE))  # ValueError where it was killed
     if "error" in answer:
         raise UnreadableClip(f"This clip cannot be used. {str(answer['error'])[:300]}")
     return answer
-
-
-def _broke_off() -> UnreadableClip:
-    return UnreadableClip(
-        "This clip could not be decoded within the time and the memory that a clip may take. Cut it, or re-encode it "
-        "smaller."
-    )

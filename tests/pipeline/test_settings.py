@@ -47,7 +47,7 @@ def test_a_wrong_change_says_what_is_wrong(change, said):
 def test_the_review_page_is_told_what_requests_may_cost():
     changes = ["review.connections=3", "review.max_upload_bytes=100", "review.decode_seconds=5"]
     settings = configs.Settings().changed([*changes, "limits.max_pixels=640", "limits.max_frames=30"])
-    told = settings.review.page_limits(settings.limits)
+    told = settings.review.page_limits(settings.limits.max_pixels, settings.limits.max_frames)
     assert told == PageLimits(connections=3, max_upload_bytes=100, decode_seconds=5, max_pixels=640, max_frames=30)
 
 

@@ -193,17 +193,19 @@ function giveWay() {
 if (film?.error) giveWay();
 else film?.addEventListener("error", giveWay);
 
-// A word of the served caption is chosen: its frames stand out.
+// A word of the served caption is chosen: its frames stand out, by its relevance or by its attention.
 const looks = byId("looks");
 if (looks) {
   looks.hidden = false;
-  looks.addEventListener("change", (event) => {
-    const attention = event.target.dataset.attention.split(" ").filter(Boolean).map(Number);
-    const most = Math.max(...attention, Number.MIN_VALUE);
+  looks.addEventListener("change", () => {
+    const by = looks.querySelector("[name=by]:checked")?.value ?? "attention";
+    const shares = looks.querySelector("[name=word]:checked").dataset[by].split(" ").filter(Boolean).map(Number);
+    const most = Math.max(...shares.map(Math.abs), Number.MIN_VALUE);
     [...byId("frames").children].forEach((frame, index) => {
-      const share = attention.length ? attention[index] / most : null;
-      frame.style.setProperty("--a", share ?? 1);
-      frame.style.setProperty("--w", share ?? 0);
+      const share = shares.length ? shares[index] / most : null;
+      frame.style.setProperty("--a", share === null ? 1 : Math.max(share, 0));
+      frame.style.setProperty("--w", Math.abs(share ?? 0));
+      frame.classList.toggle("against", share < 0);
     });
   });
 }

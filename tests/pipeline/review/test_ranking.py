@@ -52,11 +52,11 @@ def told():
 
 
 def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
-    ranking = Ranking(ClipScorer(), PredictionCache, None, lambda what, share: told.append((what, share)))
-    ranking.follow("1", len(GAINS))
+    ranking = Ranking(ClipScorer(), len(GAINS), PredictionCache, None, lambda what, share: told.append((what, share)))
+    ranking.follow("1")
     assert settled(ranking) == ["b", "c", "d", "a"]
-    assert ranking.get("d").said.caption == "d by 1"
-    ranking.follow("1", len(GAINS))  # nothing is left to do
+    assert ranking.score("d", None).said.caption == "d by 1"
+    ranking.follow("1")  # nothing is left to do
     assert settled(ranking) == ["b", "c", "d", "a"] and told[-1] == (
         f"Captioned {len(GAINS)} of {len(GAINS)} clips",
         1.0,
@@ -68,12 +68,13 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
     waiting = SimpleNamespace(one=PredictionCache("1", go), two=PredictionCache("2"))
     ranking = Ranking(
         ClipScorer(),
+        len(GAINS),
         lambda version: waiting.one if version == "1" else waiting.two,
         None,
         lambda what, share: told.append((what, share)),
     )
-    ranking.follow("1", len(GAINS))
-    ranking.follow("2", len(GAINS))
+    ranking.follow("1")
+    ranking.follow("2")
     go.set()
     settled(ranking)
     assert {judged.said.caption[-1] for judged in ranking.ordered()} == {"2"}
@@ -81,16 +82,18 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
 
 def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
     there = iter([PredictionCache("1", broken=True), PredictionCache("1")])
-    ranking = Ranking(ClipScorer(), lambda version: next(there), None, lambda what, share: told.append((what, share)))
-    ranking.follow("1", len(GAINS))
+    ranking = Ranking(
+        ClipScorer(), len(GAINS), lambda version: next(there), None, lambda what, share: told.append((what, share))
+    )
+    ranking.follow("1")
     assert settled(ranking, 1) == ["a"]
     end = time.monotonic() + 10
     while len(ranking.ordered()) < len(GAINS) and time.monotonic() < end:
-        ranking.follow("1", len(GAINS))
+        ranking.follow("1")
     assert settled(ranking) == ["b", "c", "d", "a"]
 
 
 def test_a_clip_is_judged_at_once_where_the_thread_is_not_there_yet(told):
-    ranking = Ranking(ClipScorer(), PredictionCache, None, lambda what, share: told.append((what, share)))
+    ranking = Ranking(ClipScorer(), len(GAINS), PredictionCache, None, lambda what, share: told.append((what, share)))
     assert ranking.score("d", PredictedCaption("now", -1.0)).said.caption == "now"
-    assert ranking.get("d") is None
+    assert ranking.ordered() == []

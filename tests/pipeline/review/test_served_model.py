@@ -19,7 +19,7 @@ class Client:
     def wait_until_ready(self, timeout):
         return self.served
 
-    def explain_all(self, clips):
+    def explain_all(self, clips, relevance=False):
         self.served += self.swaps
         return [ExplainedCaption("a dog", -1.0, (), None, None, np.zeros(self._n_topics)) for _ in clips]
 

@@ -29,6 +29,11 @@ from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3
 SAYS = {"7": "dog dog dog", "8": "man man man"}
+_rng = np.random.default_rng(3)
+WHY = {
+    "logits": np.array([9.0, 8.0, 7.0]), "frame_relevance": _rng.normal(size=(3, FRAMES)),
+    "neuron_relevance": _rng.normal(size=(3, NEURONS)), "word_relevance": _rng.normal(size=(3, 3)),
+}  # fmt: skip
 PEOPLE = {"v0": ("a man",), "v1": ("dog dog dog",), "v2": ("dog dog dog",)}
 
 
@@ -39,18 +44,20 @@ class ServedModel:
     """
 
     def __init__(self):
-        self.asked, self.served = 0, "7"
+        self.asked, self.asked_why, self.served = 0, 0, "7"
 
     def version(self):
         return self.served
 
-    def explain(self, clips, version):
+    def explain(self, clips, version, relevance=False):
         self.asked += len(clips)
+        self.asked_why += relevance
         attention = np.full((3, FRAMES), 1 / FRAMES)
         scores = np.array([0.1, 0.8, 0.2])
         activations = np.linspace(-1, 1, FRAMES * NEURONS).reshape(FRAMES, NEURONS)
         said = SAYS[self.served]
-        return [ExplainedCaption(said, -3.0, tuple(said.split()), attention, activations, scores) for _ in clips]
+        answer = ExplainedCaption(said, -3.0, tuple(said.split()), attention, activations, scores)
+        return [dataclasses.replace(answer, **(WHY if relevance else {})) for _ in clips]
 
     def what_if(self, frames, strengths, version=None):
         told = [strength.get(1, 0.0) >= 1 for strength in strengths]
@@ -101,7 +108,7 @@ def backend(tmp_path, served):
         def complete(self, explain):
             yield len(self.said)
 
-    ranking = Ranking(scorer, PredictionCache, served.explain, no_progress)
+    ranking = Ranking(scorer, len(PEOPLE), PredictionCache, served.explain, no_progress)
     topics = [TopicChoice(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
     sampling = Sampling(n_frames=FRAMES)
     vocabulary = Vocabulary(["dog", "man"])
@@ -165,6 +172,21 @@ def test_a_clip_shows_what_the_model_did_and_what_it_may_miss(backend):
     assert (suggestion.name, suggestion.strength) == ("man", 1.0)  # the smallest of those tried
     assert clip.timelines[0].topic_id == 1 and len(clip.timelines[0].neurons[0].activations) == FRAMES
     assert clip.next_id == "v1" and backend.clip("v2").next_id is None
+
+
+def test_a_word_comes_from_the_frames_and_the_topics_of_its_neurons_by_the_relevance_that_is_served(backend, served):
+    queue(backend)
+    assert served.asked_why == 0, "relevance takes several times as long, and the queue has no need of it"
+    words = backend.clip("v0").words
+    assert served.asked_why == 1
+    for word, score, frames, neurons, before in zip(words, *WHY.values(), strict=True):
+        assert word.relevance == pytest.approx(frames, abs=1e-6) and word.score == score
+        assert word.from_frames + word.from_words + word.from_biases == pytest.approx(score, abs=1e-5)
+        assert word.from_words == pytest.approx(before.sum(), abs=1e-6)
+        assert sum(share.value for share in word.topics) == pytest.approx(neurons.sum(), abs=1e-5)
+        by_name = {topic.name: sum(neurons[one.neuron] for one in topic.neurons) for topic in links().topics}
+        assert all(share.value == pytest.approx(by_name[share.name], abs=1e-6) for share in word.topics if share.name)
+        assert word.neurons[0].value == pytest.approx(max(neurons, key=abs), abs=1e-6)
 
 
 def test_what_brought_features_alone_has_no_pictures(backend):

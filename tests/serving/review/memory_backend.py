@@ -8,12 +8,18 @@ from datetime import UTC, datetime, timedelta
 from PIL import Image
 
 from topiclens.schemas.corrections import CorrectedTopic, Event, State
-from topiclens.schemas.timelines import NeuronTimeline, TopicScore, TopicTimeline
+from topiclens.schemas.timelines import (
+    ExplainedWord,
+    NeuronShare,
+    NeuronTimeline,
+    TopicScore,
+    TopicShare,
+    TopicTimeline,
+)
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.backend import NotFound, Refused
 from topiclens.serving.review.shown import (
-    CaptionWord,
     ClipPage,
     HistoryEntry,
     JobState,
@@ -47,11 +53,14 @@ class MemoryBackend:
     Args:
         captions: video id -> caption.
         pictures: whether the clips have frames that can be shown.
+        relevance: whether the model tells what speaks for a word.
     """
 
-    def __init__(self, captions: dict[str, str], pictures: bool = True, topics=TOPICS, name: str = "toy"):
+    def __init__(
+        self, captions: dict[str, str], pictures: bool = True, topics=TOPICS, name: str = "toy", relevance: bool = True
+    ):
         self.name = name
-        self.pictures = pictures
+        self.pictures, self.relevance = pictures, relevance
         self._captions = dict(captions)
         self._topics = {topic.id: topic for topic in topics}
         self._corrections: dict[str, ReviewedCorrection] = {}
@@ -80,7 +89,6 @@ class MemoryBackend:
 
     def clip(self, video_id):
         caption = self._caption(video_id)
-        words = caption.split()
         ids = list(self._captions)
         place = ids.index(video_id)
         wave = [((i * 7 + 3) % 11) / 11 for i in range(FRAMES)]
@@ -88,10 +96,7 @@ class MemoryBackend:
             video_id=video_id,
             caption=caption,
             version=self._served().version,
-            words=tuple(
-                CaptionWord(word, tuple(0.65 if i == n % FRAMES else 0.05 for i in range(FRAMES)))
-                for n, word in enumerate(words)
-            ),
+            words=tuple(self._word(n, word) for n, word in enumerate(caption.split())),
             frames=FRAMES,
             pictures=self.pictures,
             seconds=tuple(0.5 * i for i in range(FRAMES)) if self.pictures else (),
@@ -286,6 +291,17 @@ class MemoryBackend:
         return NewCaption(f"a clip of {len(frames)} frames", self._scores({}))
 
     # How it is kept.
+
+    def _word(self, place, text):
+        """It looks at one frame, which speaks for it through the neurons of a topic; the next frame speaks against."""
+        look, other, topic = place % FRAMES, (place + 1) % FRAMES, self._topics[1]
+        attention = tuple(0.65 if i == look else 0.05 for i in range(FRAMES))
+        if not self.relevance:
+            return ExplainedWord(text, attention, None, ())
+        relevance = tuple({look: 1.5, other: -0.5}.get(i, 0.0) for i in range(FRAMES))
+        neurons = NeuronShare(10, topic.id, topic.name, 1.25), NeuronShare(99, None, None, -0.25)
+        topics = TopicShare(topic.id, topic.name, topic.neurons, 1.25), TopicShare(None, None, 9, -0.25)
+        return ExplainedWord(text, attention, relevance, neurons, topics, 4.5, 1.0, 2.0, 1.5)
 
     def _caption(self, video_id):
         try:

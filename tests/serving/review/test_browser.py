@@ -102,6 +102,25 @@ def test_any_topic_can_be_searched_for_and_slid(wide, served, backend):
     assert wide.text("#about") == "What version 1 says."
 
 
+def test_with_the_keyboard_a_word_marks_its_frames_by_relevance_or_by_attention(wide, served):
+    def marks():
+        widths = "[...document.querySelectorAll('.frames figure')].map(f => Number(f.style.getPropertyValue('--w')))"
+        against = "[...document.querySelectorAll('.frames figure')].findIndex(f => f.classList.contains('against'))"
+        return wide.run(widths), wide.run(against)
+
+    wide.go(f"{served}/clip?id=stage")
+    wide.tab_to("all frames")
+    wide.press("ArrowRight")  # around to the first word
+    assert wide.focused() == "a"
+    shares, against = marks()
+    assert shares == pytest.approx([1, 1 / 3, 0, 0, 0, 0, 0, 0]) and against == 1
+    wide.tab_to("what speaks for the word")
+    wide.press("ArrowRight")
+    assert wide.focused() == "where it looks"
+    shares, against = marks()
+    assert shares == pytest.approx([1, *7 * [0.05 / 0.65]]) and against == -1
+
+
 def test_one_caption_is_asked_for_after_many_moves(wide, served, backend):
     wide.go(f"{served}/clip?id=stage")
     wide.run("""(() => { const s = document.querySelector('[name=strength-1]');

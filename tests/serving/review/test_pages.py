@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.serving.review.conftest import opened, send
-from tests.serving.review.memory_backend import TOPICS, MemoryBackend
+from tests.serving.review.conftest import CAPTIONS, opened, send
+from tests.serving.review.memory_backend import FRAMES, TOPICS, MemoryBackend
 from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
 from topiclens.serving.review.shown import JobState, TopicChoice
@@ -50,6 +50,28 @@ def test_a_clip_shows_the_evidence(browser):
     ):  # fmt: skip
         assert evidence in text
     assert 'name="strength-1"' in text and 'data-first="1.25"' in text
+
+
+def test_each_word_shows_the_frames_topics_and_neurons_that_it_comes_from(browser, backend):
+    text = browser.get("/clip?id=stage").text
+    section = re.search('aria-labelledby="origins-title">.*?</section>', text, re.S)[0]
+    cards = re.findall("<figure.*?</figure>", section, re.S)
+    assert [re.search("<figcaption>(.*?)<", card)[1] for card in cards] == CAPTIONS["stage"].split()
+    for place, (card, word) in enumerate(zip(cards, backend.clip("stage").words)):
+        told = " ".join(re.sub("<[^>]+>", " ", card).split())
+        assert "Score +4.50: frames +1.00, words before +2.00, constants +1.50." in told
+        assert word.score == word.from_frames + word.from_words + word.from_biases
+        first, second = place % FRAMES + 1, (place + 1) % FRAMES + 1
+        assert f"Strongest frames: {first} +1.50, {second} -0.50, " in told
+        assert "dance 3 neurons +1.25" in told and "no topic 9 neurons -0.25" in told
+        assert "Strongest neurons: 10 (dance) +1.25, 99 -0.25." in told
+        assert card.count("<rect") == FRAMES + 2 and card.count('class="against"') == 2
+
+
+def test_a_model_that_tells_no_relevance_says_what_to_do():
+    text = opened(MemoryBackend({"a": "a man"}, relevance=False)).get("/clip?id=a").text
+    assert "was exported before models told relevance" in text and "Mark them by" not in text
+    assert 'data-attention="0.65 ' in text
 
 
 def test_a_topic_that_the_backend_does_not_offer_is_no_choice_though_the_model_sees_it():
