@@ -85,6 +85,8 @@ def test_a_person_repairs_a_caption_and_takes_it_back(tmp_path):
             browser.until("document.querySelector('#caption')")
             assert caption(browser) == ["dog"] * 3
             browser.until("document.querySelector('.frames img').naturalWidth > 0")
+            origins = browser.text("section[aria-labelledby=origins-title]")
+            assert origins.count("Strongest frames: ") == 3 and "Strongest neurons: 2 (dog) +" in origins, origins
 
             # The topic is ticked, and the served model says at once what it would say.
             browser.click(".topic[data-topic='1'] input[type=checkbox]")

@@ -49,7 +49,9 @@ class Browser:
         )  # fmt: skip
         self.faults: list[str] = []  # what scripts threw, and what the browser refused to load
         port, path = self._address()
-        self._socket = client.connect(f"ws://127.0.0.1:{port}{path}", max_size=None, open_timeout=60)
+        self._socket = client.connect(
+            f"ws://127.0.0.1:{port}{path}", max_size=None, open_timeout=60, ping_interval=None
+        )
         self._number, self._session = 0, None
         targets = self._send("Target.getTargets")["targetInfos"]
         page = next(target for target in targets if target["type"] == "page")["targetId"]
