@@ -20,7 +20,7 @@ from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, State, now
-from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
+from topiclens.serving.review.backend import NotFound, Refused, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.text import count
 
@@ -142,16 +142,14 @@ class RunReviewBackend(Viewer):
     def publish(self, by: str, version: str | None = None) -> ReviewedVersion:
         with self._kept():
             published = refinements.publish(self._context.root, by, version=version, settings=self._context.settings)
-        self._await(published.version)
-        return self._version(published.version)
+        return self._followed(published.version)
 
     def rollback_version(self, version: str, by: str) -> ReviewedVersion:
         if version not in {one.version for one in self.versions()}:
             raise NotFound(f"There is no version {version}.")
         with self._kept():
             refinements.rollback(self._context.root, version, by, settings=self._context.settings)
-        self._await(version)
-        return self._version(version)
+        return self._followed(version)
 
     def versions(self) -> Sequence[ReviewedVersion]:
         with self._kept() as ledger:
@@ -172,16 +170,14 @@ class RunReviewBackend(Viewer):
         with self._kept() as ledger:
             return list_history(ledger)[offset : offset + limit]
 
-    def _await(self, version: str) -> None:
-        """Waits a while until the server has followed, so that what a person sees next is of the new version."""
+    def _followed(self, name: str) -> ReviewedVersion:
+        """A version, once the server answers with it or after a while: what a person sees next is mostly of that."""
         end = time.monotonic() + FOLLOWING
         while time.monotonic() < end:
             with contextlib.suppress(Unavailable):  # between the old version and the new one, none may answer
-                if self._served.version() == version:
-                    return
+                if self._served.version() == name:
+                    break
             time.sleep(0.1)
-
-    def _version(self, name: str) -> ReviewedVersion:
         return next(version for version in self.versions() if version.version == name)
 
     @staticmethod
@@ -196,8 +192,6 @@ class RunReviewBackend(Viewer):
         """The ledger; what it or the root refuses is told to the person, without the paths of this machine."""
         try:
             yield self._ledger
-        except ReviewError:
-            raise
         except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:
             raise Refused(hide_paths(str(error), self._context.root)) from error
 
@@ -218,8 +212,9 @@ def list_history(ledger: Ledger) -> list[HistoryEntry]:
             said = _DID[event.state].format(topic=one.topic.name)
             caption = f": “{event.caption}”" if event.caption else ""
             entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
-    for serving in ledger.servings():
-        back = any(other.version == serving.version for other in ledger.servings()[: serving.number - 1])
+    servings = ledger.servings()
+    for serving in servings:
+        back = any(other.version == serving.version for other in servings[: serving.number - 1])
         what = f"rolled back to version {serving.version}" if back else f"served version {serving.version}"
         entries.append(HistoryEntry(serving.time, serving.by, what, None, serving.version))
     return sorted(entries, key=lambda entry: entry.time, reverse=True)
