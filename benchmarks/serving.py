@@ -4,19 +4,19 @@
     python -m benchmarks.serving --base runs/sample/serving/topiclens   a model of yours, behind the stand-in
     python -m benchmarks.serving --base BASE --server grpc://host:8500    the same model behind a server of yours
 
-Clips are random features of the model's width. A random model never ends a caption early, so it does the most work.
-What only the ratios between rows show, on a machine that does other things too, is what an API costs. A what-if is one
-clip with one topic enhanced, asked in turn with the plain caption of the same clip.
+Clips are random features of the model's width. A random model never ends a caption early, so it does the most work. On
+a machine that does other things too, only the ratios between rows say what an API costs. A what-if is one clip with one
+topic enhanced, asked in turn with the plain caption of the same clip.
 """
 
 import argparse
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import measure
 from topiclens.schemas.features import N_FRAMES
 from topiclens.serving.captioner import LocalCaptioner
 from topiclens.serving.captioning import Captioning
@@ -39,7 +39,9 @@ def main() -> None:
         base = arguments.base or _random_captioner(Path(folder))
         with LocalCaptioner(base) as captioner:
             width = captioner.signatures[FEATURES_SIGNATURE].inputs[FRAMES_INPUT].shape[-1]
-            _report_head(arguments)
+            print(f"{arguments.requests} requests a row; clips of {N_FRAMES} frames")
+            print(f"{'':16}{'batch':>6}{'one after another':>28}{f'{arguments.clients} clients together':>28}")
+            print(f"{'':16}{'':>6}" + f"{'req/s':>10}{'p50 ms':>9}{'p95 ms':>9}" * 2)
             _report("in process", captioner, width, arguments)
         if arguments.server:
             with CaptionClient(arguments.server) as client:
@@ -49,12 +51,6 @@ def main() -> None:
             for name, address in (("stand-in, gRPC", server.grpc_address), ("stand-in, REST", server.rest_address)):
                 with CaptionClient(address) as client:
                     _report(name, client, width, arguments)
-
-
-def _report_head(arguments: argparse.Namespace) -> None:
-    print(f"{arguments.requests} requests a row; clips of {N_FRAMES} frames")
-    print(f"{'':16}{'batch':>6}{'one after another':>28}{f'{arguments.clients} clients together':>28}")
-    print(f"{'':16}{'':>6}{'req/s':>10}{'p50 ms':>9}{'p95 ms':>9}{'req/s':>10}{'p50 ms':>9}{'p95 ms':>9}")
 
 
 def _report(name: str, captioner: Captioning, width: int, arguments: argparse.Namespace) -> None:
@@ -69,44 +65,27 @@ def _report(name: str, captioner: Captioning, width: int, arguments: argparse.Na
             cells.append(f"{rate:10.1f}{p50:9.1f}{p95:9.1f}")
         print(f"{name:16}{batch:6}{''.join(cells)}", flush=True)
     if WHAT_IF_SIGNATURE in captioner.signatures:
-        plain, changed = _measure_what_if(captioner, width, arguments.requests)
-        p50, p95 = np.percentile(changed, [50, 95]) * 1000
-        ratio = np.median(changed) / np.median(plain)
-        cells = f"{'  what if':16}{1:6}{1 / np.mean(changed):10.1f}{p50:9.1f}{p95:9.1f}"
-        print(f"{cells}   {ratio:.2f} times the caption asked before it ({np.median(plain) * 1000:.1f} ms)", flush=True)
-
-
-def _measure_what_if(captioner: Captioning, width: int, requests: int) -> tuple[list[float], list[float]]:
-    """Seconds of each caption and of each what-if, one clip and one topic each, asked in turn."""
-    random = np.random.default_rng(0)
-    n_topics = captioner.n_topics()
-    plain: list[float] = []
-    changed: list[float] = []
-    for request in range(requests + 1):
-        clip = random.uniform(0, 1, (N_FRAMES, width)).astype(np.float32)
-        deltas = STRENGTH * (np.arange(n_topics) == random.integers(n_topics))[None]
-        begun = time.perf_counter()
-        captioner.caption_all([clip])
-        between = time.perf_counter()
-        captioner.what_if_all([clip], deltas)
-        if request:  # the first run of a shape also plans it
-            plain.append(between - begun)
-            changed.append(time.perf_counter() - between)
-    return plain, changed
+        deltas = STRENGTH * (np.arange(captioner.n_topics()) == 0)[None]
+        ways = {
+            "plain": lambda: captioner.caption_all(clips[:1]),
+            "changed": lambda: captioner.what_if_all(clips[:1], deltas),
+        }
+        measure(ways)  # the first run of a shape also plans it
+        plain, changed = measure(ways, arguments.requests)[0].values()
+        print(f"{'  what if':16}{1:6}{1 / changed:10.1f}{changed * 1000:9.1f}"
+              f"   {changed / plain:.2f} times the caption asked before it ({plain * 1000:.1f} ms)")  # fmt: skip
 
 
 def _measure(captioner: Captioning, clips: list[np.ndarray], requests: int, clients: int) -> tuple[float, list[float]]:
     """(requests a second, seconds of each)."""
+    ask = {"request": lambda: captioner.caption_all(clips)}
 
-    def one(_) -> float:
-        start = time.perf_counter()
-        captioner.caption_all(clips)
-        return time.perf_counter() - start
+    def ask_all() -> list[float]:
+        with ThreadPoolExecutor(clients) as pool:
+            return list(pool.map(lambda _: measure(ask)[0]["request"], range(requests)))
 
-    start = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
-        latencies = list(pool.map(one, range(requests)))
-    return requests / (time.perf_counter() - start), latencies
+    seconds, (latencies,) = measure({"all": ask_all})
+    return requests / seconds["all"], latencies
 
 
 def _random_captioner(folder: Path) -> Path:

@@ -11,10 +11,12 @@ import argparse
 import json
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import measure
 from topiclens.components.topics.documents import Corpus, content_words
 from topiclens.components.topics.warplda import WarpLDA
 
@@ -31,30 +33,15 @@ def synthetic_documents(n_documents=2000, length=150, n_words=5000, n_topics=100
     }
 
 
-def seconds_of(run) -> float:
-    """The processor's seconds that this process spends in ``run``."""
-    began = time.process_time()
-    run()
-    return time.process_time() - began
-
-
-def warplda_rate(corpus: Corpus, n_topics: int, iterations: int, mh_steps: int) -> float:
-    sampler = WarpLDA(corpus, n_topics=n_topics, mh_steps=mh_steps)
-    sampler.run(20)  # compiles, and leaves the random beginning
-    return corpus.tokens.size * iterations / seconds_of(lambda: sampler.run(iterations))
-
-
-def tomotopy_rate(corpus: Corpus, n_topics: int, iterations: int) -> float:
+def build_gibbs(corpus: Corpus, n_topics: int):
+    """A collapsed Gibbs sampler of the same corpus."""
     import tomotopy
 
     gibbs = tomotopy.LDAModel(k=n_topics, alpha=0.1, eta=0.01, seed=0)
     gibbs.optim_interval = 0
     for d in range(len(corpus)):
         gibbs.add_doc([corpus.words[word] for word in corpus.document(d)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of several workers, whatever their number
-        gibbs.train(20, workers=1)
-        return corpus.tokens.size * iterations / seconds_of(lambda: gibbs.train(iterations, workers=1))
+    return gibbs
 
 
 def main() -> None:
@@ -63,20 +50,25 @@ def main() -> None:
     parser.add_argument("--topics", type=int, nargs="+", default=[100, 1000, 10_000], help="numbers of topics")
     parser.add_argument("--iterations", type=int, default=30, help="iterations that are timed")
     parser.add_argument("--mh-steps", type=int, default=2, help="proposals a token and visit")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
 
-    if arguments.captions:
-        captions = json.loads(arguments.captions.read_text(encoding="utf-8"))
+    if options.captions:
+        captions = json.loads(options.captions.read_text(encoding="utf-8"))
         documents = {name: content_words(sentences) for name, sentences in captions.items()}
     else:
         documents = synthetic_documents()
-    corpus = Corpus.from_documents(documents)
+    corpus, iterations = Corpus.from_documents(documents), options.iterations
+    warnings.simplefilter("ignore")  # tomotopy warns of several workers, whatever their number
     print(f"{len(corpus)} documents, {len(corpus.words)} words, {corpus.tokens.size} tokens")
     print("million tokens/s on one core")
     print(f"{'topics':>7}  {'WarpLDA':>8}  {'collapsed Gibbs':>15}  {'ratio':>6}")
-    for n_topics in arguments.topics:
-        ours = warplda_rate(corpus, n_topics, arguments.iterations, arguments.mh_steps) / 1e6
-        theirs = tomotopy_rate(corpus, n_topics, arguments.iterations) / 1e6
+    for n_topics in options.topics:
+        warplda, gibbs = WarpLDA(corpus, n_topics=n_topics, mh_steps=options.mh_steps), build_gibbs(corpus, n_topics)
+        warplda.run(20)  # compiles, and leaves the random beginning
+        gibbs.train(20, workers=1)
+        ways = {"ours": partial(warplda.run, iterations), "theirs": partial(gibbs.train, iterations, workers=1)}
+        seconds, _ = measure(ways, clock=time.process_time)
+        ours, theirs = (corpus.tokens.size * iterations / taken / 1e6 for taken in seconds.values())
         print(f"{n_topics:7d}  {ours:8.2f}  {theirs:15.2f}  {ours / theirs:6.1f}", flush=True)
 
 

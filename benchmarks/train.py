@@ -1,19 +1,19 @@
-"""Times the training of a captioner, beside a plain PyTorch loop of the same sizes and what the processor can do.
+"""Time the training of a captioner, beside a plain PyTorch loop of the same sizes and what the processor can do.
 
     python -m benchmarks.train                                         ours alone, on made-up data of Flickr8k's shape
     python -m benchmarks.train --torch-python VENV/bin/python          beside PyTorch (2.13.0, in a venv of its own)
     python -m benchmarks.train --data flickr8k --torch-python ...      on the real captions and features
 
-Ours is ``model.fit`` on the trainer's own batches: BiLSTM encoder, attention, readout of [h, context, y], topics,
-dropout, gradient clipping and AMSGrad. PyTorch's is ``torch_loop.py``: no encoder, words read off h alone, so it
-computes less for each caption. The two take turns in short rounds, with a large matrix product timed in between: on a
-machine that does other things too, only their ratios count.
+`--data` is a folder with Flickr8k.token.txt and features_train.npz, of which `--videos` are used. Ours is ``model.fit``
+on the trainer's own batches: BiLSTM encoder, attention, readout of [h, context, y], topics, dropout, gradient clipping
+and AMSGrad. PyTorch's is ``torch_loop.py``: it has no encoder and reads words off h alone, so it computes less for each
+caption. The two take turns in short rounds of `--batches`, and a large matrix product is timed in between: on a machine
+that does other things too, only their ratios count.
 
 The floor is the time that the model's matrix products, forward and backward over real words and frames, would take at
 the rate of that large product. Nothing that is not a matrix product counts for it.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -27,6 +27,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from benchmarks.common import measure, parse_options
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.optimizers import build_optimizer
@@ -42,14 +43,7 @@ CAPTIONS_BY_LENGTH = [15, 126, 346, 862, 1958, 2537, 2927, 3318, 3320, 3132, 277
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="a folder with Flickr8k.token.txt and features_train.npz")
-    parser.add_argument("--torch-python", help="a Python that has PyTorch")
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--batches", type=int, default=8, help="batches a round (default 8)")
-    parser.add_argument("--videos", type=int, default=1280, help="videos of the data to use (default 1280)")
-    arguments = parser.parse_args()
-
+    arguments = parse_options(__doc__, data=None, torch_python=None, rounds=4, batches=8, videos=1280)
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     if arguments.data:
@@ -88,29 +82,26 @@ class Rounds(keras.callbacks.Callback):
         if self.seen % self.size:
             return
         seconds, waited = time.perf_counter() - self.began, self.batches.wait_seconds
-        rate = product_rate()  # beside ours, which is held against it, on a machine whose speed changes
-        theirs = self._others_turn()
+        rate = product_rate()  # right after ours, which is compared with it, on a machine whose speed changes
+        theirs = self._others_turn() if self.other else None
         if self.seen > self.size:
             self.ours.append(self.size * BATCH_CAPTIONS / seconds)
             self.waiting.append(waited / seconds)
             self.rates.append(rate)
-            if theirs:
-                self.theirs.append(theirs["captions"] / theirs["seconds"])
-            beside = f"  PyTorch {self.theirs[-1]:5.0f} captions/s" if theirs else ""
+            self.theirs += [theirs] if theirs else []
+            beside = f"  PyTorch {theirs:5.0f} captions/s" if theirs else ""
             print(f"ours {self.ours[-1]:5.0f} captions/s{beside}  product {rate / 1e9:4.0f} GFLOP/s", flush=True)
-        if len(self.ours) == self.rounds:
-            self.model.stop_training = True
+        self.model.stop_training = len(self.ours) == self.rounds
         self._resume()
 
     def _others_turn(self):
-        if not self.other:
-            return None
+        """Captions a second."""
         self.other.stdin.write(f"{self.size}\n")
         self.other.stdin.flush()
-        answer = self.other.stdout.readline()
-        if not answer:
-            raise RuntimeError("The PyTorch loop has ended; its own message stands above.")
-        return json.loads(answer)
+        if answer := self.other.stdout.readline():
+            done = json.loads(answer)
+            return done["captions"] / done["seconds"]
+        raise RuntimeError("The PyTorch loop has ended; its own message stands above.")
 
     def _resume(self):
         self.batches.wait_seconds = 0.0
@@ -122,7 +113,7 @@ def report(rounds, config, batches, videos):
     words = statistics.mean(captions) - 1
     flops = flops_of_a_caption(config, len(captions) / len(videos), words)
     ours, rate = statistics.median(rounds.ours), statistics.median(rounds.rates)
-    floor = rate / flops
+    reached = statistics.median(one * flops / at for one, at in zip(rounds.ours, rounds.rates))
     print(f"ours            {ours:6.0f} captions/s, the median of {len(rounds.ours)} rounds")
     if rounds.theirs:
         theirs = statistics.median(rounds.theirs)
@@ -132,22 +123,14 @@ def report(rounds, config, batches, videos):
     print(f"matrix product  {rate / 1e9:6.0f} GFLOP/s, 2048 x 2048 x 2048")
     beside = f"; PyTorch's {flops_of_torch(config, words) / 1e6:.0f}" if rounds.theirs else ""
     print(f"the model       {flops / 1e6:6.0f} MFLOP a caption, forward and backward{beside}")
-    print(f"floor           {floor:6.0f} captions/s; ours reaches {statistics.median(share(rounds, flops)):.0%} of it")
-
-
-def share(rounds, flops):
-    """How much of the floor each round reached, at the rate measured next to it."""
-    return [ours * flops / rate for ours, rate in zip(rounds.ours, rounds.rates)]
+    print(f"floor           {rate / flops:6.0f} captions/s; ours reaches {reached:.0%} of it")
 
 
 def flops_of_a_caption(config, captions_a_video, words):
     """Floating-point operations of the matrix products that a caption needs, its share of the encoder included.
 
-    A product is done once forward and twice backward, for what it was made of; but frames need no gradient.
-
-    Args:
-        captions_a_video: which share the encoder's work.
-        words: mean number of words that are predicted a caption, EOS included.
+    A product is done once forward and twice backward; but frames need no gradient. ``words`` is the mean number that
+    is predicted a caption, EOS included.
     """
     v, h, y = 2 * config.encoder_units, config.decoder_units, config.embedding_units
     encoder = N_FRAMES * 2 * (2 * FEATURE_DIM * 4 * v + 3 * config.encoder_units * 4 * v)
@@ -171,11 +154,8 @@ def product_rate(size=2048, times=3):
     """Floating-point operations a second of a large matrix product, by the library that trains."""
     a = ops.convert_to_tensor(np.random.default_rng(0).random((size, size), np.float32))
     ops.convert_to_numpy(ops.matmul(a, a))
-    began = time.perf_counter()
-    for _ in range(times):
-        product = ops.matmul(a, a)
-    ops.convert_to_numpy(product)
-    return times * 2 * size**3 / (time.perf_counter() - began)
+    seconds, _ = measure({"products": lambda: ops.convert_to_numpy([ops.matmul(a, a) for _ in range(times)][-1])})
+    return times * 2 * size**3 / seconds["products"]
 
 
 def made_up(n_videos, rng):
@@ -229,15 +209,12 @@ def start_torch(python, folder, videos, config):
     np.save(os.path.join(folder, "frames.npy"), videos.frames)
     np.save(os.path.join(folder, "words.npy"), words)
     np.save(os.path.join(folder, "video_index.npy"), np.array([i for i, _ in captions]))
-    units = dict(units=config.decoder_units, embedding_units=config.embedding_units)
-    model = dict(
-        vocabulary_size=config.vocabulary_size, feature_dim=FEATURE_DIM, attention_units=config.attention_units
-    )
-    sizes = {"batch_captions": BATCH_CAPTIONS, "model": model | units}
+    shared = ("vocabulary_size", "feature_dim", "embedding_units", "attention_units")
+    model = {"units": config.decoder_units, **{name: getattr(config, name) for name in shared}}
+    sizes = json.dumps({"batch_captions": BATCH_CAPTIONS, "model": model})
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_loop.py")
-    return subprocess.Popen(
-        [python, script, folder, json.dumps(sizes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen([python, script, folder, sizes], stdin=pipe, stdout=pipe, text=True)
 
 
 if __name__ == "__main__":
