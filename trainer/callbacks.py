@@ -1,7 +1,7 @@
 """What happens around the steps of a training: the order of the data, its speed, divergence, names, the checkpoint.
 
-At the end of an epoch they run in the order in which `topiclens.trainer.training` lists them, each adding to `logs`
-what the next ones read. The checkpoint is last, so that all that it says is done has been done.
+At the end of an epoch they run in the order of the list in `topiclens.trainer.training`. Each adds to `logs` what the
+next ones read. The checkpoint is last, so that what it calls done is done.
 """
 
 import logging
@@ -35,14 +35,14 @@ _BATCH = 100  # videos
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss is no number any more."""
+    """The loss became NaN or infinite."""
 
 
 class FollowEpochs(keras.callbacks.Callback):
-    """Tells the batches which epoch it is, and how fast the epoch went.
+    """Sets the epoch of the batches, and measures its speed.
 
     Adds to `logs`: `learning_rate`, `captions_per_second`, and `input_wait_share`, the share of the time that the
-    model waited for its input. The clock starts after the first batch, whose time goes into compiling.
+    model waited for its input. The clock starts after the first batch, which takes its time to compile.
     """
 
     def __init__(self, batches: TrainingBatches) -> None:
@@ -96,8 +96,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        loss = logs["loss"]
-        if not math.isfinite(loss):
+        if not math.isfinite(loss := logs["loss"]):
             raise TrainingDiverged(
                 f"The loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}. {self._likely_cause()} "
                 "The checkpoint of the epoch before is whole, but a training under new settings begins anew."
@@ -118,7 +117,10 @@ class StopOnDivergence(keras.callbacks.Callback):
 
 
 class LowerOnPlateau(keras.callbacks.Callback):
-    """Lowers the learning rate when validation has not improved for some epochs since the best one or the last fall."""
+    """Lowers the learning rate when validation has not improved for PLATEAU_PATIENCE epochs.
+
+    They count from the best epoch, or from the last time that the rate was lowered.
+    """
 
     def __init__(self, state: TrainingState) -> None:
         super().__init__()
@@ -133,7 +135,7 @@ class LowerOnPlateau(keras.callbacks.Callback):
 
 
 class SaveState(keras.callbacks.Callback):
-    """Writes the last checkpoint after each epoch, and in it why the training is over, if it is."""
+    """Writes the last checkpoint after each epoch, with the reason if the training is over."""
 
     def __init__(self, checkpoints: Checkpoints, state: TrainingState, epochs: int) -> None:
         super().__init__()
@@ -155,7 +157,7 @@ class SaveState(keras.callbacks.Callback):
 class ProgressLines(keras.callbacks.Callback):
     """Says a line within 80 columns every LOG_EVERY_SECONDS and after each epoch, for terminals and logs.
 
-    The rest of an epoch's figures is logged at level DEBUG, and TensorBoard has it.
+    The other figures of an epoch are logged at level DEBUG, and TensorBoard has them.
     """
 
     def __init__(self, settings: TrainingConfig, speed: FollowEpochs, state: TrainingState, progress: Progress) -> None:
@@ -167,7 +169,8 @@ class ProgressLines(keras.callbacks.Callback):
         self._last_epoch_seconds: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
+        self._name = f"epoch {epoch + 1}/{self.settings.epochs}"
+        self._epochs_after = self.settings.epochs - epoch - 1
         self._epoch_start = self._said = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -175,70 +178,58 @@ class ProgressLines(keras.callbacks.Callback):
         if now - self._said < LOG_EVERY_SECONDS:
             return
         self._said = now
-        rate, _ = self.speed.speed()
-        batches = self.speed.batches
+        batches, (rate, _) = self.speed.batches, self.speed.speed()
         done = (batch + 1) / len(batches)
-        parts = [f"{self._name(self._epoch)}: {done:.0%}", f"loss {logs['caption_loss']:.2f}"]
+        parts = [f"{self._name}: {done:.0%}", f"loss {logs['caption_loss']:.2f}"]
         if rate:
-            to_go = (1 - done) * batches.captions_per_epoch / rate
-            whole = self._last_epoch_seconds or batches.captions_per_epoch / rate
-            after = whole * (self.settings.epochs - self._epoch - 1)
+            whole = batches.captions_per_epoch / rate
+            left = (1 - done) * whole
+            in_all = left + (self._last_epoch_seconds or whole) * self._epochs_after
             parts.append(f"{rate:.0f} captions/s")
-            parts.append(f"{duration(to_go, short=True)} left, {duration(to_go + after, short=True)} in all")
+            parts.append(f"{duration(left)} left, {duration(in_all)} in all")
         self._tell(", ".join(parts))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = self._last_epoch_seconds = time.perf_counter() - self._epoch_start
-        monitor = self.settings.monitor
-        best = "best" if self.state.best_epoch == epoch else f"best {self._best():.3f}"
+        monitor, score = self.settings.monitor, self.state.best_score
+        assert score is not None  # validation comes before
+        best = "best" if self.state.best_epoch == epoch else f"best {-score if monitor == 'loss' else score:.3f}"
         parts = [
-            f"{self._name(epoch)}: loss {logs['caption_loss']:.2f}, val {logs['val_caption_loss']:.2f}",
+            f"{self._name}: loss {logs['caption_loss']:.2f}, val {logs['val_caption_loss']:.2f}",
             f"{monitor} {logs[f'val_{monitor}']:.3f} ({best})",
         ]
-        left = self.settings.epochs - epoch - 1
-        if left and not self.model.stop_training:
-            parts.append(f"{duration(left * seconds, short=True)} left")
+        if self._epochs_after and not self.model.stop_training:
+            parts.append(f"{duration(self._epochs_after * seconds)} left")
         self._tell(", ".join(parts))
-        details = [
-            f"{duration(seconds)}, {logs['captions_per_second']:.0f} captions/s",
-            f"{logs['input_wait_share']:.1%} waiting for input",
-            f"interpretive loss {logs['interpretive_loss']:.3f}, val {logs['val_interpretive_loss']:.3f}",
-        ]
-        if "neurons_kept" in logs:
-            details.append(f"{logs['neurons_kept']:.0%} of the named neurons keep their topic")
-        _log.debug(", ".join(details))
-
-    def _best(self) -> float:
-        score = self.state.best_score
-        assert score is not None  # validation comes before
-        return -score if self.settings.monitor == "loss" else score
-
-    def _name(self, epoch: int) -> str:
-        return f"epoch {epoch + 1}/{self.settings.epochs}"
+        kept = f", {logs['neurons_kept']:.0%} of the named neurons keep their topic" if "neurons_kept" in logs else ""
+        _log.debug(
+            f"{seconds:.0f} s, {logs['captions_per_second']:.0f} captions/s, "
+            f"{logs['input_wait_share']:.1%} waiting for input, "
+            f"interpretive loss {logs['interpretive_loss']:.3f}, val {logs['val_interpretive_loss']:.3f}{kept}"
+        )
 
 
-def duration(seconds: float, *, short: bool = False) -> str:
-    """'45 s', '12 min 5 s', '3 h 20 min'; in short '45 s', '12 min', '3 h'."""
+def duration(seconds: float) -> str:
+    """'45 s', '12 min', '3 h'."""
     seconds = round(seconds)
-    for size, unit, smaller_size, smaller in ((3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= size:
-            whole = f"{seconds // size} {unit}"
-            return whole if short else f"{whole} {seconds % size // smaller_size} {smaller}"
+            return f"{seconds // size} {unit}"
     return f"{seconds} s"
 
 
 class FollowNames(keras.callbacks.Callback):
     """Names the neurons after each epoch, on a sample of the training videos, and compares these names with the last.
 
-    The sample is the same in every epoch: at most 1,000 videos, equally spaced in the order of their ids. With averaged
-    weights, those are the ones that are looked at. The names are part of the progress that a checkpoint keeps, so a
-    training that was killed goes on with the same figures.
+    The sample is the same in every epoch: at most 1,000 videos, equally spaced in the order of their ids. Where weights
+    are averaged, the averages are used. A checkpoint keeps the names, so a training that was killed goes on with the
+    same figures.
 
     Adds to `logs`:
         neurons_named: how many neurons have a name.
         neurons_kept: |{j : a_j = b_j}| / |{j}| over the neurons j that have a name both now, a_j, and after the epoch
             before, b_j; 1 where no name changed. Absent after the first epoch, and where no neuron has two names.
-        neurons_topics: the share of the topics of the sample that some neuron is named by.
+        neurons_topics: the share of the topics of the sample that give their name to a neuron.
     """
 
     def __init__(self, name_neurons: NameNeurons, videos: Videos, settings: TrainingConfig, state: TrainingState):
@@ -268,16 +259,16 @@ class FollowNames(keras.callbacks.Callback):
 def naming_figures(names: np.ndarray, before: list[int] | None, topics: np.ndarray) -> dict[str, float]:
     """The figures that `FollowNames` logs.
 
-    Names, now and after the epoch before, are a topic for each neuron, -1 for none; topics (videos, topics) are not 0
-    where one occurs.
+    Args:
+        names, before: (neurons,), the topic of each neuron, -1 for none: now, and after the epoch before.
+        topics: (videos, topics), not 0 where a topic occurs.
     """
     occurring = np.flatnonzero(topics.any(axis=0))
     found = {
         "neurons_named": float(np.sum(names >= 0)),
         "neurons_topics": float(np.isin(occurring, names).sum() / max(len(occurring), 1)),
     }
-    if before is not None:
-        both = (names >= 0) & (np.asarray(before) >= 0)
-        if both.any():
-            found["neurons_kept"] = float(np.mean(names[both] == np.asarray(before)[both]))
+    last = np.full_like(names, -1) if before is None else np.asarray(before)
+    if (both := (names >= 0) & (last >= 0)).any():
+        found["neurons_kept"] = float(np.mean(names[both] == last[both]))
     return found

@@ -1,9 +1,9 @@
 """What a training needs to go on after a kill: one file for its whole state, one for its best weights.
 
-`last.npz` holds every variable of the model (the states of the dropout generators among them) and of the optimiser,
-and the progress as JSON; `best.npz` the model as it was in the best epoch. Each is written aside and renamed, so a kill
-at any moment leaves whole files. `best.npz` is renamed first: at worst it is one epoch ahead of `last.npz`, and that
-epoch, repeated, writes it again.
+`last.npz` holds every variable of the model (with the states of the dropout generators) and of the optimiser, and the
+progress as JSON. `best.npz` holds the model of the best epoch. Each is written aside and renamed, so a kill at any
+moment leaves whole files. `best.npz` is renamed first: at worst it is one epoch ahead of `last.npz`, and that epoch is
+repeated and writes it again.
 """
 
 import dataclasses
@@ -69,11 +69,11 @@ class Checkpoints:
         self._write(LAST, arrays)
 
     def save_best(self) -> None:
-        """Writes the model's weights as they are now as the best ones."""
+        """Writes the model's present weights as the best ones."""
         self._write(BEST, _named("model", self.model.variables))
 
     def restore(self) -> TrainingState:
-        """Puts the last checkpoint into the model and its optimiser; a fresh one where there is none."""
+        """Puts the last checkpoint, if there is one, into the model and its optimiser."""
         if not tf.io.gfile.exists(self._path(LAST)):
             return TrainingState()
         arrays = self._read(LAST)
@@ -82,7 +82,7 @@ class Checkpoints:
         return TrainingState(**json.loads(str(arrays["progress"])))
 
     def restore_best(self) -> bool:
-        """Puts the best weights into the model; False where no epoch was ever validated."""
+        """Puts the best weights into the model; False where no epoch was validated."""
         if not tf.io.gfile.exists(self._path(BEST)):
             return False
         _assign(self.model.variables, "model", self._read(BEST), self._path(BEST))
@@ -102,12 +102,12 @@ class Checkpoints:
 
 
 def fingerprint_of(facts: Mapping) -> str:
-    """Names a training by everything that decides its outcome: equal facts, equal name."""
+    """A training's name, from everything that decides its outcome."""
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 def claim(folder: str | os.PathLike, facts: Mapping[str, Mapping]) -> None:
-    """Marks a folder as that of the training which `facts` describe, or checks that it is.
+    """Marks a folder as that of a training, or checks that it is; `facts` decide the training's outcome.
 
     Facts are sections of names and values, such as {"training": {"seed": 0}, "data": {...}}. CheckpointMismatch: the
     folder belongs to another training; the message says what differs.
@@ -116,9 +116,7 @@ def claim(folder: str | os.PathLike, facts: Mapping[str, Mapping]) -> None:
     facts = json.loads(json.dumps(facts, sort_keys=True))
     if not tf.io.gfile.exists(path):
         write_json(path, facts)
-        return
-    known = read_json(path)
-    if known != facts:
+    elif (known := read_json(path)) != facts:
         raise CheckpointMismatch(
             f"{os.fspath(folder)} holds the checkpoints of another training: {'; '.join(_differences(known, facts))}. "
             "Choose another work folder, delete this one to begin anew, or set these back to resume."
@@ -142,10 +140,10 @@ def _assign(variables: Sequence, group: str, arrays: Mapping[str, np.ndarray], p
 
 
 def _differences(known: Mapping, wanted: Mapping) -> list[str]:
-    found = []
-    for section in sorted({*known, *wanted}):
-        before, now = known.get(section, {}), wanted.get(section, {})
-        for name in sorted({*before, *now}):
-            if before.get(name) != now.get(name):
-                found.append(f"{section} {name} was {before.get(name)!r}, is now {now.get(name)!r}")
-    return found
+    sections = [(section, known.get(section, {}), wanted.get(section, {})) for section in sorted({*known, *wanted})]
+    return [
+        f"{section} {name} was {before.get(name)!r}, is now {now.get(name)!r}"
+        for section, before, now in sections
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]

@@ -7,8 +7,9 @@ A batch holds all captions of a few videos, so that the encoder runs once a vide
     video_index  (N,) int32          the row of `frames` that a caption describes
     topics       (V, K) float32      the video's topics, 0 or 1
 
-V and N vary; T and L do not, because the decoder is unrolled over L (see `topiclens.trainer.recurrence`): L holds the
-longest caption of the split, rounded up to a multiple of 4. A step that no caption reaches costs next to nothing.
+V and N vary. T and L do not, because the decoder is unrolled over L (see `topiclens.trainer.recurrence`): L is the
+length of the split's longest caption, rounded up to a multiple of 4. A step that no caption reaches costs next to
+nothing.
 """
 
 import math
@@ -30,13 +31,13 @@ class TrainingBatches:
 
     Args:
         n_frames: T.
-        batch_captions: captions a batch aims at. The number of videos V that holds that many on average is the same
-            in every batch but the last, so an epoch always has `len(self)` batches.
+        batch_captions: captions of a batch, on average. All batches but the last have the same number of videos V, so
+            an epoch always has `len(self)` batches.
         max_captions_per_video: draws this many captions of each video anew for every epoch; None takes all.
         shuffle: False keeps the videos in the order of their ids (for validation).
         bucket_batches: videos are sorted by their longest caption within runs of this many batches, and the batches of
-            a run shuffled again: captions of a batch then end at about the same step, which keeps its products large.
-            The order stays random beyond a run. 1 turns it off.
+            a run are shuffled again. The captions of a batch then end at about the same step, which keeps its products
+            large. 1 turns it off.
     """
 
     def __init__(
@@ -84,8 +85,7 @@ class TrainingBatches:
         }
 
     def dataset(self) -> tf.data.Dataset:
-        """The batches of epoch `self.epoch`, assembled ahead of the consumer; its waiting adds up in
-        `self.wait_seconds`."""
+        """The batches of epoch `self.epoch`, made ahead of the consumer, whose waiting adds up in `wait_seconds`."""
         batches = tf.data.Dataset.from_generator(lambda: self.batches(self.epoch), output_signature=self.element_spec)
         # Zip asks its datasets one after the other: the moment of asking, then the batch. What lies between is waiting.
         asked = tf.data.Dataset.counter().map(lambda _: tf.timestamp())

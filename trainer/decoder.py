@@ -77,7 +77,7 @@ class CaptionDecoder(keras.layers.Layer):
 
         Args:
             words: (batch, queries) int, y_{t-1}.
-            state: the pair h_{t-1}, c_{t-1}, each (batch, queries, units).
+            state: h_{t-1} and c_{t-1}, each (batch, queries, units).
             memory: (batch, time, memory_dim); mask: (batch, time) bool; keys: ``attention.project(memory)``.
         Returns:
             the named activations ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each (batch, queries, its width).
@@ -89,13 +89,13 @@ class CaptionDecoder(keras.layers.Layer):
     def read(
         self, words: Tensor, memory: Tensor, mask: Tensor, memory_mean: Tensor, edits: Sequence[Edit] = ()
     ) -> dict[str, Tensor]:
-        """The named activations as known captions are written, one of each video.
+        """The named activations while known captions are written, one of each video.
 
         Args:
             words: (videos, steps) int, w_1 .. w_k and then PAD; EOS is a word like any other.
         Returns:
             ``initial_h`` and ``initial_c`` (videos, units); ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each
-            (videos, steps, its width), from which w_t is chosen at step t - 1. They are zero where PAD stands.
+            (videos, steps, its width), zero at PAD. Step t - 1 is the one at which w_t is chosen.
         """
         initial_h, initial_c = self.initial_state(memory_mean, edits)
         before = ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
@@ -143,7 +143,7 @@ class CaptionDecoder(keras.layers.Layer):
         return {"alpha": alpha, "context": context, "h": h, "c": c}
 
     def _logits(self, words: Tensor, h: Tensor, context: Tensor) -> Tensor:
-        """The logits of the words after ``words`` (batch, queries), from the state and context at each of them."""
+        """The logits of the next words after ``words`` (batch, queries)."""
         parts = (ops.concatenate([h, context], axis=-1), self.embedding(words))
         rows = (ops.reshape(values, (-1, values.shape[-1])) for values in parts)
         return ops.reshape(self.predict(*rows), (*ops.shape(words), self.vocabulary_size))
@@ -169,7 +169,7 @@ class CaptionDecoder(keras.layers.Layer):
         Returns:
             (captions,), the sum over the words w_1 .. w_k EOS; in training, with the smoothed targets.
         """
-        # The longest first, whatever the order they came in; the result goes back to that order.
+        # The longest first; the result goes back to the order of the words given.
         order = ops.argsort(-ops.sum(ops.cast(ops.not_equal(words, PAD), "int32"), axis=1))
         words, video_index = ops.take(words, order, axis=0), ops.take(video_index, order, axis=0)
         packing = Packing(words[:, 1:])
@@ -199,12 +199,12 @@ class CaptionDecoder(keras.layers.Layer):
         return ops.segment_sum(log_probs, ops.take(order, packing.caption), ops.shape(words)[0])
 
     def _read(self, words: Tensor, word_kernel: Tensor, training: bool) -> tuple[Tensor, Tensor]:
-        """The vectors y of words (n,), and what they and the bias tell the cell's gates: (n, 4 * units)."""
+        """The vectors y of words (n,), and their part of the cell's gates, bias included: (n, 4 * units)."""
 
         def gates(y: Tensor) -> Tensor:
             return ops.matmul(y, word_kernel) + self.cell.bias
 
-        if training and self.word_dropout.rate:  # each reading of a word misses other parts of its vector
+        if training and self.word_dropout.rate:  # each reading of a word drops other parts of its vector
             y = self.word_dropout(self.embedding(words), training=True)
             return y, gates(y)
         kinds, kind = each_once(words, self.vocabulary_size)

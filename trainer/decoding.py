@@ -1,7 +1,7 @@
-"""Writing captions: greedy and beam search for a whole batch, as one graph.
+"""Writing captions: beam search for a whole batch, as one graph.
 
-Both score a caption by its whole log-probability, the end-of-sentence word included: a caption that reaches
-``max_words`` must end there, and pays for it. PAD, BOS and UNK are never written.
+A caption's score is its whole log-probability, the end-of-sentence word included: a caption that reaches ``max_words``
+must end there, and pays for it. PAD, BOS and UNK are never written.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,6 @@ from topiclens.trainer.vocabulary import BOS, EOS, PAD, UNK
 _NEVER = float("-inf")
 
 
-def greedy(model: keras.Model, frames: Tensor, max_words: int = 20) -> tuple[Tensor, Tensor]:
-    """The likeliest word at every step: `beam_search` with a beam of 1."""
-    return beam_search(model, frames, beam=1, max_words=max_words)
-
-
 def beam_search(
     model: keras.Model, frames: Tensor, beam: int = 5, max_words: int = 20, length_penalty: float = 0.0
 ) -> tuple[Tensor, Tensor]:
@@ -33,7 +28,7 @@ def beam_search(
 
     Args:
         frames: (videos, time, feature_dim), padded with zero rows.
-        beam: unfinished captions in play for each video.
+        beam: unfinished captions in play for each video; 1 is greedy, the likeliest word at every step.
         length_penalty: ranks finished captions by log_prob / (words + 1) ** length_penalty; 0 by log_prob alone.
     Returns:
         words (videos, max_words) int32, PAD after the last one, no EOS; log_prob (videos,) of the caption with its EOS.
@@ -49,7 +44,7 @@ def search(
     length_penalty: float = 0.0,
     edits: Sequence[Edit] = (),
 ) -> tuple[Tensor, Tensor]:
-    """`beam_search` in videos that are encoded already (``model.encode``), under edits of the decoder's activations."""
+    """`beam_search` in encoded videos (``model.encode``), under edits of the decoder's activations."""
     check_steps(edits, max_words + 1)
     decoder = model.decoder
     memory, mask = video["memory"], video["mask"]
@@ -97,7 +92,7 @@ def search(
     initial = decoder.initial_state(video["memory_mean"], edits)
     state = tuple(ops.repeat(part[:, None], beam, axis=1) for part in initial)
     nothing = ops.zeros((videos, beam, max_words), dtype="int32")
-    # All beams begin alike: but for one they would be the same caption several times.
+    # All beams begin alike, so only one may begin: the others would be the same caption again.
     alone = ops.where(ops.arange(beam) == 0, 0.0, _NEVER) + ops.zeros((videos, 1))
     never = ops.full((videos,), _NEVER)
     *_, best_words, best_log_prob, _ = ops.while_loop(
@@ -117,7 +112,7 @@ def with_end(words: Tensor) -> Tensor:
 
 
 def _of_beam(values: Tensor, parents: Tensor) -> Tensor:
-    """The rows of ``values`` (videos, beam, ...) that ``parents`` (videos, n) names, in each video."""
+    """The rows ``parents`` (videos, n) of ``values`` (videos, beam, ...), in each video."""
     return ops.take_along_axis(values, parents[:, :, None], axis=1)
 
 

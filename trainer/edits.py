@@ -34,7 +34,7 @@ class Edit:
     every frame, (1, time, 1) frames in all neurons of all videos. Padded frames of v stay zero.
 
     Args:
-        scale, add, set: exactly one of them: a factor, a summand, or what stands in the activation's place.
+        scale, add, set: exactly one of them: a factor, a summand, or what replaces the activation.
         at: bool, broadcast likewise: where the change is made; None is everywhere.
     Raises:
         ValueError: there is no such activation, or not exactly one change.
@@ -88,13 +88,13 @@ def edited(name: str, values: Any, edits: Sequence[Edit], step: Any = None) -> A
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuses names that no activation has; the ValueError lists those that there are."""
+    """ValueError for a name that no activation has; it lists those that there are."""
     if unknown := [name for name in names if name not in ACTIVATIONS]:
         raise ValueError(f"There is no activation {unknown[0]!r}; there are {', '.join(ACTIVATIONS)}.")
 
 
 def check_steps(edits: Sequence[Edit], steps: int | None) -> None:
-    """Refuses edits of the decoder for another number of words than a caption has; None is not known."""
+    """ValueError for an edit of the decoder whose number of steps is not that of the captions; None is not known."""
     for edit in edits:
         for value in (edit.scale, edit.add, edit.set, edit.at):
             shape: Any = getattr(value, "shape", ())

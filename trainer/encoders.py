@@ -70,28 +70,27 @@ class Encoder(keras.layers.Layer):
         self.memory_dim = self.n_neurons + (self.feature_dim if self.skip else 0)
 
     def read(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """The neurons' activations at every frame: (videos, time, n_neurons); what stands at padding is dropped.
+        """The neurons' activations at every frame: (videos, time, n_neurons); those at padding are dropped.
 
-        Real frames are where `mask` (videos, time) is True, and may stand anywhere. Padding must change no activation
-        of a real frame.
+        Real frames are where `mask` (videos, time) is True, at any place. Padding must not change the activations of
+        real frames.
         """
         raise NotImplementedError
 
     def read_linearised(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """What `read` gives, such that input times gradient is relevance (`topiclens.trainer.relevance`).
+        """As `read`, such that input times gradient is relevance (`topiclens.trainer.relevance`).
 
-        An encoder with gates holds them fast here. This default suits encoders without: what is not linear in `read`,
-        biases among it, then takes its part of the relevance.
+        An encoder with gates makes them constants here. This default is for encoders without gates; the parts of `read`
+        that are not linear, and the biases, then take their part of the relevance.
         """
         return self.read(frames, mask)
 
     def kernel_inputs(self, frames: Tensor, mask: Tensor) -> list[tuple[list[keras.Variable], Tensor]]:
-        """What the encoder's kernels read at every frame, by which refinement measures how far an encoder moves.
+        """The inputs of the encoder's kernels at every frame; refinement measures with them how far an encoder moves.
 
         Returns:
             For each product ``z @ kernel`` the trainable variables whose rows, stacked, are the kernel (a bias is one
-            row), and z (videos, time, rows). Variables may be missing: they are measured by themselves. The default
-            names none.
+            row), and z (videos, time, rows). Variables that are missing are measured by themselves. By default all are.
         """
         return []
 
@@ -109,8 +108,8 @@ class Encoder(keras.layers.Layer):
 class BiLstmEncoder(Encoder):
     """Reads a clip forwards and backwards, with so many LSTM units a direction (Dong et al. 2017, section 2.2).
 
-    The first half of the neurons reads the clip forwards, the second half backwards. Padded frames neither move a state
-    nor appear in it, wherever they stand.
+    The first half of the neurons reads the clip forwards, the second half backwards. Padded frames do not change a
+    state, at any place of the clip.
     """
 
     def __init__(self, units: int = 256, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -171,8 +170,8 @@ _KNOWN: dict[str, MakeEncoder] = {"bilstm": _bilstm}
 def register_encoder(name: str, make: MakeEncoder) -> None:
     """Makes an encoder known, so that ``CaptionerConfig(encoder=name)`` trains it and its exports load again.
 
-    The name is what captioner.json holds: a program that loads the export registers the same name first. ValueError:
-    the name belongs to another encoder.
+    captioner.json holds the name: a program that loads the export registers the same name first. ValueError: the name
+    belongs to another encoder.
     """
     if _KNOWN.setdefault(name, make) is not make:
         raise ValueError(f"There is an encoder {name!r} already; register this one under another name.")

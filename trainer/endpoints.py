@@ -1,6 +1,6 @@
 """What an export answers, as functions of tensors: the graphs of its signatures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras import ops
 
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.decoding import beam_search
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.encoders import frame_mask
 from topiclens.trainer.tensor import Tensor
@@ -55,52 +54,20 @@ def what_if(
     return {"words": found["words"], "log_prob": found["log_prob"], "topic_scores": found["topics.scores"]}
 
 
-def build_caption(captioner: Captioner, vocabulary: Vocabulary, search: Mapping) -> Callable[..., Any]:
-    """frames (b, t, dim) -> {"caption": (b,) string, "log_prob": (b,) float32}."""
-    texts = _texts(vocabulary)
+def build_text(vocabulary: Vocabulary) -> Callable[..., dict[str, Tensor]]:
+    """How answers become text: their numbers `words` (b, max_words) become `caption` (b,) string.
 
-    def answer(frames: Tensor) -> dict[str, Tensor]:
-        words, log_prob = beam_search(captioner, frames, **search)
-        return {"caption": _sentences(tf.gather(texts, words)), "log_prob": log_prob}
+    `keep_words` keeps `words` as strings, "" after the last one.
+    """
+    texts = ["" if number in (PAD, BOS, EOS) else word for number, word in enumerate(vocabulary)]
 
-    return answer
+    def in_text(answer: dict[str, Tensor], keep_words: bool = False) -> dict[str, Tensor]:
+        words = tf.gather(texts, answer["words"])
+        caption = tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+        others = {name: value for name, value in answer.items() if name != "words"}
+        return {"caption": caption, **others} | ({"words": words} if keep_words else {})
 
-
-def build_explain(vocabulary: Vocabulary, explain: Callable) -> Callable[..., Any]:
-    """frames (b, t, dim) -> what `explain` returns, such as `explained_beam_search`, its words as strings, and the
-    captions."""
-    texts = _texts(vocabulary)
-
-    def answer(frames: Tensor) -> dict[str, Tensor]:
-        explained = explain(frames)
-        words = tf.gather(texts, explained["words"])
-        return {**explained, "words": words, "caption": _sentences(words)}
-
-    return answer
-
-
-def build_what_if(
-    captioner: Captioner, vocabulary: Vocabulary, enhancement: np.ndarray, search: Mapping
-) -> Callable[..., Any]:
-    """frames (b, t, dim), topic_deltas (b, n_topics) -> what `what_if` returns, its words as captions."""
-    texts, enhancement = _texts(vocabulary), np.asarray(enhancement, np.float32)
-
-    def answer(frames: Tensor, topic_deltas: Tensor) -> dict[str, Tensor]:
-        changed = what_if(captioner, frames, topic_deltas, enhancement, **search)
-        return {"caption": _sentences(tf.gather(texts, changed.pop("words"))), **changed}
-
-    return answer
-
-
-def _texts(vocabulary: Vocabulary) -> list[str]:
-    """The words by number; those that are never shown are empty."""
-    silent = {PAD, BOS, EOS}
-    return ["" if i in silent else word for i, word in enumerate(vocabulary)]
-
-
-def _sentences(words: tf.Tensor) -> tf.Tensor:
-    """(b, max_words) string, "" after the last one, to (b,)."""
-    return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+    return in_text
 
 
 def build_extract(backbone: Any) -> Callable[[Tensor], Tensor]:

@@ -24,13 +24,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from topiclens.schemas.files import write_json
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.endpoints import (
-    build_caption,
-    build_explain,
-    build_extract,
-    build_what_if,
-    explained_beam_search,
-)
+from topiclens.trainer.endpoints import build_extract, build_text, explained_beam_search, what_if
 from topiclens.trainer.exported import (
     ENHANCEMENT_FILE,
     EXTRA,
@@ -138,16 +132,14 @@ def export_again(
     extra: Mapping | None = None,
     **decoding: Any,
 ) -> None:
-    """Writes an export once more with something changed; all that is not named here stays as it is.
+    """Writes an export once more with something changed; what is not given here stays as it is.
 
-    Everything is traced anew. The other way, to load the parent's SavedModel and save its functions with one more,
-    would spare the backbone, but ties every model to the graphs of the program that first wrote it.
+    Everything is traced anew. To load the parent's SavedModel and save its functions with one more would not need the
+    backbone, but would tie every model to the graphs of the program that first wrote it.
 
     Args:
-        parent: an export.
         captioner: of the parent's configuration, with other weights.
         backbone: the parent's own, loaded (captioner.json names it); without it the copy takes features alone.
-        enhancement, topics: by default the parent's, if it has any.
         extra: entries of captioner.json that are new or changed.
         decoding: of beam, max_words and length_penalty those that change.
     Raises:
@@ -178,28 +170,21 @@ def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary,
 
 
 def assert_core_ops(directory: str | os.PathLike) -> None:
-    """Checks that a SavedModel runs on a server that has TensorFlow's own ops only; the ExportError names the
-    others."""
+    """Checks that a SavedModel has TensorFlow's own ops alone; the ExportError names the others."""
     saved_model = saved_model_pb2.SavedModel()
     with open(os.path.join(os.fspath(directory), "saved_model.pb"), "rb") as file:
         saved_model.ParseFromString(file.read())
-    foreign = set()
+    used: set[str] = set()
     for meta_graph in saved_model.meta_graphs:
         library = meta_graph.graph_def.library.function
-        functions = {function.signature.name for function in library}
         nodes = [*meta_graph.graph_def.node, *(node for function in library for node in function.node_def)]
-        foreign |= {node.op for node in nodes if not _is_core(node.op) and node.op not in functions}
-    if foreign:
-        raise ExportError(
-            f"The model holds ops that a stock TensorFlow server does not know: {', '.join(sorted(foreign))}. "
-            "They come from a custom-op library, such as tensorflow-text, or run Python; express them in TensorFlow's "
-            "own ops."
-        )
-
-
-def _is_core(op: str) -> bool:
+        used |= {node.op for node in nodes} - {function.signature.name for function in library}
     # raw_ops is generated from TensorFlow's own registry, so ops of libraries loaded later are not in it.
-    return hasattr(tf.raw_ops, op) and op not in _PYTHON_OPS
+    if foreign := sorted(op for op in used if op in _PYTHON_OPS or not hasattr(tf.raw_ops, op)):
+        raise ExportError(
+            f"The model holds ops that a stock TensorFlow server does not know: {', '.join(foreign)}. They come from a "
+            "custom-op library, such as tensorflow-text, or run Python; express them in TensorFlow's own ops."
+        )
 
 
 def _archive(
@@ -210,16 +195,17 @@ def _archive(
     search: Mapping,
     about: str,
 ) -> keras.export.ExportArchive:
-    """The signatures that `export` tells of, ready to be written: a `keras.export.ExportArchive`."""
-    archive = keras.export.ExportArchive()
+    """The signatures that `export` lists, ready to be written."""
+    archive, in_text = keras.export.ExportArchive(), build_text(vocabulary)
     archive.track(captioner)
     frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
     deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
-    caption = _graph(build_caption(captioner, vocabulary, search), frames)
-    explained = _graph(lambda frames: explained_beam_search(captioner, frames, **search), frames)
-    explain = _graph(build_explain(vocabulary, explained), frames)
-    in_full = build_explain(vocabulary, lambda frames: with_relevance(captioner, frames, explained(frames)))
-    relevance = _graph(in_full, frames)
+    caption = _graph(lambda frames: in_text(captioner.run(frames, **search)), frames)
+    found = _graph(lambda frames: explained_beam_search(captioner, frames, **search), frames)
+    explain = _graph(lambda frames: in_text(found(frames), keep_words=True), frames)
+    relevance = _graph(
+        lambda frames: in_text(with_relevance(captioner, frames, found(frames)), keep_words=True), frames
+    )
     archive.add_endpoint("serving_default", lambda frames: caption(frames), [frames])
     archive.add_endpoint("explain", lambda frames: explain(frames), [frames])
     archive.add_endpoint("relevance", lambda frames: relevance(frames), [frames])
@@ -227,7 +213,10 @@ def _archive(
     archive.add_endpoint("about", lambda question: {"about": tf.fill(tf.shape(question), about)}, [question])
     suppose = None
     if enhancement is not None:
-        suppose = _graph(build_what_if(captioner, vocabulary, enhancement, search), frames, deltas)
+        added = np.asarray(enhancement, np.float32)
+        suppose = _graph(
+            lambda frames, deltas: in_text(what_if(captioner, frames, deltas, added, **search)), frames, deltas
+        )
         archive.add_endpoint("what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, deltas])
     if backbone is not None:
         archive.track(backbone)

@@ -1,8 +1,8 @@
 """The LSTM, with its gradient written out.
 
-The gates lie in Keras' order i, f, g, o, so the weights are those of ``keras.layers.LSTMCell``. In a loop over time
-each weight then gets one large product after the loop, where an automatic gradient makes a product and a sum the size
-of the weight at every step.
+The gates are in Keras' order i, f, g, o, so the weights are those of ``keras.layers.LSTMCell``. In a loop over time
+each weight gets one large product after the loop. An automatic gradient makes a product and a sum the size of the
+weight at every step.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def lstm_step(z: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Gates]:
 
 
 class SignalGates(NamedTuple):
-    """What lets a signal pass, as constants; each (batch, units)."""
+    """The factors of a signal on its way, as constants; each (batch, units)."""
 
     written: Tensor  # i tanh(z_g) / z_g, from z_g to c
     kept: Tensor  # f, from the c before to c
@@ -42,8 +42,8 @@ class SignalGates(NamedTuple):
 
 
 def lstm_signal_step(z: Tensor, c: Tensor) -> tuple[Tensor, Tensor, SignalGates]:
-    """`lstm_step` with all that lets a signal pass held fast, so that input times gradient is relevance: the signal
-    takes all of it, the gates none (Arras et al. 2017). See `topiclens.trainer.relevance`."""
+    """`lstm_step` with the signal's factors as constants, so that input times gradient is relevance: the signal takes
+    all of it, the gates none (Arras et al. 2017). See `topiclens.trainer.relevance`."""
     i, f, g, o = ops.split(z, 4, axis=-1)
     i, f, o = (ops.stop_gradient(ops.sigmoid(gate)) for gate in (i, f, o))
     written, kept = i * tanh_slope(g), f
@@ -61,13 +61,13 @@ def lstm_signal_step_gradient(gates: SignalGates, d_h: Tensor, d_c: Tensor) -> t
 
 
 def tanh_slope(z: Tensor) -> Tensor:
-    """tanh(z) / z as a constant: where tanh(z) is z times it, tanh hands its relevance on unchanged."""
+    """tanh(z) / z as a constant: z times it is tanh(z), and tanh hands its relevance on unchanged."""
     zero = ops.equal(z, 0)
     return ops.stop_gradient(ops.where(zero, 1.0, ops.tanh(z) / ops.where(zero, 1.0, z)))
 
 
 def lstm_step_gradient(gates: Gates, d_h: Tensor, d_c: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradients of what a step made, h and c, to those of what it was made of: z and the c before."""
+    """From the gradients by a step's results, h and c, to those by its inputs: z and the c before."""
     i, f, g, o, c_before, tanh_c = gates
     d_c = d_c + d_h * o * (1 - ops.square(tanh_c))
     d_z = [
@@ -162,8 +162,8 @@ def _read_alone(inputs: Tensor, recurrent_kernel: Tensor, keep: Tensor, backward
 def _scan(read: Callable[..., Any], state: Any, rows: Any, backwards: bool) -> Any:
     """Every state that ``read`` makes of the one before and a row, in the order of the rows.
 
-    Where the number of rows is known the loop is unrolled, and each part of the states is a list. TensorFlow alone
-    knows tensors whose size is not known yet.
+    Where the number of rows is known the loop is unrolled, and each part of the states is a list. Only in TensorFlow
+    can it be unknown.
     """
     time = ops.shape(rows[0])[0]
     if not isinstance(time, int):

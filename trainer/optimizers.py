@@ -35,8 +35,8 @@ def build_optimizer(settings: TrainingConfig, steps_per_epoch: int) -> keras.opt
 class FusedAdam(keras.optimizers.Adam):
     """``keras.optimizers.Adam`` on TensorFlow's own fused kernels: the same numbers in half the time.
 
-    Keras' update is a dozen operations, each of which reads and writes an array as large as the weight. Everything
-    else, the variables, schedules, clipping, decay and averaging, is Keras' own, so a checkpoint of one fits the other.
+    Keras' update is a dozen operations that each read and write an array as large as the weight. The variables,
+    schedules, clipping, decay and averaging are Keras' own, so a checkpoint of one fits the other.
     """
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Any) -> None:
@@ -97,7 +97,7 @@ class _Rising(keras.optimizers.schedules.LearningRateSchedule):
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Inside, the model holds the moving average of its weights, if its optimiser keeps one; afterwards its own."""
+    """Inside, the model has the moving average of its weights, if its optimiser keeps one; afterwards its own."""
     optimizer = model.optimizer
     if not optimizer.use_ema or not optimizer.built:
         yield

@@ -1,8 +1,8 @@
 """The decoder's recurrence over captions that are known ('teacher forcing'), with its gradient written out.
 
-It computes what ``CaptionDecoder.step`` computes, several times faster, because whatever no state enters is done once
-for all words, before the loop or, in the gradient, after it: where an automatic gradient makes a product and a sum the
-size of every weight at each step, there is one large product a weight.
+It computes what ``CaptionDecoder.step`` computes, several times faster: all that does not depend on a state is done
+once for all words, before the loop or, in the gradient, after it. An automatic gradient makes a product and a sum the
+size of every weight at each step; here there is one large product a weight.
 """
 
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from keras import ops
 from topiclens.trainer.lstm import Gates, lstm_step, lstm_step_gradient, transposed
 from topiclens.trainer.tensor import Tensor
 
-# oneDNN makes a kernel for every shape that it meets, at about the price of the product itself, and keeps a limited
-# number of them. Rounding a step's rows up leaves so few shapes that each kernel is made once.
+# oneDNN makes a kernel for every new shape, which takes about as long as the product itself, and keeps a limited number
+# of them. Rounding a step's rows up leaves so few shapes that each kernel is made once.
 ROWS_MULTIPLE = 8
 
 
@@ -68,7 +68,7 @@ class Packing:
 def each_once(words: Tensor, vocabulary_size: int) -> tuple[Tensor, Tensor]:
     """The words that occur, each once, and where each of ``words`` (n,) int is among them: (kinds,) and (n,) int.
 
-    A batch of captions reads most of its words again and again: what follows from a word alone is made once for each.
+    A batch of captions repeats most of its words: what depends on a word alone is computed once for each.
     """
     if keras.backend.backend() != "tensorflow":
         return words, ops.arange(ops.shape(words)[0])  # the number of kinds would not be fixed
@@ -100,7 +100,7 @@ def attend_and_recur(
 
     Args:
         packing: the Packing of the captions.
-        inputs: (words, 4 * units), what the words that are read, and the LSTM's bias, tell its gates; packed.
+        inputs: (words, 4 * units), the part of the LSTM's gates from the words that are read and the bias; packed.
         h, c: (captions, units), the initial state.
         memory: (videos, time, memory_dim), what is attended to.
         keys: (videos, time, attention_units), ``attention.project(memory)``.

@@ -28,7 +28,7 @@ class CaptionerSettings:
         label_smoothing: share of the training target that is spread evenly over all words (Szegedy et al. 2016).
         interpretive_weight: lambda, the weight of the interpretive loss (LSTM-I). 0 is LSTM-B: f is not trained, and no
             neuron has a name.
-        skip: the decoder attends to the raw features too, beside the encoder's neurons.
+        skip: the decoder attends to the raw features too, not only to the encoder's neurons.
     """
 
     encoder_units: int = 256
@@ -154,7 +154,7 @@ class TrainingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig(TrainingSettings):
-    """What `topiclens.trainer.training.train` is told: the settings, and what other sections say.
+    """What `topiclens.trainer.training.train` takes: the settings, and two of other sections.
 
     Args:
         n_frames: frames of a video, T; shorter clips are padded.

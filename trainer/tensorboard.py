@@ -25,16 +25,16 @@ _SAMPLE_CAPTIONS = 8
 _NEURONS = {
     "neurons_named": ("neurons/named", "Neurons that have a topic."),
     "neurons_kept": ("neurons/keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
-    "neurons_topics": ("neurons/topics_with_neuron", "Share of the topics that some neuron is named by."),
+    "neurons_topics": ("neurons/topics_with_neuron", "Share of the topics that give their name to a neuron."),
 }
 
 
 class TensorBoardEpochs(keras.callbacks.Callback):
     """Writes scalars, histograms of weights and activations, sample captions and the graph; the step is the epoch.
 
-    Scalars: `train/...` and `val/...` with the caption loss and the interpretive loss apart, `val/<metric>`, and
-    `training/` with the learning rate, captions/s and the share of time waiting for input; `neurons/` with how steady
-    the neurons' topics are, where they are named. The graph is made of `batch_spec`, the specs of a training batch.
+    Scalars: `train/...` and `val/...` with the caption loss and the interpretive loss, `val/<metric>`; `training/` with
+    the learning rate, captions/s and the share of time waiting for input; `neurons/` with how steady the names of the
+    neurons are. The graph is made of `batch_spec`, the specs of a training batch.
     """
 
     def __init__(self, log_dir: str | os.PathLike, settings: TrainingConfig, batch_spec: dict, validation: Validation):
@@ -50,7 +50,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         aside = os.path.join(self.log_dir, _ASIDE)
-        if tf.io.gfile.exists(aside):
+        if tf.io.gfile.exists(aside):  # of a kill while writing
             tf.io.gfile.rmtree(aside)
         writer = tf.summary.create_file_writer(aside)
         with writer.as_default(step=epoch + 1):

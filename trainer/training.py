@@ -4,8 +4,11 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.trainer import checkpoints as checkpointing
@@ -29,7 +32,6 @@ from topiclens.trainer.tensorboard import TensorBoardEpochs
 from topiclens.trainer.validation import ScoreCaptions, Validation
 from topiclens.trainer.videos import Videos, read_videos
 from topiclens.trainer.vocabulary import Vocabulary
-from topiclens.trainer.warm_start import warm_start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +41,7 @@ class TrainingResult:
     Attributes:
         captioner: with the weights of the best epoch.
         best_epoch: counted from 1.
-        best_score: of that epoch: the monitored figure, or minus the validation loss.
+        best_score: the monitored figure of that epoch, or minus the validation loss.
         finished: why training ended.
         history: the logged figures of each epoch, the resumed ones included.
         epochs_run: how many of them ran in this call; 0 when everything was done before.
@@ -82,12 +84,12 @@ def train(
         model, training: what is trained, and how.
         work_dir: holds the checkpoints and the logs of this training.
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
-        name_neurons: names the neurons by topics, so that the logs tell how steady the names are; LSTM-B, whose f
-            learns nothing, is not asked for names.
+        name_neurons: names the neurons by topics after each epoch, so that the logs show how steady the names are. It
+            is not used for LSTM-B, whose f learns nothing.
         init_from: a folder that `topiclens.trainer.export.export` wrote; what fits is copied before training.
-        same_topics: the topics there are the same ones, so that the topic perceptron is copied too.
-        shuffle_topics: a control: every training video is told the topics of another one, drawn once. What then is left
-            of the interpretive loss is its regularisation.
+        same_topics: the topics of `init_from` are the same ones, so that the topic perceptron is copied too.
+        shuffle_topics: a control: the topics are dealt out anew among the training videos. What the interpretive loss
+            then still does is regularisation.
         folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
             other settings begin anew instead of being an error.
         progress: gets a line an epoch.
@@ -195,6 +197,57 @@ def train(
         work_dir=work_dir,
         log_dir=log_dir,
     )
+
+
+def warm_start(
+    model: keras.Model,
+    vocabulary: Vocabulary,
+    source: keras.Model,
+    source_vocabulary: Vocabulary,
+    *,
+    same_topics: bool = False,
+) -> dict[str, str]:
+    """Copies what fits from one captioner, `source`, into another, `model`.
+
+    Weights of equal name and shape are copied. The rows of the word vectors and of the readout are matched by the word;
+    words that only the new vocabulary has keep their initial weights. The topic perceptron f is copied only when both
+    models name the same topics: topic 3 of one corpus is not topic 3 of another, even where shapes agree.
+
+    Returns:
+        For each variable of `model`, by its name, what was done: "copied", "k of n words" or "new".
+    """
+    known = {_name(variable): ops.convert_to_numpy(variable) for variable in source.trainable_variables}
+    topics = {id(variable) for variable in model.topic_perceptron.variables}
+    word_axis = {id(variable): 0 for variable in model.decoder.embedding.variables}
+    word_axis |= {id(variable): -1 for variable in model.decoder.readout.variables}
+    pairs = [(i, source_vocabulary.id(w)) for i, w in enumerate(vocabulary) if w in source_vocabulary]
+    here, there = np.array(pairs).T
+    done = {}
+    for variable in model.trainable_variables:
+        name = _name(variable)
+        old, what, axis = known.get(name), "copied", word_axis.get(id(variable))
+        if old is not None and axis is not None:
+            old = _match_words(ops.convert_to_numpy(variable), old, here, there, axis)
+            what = f"{len(pairs)} of {len(vocabulary)} words"
+        fits = old is not None and old.shape == tuple(variable.shape) and (same_topics or id(variable) not in topics)
+        if fits:
+            variable.assign(old)
+        done[name] = what if fits else "new"
+    return done
+
+
+def _name(variable: Any) -> str:
+    """A variable's path within its model: a second model of a process is called captioner_1."""
+    return variable.path.split("/", 1)[-1]
+
+
+def _match_words(new: np.ndarray, old: np.ndarray, here: list[int], there: list[int], axis: int) -> np.ndarray | None:
+    """`new` with the rows `here` along `axis` taken from the rows `there` of `old`; None where the rest differs."""
+    new, old = np.moveaxis(new.copy(), axis, 0), np.moveaxis(old, axis, 0)
+    if new.shape[1:] != old.shape[1:]:
+        return None
+    new[here] = old[there]
+    return np.moveaxis(new, 0, axis)
 
 
 def _file_digest(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Judging the epochs by the captions that the model writes, and keeping the best."""
+"""Judging each epoch by the captions that the model writes, and keeping the best."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,11 @@ class CaptionWriter:
         def search(frames: Tensor) -> tuple[Tensor, Tensor]:
             return beam_search(model, frames, beam=beam, max_words=max_words)
 
-        self._search = _as_graph(search)
+        self._search: Any = search
+        if keras.backend.backend() == "tensorflow":  # JAX compiles the loops by itself
+            import tensorflow as tf
+
+            self._search = tf.function(search, reduce_retracing=True, autograph=False)
 
     def __call__(self, batches: Iterable[tuple[list[str], np.ndarray]]) -> dict[str, str]:
         """From (video ids, (b, t, dim) frames) to a caption for each id."""
@@ -46,10 +50,10 @@ class CaptionWriter:
 
 
 class Validation(keras.callbacks.Callback):
-    """Captions the validation videos after each epoch, keeps the best weights, and stops when they stay behind.
+    """Captions the validation videos after each epoch, keeps the best weights, and stops when none gets better.
 
-    Adds to `logs`: `val_loss` and the model's other losses as `val_...`, and each score as `val_<name>`. With averaged
-    weights, those are the ones that are judged and kept.
+    Adds to `logs`: `val_loss` and the model's other losses as `val_...`, and each score as `val_<name>`. Where weights
+    are averaged, the averages are judged and kept.
 
     Args:
         score_captions: (references by id, caption by id) -> figures by name, higher being better.
@@ -116,12 +120,3 @@ class Validation(keras.callbacks.Callback):
         if not math.isfinite(score):
             raise ValueError(f"Validation gave {score} for {monitor}; expected a number to compare epochs by.")
         return -score if monitor == LOSS else score
-
-
-def _as_graph(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles where it is the backend that would otherwise run op by op; JAX compiles the loops by itself."""
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, reduce_retracing=True, autograph=False)

@@ -17,22 +17,19 @@ import tensorflow as tf
 from topiclens.schemas import records
 from topiclens.trainer.vocabulary import BOS, EOS, Vocabulary
 
-_GIB = 2**30
-
 
 class DataError(ValueError):
     """Record files that cannot be trained on, with the reason and what to do."""
 
 
 class FrameStore:
-    """Frame features by position: in memory up to `memory_bytes`, the rest in a scratch file that has no name.
+    """Frame features by position: in memory up to `memory_bytes`, the rest in a temporary file that has no name.
 
     The file vanishes with the process however that ends, so a kill leaves nothing behind.
     """
 
-    def __init__(self, memory_bytes: int, scratch_dir: str | os.PathLike | None = None):
+    def __init__(self, memory_bytes: int):
         self._free = memory_bytes
-        self._scratch_dir = scratch_dir
         self._scratch: IO[bytes] | None = None
         self._items: list[np.ndarray | tuple[int, tuple[int, ...]]] = []
 
@@ -44,7 +41,7 @@ class FrameStore:
             return
         self._free = 0
         if self._scratch is None:
-            self._scratch = tempfile.TemporaryFile(dir=self._scratch_dir and os.fspath(self._scratch_dir))
+            self._scratch = tempfile.TemporaryFile()
         self._items.append((self._scratch.tell(), frames.shape))
         self._scratch.write(np.ascontiguousarray(frames).data)
 
@@ -69,8 +66,8 @@ class Videos:
     Attributes:
         frames: (t, feature_dim) float32 by `store_index`.
         store_index: (n,) the position in `frames` of each video.
-        captions: for each video its captions as arrays BOS w1 .. wk EOS; a caption cut at the word limit has no EOS,
-            since the model must not learn to stop there.
+        captions: for each video its captions as arrays BOS w1 .. wk EOS. A caption that was cut at the word limit has
+            no EOS: the model must not learn to stop there.
         references: for each video its captions as written.
         topics: (n, n_topics) float32.
         left_out: ids of the records without a usable caption.
@@ -100,7 +97,7 @@ class Videos:
         return batch
 
     def with_shuffled_topics(self, seed: int) -> "Videos":
-        """The same videos, the topics of each being those of another, or of itself by chance."""
+        """The same videos with the topics of all of them dealt out anew."""
         shuffled = np.random.default_rng(seed).permutation(self.topics)
         digest = hashlib.blake2b(f"{self.digest} shuffled {seed}".encode(), digest_size=16).hexdigest()
         return dataclasses.replace(self, topics=shuffled, digest=digest)
@@ -120,25 +117,22 @@ def read_videos(
     n_topics: int,
     n_frames: int = 28,
     max_caption_words: int = 30,
-    cache_gb: float = 4.0,
-    scratch_dir: str | os.PathLike | None = None,
+    cache_bytes: int = 4 * 2**30,
 ) -> Videos:
     """Reads every record of a split.
 
     Args:
         patterns: file patterns of gzip TFRecords (see `topiclens.schemas.records`).
-        vocabulary: numbers the words; others become UNK.
         n_frames: T, the most frames a record may have.
         max_caption_words: longer captions are cut here.
-        cache_gb: memory for frames, GiB; what does not fit goes to a scratch file in `scratch_dir`, or in the system's
-            temporary folder.
+        cache_bytes: memory for frames; what does not fit goes to a temporary file.
     Raises:
         FileNotFoundError: a pattern matches nothing.
         DataError: a record does not fit the model, holds a NaN or an infinity, or comes twice, or none can be used.
     """
     patterns = [patterns] if isinstance(patterns, str) else patterns
     files = [file for pattern in patterns for file in records.files_of(pattern)]
-    store = FrameStore(int(cache_gb * _GIB), scratch_dir)
+    store = FrameStore(cache_bytes)
     rows, left_out, digests, largest = [], [], {}, 0.0
     for record in _parsed(files):
         video_id = record["video_id"].decode()
@@ -203,7 +197,7 @@ def _check(
 
 
 def _framed(caption: str, vocabulary: Vocabulary, most: int) -> np.ndarray:
-    """BOS and the words, and EOS if all words are there; BOS alone for a caption without words."""
+    """BOS and the words, and EOS if no word was cut off; BOS alone for a caption without words."""
     ids = vocabulary.encode(caption)
     end = [EOS] if 0 < len(ids) <= most else []
     return np.asarray([BOS, *ids[:most], *end], np.int32)

@@ -31,7 +31,7 @@ def tokenize(caption: str) -> list[str]:
 class Vocabulary:
     """An immutable, ordered list of words; a word's place is its number.
 
-    The first four places are taken: PAD 0 fills a row up, BOS 1 begins a caption, EOS 2 ends it, UNK 3 stands for every
+    The first four places are taken: PAD 0 fills a row up, BOS 1 begins a caption, EOS 2 ends it, UNK 3 replaces every
     word that is not listed. ValueError: a word repeats, is empty, holds white space, or is one of the special words.
     """
 
@@ -86,7 +86,7 @@ class Vocabulary:
         write_text(path, self.to_text())
 
     def encode(self, caption: str) -> list[int]:
-        """Word numbers of a caption, without BOS and EOS; unlisted words become UNK."""
+        """Word numbers of a caption, without BOS and EOS."""
         return [self.id(word) for word in tokenize(caption)]
 
     def decode(self, ids: Sequence[int]) -> str:

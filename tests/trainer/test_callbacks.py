@@ -209,4 +209,4 @@ def test_settings_that_cannot_work_are_refused():
 
 
 def test_durations_read_naturally():
-    assert [duration(s) for s in (0.4, 59, 61, 3700)] == ["0 s", "59 s", "1 min 1 s", "1 h 1 min"]
+    assert [duration(s) for s in (0.4, 59, 61, 3700)] == ["0 s", "59 s", "1 min", "1 h"]

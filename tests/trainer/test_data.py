@@ -1,5 +1,7 @@
 """Batches of whole videos."""
 
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -156,8 +158,9 @@ def test_bucketing_makes_captions_of_a_batch_end_together(tmp_path):
     assert steps(8) < 0.9 * steps(1)
 
 
-def test_frames_beyond_the_memory_limit_read_back_the_same(videos, tmp_path):
-    spilled = read(write(tmp_path / "in", make_records(23)), cache_gb=600 / 2**30, scratch_dir=tmp_path)
+def test_frames_beyond_the_memory_limit_read_back_the_same(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    spilled = read(write(tmp_path / "in", make_records(23)), cache_bytes=600)
     assert {type(item) for item in spilled.frames._items} == {np.ndarray, tuple}
     np.testing.assert_array_equal(spilled.padded_frames(range(23), FRAMES), videos.padded_frames(range(23), FRAMES))
     assert [path.name for path in tmp_path.iterdir()] == ["in"]

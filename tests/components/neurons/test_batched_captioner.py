@@ -7,7 +7,7 @@ from tests.components.neurons.conftest import small_captioner
 from topiclens.components.captions.generate import pad_videos
 from topiclens.components.neurons import batched_captioner
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
-from topiclens.trainer.decoding import beam_search, greedy
+from topiclens.trainer.decoding import beam_search
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.vocabulary import BOS, EOS
 
@@ -85,7 +85,7 @@ def test_expected_words_are_the_sum_of_their_probabilities(model, asked):
 
 def test_untouched_captions_are_the_greedy_ones_and_edits_can_change_them(model, videos):
     words = model.write(videos)
-    np.testing.assert_array_equal(words, greedy(model.captioner, pad_videos(videos), max_words=5)[0])
+    np.testing.assert_array_equal(words, beam_search(model.captioner, pad_videos(videos), beam=1, max_words=5)[0])
     changed = model.write(videos, [Edit("encoder.v", add=np.full((1, 1, NEURONS), 3.0))])
     assert (changed != words).any()
 
@@ -95,7 +95,7 @@ def test_captions_are_written_as_the_decoding_says(videos):
     model = BatchedCaptioner(captioner, max_words=5, beam=3, length_penalty=1.0)
     expected, _ = beam_search(captioner, pad_videos(videos), beam=3, max_words=5, length_penalty=1.0)
     np.testing.assert_array_equal(model.write(videos), expected)
-    assert np.not_equal(expected, greedy(captioner, pad_videos(videos), max_words=5)[0]).any()
+    assert np.not_equal(expected, beam_search(captioner, pad_videos(videos), beam=1, max_words=5)[0]).any()
 
 
 def test_topic_scores_are_those_of_f_on_the_changed_mean(model, asked):

@@ -5,8 +5,8 @@ import pytest
 
 from tests.trainer import toy_clips
 from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.training import warm_start
 from topiclens.trainer.vocabulary import Vocabulary
-from topiclens.trainer.warm_start import warm_start
 
 
 def weights(captioner):
