@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DECIMALS = 6
-# The outputs of signatures that are attributes of an answer, with those of their axes after the batch that are padded.
+# Outputs of signatures that are attributes of an answer, with the axes after the batch that are padded.
 _AXES = {
     "attention": ("word", "frame"),
     "activations": ("frame",),
@@ -39,9 +39,9 @@ class Caption:
     log_prob: float
 
     def to_json(self) -> str:
-        """All of it but the pictures, under the names of the attributes."""
-        told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frames"}
-        return json.dumps(told, ensure_ascii=False, default=_listed)
+        """All attributes by name, without the pictures."""
+        shown = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frames"}
+        return json.dumps(shown, ensure_ascii=False, default=_listed)
 
     def _repr_html_(self) -> str:
         return display.caption_html(self.text, self.log_prob)
@@ -59,9 +59,9 @@ class ExplainedCaption(Caption):
         topic_scores: (topics,), near 1 where the model sees the topic; None for a model without topics (LSTM-B).
         topics: the names of the topics; None where they are not known.
         frames: JPEG bytes; None where the clip was given as features, or with others.
-        logits: (words,), the score of each word; None, like all that follows, where relevance was not asked for or the
-            model does not give it. Relevance divides the score: a positive share speaks for the word, a negative one
-            against it, and the model's constants take the rest.
+        logits: (words,), the score of each word. Relevance divides it: a positive share speaks for the word, a negative
+            one against it, and the model's constants take the rest. `logits` and the attributes below are None where
+            relevance was not asked for, or the model does not give it.
         frame_relevance: (words, frames of the clip).
         neuron_relevance: (words, neurons), over all frames: another division of the frames' part.
         word_relevance: (words, words), of the words read before; the first column is the beginning of the sentence.
@@ -87,7 +87,7 @@ class ExplainedCaption(Caption):
         return display.plot_words(self.text, self.words, self._over_frames())
 
     def _over_frames(self) -> dict[str, np.ndarray]:
-        """What is known of each word and frame, (words, frames), by what it says."""
+        """The tables (words, frames) by their titles."""
         attention = {"Attention: where each word looks": self.attention}
         if self.frame_relevance is None:
             return attention
@@ -121,8 +121,8 @@ def read_answers(
     """The answers of a batch, without the padding of words and frames.
 
     Args:
-        needed: the outputs that an answer cannot do without, besides the caption and its log-probability.
-        outputs: arrays by name, each leading with the batch, of a signature.
+        needed: the outputs that an answer must have, besides the caption and its log-probability.
+        outputs: arrays of the signature by name, each leading with the batch.
         lengths: how many frames each clip of the batch has.
     Raises:
         WrongSignature: the outputs are not those of a captioner.

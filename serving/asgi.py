@@ -1,4 +1,4 @@
-"""An HTTP server for an ASGI application that no client can hold up: silence, bodies and connections have bounds."""
+"""An HTTP server for an ASGI application. Silence, bodies and connections have bounds, so no client can block it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 GRACE_SECONDS = 5
 # Bytes a second, of a body that is large.
 _SLOWEST = 2**18
-# What still comes after a refusal is read and dropped, so that its sender gets to the answer: so much, for so long.
+# After a refusal, this much is still read and dropped, for this long, so that the sender gets to read the answer.
 _MAX_DISCARDED = 64 * 2**20
 _LINGER_SECONDS = 10
 
@@ -31,7 +31,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def build_server(app: ASGIApp, *, connections: int, idle_seconds: float = 10) -> uvicorn.Server:
-    """The server of an application, which bounds bodies itself (`BoundedBody`); `should_exit` ends its `run`.
+    """The server of an application that bounds bodies itself (`BoundedBody`); `should_exit` ends its `run`.
 
     Args:
         connections: more at the same time are answered with 503.
@@ -42,15 +42,15 @@ def build_server(app: ASGIApp, *, connections: int, idle_seconds: float = 10) ->
         http=_IdleLimitedProtocol,
         lifespan="off",
         ws="none",
-        log_config=None,  # its own would close every handler of logs that others have set up
+        log_config=None,  # uvicorn's own would close all other handlers of logs
         log_level="warning",
         access_log=False,
-        proxy_headers=False,  # the peer's address must be the peer's: the review page's `TrustedProxy` depends on it
+        proxy_headers=False,  # the review page's `TrustedProxy` needs the peer's own address
         server_header=False,
         limit_concurrency=connections,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    config.timeout_keep_alive = idle_seconds  # type: ignore[assignment]  # a timer's: any number of seconds
+    config.timeout_keep_alive = idle_seconds  # type: ignore[assignment]  # a timer takes fractions too
     return uvicorn.Server(config)
 
 
@@ -72,7 +72,7 @@ class ServerThread:
 
 
 class BoundedBody:
-    """The `receive` of a server, but for a body that is too large or too slow, whatever its headers promised.
+    """The `receive` of a server, with bounds on the body's size and time, whatever its headers promised.
 
     Args:
         most: bytes.
@@ -87,10 +87,11 @@ class BoundedBody:
 
     async def __call__(self) -> Message:
         """The next message; HTTPException 408 or 413 for a body out of bounds."""
-        if self._whole:  # what is awaited now is that the client leaves
+        if self._whole:  # the next message is that the client leaves
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._until - time.monotonic())
+            async with asyncio.timeout(self._until - time.monotonic()):
+                message = await self._receive()
         except TimeoutError:
             raise HTTPException(408, "The request took too long to arrive.") from None
         self._seen += len(message.get("body", b""))
@@ -101,7 +102,7 @@ class BoundedBody:
 
 
 def read_content_length(headers: Headers) -> int:
-    """The length that a request promises for its body, 0 without one; HTTPException 400 where it is not a number."""
+    """The length of the body by its header, 0 without one; HTTPException 400 where it is not a number."""
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise HTTPException(400, f"The request gives no readable Content-Length: {length[:40]!r}.")
@@ -109,9 +110,9 @@ def read_content_length(headers: Headers) -> int:
 
 
 async def answer_unread(response: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers a request whose body was not read, and then drops what still comes of it.
+    """Answers a request whose body was not read, and then drops the rest of the body.
 
-    A connection that closes too early is reset before the client has read the answer (RFC 9112, section 9.6).
+    A connection that closes earlier is reset before the client has read the answer (RFC 9112, section 9.6).
     """
 
     async def hold_open(message: Message) -> None:
@@ -130,7 +131,7 @@ class _IdleLimitedProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose next request does not begin in time, with its whole head.
 
     uvicorn's own clock runs from an answer to the next byte: a client that sends nothing, or half a head, would keep a
-    connection for ever. This clock stands still while a request is answered, whose body `BoundedBody` bounds.
+    connection for ever. This clock stops while a request is answered; its body is bounded by `BoundedBody`.
     """
 
     _waiting: asyncio.TimerHandle | None = None

@@ -31,7 +31,7 @@ MAX_STRENGTH = 100.0
 
 @dataclass(frozen=True)
 class ModelTopic:
-    """A topic as a model tells it: its id, its name, and its most probable words."""
+    """A topic of a served model: its id, its name, and its most probable words."""
 
     id: int
     name: str
@@ -74,8 +74,8 @@ class Captioning(abc.ABC):
         topics: of the model, in order of their ids, so that they can be named; () asks the model for them.
         max_batch: the most clips in one request.
         max_message_bytes: the most bytes of frames in one request; a batch is split to fit.
-        n_frames: clips are padded to at least this many frames. Requests of equal length are what lets a
-            server batch them with those of other clients; None pads only to a batch's longest clip.
+        n_frames: clips are padded to at least this many frames, since a server can only batch requests of equal
+            length. None pads to a batch's longest clip.
     """
 
     def __init__(
@@ -124,8 +124,7 @@ class Captioning(abc.ABC):
         return self.caption_all([video])[0]
 
     def explain(self, video: Video) -> ExplainedCaption:
-        """Captions a video and shows how: the frames that each word looks at, the neurons, the topics, and what speaks
-        for each word."""
+        """Captions a video, with the frames that each word looks at, the neurons, the topics, and the relevance."""
         clip = prepare_clip(0, video, self._reader)
         (explained,) = self._named(self.explain_all([clip], relevance=True))
         return explained if isinstance(clip, np.ndarray) else dataclasses.replace(explained, frames=tuple(clip))
@@ -149,9 +148,7 @@ class Captioning(abc.ABC):
     def explain_all(self, videos: Iterable[Video], *, relevance: bool = False) -> list[ExplainedCaption]:
         """Explains the captions of videos, one answer a video, in order, without frames and without topics' names.
 
-        Args:
-            relevance: whether to tell what speaks for each word, which takes several times as long. A model that was
-                exported before there was relevance is explained without.
+        `relevance` takes several times as long; a model that was exported before there was relevance gives none.
         """
         relevance = relevance and signatures.RELEVANCE_SIGNATURE in self.signatures
         return self._answer_all(_RELEVANCE if relevance else _EXPLAIN, videos)
@@ -159,10 +156,8 @@ class Captioning(abc.ABC):
     def what_if_all(self, videos: Sequence[Video], topic_deltas: np.ndarray) -> list[WhatIf]:
         """`what_if` of many videos, one answer a video, in order.
 
-        Args:
-            topic_deltas: (videos, topics), the strength of each topic in each video; 0 leaves the topic as it is.
-        Raises:
-            InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``, or there is not one row a video.
+        `topic_deltas` (videos, topics) are the strengths, 0 leaving a topic as it is. InvalidStrength: there is not one
+        row a video, or as `what_if` raises it.
         """
         return self._answer_all(_WHAT_IF, videos, _checked_deltas(topic_deltas, len(videos)))
 
@@ -182,8 +177,8 @@ class Captioning(abc.ABC):
         assert shape is not None and shape[-1] is not None  # the export says (batch, topics)
         return shape[-1]
 
-    def close(self) -> None:  # noqa: B027 (a subclass may well hold nothing)
-        """Lets go of what is held: a connection, a loaded model."""
+    def close(self) -> None:  # noqa: B027 (a subclass may hold nothing)
+        """Closes the connection, or frees the model."""
 
     def __enter__(self) -> Self:
         return self
@@ -202,10 +197,9 @@ class Captioning(abc.ABC):
         answers: list[Answer] = []
         clips = (prepare_clip(index, video, self._reader) for index, video in enumerate(videos))
         for batch in self._batches(clips):
+            signature, clips_input = question.of_frames, signatures.JPEG_INPUT
             if isinstance(batch[0], np.ndarray):
                 signature, clips_input = question.of_features, signatures.FRAMES_INPUT
-            else:
-                signature, clips_input = question.of_frames, signatures.JPEG_INPUT
             inputs = {clips_input: self._pad(batch)}
             if deltas is not None:
                 inputs[signatures.TOPIC_DELTAS_INPUT] = deltas[len(answers) : len(answers) + len(batch)]
@@ -235,7 +229,7 @@ class Captioning(abc.ABC):
             yield batch
 
     def _size(self, clip: np.ndarray | list[bytes]) -> int:
-        """The bytes that are sent of a clip; of features, the padding too."""
+        """The bytes of a clip as it is sent; features are sent with their padding."""
         if isinstance(clip, np.ndarray):
             return max(len(clip), self._n_frames) * clip.shape[1] * clip.itemsize
         return sum(map(len, clip))
@@ -243,7 +237,7 @@ class Captioning(abc.ABC):
     def _pad(self, clips: list) -> np.ndarray:
         """(batch, time, dim) float32 features, or (batch, time) bytes.
 
-        A frame of zeros, which is the model's own mask rule, or an empty string is padding.
+        Padding is a frame of zeros, which is the model's own mask rule, or an empty string.
         """
         time = max(self._n_frames, *map(len, clips))
         batch = np.full((len(clips), time), b"", dtype=object)
@@ -284,7 +278,6 @@ def _topic_id(topic: int | str, known: Sequence[NamedTopic], n_topics: int) -> i
     if str(topic).isdecimal() and int(topic) < n_topics:
         return int(topic)
     raise UnknownTopic(
-        f"There is no topic {topic!r} here: the model has the topics 0 to {n_topics - 1}, and does not tell their "
-        "names. Give the topic's id ('topiclens topics' shows it), or where the names are: topics=… in Python, "
-        "--root on the command line."
+        f"There is no topic {topic!r} here: the model has the topics 0 to {n_topics - 1}, without their names. Give "
+        "the id ('topiclens topics' shows it), or where the names are: topics=… in Python, --root on the command line."
     )

@@ -43,8 +43,7 @@ class CaptionClient(Captioning):
     Args:
         address: ``grpc://host:8500``, ``http://host:8501``, or ``host:port``, which is gRPC.
         model: the name it is served under.
-        version: asks for this version, a number, or for the one of a label, such as "stable"
-            (`topiclens.serving.model_config`); None asks for the newest.
+        version: a number, or a label such as "stable" (`topiclens.serving.model_config`); None is the newest.
         timeout: seconds for one request, tries and waits included.
         retries: further tries where nobody answers or the server is too busy (UNAVAILABLE).
         options: see ``Captioning``.
@@ -92,9 +91,9 @@ class CaptionClient(Captioning):
         return self._ask(self._transport.metadata)
 
     def wait_until_ready(self, timeout: float = 60.0) -> int:
-        """Waits until a version (the one asked for, if one was) is available, and returns its number.
+        """Waits until a version (the one asked for, if any) is available, and returns its number.
 
-        ServerUnavailable or ModelNotLoaded: it was still so after ``timeout`` seconds.
+        ServerUnavailable or ModelNotLoaded: none was after ``timeout`` seconds.
         """
         end = time.monotonic() + timeout
         while True:
@@ -122,7 +121,7 @@ class CaptionClient(Captioning):
             raise self._explain(error) from error
 
     def _with_retries(self, attempt: Callable[[float], Result]) -> Result:
-        """Tries until an answer comes; only UNAVAILABLE is worth another try, and never past the timeout."""
+        """Tries again after UNAVAILABLE, never past the timeout."""
         end, wait = time.monotonic() + self._timeout, _FIRST_WAIT
         for retries_left in range(self._retries, -1, -1):
             try:

@@ -25,11 +25,9 @@ def caption_html(text: str, log_prob: float) -> str:
 
 
 def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Sequence[bytes] | None) -> str:
-    """A table with a row a word and a column a frame: the darker a cell, the larger its number; below 0 it is red.
+    """A table of `shares` (words, frames): the darker a cell, the larger its number; below 0 it is red.
 
-    Args:
-        shares: (words, frames), the numbers.
-        frames: JPEG bytes, shown above their columns if given.
+    `frames` are JPEG bytes, shown above their columns if given.
     """
     pictures = [""] * shares.shape[1] if frames is None else list(map(_picture, frames))
     head = "".join(f"<th>{picture}<br><small>{number}</small></th>" for number, picture in enumerate(pictures))
@@ -48,7 +46,7 @@ def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Seq
 
 
 def topics_html(scores: np.ndarray | None, names: Sequence[str] | None) -> str:
-    """The topics that the model sees most, each with a bar; nothing where it learnt none."""
+    """The topics that the model sees most, each with a bar; nothing for a model without topics."""
     if scores is None:
         return ""
     rows = "".join(

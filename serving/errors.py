@@ -1,4 +1,4 @@
-"""What can go wrong between a clip and its caption, each with what to do about it."""
+"""What can go wrong between a clip and its caption, and what to do about it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -49,7 +49,7 @@ class RequestTooLarge(ServingError, code="RESOURCE_EXHAUSTED"):
 
 
 def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
-    """Says that a model cannot do what was asked, and what it can do."""
+    """Says that a model lacks a signature, which ones it has, and what to do."""
     known = sorted(known)
     expected = f"Expected signature '{signature}' in {model}, which has {known}. Likely cause: it was "
     if signature in (WHAT_IF_SIGNATURE, WHAT_IF_FRAMES_SIGNATURE) and WHAT_IF_SIGNATURE not in known:
@@ -66,7 +66,7 @@ def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
 def explain_refusal(
     model: str, signature: str, inputs: Mapping[str, np.ndarray], known: Mapping[str, Signature], said: str = ""
 ) -> ServingError:
-    """What to raise where a model refuses a batch: by its signatures it cannot take it, or else what the model said."""
+    """What to raise where a model refuses a batch: what does not fit its signatures, or else its own message."""
     if signature not in known:
         return WrongSignature(missing_signature(f"model {model}", signature, known))
     mismatch = known[signature].mismatch(inputs)

@@ -3,8 +3,8 @@
 It lies beside the base folder of the versions. TensorFlow Serving follows it by ``--model_config_file``, the local
 server and `resolve_version` whenever it is there. Without it the version with the largest number is served.
 
-A rollback pins an older version, rather than copying it under a new number: a number means the same model everywhere.
-The price is that a server which does not read the file goes on with the largest number.
+A rollback pins an older version instead of copying it under a new number: a number means the same model everywhere. But
+a server that does not read the file goes on with the largest number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class VersionPolicy:
     """Which versions are wanted.
 
     Attributes:
-        specific: these, whether they are there or not; None where the newest are wanted.
+        specific: these, even if some are missing; None where the newest are wanted.
         latest: how many of the newest; None for all of them.
         labels: versions by the names that requests may ask by.
     """
@@ -48,12 +48,12 @@ def config_path(base: str | Path) -> Path:
 
 
 def find_policy(base: str | Path) -> VersionPolicy:
-    """The policy for a base folder that has the model's name, by the file beside it, or else TensorFlow Serving's."""
+    """The policy for a base folder that has the model's name: of the file beside it, or else TensorFlow Serving's."""
     return read_policy(config_path(base), Path(base).absolute().name) or VersionPolicy()
 
 
 def read_policy(path: str | Path, model: str) -> VersionPolicy | None:
-    """The policy for a model; None where there is no file, or nothing about the model in it."""
+    """The policy for a model; None where there is no file, or it does not name the model."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 

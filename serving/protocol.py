@@ -1,4 +1,4 @@
-"""TensorFlow Serving's protocol in our words, as clients and the local server share it: models, versions, errors."""
+"""TensorFlow Serving's protocol, as clients and the local server share it: models, versions, errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CODES = tuple(HTTP_STATUS)
 
 
 class StatusError(Exception):
-    """An answer other than OK, of a server or the network: a code of gRPC, and a message in the other side's words."""
+    """An answer other than OK, of a server or the network: a code of gRPC, and the other side's message."""
 
     def __init__(self, code: str, message: str):
         super().__init__(f"{code}: {message}")

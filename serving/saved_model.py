@@ -18,7 +18,7 @@ import numpy as np
 from topiclens.serving import model_config
 from topiclens.serving.signatures import parse_signatures
 
-# What one message may say of a TensorFlow error; the rest is Python stacks of the exporting program.
+# Of a TensorFlow error, for a message; the rest is Python stacks of the exporting program.
 _MAX_ERROR_CHARACTERS = 1000
 
 
@@ -29,8 +29,7 @@ class SavedModel:
         directory: the folder that holds ``saved_model.pb``.
         threads: TensorFlow's threads for one operation and between operations; 0 leaves it to TensorFlow.
     Attributes:
-        signature_defs: TensorFlow's ``SignatureDef`` by name.
-        signatures: the same in this project's words.
+        signature_defs, signatures: TensorFlow's ``SignatureDef``, and our ``Signature``, by name.
         op_error: the type of the errors that a run raises.
     Raises:
         OSError, tf.errors.OpError, ValueError, RuntimeError: the folder is absent, cut short, or not a SavedModel, or
@@ -71,7 +70,7 @@ class SavedModel:
     ) -> dict[str, np.ndarray]:
         """Runs a signature on inputs that fit it (see ``Signature.mismatch``), within ``timeout`` seconds.
 
-        ``outputs`` are those wanted, None for all. What the runtime says is raised as tf.errors.OpError.
+        ``outputs`` are those wanted, None for all. tf.errors.OpError: the runtime's own message.
         """
         definition = self.signature_defs[signature]
         wanted = list(outputs or definition.outputs)
@@ -90,11 +89,8 @@ class SavedModel:
 def resolve_version(directory: str | os.PathLike[str]) -> Path:
     """The SavedModel folder that a path means: itself, or the served version of a run's root or serving base folder.
 
-    That is the one that `models.config` pins, or else the largest.
-
-    Raises:
-        FileNotFoundError: neither is there.
-        topiclens.serving.model_config.ModelConfigError: `models.config` cannot be read.
+    That is the version that `models.config` pins, or else the largest. FileNotFoundError: there is none.
+    ModelConfigError: `models.config` cannot be read.
     """
     directory = Path(directory)
     if (directory / "saved_model.pb").is_file():
@@ -118,7 +114,7 @@ def find_versions(base: str | Path) -> dict[int, Path]:
 
 
 def describe_error(error: Exception) -> str:
-    """What an error of TensorFlow says, without the Python stacks that it drags along."""
+    """The message of a TensorFlow error, without the Python stacks in it."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     text = text.removeprefix("Graph execution error:").strip()
     text = re.split(r"\n\n(?:Original stack trace|Errors may have originated|Detected at node)", text)[0]
@@ -126,5 +122,5 @@ def describe_error(error: Exception) -> str:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for what TensorFlow says at every load: from where, and that the session loader is the older of its two."""
+    """False for what TensorFlow logs at every load: the path, and that this loader is the older one."""
     return not re.search("is deprecated|Restoring parameters", record.getMessage())

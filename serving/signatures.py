@@ -48,7 +48,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """The named inputs and outputs of one thing that a model can do."""
+    """The named inputs and outputs of one function of a model."""
 
     inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
     outputs: Mapping[str, TensorSpec] = field(default_factory=dict)

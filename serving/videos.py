@@ -24,15 +24,12 @@ Reader: TypeAlias = Callable[[str | os.PathLike[str]], Clip]  # reads the clip a
 
 
 def prepare_clip(index: int, video: Video, reader: Reader | None = None) -> np.ndarray | list[bytes]:
-    """Checks a video and brings it into the form that a model takes.
+    """Checks a video and brings it into the form that a model takes; `index` numbers it in messages.
 
-    Args:
-        index: of the video among those asked for, for the message of an error.
-        video: a clip, or a path where there is a reader.
     Returns:
         (time, dim) float32 features, or JPEG bytes in order of time.
     Raises:
-        InvalidClip: it is not a `Video`, or nothing is in it.
+        InvalidClip: it is not a `Video`, it is empty, or it is a path and there is no reader.
     """
     if isinstance(video, (str, os.PathLike)):
         if reader is None:
@@ -92,11 +89,7 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
 
 
 def encode_frames(frames: Iterable[np.ndarray]) -> list[bytes]:
-    """Encodes a clip's frames as JPEG; one whose short side is longer than `SHORT_SIDE` is shrunk to it.
-
-    Args:
-        frames: (height, width, 3) uint8 arrays, RGB, in order of time.
-    """
+    """Encodes a clip's frames, (height, width, 3) uint8 RGB, as JPEG; a longer short side is shrunk to `SHORT_SIDE`."""
     return [_encode(index, frame) for index, frame in enumerate(frames)]
 
 

@@ -39,8 +39,8 @@ __all__ = [
     "correct", "export", "fit_topics", "load", "name_neurons", "read_videos", "run", "train",
 ]  # fmt: skip
 
-# All of it is loaded on first use: importing TensorFlow takes seconds and TFX many, and the client needs neither.
-# What is not named here is in `api`.
+# All names are loaded on first use: importing TensorFlow takes seconds and TFX many, and the client needs neither.
+# A name that is not listed here is in `api`.
 _MODULES = {
     "schemas.records": ("VideoRecord",),
     "schemas.topic_lookup": ("UnknownTopic",),

@@ -41,7 +41,7 @@ def load(model: str | os.PathLike[str], *, threads: int = 0, **options: Any) -> 
     Raises:
         FileNotFoundError: there is no model.
         topiclens.trainer.exported.ExportError: TopicLens did not export it.
-        topiclens.serving.errors.ModelNotLoaded: it does not load.
+        topiclens.serving.errors.ModelNotLoaded: it cannot be loaded.
     """
     with _installed("topiclens.load runs the model in this process. topiclens.connect asks a served one instead"):
         from topiclens.components.neurons.links import links_of
@@ -74,12 +74,12 @@ def connect(
         address: ``grpc://host:8500``, ``http://host:8501``, or ``host:port``, which is gRPC.
         model: the name that the model is served under.
         version: a version's number, or a label such as "stable"; None asks for the newest.
-        sampling: how frames are taken of video files; by default as of the model's training clips.
-        topics: of the model, in order of their ids. The server is asked for them; a model of TopicLens 0.1 does not
-            tell them, and is asked by ids alone unless you give them.
+        sampling: how frames are taken from video files; by default as from the model's training clips.
+        topics: of the model, in order of their ids; by default the server is asked for them. A model of TopicLens 0.1
+            has no names for them: without this argument, use ids.
         options: `timeout` and `retries` of `topiclens.serving.client.CaptionClient`, and those of `load`.
     Raises:
-        ValueError: the address is of no known form.
+        ValueError: the form of the address is unknown.
     """
     with _installed(f"The address {address} asks over gRPC", extra="client"):
         from topiclens.components.videos.sampling import Sampling
@@ -108,11 +108,11 @@ def run(
     Args:
         preset: the settings to begin with: `topiclens run --help` lists the presets.
         root: the folder for everything that the run makes. A second run on it does only what has changed.
-        data: the folder of the dataset; the preset `sample` brings its own.
+        data: the folder of the dataset; the preset `sample` has its own.
         settings: changed settings by name: `topiclens settings` lists them all.
         base_model: a run's root, or a Model artifact, to start training from.
     Returns:
-        The folders of what the run made, and whether the model was pushed (`blessed`).
+        The folders that the run made, and whether the model was pushed (`blessed`).
     Raises:
         topiclens.pipeline.settings.SettingError: there is no such preset or setting, or `data` is missing.
     """
@@ -133,13 +133,10 @@ def run(
 
 
 def read_videos(root: str, split: str = "val") -> list[VideoRecord]:
-    """The videos of a run's dataset: their ids, features, captions and topics.
+    """The videos of a split (`train`, `val` or `test`) of a run's dataset: their ids, features, captions and topics.
 
-    Args:
-        root: of the run.
-        split: `train`, `val` or `test`.
     Raises:
-        topiclens.pipeline.run_metadata.NothingThere: no run came so far on this root.
+        topiclens.pipeline.run_metadata.NothingThere: no run on this root has made its dataset.
     """
     with _installed("topiclens.read_videos reads TensorFlow's records"):
         from topiclens.pipeline import run_metadata
@@ -159,7 +156,6 @@ def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
         root: of the run.
         video: the id of a video of the run's dataset, or a video file.
         topic: its id or name.
-        author: who says so.
     Returns:
         The correction, and the caption at each strength of the topic.
     Raises:
@@ -181,10 +177,9 @@ def fit_topics(captions: Mapping[str, Iterable[str]], n_topics: int = 100, **opt
 
     Args:
         captions: all captions of each video, by the video's id.
-        n_topics: how many topics.
         options: see `topiclens.components.topics.fitting.fit`.
     Raises:
-        ValueError: an option is out of its range, or the captions hold no word often enough.
+        ValueError: an option is out of its range, or no word of the captions is frequent enough.
     """
     with _installed("topiclens.fit_topics fits in this process"):
         from topiclens.components.topics.documents import content_words
@@ -207,7 +202,8 @@ def name_neurons(
             "ROOT/artifacts/*/examples/*/Split-train".
         topics: in order of their ids; by default those that the model names.
     Raises:
-        topiclens.components.neurons.activations.NeuronsError: it learnt or names no topics, or there are no videos.
+        topiclens.components.neurons.activations.NeuronsError: it has no topics or no names of them, or there are no
+            videos.
     """
     with _installed("topiclens.name_neurons runs the model in this process"):
         from topiclens.components.neurons import activations
@@ -224,7 +220,7 @@ def name_neurons(
             links = links_of(directory)
             if links is None:
                 raise activations.NeuronsError(
-                    f"The model in {directory} does not bring the names of its topics. Pass `topics`, such as "
+                    f"The model in {directory} has no names of its topics. Pass `topics`, such as "
                     "`topiclens.fit_topics(...).model.topics`."
                 )
             topics = links.topics
@@ -244,7 +240,7 @@ def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip:
 
 @contextlib.contextmanager
 def _installed(purpose: str, *, extra: str = "all") -> Iterator[None]:
-    """Says what to install where a package is missing, and mutes what TensorFlow and Google's packages say."""
+    """Says what to install where a package is missing, and mutes the news of TensorFlow and Google's packages."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with warnings.catch_warnings():

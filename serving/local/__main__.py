@@ -13,8 +13,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m topiclens.serving.local",
         description="A stand-in for TensorFlow Serving on this machine. For the real one see serving/compose.yaml.",
-        epilog="Example: python -m topiclens.serving.local runs/sample/serving/topiclens --grpc-port 8500 --rest-port "
-        "8501",
     )
     parser.add_argument("base", type=Path, help="the folder of numbered versions: BASE/<version>/saved_model.pb")
     parser.add_argument("--name", default=MODEL_NAME, help="the model's name (%(default)s)")

@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
 
 from topiclens.serving.local.predict import Predictor
 from topiclens.serving.protocol import CODES, StatusError, invalid_argument
+from topiclens.serving.signatures import FEATURES_SIGNATURE
 
 _METADATA_FIELD = "signature_def"
 # Threads beyond the requests held, so that a status question and a refusal never wait for captions.
@@ -51,8 +52,9 @@ def build_server(
         maximum_concurrent_rpcs=2 * threads,
     )
     limit = max_request_bytes * _MAX_GROWTH
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(predictor, limit), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(predictor), server)
+    service = _Service(predictor, limit)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(service, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(service, server)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
@@ -62,33 +64,38 @@ def build_server(
     return server, port
 
 
-class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; the other methods answer UNIMPLEMENTED."""
+class _Service(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
+    """Predict, GetModelMetadata and GetModelStatus; the other methods answer UNIMPLEMENTED."""
 
     def __init__(self, predictor: Predictor, max_tensor_bytes: int):
         self._predictor = predictor
         self._max_tensor_bytes = max_tensor_bytes
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:
-        with _told_to(context):
+        with _refusing(context):
             name, version = _asked(request)
             inputs = {key: self._to_array(key, tensor) for key, tensor in request.inputs.items()}
-            signature, wanted = request.model_spec.signature_name, request.output_filter
-            prediction = self._predictor.predict(name, version, signature, inputs, wanted, context.time_remaining())
-        response = predict_pb2.PredictResponse(model_spec=_spec(name, prediction.version, prediction.signature))
-        for key, array in prediction.outputs.items():
+            signature = request.model_spec.signature_name or FEATURES_SIGNATURE
+            number, outputs = self._predictor.predict(
+                name, version, signature, inputs, request.output_filter, context.time_remaining()
+            )
+        response = predict_pb2.PredictResponse(model_spec=_spec(name, number, signature))
+        for key, array in outputs.items():
             response.outputs[key].CopyFrom(tf.make_tensor_proto(array))
         return response
 
     def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:
-        with _told_to(context):
+        with _refusing(context):
             name, version = _asked(request)
             if not request.metadata_field:
                 raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
-            for field in request.metadata_field:
-                if field != _METADATA_FIELD:
-                    raise invalid_argument(f"Metadata field {field} is not supported")
+            if unknown := [field for field in request.metadata_field if field != _METADATA_FIELD]:
+                raise invalid_argument(f"Metadata field {unknown[0]} is not supported")
             return model_metadata(self._predictor, name, version)
+
+    def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
+        with _refusing(context):
+            return model_status(self._predictor, *_asked(request))
 
     def _to_array(self, name: str, tensor: Any) -> np.ndarray:
         """The array of a message, once it is known not to grow out of bounds when it is unpacked."""
@@ -108,20 +115,9 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             raise invalid_argument(f"tensor parsing error: {name}") from error
 
 
-class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus; reloading the configuration answers UNIMPLEMENTED."""
-
-    def __init__(self, predictor: Predictor):
-        self._predictor = predictor
-
-    def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
-        with _told_to(context):
-            return model_status(self._predictor, *_asked(request))
-
-
 @contextlib.contextmanager
-def _told_to(context: grpc.ServicerContext) -> Iterator[None]:
-    """Ends a call with the status of a `StatusError`."""
+def _refusing(context: grpc.ServicerContext) -> Iterator[None]:
+    """Ends a call that raises a `StatusError` with its status."""
     try:
         yield
     except StatusError as error:

@@ -1,8 +1,8 @@
 """JSON ↔ tensors, as TensorFlow Serving's REST API has it (util/json_tensor.cc).
 
-A request names its tensors by row (``instances``: one value or object a row) or by column (``inputs``: each input
-whole); the answer follows (``predictions`` or ``outputs``), and leaves the name out where there is one output. Bytes
-travel as ``{"b64": ...}``: any input may use it, outputs named ``*_bytes`` do.
+A request holds its tensors by row (``instances``: one value or object a row) or by column (``inputs``: each input
+whole). The answer has the same form (``predictions`` or ``outputs``), without the name where there is one output. Bytes
+are sent as ``{"b64": ...}``: any input may use it, outputs named ``*_bytes`` do.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def parse_body(body: bytes) -> dict:
 
 
 def read_inputs(request: Mapping, signature: Signature) -> tuple[dict[str, np.ndarray], bool]:
-    """The input tensors of a request that `parse_body` read, by name, and whether they came by row.
+    """The input tensors of a request by name, and whether they came by row.
 
-    What does not fit the signature is a StatusError, INVALID_ARGUMENT, with TensorFlow Serving's message.
+    StatusError, INVALID_ARGUMENT, with TensorFlow Serving's message: they do not fit the signature.
     """
     if "instances" in request and "inputs" in request:
         raise invalid_argument(
@@ -70,7 +70,7 @@ def read_inputs(request: Mapping, signature: Signature) -> tuple[dict[str, np.nd
 
 
 def write_outputs(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict:
-    """The answer's JSON object; StatusError where rows were asked for and the outputs disagree on their number."""
+    """The answer's JSON object; StatusError where rows were asked for and the outputs differ in their number."""
     if by_row:
         for name, array in outputs.items():
             if array.ndim == 0:
@@ -180,17 +180,14 @@ def _leaves_to_array(leaves: list, dtype: str) -> np.ndarray:
     kind = np.dtype(dtype).kind
     if kind in "iu":
         bounds = np.iinfo(dtype)
-        for leaf in leaves:
-            if not bounds.min <= leaf <= bounds.max:
-                raise _type_error(leaf, dtype)
+        if outside := [leaf for leaf in leaves if not bounds.min <= leaf <= bounds.max]:
+            raise _type_error(outside[0], dtype)
     if kind == "f":
         largest, whole = float(np.finfo(dtype).max), 2 ** (np.finfo(dtype).nmant + 1) - 1
         for leaf in leaves:
             if abs(leaf) > whole and (isinstance(leaf, int) or largest < abs(leaf) < math.inf):
-                name = _TENSORFLOW_NAMES[dtype]
-                raise invalid_argument(
-                    f"Cannot convert JSON value: {_shown(leaf)} to {name} without loss of precision."
-                )
+                to = _TENSORFLOW_NAMES[dtype]
+                raise invalid_argument(f"Cannot convert JSON value: {_shown(leaf)} to {to} without loss of precision.")
     return np.array(leaves, dtype)
 
 
@@ -208,22 +205,18 @@ def _to_bytes(leaf: Any) -> bytes:
 
 
 def _to_json(name: str, array: np.ndarray) -> Any:
+    def write(value: bytes) -> dict[str, str] | str:
+        if name.endswith("_bytes"):
+            return {"b64": base64.b64encode(value).decode("ascii")}
+        return value.decode("utf-8", errors="replace")
+
     array = np.asarray(array)
     if array.dtype.kind in "OS":
-        write = _as_base64 if name.endswith("_bytes") else _as_text
         array = np.vectorize(write, otypes=[object])(array)
     elif array.dtype == np.float32:
         # The shortest decimal that gives the number back: 0.2, not 0.20000000298.
         array = array.astype("U").astype(np.float64)
     return array.tolist()
-
-
-def _as_base64(value: bytes) -> dict[str, str]:
-    return {"b64": base64.b64encode(value).decode("ascii")}
-
-
-def _as_text(value: bytes) -> str:
-    return value.decode("utf-8", errors="replace")
 
 
 def _is_base64(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Which versions are loaded: the base folder is watched, new versions are loaded before old ones go.
 
-The policy is that of ``models.config`` beside the base folder, read again at every look, or else TensorFlow Serving's
-default: the largest numbered folders are wanted. A version that is no longer wanted goes once a wanted one is
+The policy is that of ``models.config`` beside the base folder, read again each time, or else TensorFlow Serving's
+default: the largest numbered folders are wanted. A version that is no longer wanted is unloaded once a wanted one is
 available and its own last request is answered. A version that does not load is refused and reported, and the old one
 keeps serving. TensorFlow Serving tries a broken version a fixed number of times; here it is tried again when its files
 change.
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Version:
-    """A version that was seen: its state, its model while loaded, how many requests hold it."""
+    """A version that was found: its state, its model while loaded, how many requests use it."""
 
     number: int
     files: tuple
@@ -45,7 +45,7 @@ class ModelVersions:
     Args:
         name: the name that requests give.
         base: the folder of numbered version folders.
-        num_versions: how many of the largest versions to serve, where `models.config` says nothing of the model.
+        num_versions: how many of the largest versions to serve, where `models.config` does not name the model.
         poll_seconds: how often to look for new ones.
     """
 
@@ -102,18 +102,18 @@ class ModelVersions:
                     self._unload(number)
 
     def _read_policy(self) -> None:
-        """Takes what `models.config` says now; where it cannot be read, what it said before holds."""
+        """Reads the policy; where it cannot be read, the last one stays."""
         try:
             self._policy = model_config.read_policy(model_config.config_path(self.base), self.name) or self._default
         except model_config.ModelConfigError as error:
-            _log.error("%s What it said before still holds.", error)
+            _log.error("%s The policy that was read before stays.", error)
 
     def _move_labels(self) -> None:
         """Gives each label to its version, once that is loaded: until then the version that had it answers."""
         with self._changed:
-            told = self._policy.labels
-            loaded = {label: number for label, number in told.items() if number in self._available()}
-            self._labels = {label: number for label, number in self._labels.items() if label in told} | loaded
+            wanted = self._policy.labels
+            loaded = {label: number for label, number in wanted.items() if number in self._available()}
+            self._labels = {label: number for label, number in self._labels.items() if label in wanted} | loaded
 
     def newest(self) -> int | None:
         """The largest loaded version; None where there is none."""
@@ -144,9 +144,9 @@ class ModelVersions:
                 self._changed.notify_all()
 
     def status(self, name: str, version: int | str | None = None) -> list[VersionStatus]:
-        """The state of every version seen (or of the one asked for, by number or label), newest first.
+        """The state of every version found (or of the one asked for, by number or label), newest first.
 
-        StatusError: NOT_FOUND for a model or version never seen, INVALID_ARGUMENT for an unknown label.
+        StatusError: NOT_FOUND for an unknown model or version, INVALID_ARGUMENT for an unknown label.
         """
         with self._changed:
             version = self._numbered(name, version)
@@ -171,7 +171,7 @@ class ModelVersions:
         while not self._stopping.wait(self._poll_seconds):
             try:
                 self.poll()
-            except OSError as error:  # A folder removed while it was being listed; the next look sees it whole.
+            except OSError as error:  # a folder was removed while it was listed; the next look finds it whole
                 _log.warning("Could not look at base path %s: %s", self.base, error)
 
     def _available(self) -> dict[int, _Version]:
@@ -187,7 +187,7 @@ class ModelVersions:
             self._versions[number] = version
         try:
             model = SavedModel(path)
-        except Exception as error:  # Whatever a broken folder provokes, the version that serves must go on serving.
+        except Exception as error:  # whatever a broken folder provokes, the version that serves must go on serving
             # TensorFlow's Python loader gives no code for a file that is not there, or that makes no sense.
             code = "NOT_FOUND" if isinstance(error, OSError) else "INVALID_ARGUMENT"
             code = code_name(error.error_code) if hasattr(error, "error_code") else code
@@ -213,10 +213,10 @@ class ModelVersions:
 
 
 def _files(path: Path) -> tuple:
-    """What tells one writing of a version from another: its files, their sizes and times."""
+    """A version's files, their sizes and times: they change when it is written again."""
     found = []
     for file in sorted(path.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # Removed between the listing and the look.
+        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
             stat = file.stat()
             found.append((str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""One prediction, whichever API asked for it: find the version, check the request, wait for a turn, run."""
+"""One prediction over either API: find the version, check the request, wait for a turn, run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from topiclens.serving.local.models import ModelVersions
 from topiclens.serving.protocol import StatusError, code_name, invalid_argument
 from topiclens.serving.saved_model import describe_error
-from topiclens.serving.signatures import FEATURES_SIGNATURE, Signature, TensorSpec, dtype_name
+from topiclens.serving.signatures import Signature, TensorSpec, dtype_name
 
 # Seconds that a request may wait and run.
 _TIMEOUT = 60.0
@@ -63,15 +62,6 @@ class Admission:
             return self._changed.wait_for(lambda: self._pending == 0, timeout)
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Outputs by name, and what produced them."""
-
-    outputs: Mapping[str, np.ndarray]
-    version: int
-    signature: str
-
-
 class Predictor:
     """Runs requests on the loaded versions of a model, within the server's limits."""
 
@@ -87,29 +77,27 @@ class Predictor:
         inputs: Mapping[str, np.ndarray],
         output_filter: Sequence[str] = (),
         timeout: float | None = None,
-    ) -> Prediction:
-        """Runs a signature. A refusal is a StatusError with TensorFlow Serving's code, and its message if it has one.
+    ) -> tuple[int, dict[str, np.ndarray]]:
+        """Runs a signature: (the version that answered, outputs by name).
+
+        A refusal is a StatusError with TensorFlow Serving's code, and its message if it has one.
 
         Args:
-            name, version: of the model; a version is a number or a label, None the newest.
-            signature: "" is the default one.
-            inputs: arrays by input name.
+            version: a number or a label, None the newest.
             output_filter: the outputs wanted; empty for all.
-            timeout: seconds left to the caller, if it says so.
+            timeout: seconds left to the caller, if known.
         """
         limit = _TIMEOUT if timeout is None else min(timeout, _TIMEOUT)
         with self.versions.use(name, version) as (number, model):
-            signature = signature or FEATURES_SIGNATURE
             if signature not in model.signatures:
                 raise StatusError("FAILED_PRECONDITION", f'Serving signature key "{signature}" not found.')
             _check_inputs(model.signatures[signature], inputs)
             _check_filter(model.signatures[signature], output_filter)
             with self._admission.enter(limit) as left:
                 try:
-                    outputs = model.run(signature, inputs, output_filter or None, left)
+                    return number, model.run(signature, inputs, output_filter or None, left)
                 except model.op_error as error:
                     raise StatusError(code_name(error.error_code), describe_error(error)) from error
-                return Prediction(outputs, number, signature)
 
 
 def _check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:

@@ -32,7 +32,7 @@ _WHERE = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHERE}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 _MODEL = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHERE}(?:/(?P<resource>metadata))?", re.IGNORECASE)
 _MAX_VERSION = 2**63 - 1
-# Connections beyond the requests held, for status questions and refusals.
+# Connections beyond the predictions, for status questions and refusals.
 _SPARE_CONNECTIONS = 16
 # Seconds of silence after which a connection is closed, and that a body may take besides those for its length.
 _IDLE_SECONDS = 30
@@ -99,7 +99,7 @@ class _RestApi:
             raise invalid_argument(f"Malformed request: {method} {path}")
         except StatusError as error:
             return _Answer({"error": error.message}, HTTP_STATUS[error.code])
-        except Exception:  # A fault of the server's own is an answer too, not a connection cut.
+        except Exception:  # the client gets an answer, not a cut connection
             _log.exception("Failed on %s %s", method, path)
             return _Answer({"error": "Internal error of the stand-in server; see its log"}, 500)
 
@@ -116,13 +116,11 @@ class _RestApi:
         if match["method"].lower() != "predict":
             raise StatusError("UNIMPLEMENTED", f"The stand-in server has no {match['method']} API")
         request = parse_body(body)
-        signature_name = request.get("signature_name", "")
+        signature_name = request.get("signature_name") or FEATURES_SIGNATURE
         inputs, by_row = read_inputs(request, self._signature(name, version, signature_name))
-        prediction = self._predictor.predict(name, version, signature_name, inputs)
-        return write_outputs(prediction.outputs, by_row)
+        return write_outputs(self._predictor.predict(name, version, signature_name, inputs)[1], by_row)
 
     def _signature(self, name: str, version: int | str | None, signature_name: str) -> Signature:
-        signature_name = signature_name or FEATURES_SIGNATURE
         with self._predictor.versions.use(name, version) as (_, model):
             if signature_name not in model.signatures:
                 raise invalid_argument(f'Serving signature name: "{signature_name}" not found in signature def')
@@ -130,7 +128,7 @@ class _RestApi:
 
 
 def _model(match: re.Match[str]) -> tuple[str, int | str | None]:
-    """The name, and what is asked for of it: a number, a label, or the newest (None)."""
+    """The name, and the version asked for: a number, a label, or the newest (None)."""
     if match["label"]:
         return unquote(match["name"]), unquote(match["label"])
     if match["version"] and int(match["version"]) > _MAX_VERSION:

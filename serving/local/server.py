@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 GRPC_PORT, REST_PORT = 8500, 8501
-# 64 MiB: the client's bound on frames (32 MiB), as Base64 in JSON, and some.
+# 64 MiB: more than the client's bound on frames (32 MiB), as Base64 in JSON.
 MAX_REQUEST_BYTES = 64 * 2**20
 
 
@@ -34,13 +34,13 @@ class LocalServer:
     """Serves the versions under a base folder.
 
     Args:
-        base: the folder of numbered version folders.
-        host: the address to listen on. Nothing here asks who is calling.
+        base, name, num_versions, poll_seconds: see `ModelVersions`.
+        host: the address to listen on. Callers are not authenticated.
         grpc_port, rest_port: 0 takes a free port; None leaves that API out.
-        num_versions: how many of the largest versions to serve.
-        poll_seconds: how often to look for new versions.
         max_request_bytes: the longest request.
         max_pending: the most predictions that wait or run (one a processor); more are refused with UNAVAILABLE.
+    Attributes:
+        versions: the `ModelVersions`: which are loaded, and a look for new ones.
     """
 
     def __init__(
@@ -59,20 +59,18 @@ class LocalServer:
         self.host = host
         self._ports = {"grpc": grpc_port, "rest": rest_port}
         self._limits = {"max_request_bytes": max_request_bytes, "max_pending": max_pending}
-        self._versions = ModelVersions(name, base, num_versions=num_versions, poll_seconds=poll_seconds)
+        self.versions = ModelVersions(name, base, num_versions=num_versions, poll_seconds=poll_seconds)
         self._admission = Admission(max_pending=max_pending, max_running=os.cpu_count() or 1)
-        self._predictor = Predictor(self._versions, self._admission)
+        self._predictor = Predictor(self.versions, self._admission)
         self._grpc: grpc.Server | None = None
         self._rest: ServerThread | None = None
 
     @property
     def grpc_address(self) -> str:
-        """For ``CaptionClient``."""
         return f"grpc://{self.host}:{self._ports['grpc']}"
 
     @property
     def rest_address(self) -> str:
-        """For ``CaptionClient``."""
         return f"http://{self.host}:{self._ports['rest']}"
 
     def start(self) -> LocalServer:
@@ -82,7 +80,7 @@ class LocalServer:
         """
         from topiclens.serving.local import grpc_service, rest  # import TensorFlow
 
-        self._versions.start()
+        self.versions.start()
         try:
             if self._ports["grpc"] is not None:
                 address = f"{self.host}:{self._ports['grpc']}"
@@ -99,14 +97,6 @@ class LocalServer:
             ) from error
         return self
 
-    def poll(self) -> None:
-        """Looks for new versions now, rather than at the next turn."""
-        self._versions.poll()
-
-    def version(self) -> int | None:
-        """The version that answers now; None while none is loaded."""
-        return self._versions.newest()
-
     def stop(self, grace: float = 5.0) -> None:
         """Takes no more requests, waits ``grace`` seconds for those held, and unloads the model."""
         stopped = self._grpc.stop(grace) if self._grpc is not None else None
@@ -117,7 +107,7 @@ class LocalServer:
         if stopped is not None:
             stopped.wait(grace + 1)
         self._grpc = self._rest = None
-        self._versions.stop(grace)
+        self.versions.stop(grace)
 
     def __enter__(self) -> LocalServer:
         return self.start()
@@ -132,7 +122,7 @@ def serve(base: str | Path, **options: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     with LocalServer(base, **options) as server:
-        version = server.version()
+        version = server.versions.newest()
         serving = f"version {version}" if version is not None else "no version yet: waiting for one"
         print(
             f"Stand-in for TensorFlow Serving (not the real one), {serving}, of {base}\n  gRPC {server.grpc_address}\n"

@@ -57,7 +57,7 @@ class RestTransport:
     def _request(self, method: str, path: str, timeout: float, body: bytes | None = None) -> dict:
         connection = http.client.HTTPConnection(self._target, timeout=timeout)
         try:
-            # A server that refuses a long body may answer and hang up before it is all sent: hear it out.
+            # A server that refuses a long body may answer and hang up before it is all sent: read its answer.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path, body, {"Content-Type": "application/json", "Connection": "close"})
             response = connection.getresponse()

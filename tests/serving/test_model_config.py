@@ -87,13 +87,13 @@ def test_the_stand_in_follows_a_rollback_and_labels(base, start):
         with CaptionClient(address, version="previous") as client:
             assert client.wait_until_ready(timeout=5) == client.metadata().version == 1
     config.write_text(model_config.format_pinned("topiclens", 1, previous=2))
-    server.poll()
+    server.versions.poll()
     for address in (server.grpc_address, server.rest_address):
         assert caption(address) == caption(address, "stable") == "v1: 2 frames"
         with pytest.raises(ServingError, match="Unrecognized servable version label: previous"):
             caption(address, "previous")
     config.write_text("model_config_list {")  # half an edit takes nothing away
-    server.poll()
+    server.versions.poll()
     assert caption(server.grpc_address, "stable") == "v1: 2 frames"
 
 
@@ -103,8 +103,8 @@ def test_a_label_stays_with_its_version_until_the_next_is_loaded(base, start):
     config.write_text(model_config.format_pinned("topiclens", 1))
     server = start(base.path)
     config.write_text(model_config.format_pinned("topiclens", 2, previous=1))
-    server.poll()
+    server.versions.poll()
     assert caption(server.grpc_address, "stable") == "v1: 2 frames"
     base.publish(2)
-    server.poll()
+    server.versions.poll()
     assert caption(server.grpc_address, "stable") == "v2: 2 frames"

@@ -78,7 +78,7 @@ def test_a_broken_version_is_refused_and_the_old_one_keeps_serving(base, start, 
     aside = shutil.copytree(base.toys[2], base.path / "aside")
     damage(aside)
     aside.rename(base.path / "2")
-    server.poll()
+    server.versions.poll()
     assert caption(server) == "v1: 2 frames"
     with CaptionClient(server.grpc_address) as client:
         broken, served = client.status()
@@ -91,11 +91,11 @@ def test_a_half_written_version_is_loaded_once_it_is_whole(base, start):
     base.publish(1)
     server = start(base.path)
     shutil.copytree(base.toys[2], base.path / "2", ignore=shutil.ignore_patterns("variables*"))
-    server.poll()
-    server.poll()
+    server.versions.poll()
+    server.versions.poll()
     assert caption(server) == "v1: 2 frames"
     shutil.copytree(base.toys[2] / "variables", base.path / "2" / "variables", dirs_exist_ok=True)
-    server.poll()
+    server.versions.poll()
     assert caption(server) == "v2: 2 frames"
 
 
@@ -104,7 +104,7 @@ def test_a_broken_version_is_not_tried_again_until_its_files_change(base, start,
     server = start(base.path)
     (base.path / "2").mkdir()
     for _ in range(3):
-        server.poll()
+        server.versions.poll()
     assert caplog.text.count("Refused version 2") == 1
 
 
@@ -114,7 +114,7 @@ def test_taking_a_version_away_brings_the_one_before_back(base, start):
     server = start(base.path)
     assert caption(server) == "v2: 2 frames"
     shutil.rmtree(base.path / "2")
-    server.poll()
+    server.versions.poll()
     assert caption(server) == "v1: 2 frames"
 
 
@@ -166,7 +166,7 @@ def test_captions_never_fail_while_versions_change(base, start):
         thread.start()
     for version in range(2, 8):
         base.publish(version, toy=1 + version % 2)
-        server.poll()
+        server.versions.poll()
     stop.set()
     for thread in threads:
         thread.join()
@@ -180,7 +180,7 @@ def test_an_empty_base_folder_waits_for_its_first_version(base, start):
         with pytest.raises(Exception, match="Could not find any versions of model topiclens"):
             client.status()
         base.publish(1)
-        server.poll()
+        server.versions.poll()
         assert client.wait_until_ready(timeout=5) == 1
 
 
@@ -193,7 +193,7 @@ def test_a_base_folder_gone_for_a_moment_takes_no_model_away(base, start):
     base.publish(1)
     server = start(base.path)
     base.path.rename(base.path.with_name("moved"))
-    server.poll()
+    server.versions.poll()
     assert caption(server) == "v1: 2 frames"
 
 

@@ -190,7 +190,7 @@ def test_topics_are_given_by_name_or_id_and_the_answer_names_them():
     [
         (TOPIC_LIST, "danse", r"no topic 'danse'.*0 \(dance, girl\)"),
         (TOPIC_LIST, 3, "no topic 3"),
-        ([], "dance", "does not tell their names.*topiclens topics"),
+        ([], "dance", "without their names.*topiclens topics"),
         ([], 3, "topics 0 to 2"),
     ],
 )

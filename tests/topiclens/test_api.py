@@ -116,7 +116,7 @@ def test_neurons_are_named_by_the_largest_prediction_difference(root, tmp_path):
     assert [topic.name for topic in named.topics] == ["dog", "man", "sea"] and "<table>" in named._repr_html_()
     shutil.copytree(f"{root}/serving/topiclens/{VERSION}", tmp_path / "nameless")
     (tmp_path / "nameless" / EXTRA / "links.json").unlink()
-    with pytest.raises(activations.NeuronsError, match="does not bring the names"):
+    with pytest.raises(activations.NeuronsError, match="has no names of its topics"):
         topiclens.name_neurons(tmp_path / "nameless", VAL)
 
 
