@@ -1,7 +1,4 @@
-"""Writes what the reference takes from the code: `python docs/generate.py`, which `make docs` runs.
-
-`--check` writes nothing and fails where a page is behind the code.
-"""
+"""Writes what the reference takes from the code: `python docs/generate.py`, which `make docs` runs."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import argparse
 import inspect
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -38,11 +34,12 @@ def commands() -> str:
     from topiclens.pipeline.cli.main import make_parser
 
     (subcommands,) = (action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction))
-    shown = []
-    for name, command in subcommands.choices.items():
+    for command in subcommands.choices.values():
         command.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100)
-        shown.append(f"## topiclens {name}\n\n```text\n{command.format_help().rstrip()}\n```\n")
-    return "\n".join(shown)
+    return "\n\n".join(
+        f"## topiclens {name}\n\n{_block(command.format_help().rstrip())}"
+        for name, command in subcommands.choices.items()
+    )
 
 
 def manifest() -> str:
@@ -90,34 +87,19 @@ def _block(*lines: str) -> str:
 PAGES = {"python-api.md": api, "settings.md": settings, "commands.md": commands, "manifest.md": manifest}
 
 
-def renewed(page: str, content: str) -> str:
-    """A page with new content between its marks."""
-    marks = re.compile(r"(<!-- generated: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
-    return marks.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", page)
-
-
 def stale() -> Mapping[Path, str]:
-    """The pages that are behind the code, with what they should say."""
-    found = {}
+    """The pages whose content between their marks is behind the code, with what they should say."""
+    marks, found = re.compile(r"(<!-- generated: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL), {}
     for name, generate in PAGES.items():
-        path = REFERENCE / name
+        path, content = REFERENCE / name, generate()
         before = path.read_text(encoding="utf-8")
-        after = renewed(before, generate())
+        after = marks.sub(lambda mark, content=content: f"{mark[1]}\n{content}\n\n{mark[2]}", before)
         if after != before:
             found[path] = after
     return found
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is behind the code")
-    check = parser.parse_args().check
-    for path, content in stale().items():
-        print(f"{path}: {'is behind the code; run python docs/generate.py' if check else 'renewed'}")
-        if not check:
-            path.write_text(content, encoding="utf-8")
-    return int(check and bool(stale()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    for path, content in stale().items():
+        path.write_text(content, encoding="utf-8")
+        print(f"{path}: renewed")

@@ -4,7 +4,6 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Iterator
 
 _REMEDIES = {
     errno.EADDRINUSE: ("The port is in use", "Stop the program that listens there, or choose another port"),
@@ -49,10 +48,11 @@ def explain_error(error: BaseException) -> str | None:
     Returns:
         None for an error that nobody expected: see `explain_fault`.
     """
-    for seen in _chain(error):
-        said = _explained(seen)
-        if said is not None:
+    seen: BaseException | None = error
+    while seen is not None:
+        if (said := _explained(seen)) is not None:
             return said
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None
 
 
@@ -60,13 +60,6 @@ def explain_fault(error: BaseException) -> str:
     """`explain_error`, or for an error that nobody expected, that it is a fault of TopicLens."""
     first = (str(error).strip().splitlines() or ["no message"])[0]
     return explain_error(error) or f"This is a fault of TopicLens ({type(error).__name__}: {_STEP.sub('', first)})."
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
 def _explained(error: BaseException) -> str | None:

@@ -8,13 +8,13 @@ import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import DeletionCheck, Explanation, OtherModel, explanation
-from topiclens.components.relevance.heat_maps import heat_maps
+from topiclens.components.relevance.heat_maps import HeatMap, heat_maps
 from topiclens.components.relevance.pixels import PixelRelevance, UnsupportedBackbone
 from topiclens.components.relevance.reading import ModelReader, Reading
 from topiclens.components.relevance.report import ExplanationWriter, Film, film_of, thumbnails
@@ -23,29 +23,17 @@ from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import backbone_of, frame_features, names_of, sampling_of
-from topiclens.pipeline.run_metadata import serving_folder
+from topiclens.pipeline.run_metadata import serving_folder, stored_videos
 from topiclens.pipeline.settings import SettingError
-from topiclens.pipeline.stored import stored_videos
+from topiclens.serving.answers import ExplainedCaption
+from topiclens.serving.client import CaptionClient
 from topiclens.serving.saved_model import resolve_version
 from topiclens.serving.videos import encode_frames
 
-if TYPE_CHECKING:
-    from topiclens.serving.answers import ExplainedCaption
-    from topiclens.serving.client import CaptionClient
 NO_RELEVANCE = (
     "The model on the server was exported by an older version of TopicLens and cannot give relevance. Export it again, "
     "or explain the model's folder with --model."
 )
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A video with its explanation and the pages of it, or with what is wrong with it."""
-
-    video: str
-    explanation: Explanation | None = None
-    page: str | None = None
-    fault: str | None = None
 
 
 def explain_videos(
@@ -59,35 +47,30 @@ def explain_videos(
     pixels: bool = False,
     check: bool = False,
     **sampling: Any,
-) -> Iterator[Explained]:
+) -> Iterator[tuple[str, Explanation | str, str | None]]:
     """Explains videos one by one; one that cannot be read does not stop the others.
 
     Writes of each video a page (.html), a picture (.png) and the numbers (.json), and in the end `index.html` of all.
 
     Args:
-        videos: paths of files; or, if `stored`, ids of the run's dataset, which are explained by the features that the
-            run stored, also where no film is left or ever was.
+        videos: paths of files; or, if `stored`, ids of the run's dataset. These are explained by the features that the
+            run stored, also where there is no film.
         output: the folder for the pages.
         root: the run whose links name the neurons; they are left out where they are another model's.
         model: an exported model, or a folder of versions; None is what was pushed from `root`, or if `stored` the run's
             own.
-        server: the address of a model server, asked in place of `model`.
-        pixels: whether to draw heat maps on the frames. This and `check` need the weights, which a server does not
-            hand out.
+        server: the address of a model server, asked in place of `model`, and without `pixels` and `check`.
+        pixels: whether to draw heat maps on the frames.
         check: whether to tell what becomes of the caption without its most relevant frames.
         sampling: the `changes` of `exports.sampling_of`, for files.
+    Yields:
+        (video, explanation, path of its page), or (video, what is wrong with it, None).
     """
     directory = None
     if not server:
         directory = str(resolve_version(model or (run_metadata.newest(root).model if stored else serving_folder(root))))
     with contextlib.ExitStack() as stack:
-        opened: _ServedModel | _LocalModel
-        if server:
-            from topiclens.serving.client import CaptionClient
-
-            opened = _ServedModel(stack.enter_context(CaptionClient(server)))
-        else:
-            opened = _LocalModel(directory, pixels, check)
+        opened = LocalModel(directory) if directory else stack.enter_context(CaptionClient(server))
         if stored:
             clips = _read_stored(videos, root, whole=pixels)
         else:
@@ -97,11 +80,20 @@ def explain_videos(
         for clip in clips:
             if clip.fault is not None:
                 report.add_fault(clip.name, clip.fault)
-                yield Explained(clip.video, fault=clip.fault)
+                yield clip.video, clip.fault, None
                 continue
-            explained, heat = _explain(clip, opened, links, notes)
-            page = report.add(clip.page, explained, clip.film.pictures, heat_pictures=heat)
-            yield Explained(clip.video, explained, page)
+            heat: Sequence[bytes] = ()
+            if isinstance(opened, LocalModel):
+                features, reading = opened.read(clip.frames)
+                explained = _explain(clip, reading, links, notes)
+                if check and reading.words:
+                    explained = dataclasses.replace(explained, check=opened.check(features, reading))
+                if pixels and reading.words:
+                    explained, heat = _with_heat_maps(explained, opened, clip.film.frames, features)
+            else:
+                (told,) = opened.explain_all([clip.frames], relevance=True)
+                explained = _explain(clip, reading_of(told), links, notes)
+            yield clip.video, explained, report.add(clip.page, explained, clip.film.pictures, heat_pictures=heat)
         report.write_index()
 
 
@@ -152,72 +144,61 @@ def reading_of(told: ExplainedCaption) -> Reading:
     )  # fmt: skip
 
 
-class _ServedModel:
-    """A model on a server, asked for explanations."""
-
-    def __init__(self, client: CaptionClient):
-        self._client, self.about = client, client.about
-
-    def read(self, clip: np.ndarray | Sequence[bytes]) -> tuple[np.ndarray | None, Reading]:
-        return None, reading_of(self._client.explain_all([clip], relevance=True)[0])
-
-    def add_extras(self, explained: Explanation, *_: object) -> tuple[Explanation, Sequence[bytes]]:
-        return explained, ()
-
-
-class _LocalModel:
+class LocalModel:
     """An exported model of a folder; its backbone is loaded for the first clip of pictures."""
 
-    def __init__(self, directory: str, pixels: bool, check: bool):
-        self._reader, self._wants_pixels, self._wants_check = ModelReader(directory), pixels, check
+    def __init__(self, directory: str):
+        self._reader = ModelReader(directory)
         self._features = functools.cache(lambda: frame_features(self._reader.meta, directory))
         self._pixels = functools.cache(lambda: PixelRelevance(backbone_of(self._reader.meta, directory)))
 
     def about(self) -> Mapping:
         return self._reader.meta
 
-    def read(self, clip: np.ndarray | Sequence[bytes]) -> tuple[np.ndarray | None, Reading]:
+    def features(self, jpegs: Sequence[bytes]) -> np.ndarray:
+        """(time, feature_dim), what the model reads of a clip's frames."""
+        return self._features()(jpegs)
+
+    def read(self, clip: np.ndarray | Sequence[bytes]) -> tuple[np.ndarray, Reading]:
         """The clip's features and what the model makes of them; `clip` holds features (time, dim) or JPEG frames."""
-        frames = clip if isinstance(clip, np.ndarray) else self._features()(clip)
-        return frames, self._reader(frames)
+        features = clip if isinstance(clip, np.ndarray) else self.features(clip)
+        return features, self._reader(features)
 
-    def add_extras(
-        self, explained: Explanation, features: np.ndarray, reading: Reading, film: Film
-    ) -> tuple[Explanation, Sequence[bytes]]:
-        """The explanation with what was asked for beyond the usual, or with the reason why it is missing; and the
-        pictures of its heat maps."""
-        if not reading.words:
-            return explained, ()
-        if self._wants_check:
-            curves = self._reader.deletion_curves(features, reading)
-            explained = dataclasses.replace(explained, check=DeletionCheck.of(curves))
-        if not self._wants_pixels:
-            return explained, ()
-        try:
-            if not len(film.frames):
-                raise NoHeatMaps("there are no pictures of its frames.")
-            relevance = self._reader.relevance(features, reading.words)
-            maps, pictures = heat_maps(film.frames, reading.words, relevance, self._pixels())
-        except (NoHeatMaps, UnsupportedBackbone, SettingError) as error:
-            return dataclasses.replace(explained, notes=(*explained.notes, f"There are no heat maps: {error}")), ()
-        return dataclasses.replace(explained, heat_maps=tuple(maps)), pictures
+    def check(self, features: np.ndarray, reading: Reading) -> DeletionCheck:
+        return DeletionCheck.of(self._reader.deletion_curves(features, reading))
+
+    def heat_maps(
+        self, frames: Sequence[np.ndarray], features: np.ndarray, words: Sequence[str]
+    ) -> tuple[list[HeatMap], list[bytes]]:
+        """The heat maps of a clip for a caption's words, and their pictures: see `relevance.heat_maps`.
+
+        Raises:
+            UnsupportedBackbone: relevance cannot be taken through a layer of the backbone.
+            SettingError: the model reads features that its dataset brought.
+        """
+        return heat_maps(frames, words, self._reader.relevance(features, words), self._pixels())
 
 
-class NoHeatMaps(ValueError):
-    """A clip that has nothing to draw heat maps on."""
-
-
-def _explain(
-    clip: _Clip, model: _ServedModel | _LocalModel, links: TopicLinks | None, notes: Sequence[str]
-) -> tuple[Explanation, Sequence[bytes]]:
-    """The explanation of a clip, and the pictures of its heat maps."""
-    features, reading = model.read(clip.frames)
+def _explain(clip: _Clip, reading: Reading, links: TopicLinks | None, notes: Sequence[str]) -> Explanation:
     notes = (*notes, *clip.film.notes)
     if reading.frames is None and reading.words:
         notes = (*notes, NO_RELEVANCE)
     try:
-        explained = explanation(clip.name, reading, clip.film.seconds, links, notes, clip.references)
+        return explanation(clip.name, reading, clip.film.seconds, links, notes, clip.references)
     except OtherModel:
         notes = (*notes, "The neurons have no names here: the links of the run are another model's.")
-        explained = explanation(clip.name, reading, clip.film.seconds, None, notes, clip.references)
-    return model.add_extras(explained, features, reading, clip.film)
+        return explanation(clip.name, reading, clip.film.seconds, None, notes, clip.references)
+
+
+def _with_heat_maps(
+    explained: Explanation, model: LocalModel, frames: Sequence[np.ndarray], features: np.ndarray
+) -> tuple[Explanation, Sequence[bytes]]:
+    """The explanation with heat maps and their pictures, or with the reason why there are none."""
+    why = "there are no pictures of its frames."
+    if len(frames):
+        try:
+            maps, pictures = model.heat_maps(frames, features, [word.text for word in explained.words])
+            return dataclasses.replace(explained, heat_maps=tuple(maps)), pictures
+        except (UnsupportedBackbone, SettingError) as error:
+            why = str(error)
+    return dataclasses.replace(explained, notes=(*explained.notes, f"There are no heat maps: {why}")), ()

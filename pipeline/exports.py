@@ -21,9 +21,8 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
     """The links of a model's neurons, and what a reader must know of them.
 
     Args:
-        root: the run that may have trained the model.
-        directory: the model, whose own links go first, and those of a run that trained another one are left out; None
-            where it is on a server, and cannot be told.
+        root: the run that may have trained the model; its links are left out where it trained another one.
+        directory: the model, whose own links go first; None for a model on a server.
     """
     if directory is not None and (own := links_of(directory)) is not None:
         return own, []
@@ -33,16 +32,17 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
         return None, [f"The neurons have no names here: there is no run at {root}. Name its root with --root."]
     if LINKS not in outcome.artifacts:
         return None, ["The neurons have no names here: the run learnt no topics (LSTM-B) or ended too soon."]
-    if directory is not None and not _same_weights(directory, outcome):
+    theirs = weights_path(outcome.model)
+    if directory is not None and not (os.path.exists(theirs) and filecmp.cmp(weights_path(directory), theirs, False)):
         return None, [f"The neurons have no names here: the newest run at {root} trained another model than this one."]
     return TopicLinks.load(outcome.folder(LINKS)), []
 
 
 def sampling_of(model: str | os.PathLike | Mapping, **changes: Any) -> Sampling:
-    """How clips are sampled for a model: as those that it was trained on, unless a person asks for something else.
+    """How clips are sampled for a model: as in its training, unless a person asks for something else.
 
     Args:
-        model: an exported model, or what a server tells of its own (`Captioning.about`). One that does not tell the
+        model: an exported model, or what a server tells of its own (`Captioning.about`). A model that does not tell its
             sampling was trained on the default.
         changes: `policy`, `n_frames` and `step`; None leaves the model's own.
     Raises:
@@ -58,8 +58,7 @@ def sampling_of(model: str | os.PathLike | Mapping, **changes: Any) -> Sampling:
 
 
 def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]], np.ndarray]:
-    """Features (time, feature_dim) of frames, from the same JPEGs and by the same graph as a server's: both write the
-    same caption. See `backbone_of`."""
+    """Turns JPEG frames into features (time, feature_dim), by the graph of a server. See `backbone_of`."""
     import tensorflow as tf
 
     from topiclens.trainer.endpoints import build_extract
@@ -69,11 +68,8 @@ def frame_features(meta: Mapping, directory: str) -> Callable[[Sequence[bytes]],
 
 
 def backbone_of(meta: Mapping, directory: str) -> Any:
-    """The network that turns a model's frames into features.
+    """The network that turns a model's frames into features; `meta` is the content of the export's captioner.json.
 
-    Args:
-        meta: the content of the export's captioner.json.
-        directory: of the export.
     Raises:
         SettingError: the model reads features that its dataset brought.
     """
@@ -86,8 +82,3 @@ def backbone_of(meta: Mapping, directory: str) -> Any:
             "Name videos of its run's dataset by their ids, such as topiclens explain --id ID --root ROOT."
         )
     return backbone
-
-
-def _same_weights(directory: str, outcome: run_metadata.Outcome) -> bool:
-    mine, theirs = weights_path(directory), weights_path(outcome.model)
-    return os.path.exists(theirs) and filecmp.cmp(mine, theirs, shallow=False)

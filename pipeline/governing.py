@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from topiclens.components.topics import decisions
 from topiclens.components.topics.apply_governance import apply_decisions, describe_moved
-from topiclens.components.topics.decisions import ban, merge, pin, rename, undo
 from topiclens.components.topics.governance import Governance, check_governance, edit_governance, load_governance
 from topiclens.components.topics.model import LABELS, TopicModel
 from topiclens.components.topics.quality import TopicQuality, measure_quality
 from topiclens.components.topics.table import Fate, Topic
-from topiclens.pipeline.run_metadata import Outcome, newest
-from topiclens.pipeline.stored import dataset_rows
+from topiclens.pipeline.run_metadata import Outcome, dataset_rows, newest
 from topiclens.pipeline.topic_register import governance_file, hold
 from topiclens.schemas.json_lines import read_rows
 from topiclens.schemas.topic_lookup import find_topic
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """What one command decides, as it is typed."""
-
-    undo: Sequence[str] = ()  # topics, or names of seeds, about which nothing is to be decided any more
-    rename: Sequence[Sequence[str]] = ()  # topic and name, each
-    merge: Sequence[Sequence[str]] = ()  # topics that are one, each
-    ban: Sequence[str] = ()
-    seed: Sequence[Sequence[str]] = ()  # a name and its words, each
-
-    def __bool__(self) -> bool:
-        return any(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
 def read_topics(root: str, file: str | None = None) -> tuple[tuple[Topic, ...], list[str]]:
@@ -63,9 +46,24 @@ def quality_of_run(root: str, against: str | None = None) -> TopicQuality:
     return measure_quality(model, _labels(outcome), held_out, _labels(newest(against)) if against else None)
 
 
-def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
-    """Writes decisions down, all or none of them, and says what the next run makes of them.
+def decide(
+    root: str,
+    file: str | None = None,
+    *,
+    undo: Sequence[str] = (),
+    rename: Sequence[Sequence[str]] = (),
+    merge: Sequence[Sequence[str]] = (),
+    ban: Sequence[str] = (),
+    seed: Sequence[Sequence[str]] = (),
+) -> str:
+    """Writes decisions down, all or none of them, and says what the next run makes of them. Undoing comes first.
 
+    Args:
+        file: of the decisions, where it is not the root's own.
+        undo: topics, or names of seeds, about which nothing is decided any more.
+        rename: a topic and its new name, each.
+        merge: topics that become one, each.
+        seed: a name and its words, each.
     Raises:
         GovernanceError: there is no such topic, or the decisions contradict others.
     """
@@ -73,8 +71,20 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
     model = TopicModel.load(outcome.folder("topiclens.TopicModel"))
     path = governance_file(root, file)
     with edit_governance(path) as held:
-        for decision in _in_order(decisions, model):
-            held[0] = decision(held[0], apply_decisions(model.topics, held[0]))
+
+        def topics() -> tuple[Topic, ...]:
+            return apply_decisions(model.topics, held[0])
+
+        for text in undo:
+            held[0] = decisions.undo(held[0], text, topics())
+        for old, new in rename:
+            held[0] = decisions.rename(held[0], find_topic(old, topics()), new, topics())
+        for group in merge:
+            held[0] = decisions.merge(held[0], [find_topic(text, topics()) for text in group])
+        for text in ban:
+            held[0] = decisions.ban(held[0], find_topic(text, topics()))
+        for name, *words in seed:
+            held[0] = decisions.pin(held[0], name, words, topics(), model.words)
         if check_governance(held[0]).sampling:
             hold(outcome)
     ahead = _ahead(model.topics, held[0]) or "The next run has nothing to change: the topics are as they were decided."
@@ -84,20 +94,6 @@ def decide(root: str, decisions: Decisions, file: str | None = None) -> str:
 def _labels(outcome: Outcome) -> Mapping[str, Sequence[int]]:
     rows = read_rows(os.path.join(outcome.folder("topiclens.TopicModel"), LABELS))
     return {row["video_id"]: row["topics"] for row in rows}
-
-
-def _in_order(decisions: Decisions, model: TopicModel) -> Iterator:
-    """Each decision as a function from governance and topics to governance; undoing comes first."""
-    for text in decisions.undo:
-        yield lambda decided, topics, text=text: undo(decided, text, topics)
-    for old, new in decisions.rename:
-        yield lambda decided, topics, old=old, new=new: rename(decided, find_topic(old, topics), new, topics)
-    for group in decisions.merge:
-        yield lambda decided, topics, group=group: merge(decided, [find_topic(text, topics) for text in group])
-    for text in decisions.ban:
-        yield lambda decided, topics, text=text: ban(decided, find_topic(text, topics))
-    for name, *words in decisions.seed:
-        yield lambda decided, topics, name=name, words=words: pin(decided, name, words, topics, model.words)
 
 
 def _ahead(topics: Sequence[Topic], decided: Governance) -> str:
@@ -110,9 +106,8 @@ def _ahead(topics: Sequence[Topic], decided: Governance) -> str:
             lines.append(f"  topic {topic.id} ({before.name}) will be called {topic.name!r}")
         if (topic.fate, topic.into) != (before.fate, before.into):
             found_anew = True
-            what = {Fate.MERGED: f"will count as topic {topic.into}", Fate.BANNED: "will occur in no video"}.get(
-                topic.fate, "will occur again"
-            )
+            becomes = {Fate.MERGED: f"will count as topic {topic.into}", Fate.BANNED: "will occur in no video"}
+            what = becomes.get(topic.fate, "will occur again")
             lines.append(f"  topic {topic.id} ({before.name}, {before.share_of_videos:.1%} of videos) {what}")
     made = {(topic.found_name or topic.name, topic.seeds) for topic in topics if topic.seeds}
     asked = {(seed.name, seed.words) for seed in decided.seeds}

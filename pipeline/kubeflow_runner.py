@@ -35,10 +35,9 @@ def compile_pipeline(
         base_model: an exported model to start training from.
     """
     previous = None if settings.topics.previous == topic_register.ANEW else settings.topics.previous
-    paths = Paths(data=data, root=root, content="", schema=schema, base_model=base_model, previous_topics=previous)
     pipeline = create_pipeline(
         settings,
-        paths,
+        Paths(data=data, root=root, content="", schema=schema, base_model=base_model, previous_topics=previous),
         governance=topic_register.governance_of(settings, root),
         corrections=list_live_corrections(root, settings.refinement),
         beam_pipeline_args=list(LOCAL_BEAM),

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 
 from absl import logging as absl_logging
-from tfx import v1 as tfx
+from tfx.v1.orchestration import LocalDagRunner
+from tfx.v1.orchestration.metadata import sqlite_metadata_connection_config
 
 from topiclens.pipeline import topic_register
 from topiclens.pipeline.pipeline import Paths, create_pipeline
@@ -34,8 +35,6 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
     """Runs every step whose inputs or settings changed since the last run on this root.
 
     Args:
-        data: the dataset's folder.
-        root: the folder of everything that the run makes; made if need be.
         base_model: a run's root, or a Model artifact, to start training from.
         verbose: whether all figures of each epoch are printed.
     Raises:
@@ -55,17 +54,17 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             previous_topics=topic_register.previous_of(settings, root, asked),
         )
         recover_root(paths.root, settings.refinement)
+        # One worker stays in this process, which spares the start of others.
+        workers = ["--direct_running_mode=multi_processing", f"--direct_num_workers={settings.run.workers}"]
         pipeline = create_pipeline(
             settings,
             paths,
             governance=decided,
             corrections=list_live_corrections(paths.root, settings.refinement),
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                os.path.join(paths.root, METADATA)
-            ),
-            beam_pipeline_args=_beam_arguments(settings.run.workers),
+            metadata_connection_config=sqlite_metadata_connection_config(os.path.join(paths.root, METADATA)),
+            beam_pipeline_args=[*LOCAL_BEAM, *(workers if settings.run.workers > 1 else ())],
         )
-        tfx.orchestration.LocalDagRunner().run(pipeline)
+        LocalDagRunner().run(pipeline)
         outcome = newest(paths.root)
         if outcome.blessed:
             topic_register.remember(outcome, asked, paths.previous_topics)
@@ -88,12 +87,6 @@ def fingerprint(data: str, *, without: str = "") -> str:
                 status = os.stat(path)
                 digest.update(f"{os.path.relpath(path, data)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
-
-
-def _beam_arguments(workers: int) -> list[str]:
-    """Arguments for so many worker processes; 1 stays in the calling process, which spares their start."""
-    many = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
-    return [*LOCAL_BEAM, *(many if workers > 1 else ())]
 
 
 @contextlib.contextmanager
@@ -130,15 +123,18 @@ def _announced(verbose: bool) -> Iterator[None]:
     """Prints one line a step, and the steps' own, in place of TFX's log."""
     announcer = _Announcer()
     verbosity = absl_logging.get_verbosity()  # absl keeps a level of its own beside its logger's
-    loggers = [logging.getLogger(name) for name in ("absl", "topiclens.components", "topiclens.trainer")]
+    levels = {
+        "absl": logging.INFO,
+        "topiclens.components": logging.INFO,
+        "topiclens.trainer": logging.DEBUG if verbose else logging.INFO,
+        "apache_beam.io.tfrecordio": logging.ERROR,  # it warns of a faster checksum that no wheel brings
+    }
+    loggers = [logging.getLogger(name) for name in levels]
     before = [(logger.level, logger.propagate) for logger in loggers]
-    records = logging.getLogger("apache_beam.io.tfrecordio")  # warns of a faster checksum that no wheel brings
-    records_level = records.level
-    records.setLevel(logging.ERROR)
     absl_logging.set_verbosity(absl_logging.INFO)
     for logger in loggers:
         logger.addHandler(announcer)
-        logger.setLevel(logging.DEBUG if verbose and logger.name == "topiclens.trainer" else logging.INFO)
+        logger.setLevel(levels[logger.name])
         logger.propagate = False
     absl_logging.get_absl_handler().setLevel(logging.CRITICAL)
     try:
@@ -146,7 +142,6 @@ def _announced(verbose: bool) -> Iterator[None]:
     finally:
         absl_logging.get_absl_handler().setLevel(logging.NOTSET)
         absl_logging.set_verbosity(verbosity)
-        records.setLevel(records_level)
         for logger, (level, propagate) in zip(loggers, before, strict=True):
             logger.removeHandler(announcer)
             logger.setLevel(level)

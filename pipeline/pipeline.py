@@ -32,11 +32,9 @@ from topiclens.pipeline.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Paths:
-    """Where a pipeline reads and writes; local folders or an object store's.
+    """Where a pipeline reads its dataset, `data`, and writes, `root`: local folders or an object store's.
 
     Args:
-        data: the dataset's folder.
-        root: the folder of all artifacts.
         content: a fingerprint of the dataset's content; a new one ingests anew.
         schema: the curated schema, as the machine that runs the steps sees it.
         base_model: an exported model to start training from, or None.

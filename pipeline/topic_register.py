@@ -19,7 +19,6 @@ from topiclens.pipeline.settings import Settings
 from topiclens.schemas.files import read_json, write_json
 
 ANEW = "none"
-_LAST = "last.json"
 
 
 def governance_file(root: str, path: str | None = None) -> str:
@@ -63,22 +62,23 @@ def previous_of(settings: Settings, root: str, asked_for: str) -> str | None:
         is_root = os.path.exists(os.path.join(named, METADATA))
         found = newest(named).folder("topiclens.TopicModel") if is_root else named
         return _folder(root, _keep(root, found))
-    last = _last(root)
-    if last is None:
+    if not _last_path(root).exists():
         return None
+    last = read_json(_last_path(root))
     return _folder(root, last["previous"] if last["asked"] == asked_for else last["topics"])
 
 
-def remember(outcome: Outcome, asked_for: str, previous: str | None) -> None:
+def remember(outcome: Outcome, asked_for: str | None, previous: str | None) -> None:
     """Makes the topics of a blessed run the last."""
     kept = _keep(outcome.root, outcome.folder("topiclens.TopicModel"))
-    _write_last(outcome.root, asked_for, kept, previous and os.path.basename(previous))
+    last = {"asked": asked_for, "topics": kept, "previous": previous and os.path.basename(previous)}
+    write_json(_last_path(outcome.root), last)
 
 
 def hold(outcome: Outcome) -> None:
     """Makes the topics of a run the last where none are yet, so that decisions about them find their ids again."""
-    if _last(outcome.root) is None:
-        _write_last(outcome.root, None, _keep(outcome.root, outcome.folder("topiclens.TopicModel")), None)
+    if not _last_path(outcome.root).exists():
+        remember(outcome, None, None)
 
 
 def _keep(root: str, folder: str) -> str:
@@ -94,10 +94,5 @@ def _folder(root: str, name: str | None) -> str | None:
     return name and os.path.join(os.path.abspath(root), "topics", name)
 
 
-def _last(root: str) -> dict | None:
-    path = Path(root, "topics", _LAST)
-    return read_json(path) if path.exists() else None
-
-
-def _write_last(root: str, asked_for: str | None, topics: str, previous: str | None) -> None:
-    write_json(Path(root, "topics", _LAST), {"asked": asked_for, "topics": topics, "previous": previous})
+def _last_path(root: str) -> Path:
+    return Path(root, "topics", "last.json")

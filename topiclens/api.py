@@ -139,10 +139,9 @@ def read_videos(root: str, split: str = "val") -> list[VideoRecord]:
         topiclens.pipeline.run_metadata.NothingThere: no run on this root has made its dataset.
     """
     with _installed("topiclens.read_videos reads TensorFlow's records"):
-        from topiclens.pipeline import run_metadata
-        from topiclens.pipeline.stored import split_videos
+        from topiclens.pipeline.run_metadata import newest, split_videos
 
-        return split_videos(run_metadata.newest(root), split)
+        return split_videos(newest(root), split)
 
 
 def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:

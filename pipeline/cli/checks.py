@@ -43,13 +43,12 @@ def check_model(model: str) -> str:
     return folder
 
 
-def check_topics(wanted: Iterable[str], model: str | None, root: str | None) -> Sequence[NamedTopic]:
-    """The topics of a model, after a look for those that were typed; none where their names are not known.
+def check_topics(wanted: Iterable[int | str], model: str | None, root: str | None) -> Sequence[NamedTopic]:
+    """The topics of a model, after a look for those that were typed, ids or names; none where names are not known.
 
     Args:
-        wanted: ids or names.
-        model: an exported model; None where a server is asked, whose own topics are looked up when it is.
-        root: of the run that the server's model is of, whose topics are taken instead; None where it is not known.
+        model: an exported model; None for a server, whose topics are looked up when it is asked.
+        root: of the run that trained the server's model, whose topics are taken then; None where it is not known.
     Raises:
         UnknownTopic, InputError: the model does not know one of them, or not by its name.
     """
@@ -65,7 +64,7 @@ def check_topics(wanted: Iterable[str], model: str | None, root: str | None) -> 
     for topic in wanted:
         if links is not None:
             find_topic(topic, links.topics)
-        elif not topic.isdecimal():
+        elif not str(topic).isdecimal():
             raise InputError(
                 f"The model in {str(folder)!r} does not bring the names of its topics, so {topic!r} cannot be looked "
                 "up. Give the topic's id: 'topiclens topics' shows it."
@@ -80,14 +79,13 @@ def check_correction(root: str, video: str, topic: str, settings: RefinementSett
         UnknownTopic, InputError: it does not, or it is neither.
         NothingThere: no run came far enough.
     """
-    from topiclens.pipeline import run_metadata
     from topiclens.pipeline.exports import names_of
     from topiclens.pipeline.repair.corrections import read_ledger
     from topiclens.pipeline.repair.model_store import ModelStore
-    from topiclens.pipeline.stored import dataset_rows
+    from topiclens.pipeline.run_metadata import dataset_rows, newest
     from topiclens.schemas.topic_lookup import find_topic
 
-    outcome = run_metadata.newest(root)
+    outcome = newest(root)
     with read_ledger(root, settings) as ledger:
         served = ledger.served()
     links = names_of(root, str(ModelStore(root).version(served.version)))[0] if served else None

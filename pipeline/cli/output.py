@@ -1,5 +1,6 @@
 """How the command line prints: tables that fit the terminal, JSON, colours, and notes that --quiet leaves out."""
 
+import itertools
 import json
 import os
 import re
@@ -26,15 +27,10 @@ def is_quiet() -> bool:
     return _settings["quiet"]
 
 
-def note(line: str = "") -> None:
-    """Prints a line that is no result, such as progress or advice, to standard error."""
+def note(line: str = "", share: float | None = None, /) -> None:
+    """Prints a line that is no result, such as advice, to standard error; a `topiclens.schemas.progress.Progress`."""
     if not is_quiet():
         print(line, file=sys.stderr, flush=True)
-
-
-def progress(what: str, share: float | None = None, /) -> None:
-    """A `topiclens.schemas.progress.Progress` that notes every line."""
-    note(what)
 
 
 def print_json(*values: Any, indent: int | None = None) -> None:
@@ -70,13 +66,9 @@ def table(header: Sequence[str], *rows: Sequence[str], columns: int | None = Non
     lines = []
     for row in cells:
         wrapped = [textwrap.wrap(cell, size) or [""] for cell, size in zip(row, widths)]
-        for part in range(max(map(len, wrapped))):
-            texts = [cell[part] if part < len(cell) else "" for cell in wrapped]
-            lines.append(
-                "  ".join(
-                    text.rjust(size) if number else text.ljust(size) for text, size, number in zip(texts, widths, right)
-                ).rstrip()
-            )
+        for texts in itertools.zip_longest(*wrapped, fillvalue=""):
+            aligned = (f"{text:{'>' if number else ''}{size}}" for text, size, number in zip(texts, widths, right))
+            lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from topiclens.pipeline.run_metadata import Outcome
 
 if TYPE_CHECKING:
     from topiclens.components.videos.sampling import Sampling
+    from topiclens.schemas.records import VideoRecord
     from topiclens.serving.captioning import Captioning
 
 HELD_OUT = ("test", "val")
@@ -21,9 +22,8 @@ EXPLANATIONS = "topiclens.Explanations"
 def caption_held_out(outcome: Outcome, count: int) -> None:
     """Serves the pushed model, captions held-out videos over its API, and prints what people said beside them."""
     from topiclens.components.captions.evaluator import AS_PEOPLE, UNLIKE, References, describe_agreement
-    from topiclens.components.features.store import read_features
     from topiclens.pipeline.exports import sampling_of
-    from topiclens.pipeline.stored import dataset_rows
+    from topiclens.pipeline.run_metadata import dataset_rows, stored_videos
     from topiclens.serving.client import CaptionClient
     from topiclens.serving.local.server import LocalServer
     from topiclens.serving.saved_model import resolve_version
@@ -31,26 +31,23 @@ def caption_held_out(outcome: Outcome, count: int) -> None:
     rows = [row for row in dataset_rows(outcome) if row["split"] in HELD_OUT]
     rows.sort(key=lambda row: HELD_OUT.index(row["split"]))
     chosen, references = rows[:count], References({row["video_id"]: row["captions"] for row in rows})
-    features: dict = {}
-    if brought := {row["video_id"] for row in chosen if "path" not in row}:
-        stored = read_features(outcome.folder("topiclens.FrameFeatures"))
-        features = {video_id: frames for video_id, frames in stored if video_id in brought}
+    _, stored = stored_videos(outcome, {row["video_id"] for row in chosen if "path" not in row})
     sampling = sampling_of(resolve_version(outcome.serving))
     with LocalServer(outcome.serving, grpc_port=0, rest_port=0) as server, CaptionClient(server.grpc_address) as client:
         version = client.wait_until_ready()
         print(f"\nServing version {version} at {server.grpc_address} (a stand-in for TensorFlow Serving).")
         print(f"Captions of {len(chosen)} held-out videos, over the API:\n")
         for row in chosen:
-            said = _ask(client, row, features, sampling)
+            said = _ask(client, row, stored, sampling)
             mark = describe_agreement(references, row["video_id"], said) or "one person's caption: no mark"
             colour = {AS_PEOPLE: "green", UNLIKE: "red"}.get(mark, "yellow")
             print(f"  {row['video_id']} ({row['split']}): {output.paint(mark, colour)}")
             print(f"    model : {said}\n    people: {row['captions'][0]}")
 
 
-def _ask(client: Captioning, row: Mapping, features: Mapping, sampling: Sampling) -> str:
+def _ask(client: Captioning, row: Mapping, stored: Mapping[str, VideoRecord], sampling: Sampling) -> str:
     if "path" not in row:
-        return client.caption_all([features[row["video_id"]]])[0].text
+        return client.caption_all([stored[row["video_id"]].frames])[0].text
     from topiclens.components.videos.reader import sample_video
     from topiclens.serving.videos import encode_frames
 

@@ -17,9 +17,8 @@ from topiclens.components.videos.feature_files import FeatureError, read_feature
 from topiclens.components.videos.reader import sample_frames
 from topiclens.components.videos.sampling import WITH_STEP, Sampling
 from topiclens.pipeline.exports import sampling_of
-from topiclens.pipeline.run_metadata import Outcome
+from topiclens.pipeline.run_metadata import Outcome, dataset_rows
 from topiclens.pipeline.settings import cache_folder
-from topiclens.pipeline.stored import dataset_rows
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.validation import CaptionWriter

@@ -21,9 +21,8 @@ from topiclens.components.neurons.tensorboard import write_profiles
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.training.run_fn import VOCABULARY_FILE
 from topiclens.components.videos.ingest import SUMMARY
-from topiclens.pipeline.run_metadata import Outcome
+from topiclens.pipeline.run_metadata import Outcome, split_files
 from topiclens.pipeline.settings import Settings
-from topiclens.pipeline.stored import split_files
 from topiclens.schemas import records
 from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
 from topiclens.schemas.plain import to_plain

@@ -26,8 +26,7 @@ from topiclens.components.refinement.half_trials import HalfTrials
 from topiclens.components.refinement.missing_topics import MIN_SHARE, InaccurateCaption, find_missing
 from topiclens.components.refinement.nearness import VIDEOS
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.pipeline.run_metadata import Outcome
-from topiclens.pipeline.stored import dataset_rows, split_files, split_videos
+from topiclens.pipeline.run_metadata import Outcome, dataset_rows, split_files, split_videos
 from topiclens.schemas import records
 from topiclens.schemas.files import read_bytes, read_json, write_json, write_text
 from topiclens.schemas.plain import from_plain, to_plain

@@ -26,8 +26,8 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import frame_features, names_of, sampling_of
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import VideoFeatures
+from topiclens.pipeline.run_metadata import split_videos, stored_videos
 from topiclens.pipeline.settings import cache_folder
-from topiclens.pipeline.stored import split_videos, stored_videos
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.files import replacing
 from topiclens.schemas.progress import Progress, no_progress

@@ -14,8 +14,7 @@ import numpy as np
 from topiclens.components.relevance.report import Film, film_of
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
-from topiclens.pipeline.run_metadata import NothingThere, Outcome
-from topiclens.pipeline.stored import dataset_rows, split_files
+from topiclens.pipeline.run_metadata import NothingThere, Outcome, dataset_rows, split_files
 from topiclens.schemas import features, records
 from topiclens.serving.review.shown import VideoFile
 from topiclens.trainer.videos import FrameStore

@@ -22,8 +22,8 @@ from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, PredictionCache, Ranking, Similar
 from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.pipeline.review.viewer import ReviewSources
+from topiclens.pipeline.run_metadata import split_files
 from topiclens.pipeline.settings import Settings
-from topiclens.pipeline.stored import split_files
 from topiclens.pipeline.topic_register import governance_of
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.serving.local.server import LocalServer

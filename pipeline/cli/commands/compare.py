@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     folder = os.path.join(options.root, "comparison", "full" if options.full else "reduced")
     checks.check_writable(folder)
     results = comparison.compare(
-        outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder, progress=output.progress
+        outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder, progress=output.note
     )
     if options.json:
         output.print_json(results, indent=1)

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
     experiment = correct_halves(
         outcome, settings, items=options.items, split=options.split, min_share=options.said_by,
-        alternating=options.alternating, full=options.full, folder=folder, progress=output.progress,
+        alternating=options.alternating, full=options.full, folder=folder, progress=output.note,
     )  # fmt: skip
     if options.json:
         output.print_json(experiment.to_json(), indent=1)

@@ -1,11 +1,18 @@
 """Show why a caption is what it is, on a page for each video."""
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import arguments, checks, output
+
+if TYPE_CHECKING:
+    from topiclens.components.relevance.explanation import Explanation
 
 EXAMPLE = "topiclens explain clip.mp4 --root runs/sample --output pages"
 
@@ -30,32 +37,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    output_folder = options.output or os.path.join(options.root, "explanations")
-    faults = _check(options, output_folder)
-    for video, fault in faults.items():
-        if options.json:
-            output.print_json({"error": fault, "video": video, "page": None})
-        else:
-            print(f"{video}: {fault}", file=sys.stderr)
-    if faults:
-        return 1
-    from topiclens.pipeline.explaining import explain_videos
+    videos, folder = options.ids or options.videos, options.output or os.path.join(options.root, "explanations")
+    told: Iterable[tuple[str, Explanation | str, str | None]]
+    told = [(video, fault, None) for video, fault in _check(options, folder).items()]
+    if not told:
+        from topiclens.pipeline.explaining import explain_videos
 
+        told = explain_videos(
+            videos, folder, root=options.root, stored=bool(options.ids), model=options.model, server=options.server,
+            pixels=options.pixels, check=options.check, **arguments.sampling_of(options),
+        )  # fmt: skip
     failed = 0
-    for one in explain_videos(
-        options.ids or options.videos, output_folder, root=options.root, stored=bool(options.ids), model=options.model,
-        server=options.server, pixels=options.pixels, check=options.check, **arguments.sampling_of(options),
-    ):  # fmt: skip
-        failed += one.fault is not None
+    for video, explained, page in told:
+        failed += isinstance(explained, str)
         if options.json:
-            told = {"error": one.fault} if one.explanation is None else dataclasses.asdict(one.explanation)
-            output.print_json({**told, "video": one.video, "page": one.page})
-        elif one.explanation is None:
-            print(f"{one.video}: {one.fault}", file=sys.stderr)
+            row = {"error": explained} if isinstance(explained, str) else dataclasses.asdict(explained)
+            output.print_json({**row, "video": video, "page": page})
+        elif isinstance(explained, str):
+            print(f"{video}: {explained}", file=sys.stderr)
         else:
-            print(f"{one.video}: {one.explanation.caption}\n    {one.page}", flush=True)
-    if len(options.ids or options.videos) > 1 and not options.json:
-        print(f"All of them: {os.path.join(output_folder, 'index.html')}")
+            print(f"{video}: {explained.caption}\n    {page}", flush=True)
+    if failed < len(videos) > 1 and not options.json:
+        print(f"All of them: {os.path.join(folder, 'index.html')}")
     return 1 if failed else 0
 
 

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from topiclens.serving.review.app import serve
 
     with open_review_backend(
-        options.root, server=options.server, changes=tuple(options.changes), progress=output.progress
+        options.root, server=options.server, changes=tuple(options.changes), progress=output.note
     ) as backend:
         try:
             clip = settings.limits

@@ -41,7 +41,12 @@ def run(options: argparse.Namespace) -> int:
     if options.compile:
         return _compile(options, settings)
     _check(options, settings)
-    data = options.data or _fetch_sample(options)
+    data = options.data or os.path.join(options.root, "data")
+    if not options.data:
+        from topiclens.pipeline.sample.fetch import materialise
+        from topiclens.pipeline.settings import cache_folder
+
+        materialise(data, cache_folder())
     output.note(f"Running the '{options.preset}' preset on {data}; results go to {options.root}")
     from topiclens.pipeline.cli import report
     from topiclens.pipeline.local_runner import run
@@ -82,12 +87,3 @@ def _check(options: argparse.Namespace, settings: Settings) -> None:
         model_artifact(options.base_model)
     governance_of(settings, options.root)
     checks.check_writable(options.root)
-
-
-def _fetch_sample(options: argparse.Namespace) -> str:
-    from topiclens.pipeline.sample.fetch import materialise
-    from topiclens.pipeline.settings import cache_folder
-
-    folder = os.path.join(options.root, "data")
-    materialise(folder, cache_folder())
-    return folder

@@ -4,7 +4,6 @@ import argparse
 import os
 
 from topiclens.pipeline.cli import arguments, checks
-from topiclens.pipeline.run_metadata import serving_folder
 
 EXAMPLE = "topiclens serve --root runs/sample --grpc-port 8500 --rest-port 8501"
 
@@ -17,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from topiclens.pipeline.run_metadata import serving_folder
+
     base = serving_folder(options.root)
     if not os.path.isdir(base):
         raise checks.InputError(f"There is no model in {base!r}. 'topiclens run --root {options.root}' pushes one.")

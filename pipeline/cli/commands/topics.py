@@ -32,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.components.topics.table import table_rows
-    from topiclens.pipeline.governing import Decisions, decide, read_topics
+    from topiclens.pipeline.governing import decide, read_topics
 
-    decisions = Decisions(options.undo, options.rename, options.merge, options.ban, options.seed)
-    if decisions:
-        print(decide(options.root, decisions, options.file))
+    decisions = {name: getattr(options, name) for name in ("undo", "rename", "merge", "ban", "seed")}
+    if any(decisions.values()):
+        print(decide(options.root, options.file, **decisions))
         return 0
     if options.quality or options.against:
         return _print_quality(options)

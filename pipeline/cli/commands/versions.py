@@ -1,16 +1,9 @@
 """List the versions of the model, their corrections, and which is served."""
 
-from __future__ import annotations
-
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import arguments, output
 from topiclens.pipeline.cli.commands.corrections import shorten
-
-if TYPE_CHECKING:
-    from topiclens.schemas.corrections import Serving
 
 EXAMPLE = "topiclens versions --root runs/sample"
 
@@ -29,36 +22,24 @@ def run(options: argparse.Namespace) -> int:
         recorded, servings = ledger.versions(), ledger.servings()
         carried = {version.version: versions.list_carried(ledger, version.version) for version in recorded}
     there = {str(number) for number in ModelStore(options.root).numbers()}
-    if options.json:
-        for version in recorded:
+    current, rows = servings[-1].version if servings else None, []
+    for version in recorded:
+        served = [one.time for one in servings if one.version == version.version]
+        is_served, has_folder = version.version == current, version.version in there
+        if options.json:
             output.print_json({
                 "version": version.version, "parent": version.parent, "adds": list(version.corrections),
                 "has": list(carried[version.version]), "made": version.time.isoformat(), "by": version.by,
-                "served": [one.time.isoformat() for one in servings if one.version == version.version],
-                "is_served": servings[-1:] != () and servings[-1].version == version.version,
-                "has_folder": version.version in there,
+                "served": [time.isoformat() for time in served], "is_served": is_served, "has_folder": has_folder,
             })  # fmt: skip
-    elif not recorded:
+        when = (", ".join(f"{time:%Y-%m-%d %H:%M}" for time in served) or "never") + (" (now)" if is_served else "")
+        rows.append((
+            version.version, version.parent or "trained", shorten(version.corrections) or "–",
+            str(len(carried[version.version])), f"{version.time:%Y-%m-%d %H:%M}", version.by,
+            when if has_folder else f"{when}; its folder is gone",
+        ))  # fmt: skip
+    if not recorded and not options.json:
         print("No versions. 'topiclens run' trains and pushes one.")
-    else:
-        rows = [
-            (
-                version.version,
-                version.parent or "trained",
-                shorten(version.corrections) or "–",
-                str(len(carried[version.version])),
-                f"{version.time:%Y-%m-%d %H:%M}",
-                version.by,
-                _tell_served(version.version, servings) + ("" if version.version in there else "; its folder is gone"),
-            )
-            for version in recorded
-        ]
+    elif not options.json:
         print(output.table(("version", "parent", "adds", "has", "made (UTC)", "by", "served (UTC)"), *rows))
     return 0
-
-
-def _tell_served(version: str, servings: Sequence[Serving]) -> str:
-    """When a version was served, and whether it is now."""
-    moments = [f"{serving.time:%Y-%m-%d %H:%M}" for serving in servings if serving.version == version]
-    now = bool(servings) and servings[-1].version == version
-    return ", ".join(moments) + (" (now)" if now else "") if moments else "never"

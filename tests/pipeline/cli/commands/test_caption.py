@@ -10,9 +10,9 @@ from PIL import Image
 from tests.components.videos.conftest import number_shown, write_clip
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.videos.sampling import Sampling
-from topiclens.pipeline import captioning
 from topiclens.pipeline.cli import checks, report
 from topiclens.pipeline.cli import main as cli
+from topiclens.pipeline.cli.commands import caption as command
 from topiclens.pipeline.cli.commands.caption import parse_strengths
 from topiclens.serving.answers import Caption, WhatIf
 from topiclens.serving.captioning import Captioning
@@ -65,7 +65,7 @@ def model(tmp_path):
 
 @pytest.fixture(autouse=True)
 def recorder(monkeypatch):
-    monkeypatch.setattr(captioning, "_open", lambda *opened: Recorder(topics=opened[-1]))
+    monkeypatch.setattr(command, "_open", lambda *opened: Recorder(topics=opened[-1]))
     monkeypatch.setattr(checks, "check_server", lambda address: None)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topiclens.pipeline.experiments import correct_halves
-from topiclens.pipeline.stored import dataset_rows, split_videos, stored_videos
+from topiclens.pipeline.run_metadata import dataset_rows, split_videos, stored_videos
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
 
