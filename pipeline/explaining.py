@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import DeletionCheck, Explanation, OtherModel, explanation
-from topiclens.components.relevance.heat_maps import HeatMap, heat_maps
+from topiclens.components.relevance.heat_maps import heat_maps
 from topiclens.components.relevance.pixels import PixelRelevance, UnsupportedBackbone
 from topiclens.components.relevance.reading import ModelReader, Reading
 from topiclens.components.relevance.report import ExplanationWriter, Film, film_of, thumbnails
@@ -25,6 +27,7 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import backbone_of, frame_features, names_of, sampling_of
 from topiclens.pipeline.run_metadata import serving_folder, stored_videos
 from topiclens.pipeline.settings import SettingError
+from topiclens.schemas.timelines import HeatMap
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.saved_model import resolve_version
@@ -177,6 +180,11 @@ class LocalModel:
             SettingError: the model reads features that its dataset brought.
         """
         return heat_maps(frames, words, self._reader.relevance(features, words), self._pixels())
+
+    def draw(self, jpegs: Sequence[bytes], words: Sequence[str]) -> tuple[list[HeatMap], list[bytes]]:
+        """`heat_maps` of a clip that is given as JPEG frames."""
+        frames = [np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs]
+        return self.heat_maps(frames, self.features(jpegs), words)
 
 
 def _explain(clip: _Clip, reading: Reading, links: TopicLinks | None, notes: Sequence[str]) -> Explanation:

@@ -1,4 +1,4 @@
-"""What a model sees in a clip, as explanations and the review page show it: topics, and neurons over the frames."""
+"""What a model sees in a clip, as it is shown to people: topics, neurons over the frames, and parts of frames."""
 
 from __future__ import annotations
 
@@ -84,3 +84,19 @@ class ExplainedWord:
     from_frames: float | None = None
     from_words: float | None = None
     from_biases: float | None = None
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """The relevance of the parts of one frame.
+
+    Attributes:
+        word: the place of the word in the caption; None for the caption as a whole.
+        frame: its number, from 0.
+        cells: (rows, columns), the relevance of each cell of the square that the network looks at, from the top left;
+            positive speaks for the word. They add up to the frame's relevance.
+    """
+
+    word: int | None
+    frame: int
+    cells: tuple[tuple[float, ...], ...]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from topiclens.schemas.timelines import HeatMap
 from topiclens.serving import display
 from topiclens.serving.errors import WrongSignature
 
@@ -40,7 +41,8 @@ class Caption:
 
     def to_json(self) -> str:
         """All attributes by name, without the pictures."""
-        shown = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frames"}
+        names = (field.name for field in dataclasses.fields(self) if field.name not in ("frames", "heat_pictures"))
+        shown = {name: getattr(self, name) for name in names}
         return json.dumps(shown, ensure_ascii=False, default=_listed)
 
     def _repr_html_(self) -> str:
@@ -65,6 +67,9 @@ class ExplainedCaption(Caption):
         frame_relevance: (words, frames of the clip).
         neuron_relevance: (words, neurons), over all frames: another division of the frames' part.
         word_relevance: (words, words), of the words read before; the first column is the beginning of the sentence.
+        heat_maps: which parts of the frames speak for the caption, and for each word; None where they were not asked
+            for.
+        heat_pictures: a JPEG of each heat map, red where it speaks for the word and blue where against.
     """
 
     words: tuple[str, ...]
@@ -77,10 +82,13 @@ class ExplainedCaption(Caption):
     frame_relevance: np.ndarray | None = None
     neuron_relevance: np.ndarray | None = None
     word_relevance: np.ndarray | None = None
+    heat_maps: tuple[HeatMap, ...] | None = None
+    heat_pictures: tuple[bytes, ...] | None = None
 
     def _repr_html_(self) -> str:
         tables = [display.words_html(title, self.words, of, self.frames) for title, of in self._over_frames().items()]
-        return super()._repr_html_() + "".join(tables) + display.topics_html(self.topic_scores, self.topics)
+        heat = display.heat_maps_html(self.words, self.heat_maps or (), self.heat_pictures or ())
+        return super()._repr_html_() + "".join(tables) + heat + display.topics_html(self.topic_scores, self.topics)
 
     def plot(self) -> Figure:
         """The attention of each word over the frames, and their relevance, as a figure of Matplotlib."""
@@ -91,7 +99,7 @@ class ExplainedCaption(Caption):
         attention = {"Attention: where each word looks": self.attention}
         if self.frame_relevance is None:
             return attention
-        return attention | {"Relevance: frames for (blue) and against (red) each word": self.frame_relevance}
+        return attention | {"Relevance: frames for (red) and against (blue) each word": self.frame_relevance}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,5 +161,7 @@ def _text(value: bytes | str) -> str:
 
 
 def _listed(value: Any) -> Any:
-    """Arrays and NumPy's numbers as JSON has them."""
+    """Arrays, NumPy's numbers and heat maps as JSON has them."""
+    if isinstance(value, HeatMap):
+        return dataclasses.asdict(value)
     return np.round(np.asarray(value, np.float64), _DECIMALS).tolist()

@@ -9,18 +9,26 @@ from __future__ import annotations
 import abc
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from topiclens.schemas.features import N_FRAMES
 from topiclens.schemas.plain import from_plain
+from topiclens.schemas.timelines import HeatMap
 from topiclens.schemas.topic_lookup import NamedTopic, UnknownTopic, find_topic
 from topiclens.serving import signatures
 from topiclens.serving.answers import Answer, Caption, ExplainedCaption, WhatIf, read_answers
-from topiclens.serving.errors import InvalidClip, InvalidStrength, RequestTooLarge, WrongSignature, missing_signature
+from topiclens.serving.errors import (
+    InvalidClip,
+    InvalidStrength,
+    NeedsWeights,
+    RequestTooLarge,
+    WrongSignature,
+    missing_signature,
+)
 from topiclens.serving.videos import Reader, Video, prepare_clip
 
 # 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
@@ -38,6 +46,8 @@ class ModelTopic:
     words: tuple[str, ...]
 
 
+# The JPEG frames of a clip and the words of its caption -> heat maps, and a JPEG of each.
+DrawHeatMaps: TypeAlias = Callable[[Sequence[bytes], Sequence[str]], tuple[Sequence[HeatMap], Sequence[bytes]]]
 Scored = TypeVar("Scored", ExplainedCaption, WhatIf)
 
 
@@ -72,6 +82,7 @@ class Captioning(abc.ABC):
     Args:
         reader: reads the videos that are given as paths; None where only arrays and JPEG frames are taken.
         topics: of the model, in order of their ids, so that they can be named; () asks the model for them.
+        heat_maps: draws the heat maps of `explain`; None where the model's weights are not at hand.
         max_batch: the most clips in one request.
         max_message_bytes: the most bytes of frames in one request; a batch is split to fit.
         n_frames: clips are padded to at least this many frames, since a server can only batch requests of equal
@@ -83,6 +94,7 @@ class Captioning(abc.ABC):
         *,
         reader: Reader | None = None,
         topics: Sequence[NamedTopic] = (),
+        heat_maps: DrawHeatMaps | None = None,
         max_batch: int = 8,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         n_frames: int | None = N_FRAMES,
@@ -91,6 +103,7 @@ class Captioning(abc.ABC):
             raise ValueError(f"max_batch must be at least 1, got {max_batch}.")
         self._reader = reader
         self._topics = tuple(topics)
+        self._heat_maps = heat_maps
         self._max_batch = max_batch
         self._max_message_bytes = max_message_bytes
         self._n_frames = n_frames or 1
@@ -123,11 +136,36 @@ class Captioning(abc.ABC):
         """Captions a video."""
         return self.caption_all([video])[0]
 
-    def explain(self, video: Video) -> ExplainedCaption:
-        """Captions a video, with the frames that each word looks at, the neurons, the topics, and the relevance."""
+    def explain(self, video: Video, *, pixels: bool = False) -> ExplainedCaption:
+        """Captions a video, with the frames that each word looks at, the neurons, the topics, and the relevance.
+
+        Args:
+            pixels: whether to draw heat maps too: which parts of the frames speak for the caption and for each word.
+                They need a model that `topiclens.load` opened, and a video that is given as a file or as frames.
+        Raises:
+            NeedsWeights: `pixels` was asked of a served model.
+            InvalidClip: `pixels` was asked of features.
+            ValueError: `pixels` cannot be had of the network that sees the frames: a layer of it has no rule.
+        """
+        if pixels and self._heat_maps is None:
+            raise NeedsWeights(
+                "Heat maps need the model's weights, which a server does not hand out. Open the model's folder in this "
+                "process: topiclens.load('ROOT').explain(video, pixels=True)."
+            )
         clip = prepare_clip(0, video, self._reader)
+        if pixels and isinstance(clip, np.ndarray):
+            raise InvalidClip(
+                "Heat maps are drawn on a clip's frames, and this clip was given as features. Give the video file, its "
+                "frames, or JPEGs of them."
+            )
         (explained,) = self._named(self.explain_all([clip], relevance=True))
-        return explained if isinstance(clip, np.ndarray) else dataclasses.replace(explained, frames=tuple(clip))
+        if isinstance(clip, np.ndarray):
+            return explained
+        explained = dataclasses.replace(explained, frames=tuple(clip))
+        if not pixels or self._heat_maps is None:
+            return explained
+        maps, pictures = self._heat_maps(clip, explained.words) if explained.words else ((), ())
+        return dataclasses.replace(explained, heat_maps=tuple(maps), heat_pictures=tuple(pictures))
 
     def what_if(self, video: Video, topics: Mapping[int | str, float]) -> WhatIf:
         """Captions a video as if it showed some topics more, or less (Dong et al. 2017, section 4). Nothing is trained.

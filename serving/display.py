@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from topiclens.schemas.timelines import HeatMap
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOPICS_SHOWN = 5
 _PICTURE_PIXELS = 48
-_COLOUR, _AGAINST = "33,102,172", "178,24,43"
+_BAR, _FOR, _AGAINST = "33,102,172", "178,24,43", "33,102,172"
 
 
 def caption_html(text: str, log_prob: float) -> str:
@@ -25,7 +27,7 @@ def caption_html(text: str, log_prob: float) -> str:
 
 
 def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Sequence[bytes] | None) -> str:
-    """A table of `shares` (words, frames): the darker a cell, the larger its number; below 0 it is red.
+    """A table of `shares` (words, frames): the darker a cell, the larger its number; below 0 it is blue.
 
     `frames` are JPEG bytes, shown above their columns if given.
     """
@@ -34,7 +36,7 @@ def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Seq
     largest = max(float(np.abs(shares).max(initial=0.0)), 1e-9)
 
     def cell(share: float) -> str:
-        colour = _COLOUR if share >= 0 else _AGAINST
+        colour = _FOR if share >= 0 else _AGAINST
         return f"<td title='{share:.3f}' style='background:rgba({colour},{abs(share) / largest:.2f})'></td>"
 
     rows = "".join(
@@ -45,13 +47,27 @@ def words_html(title: str, words: Sequence[str], shares: np.ndarray, frames: Seq
     return f"<p>{html.escape(title)}</p>{table}"
 
 
+def heat_maps_html(words: Sequence[str], maps: Sequence[HeatMap], pictures: Sequence[bytes]) -> str:
+    """The pictures of heat maps, each with its word and its frame; nothing where there are none."""
+    if not maps:
+        return ""
+    figures = "".join(
+        f"<figure style='margin:0 6px 6px 0'>{_image(picture)}<figcaption><b>"
+        f"{'whole caption' if one.word is None else html.escape(words[one.word])}</b> frame {one.frame}</figcaption>"
+        "</figure>"
+        for one, picture in zip(maps, pictures, strict=True)
+    )
+    title = "Heat maps: parts of frames for (red) and against (blue) the caption or a word"
+    return f"<p>{title}</p><div style='display:flex;flex-wrap:wrap'>{figures}</div>"
+
+
 def topics_html(scores: np.ndarray | None, names: Sequence[str] | None) -> str:
     """The topics that the model sees most, each with a bar; nothing for a model without topics."""
     if scores is None:
         return ""
     rows = "".join(
         f"<tr><td style='text-align:left'>{html.escape(name)}</td><td>{score:.2f}</td><td style='text-align:left'>"
-        f"<div style='background:rgb({_COLOUR});height:0.7em;width:{100 * min(max(score, 0.0), 1.0):.0f}px'></div>"
+        f"<div style='background:rgb({_BAR});height:0.7em;width:{100 * min(max(score, 0.0), 1.0):.0f}px'></div>"
         "</td></tr>"
         for name, score in _most_seen(scores, names)
     )
@@ -64,7 +80,7 @@ def plot_words(text: str, words: Sequence[str], panels: Mapping[str, np.ndarray]
     figure.suptitle(text)
     for axes, (title, shares) in zip(figure.subplots(len(panels), squeeze=False).flat, panels.items()):
         largest = max(float(np.abs(shares).max(initial=0.0)), 1e-9)
-        image = axes.imshow(shares, aspect="auto", cmap="RdBu", vmin=-largest, vmax=largest)
+        image = axes.imshow(shares, aspect="auto", cmap="RdBu_r", vmin=-largest, vmax=largest)
         axes.set(title=title, xlabel="frame", yticks=range(len(words)), yticklabels=words)
         figure.colorbar(image)
     return figure
@@ -90,7 +106,11 @@ def _picture(jpeg: bytes) -> str:
     image.thumbnail((2 * _PICTURE_PIXELS, _PICTURE_PIXELS))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG")
-    source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return _image(buffer.getvalue())
+
+
+def _image(jpeg: bytes) -> str:
+    source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
     return f"<img alt='' style='max-width:none;margin:0' src='{source}'>"
 
 

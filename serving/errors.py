@@ -36,6 +36,10 @@ class WrongSignature(ServingError, code="FAILED_PRECONDITION"):
     """The model is there, but cannot do what was asked, or gives other outputs."""
 
 
+class NeedsWeights(ServingError, code="FAILED_PRECONDITION"):
+    """What was asked needs the model's weights, which a server does not hand out."""
+
+
 class InvalidClip(ServingError, ValueError, code="INVALID_ARGUMENT"):
     """The clip itself is at fault: its type, its width, a value that is not finite."""
 

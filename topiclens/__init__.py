@@ -5,6 +5,7 @@
     captioner = topiclens.load("runs/sample")               # or a folder of versions, or one exported model
     captioner.caption("clip.mp4")                           # a caption
     captioner.explain("clip.mp4").plot()                    # the frames that each word looks at
+    captioner.explain("clip.mp4", pixels=True)              # with heat maps over the frames
     captioner.what_if("clip.mp4", {"dance": 1.0})           # the caption if the clip showed more of a topic
     topiclens.connect("grpc://127.0.0.1:8500")              # the same three questions to a served model
 

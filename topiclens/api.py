@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from topiclens.components.topics.fitting import Fit
     from topiclens.components.topics.table import Topic
     from topiclens.components.videos.sampling import Sampling
+    from topiclens.pipeline.explaining import LocalModel
     from topiclens.pipeline.repair.proposals import Proposal
     from topiclens.pipeline.run_metadata import Outcome
     from topiclens.schemas.records import VideoRecord
     from topiclens.schemas.topic_lookup import NamedTopic
     from topiclens.serving.captioner import LocalCaptioner
+    from topiclens.serving.captioning import DrawHeatMaps
     from topiclens.serving.client import CaptionClient
     from topiclens.serving.videos import Clip
 
@@ -38,6 +41,7 @@ def load(model: str | os.PathLike[str], *, threads: int = 0, **options: Any) -> 
         options: `max_batch`, `max_message_bytes` and `n_frames` of `topiclens.serving.captioning.Captioning`.
     Returns:
         A captioner with `caption`, `explain` and `what_if`. It samples video files as its training clips were sampled.
+        `explain(video, pixels=True)` draws heat maps over the frames too.
     Raises:
         FileNotFoundError: there is no model.
         topiclens.trainer.exported.ExportError: TopicLens did not export it.
@@ -52,7 +56,8 @@ def load(model: str | os.PathLike[str], *, threads: int = 0, **options: Any) -> 
 
         directory = resolve_version(model)
         sampling, links = Sampling.of(read_meta(directory)["features"]), links_of(directory)
-        options = {"reader": lambda path: _read(path, sampling), "topics": links.topics if links else (), **options}
+        known = {"topics": links.topics if links else (), "heat_maps": _draw_heat_maps(str(directory))}
+        options = {"reader": lambda path: _read(path, sampling), **known, **options}
         return LocalCaptioner(directory, threads=threads, **options)
 
 
@@ -235,6 +240,19 @@ def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip:
     if name.endswith(".npy") or ".npz#" in name:
         return read_features(name)
     return sample_video(name, sampling).frames
+
+
+def _draw_heat_maps(directory: str) -> DrawHeatMaps:
+    """Heat maps by a model's weights, which are loaded for the first clip."""
+
+    @functools.cache
+    def model() -> LocalModel:
+        with _installed("Heat maps need the model's weights in this process"):
+            from topiclens.pipeline.explaining import LocalModel
+
+            return LocalModel(directory)
+
+    return lambda jpegs, words: model().draw(jpegs, words)
 
 
 @contextlib.contextmanager

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
-from topiclens.components.relevance.heat_maps import HeatMap
 from topiclens.components.relevance.reading import DeletionCurves, Reading
 from topiclens.schemas.timelines import (
     ExplainedWord,
+    HeatMap,
     NeuronShare,
     NeuronTimeline,
     TopicScore,

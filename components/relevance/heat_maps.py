@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -12,6 +11,7 @@ from PIL import Image
 from topiclens.components.relevance.pixels import PixelRelevance
 from topiclens.components.relevance.reading import WordRelevance
 from topiclens.components.topics.documents import stop_words
+from topiclens.schemas.timelines import HeatMap
 
 CAPTION_FRAMES = 4  # shown for the caption as a whole
 WORDS_SHOWN = 12  # each on its most relevant frame
@@ -20,22 +20,6 @@ _SIDE = 168  # pixels of the picture
 _FOR, _AGAINST = (194, 65, 45), (43, 104, 176)
 _STRONGEST = 0.8  # opacity
 _QUALITY = 80
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """The relevance of the parts of one frame.
-
-    Attributes:
-        word: the place of the word in the caption; None for the caption as a whole.
-        frame: its number, from 0.
-        cells: (CELLS, CELLS), the relevance of each cell of the centred square that the backbone looks at, from the top
-            left; positive speaks for the word. They add up to the frame's relevance.
-    """
-
-    word: int | None
-    frame: int
-    cells: tuple[tuple[float, ...], ...]
 
 
 def heat_maps(

@@ -21,7 +21,9 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
-    action = parser.add_argument("--preset", default="sample", help="the settings to start from (default: sample)")
+    action = parser.add_argument(
+        "--preset", default="sample", help="settings to start from: sample (default), flickr8k, msvd or paper"
+    )
     action.completer = _presets  # type: ignore[attr-defined]
 
 

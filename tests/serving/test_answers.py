@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from topiclens.schemas.timelines import HeatMap
 from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf
 from topiclens.serving.videos import encode_frames
 
@@ -51,9 +52,20 @@ def test_relevance_stands_below_attention_with_its_sign(explained):
     shown = told._repr_html_()
     shares = [float(share) for share in re.findall(r"title='(-?[0-9.]+)'", shown)]
     np.testing.assert_allclose(np.reshape(shares, (2, 2, 3)), [ATTENTION, relevance], atol=5e-4)
-    assert shown.count("rgba(178,24,43") == 2 and "rgba(178,24,43,1.00)" in shown
+    assert shown.count("rgba(33,102,172") == 2 and "rgba(33,102,172,1.00)" in shown, "blue against, as on the pages"
     drawn = [axes.images[0].get_array() for axes in told.plot().axes if axes.images]
     np.testing.assert_array_equal(drawn, [ATTENTION, relevance])
+
+
+def test_heat_maps_stand_with_their_word_and_frame_and_are_numbers_in_json(explained):
+    assert "Heat maps" not in explained._repr_html_() and json.loads(explained.to_json())["heat_maps"] is None
+    maps = (HeatMap(None, 2, ((0.5, -0.25),)), HeatMap(1, 0, ((1.0, 0.0),)))
+    told = dataclasses.replace(explained, heat_maps=maps, heat_pictures=tuple(explained.frames[:2]))
+    shown = told._repr_html_().partition("Heat maps")[2]
+    labels = re.findall(r"<img[^>]*><figcaption><b>(.*?)</b> frame (\d)<", shown)
+    assert labels == [("whole caption", "2"), ("&lt;b&gt;dog&lt;/b&gt;", "0")]
+    told = json.loads(told.to_json())
+    assert told["heat_maps"][0] == {"word": None, "frame": 2, "cells": [[0.5, -0.25]]} and "heat_pictures" not in told
 
 
 def test_figures_draw_the_shares_and_the_scores(explained):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -14,10 +15,16 @@ import topiclens
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import TRAIN, VAL
 from tests.pipeline.review.planted_run import VERSION, make_root
+from tests.trainer.numpy_captioner import tiny_captioner
+from topiclens.components.features.backbones import registry
+from topiclens.components.features.backbones.base import Backbone
 from topiclens.components.neurons import activations
 from topiclens.pipeline.settings import SettingError
+from topiclens.serving.errors import InvalidClip, NeedsWeights
 from topiclens.serving.local.server import LocalServer
+from topiclens.trainer.export import export
 from topiclens.trainer.exported import EXTRA
+from topiclens.trainer.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +96,50 @@ def test_a_served_model_answers_the_same(root, captioner):
                 here, there = (asked.explain(VAL[0].frames) for asked in (captioner, client))
                 assert json.loads(here.to_json()).keys() == json.loads(there.to_json()).keys()
                 np.testing.assert_allclose(here.attention, there.attention, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def sighted(tmp_path_factory) -> str:
+    """The base folder of a model that sees frames through a tiny network."""
+    base = tmp_path_factory.mktemp("sighted")
+    words, features = Vocabulary(["a", "dog", "runs", "on", "grass"]), {"backbone": "tiny", "n_frames": 6, "dim": 5}
+    export(tiny_captioner(3), words, base / "1", features=features, backbone=tiny_backbone(), beam=3, max_words=6)
+    return str(base)
+
+
+def tiny_backbone(activation: str = "relu") -> Backbone:
+    keras.utils.set_random_seed(5)
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(5, 3, activation=activation)(keras.layers.Rescaling(1 / 64)(pixels))
+    network = keras.Model(pixels, {"features": keras.layers.GlobalAveragePooling2D()(x)})
+    return Backbone("tiny", network, image_size=8, dim=5)
+
+
+CLIP = np.random.default_rng(0).integers(0, 256, (6, 12, 20, 3), np.uint8)
+
+
+def test_heat_maps_share_out_the_relevance_of_their_frames(sighted, monkeypatch):
+    monkeypatch.setattr(registry, "load", lambda name, weights=None, cache_dir=None: tiny_backbone())
+    with topiclens.load(sighted) as captioner:
+        plain, told = captioner.explain(CLIP), captioner.explain(CLIP, pixels=True)
+    assert plain.heat_maps is None and told.text == plain.text
+    assert [heat.word for heat in told.heat_maps].count(None) == 4 < len(told.heat_maps) == len(told.heat_pictures)
+    for heat in told.heat_maps:
+        of_frame = told.frame_relevance.sum(axis=0) if heat.word is None else told.frame_relevance[heat.word]
+        assert np.sum(heat.cells) == pytest.approx(of_frame[heat.frame], rel=1e-3, abs=1e-3)
+    assert told._repr_html_().count("<figure") == len(json.loads(told.to_json())["heat_maps"]) == len(told.heat_maps)
+
+
+def test_heat_maps_that_cannot_be_had_say_what_is_needed(sighted, monkeypatch):
+    monkeypatch.setattr(registry, "load", lambda name, weights=None, cache_dir=None: tiny_backbone("tanh"))
+    with topiclens.load(sighted) as captioner:
+        with pytest.raises(InvalidClip, match="given as features. Give the video file"):
+            captioner.explain(np.ones((6, 5)), pixels=True)
+        with pytest.raises(ValueError, match="activation tanh"):
+            captioner.explain(CLIP, pixels=True)
+    with LocalServer(sighted, grpc_port=0, rest_port=0) as server, topiclens.connect(server.grpc_address) as client:
+        with pytest.raises(NeedsWeights, match=r"topiclens\.load\('ROOT'\)\.explain\(video, pixels=True\)"):
+            client.explain(CLIP, pixels=True)
 
 
 def test_the_videos_of_a_run_are_its_records(root):

@@ -11,10 +11,10 @@ EXAMPLE = "topiclens border --root runs/sample --steps 1 2 4"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_root(parser)
     parser.add_argument("--model", metavar="DIR", help="another exported model than the run's own")
-    parser.add_argument("--frames", type=int, metavar="N", help="frames that a policy takes (default: as the model)")
+    parser.add_argument("--frames", type=int, metavar="N", help="frames to take of a clip (default: the model's)")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2], metavar="N",
-                        help="of the policies that have one, in frames of the videos (default: 1 2)")  # fmt: skip
-    parser.add_argument("--videos", type=int, default=100, help="validation videos at most (default: %(default)s)")
+                        help="steps to measure, in frames, for the policies that have one (default: 1 2)")  # fmt: skip
+    parser.add_argument("--videos", type=int, default=100, help="validation videos, at most (default: %(default)s)")
     arguments.add_json(parser, "one sampling policy a line")
 
 

@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what the caption would be if the video showed this topic, by its id or its name; repeat "
                         "for more (strength: 1; a negative one takes the topic away)")  # fmt: skip
     parser.add_argument(
-        "--root", metavar="DIR", help="with --server: the run of its model, where the server does not tell its topics"
+        "--root",
+        metavar="DIR",
+        help="with --server: the run that trained its model, if the server does not tell topics",
     )
     parser.add_argument("--beam", type=int, metavar="N", help="beam width, if not the one the model was exported with")
     arguments.add_sampling(parser)

@@ -19,10 +19,10 @@ _SHOWN = 8  # characters of an id: enough to tell it from the others
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", choices=("proposed", "previewed", "in candidate", "live", "revoked"),
                         help="only corrections in this state")  # fmt: skip
-    parser.add_argument("--history", metavar="ID", help="of one correction: who did what with it, and when")
+    parser.add_argument("--history", metavar="ID", help="show who did what with one correction, and when")
     arguments.add_json(parser, "one correction a line")
     parser.add_argument("--export", metavar="FILE", help="write the whole ledger as JSON Lines")
-    parser.add_argument("--import", dest="incoming", metavar="FILE", help="take in an export")
+    parser.add_argument("--import", dest="incoming", metavar="FILE", help="read an exported ledger into this one")
     arguments.add_refinement(parser)
 
 

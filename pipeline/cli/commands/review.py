@@ -20,13 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8600, metavar="N", help="default: %(default)s; 0 takes any")
     arguments.add_changes(parser)
-    people = parser.add_argument_group("people", "Without these, whoever is on this machine may do everything.")
-    people.add_argument("--name", help="the name of whoever is on this machine (default: your user name)")
+    people = parser.add_argument_group("people", "Without these, anyone on this machine may do everything.")
+    people.add_argument("--name", help="your name, if you are on this machine (default: your user name)")
     people.add_argument("--token-file", metavar="FILE", help="people who may publish: a name and a token a line")
     people.add_argument("--reviewer-token-file", metavar="FILE", help="people who may review but not publish")
     people.add_argument("--proxy-header", metavar="NAME", help="the header in which a reverse proxy names people")
     people.add_argument("--proxy", nargs="+", default=[], metavar="ADDRESS", help="the address of that proxy")
-    people.add_argument("--publisher", nargs="+", default=[], metavar="PERSON", help="who of these may publish")
+    people.add_argument(
+        "--publisher", nargs="+", default=[], metavar="PERSON", help="which of these people may publish"
+    )
     people.add_argument("--public-host", nargs="+", default=[], metavar="NAME",
                         help="names, besides localhost, under which browsers reach the page")  # fmt: skip
     people.add_argument("--https", action="store_true", help="browsers reach it by HTTPS alone, through a proxy")

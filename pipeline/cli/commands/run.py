@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_preset(parser)
     parser.add_argument("--data", metavar="DIR", help="the dataset's folder (the sample preset brings its own)")
     arguments.add_root(parser, "the folder for all results")
-    parser.add_argument("--base-model", metavar="DIR", help="start from this exported model's weights")
+    parser.add_argument(
+        "--base-model", metavar="DIR", help="start from the weights of a run's root or of an exported model"
+    )
     arguments.add_changes(parser)
     parser.add_argument("--verbose", action="store_true", help="print all figures of each epoch")
     parser.add_argument("--caption-held-out", type=int, nargs="?", const=6, default=0, metavar="N",
