@@ -11,6 +11,7 @@ from topiclens.components.topics.settings import SamplerSettings, TopicModelling
 from topiclens.components.training.settings import TrainerConfig
 from topiclens.components.videos.settings import IngestConfig
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas.plain import from_plain
 
 
 def ingest(settings: Settings) -> IngestConfig:
@@ -35,8 +36,7 @@ def feature_extraction(settings: Settings, cache_dir: str | None) -> ExtractionC
 
 def topic_modelling(settings: Settings, governance: Mapping | None, previous: str | None) -> TopicModellingConfig:
     """For TopicModelling, with people's decisions that change labels and the folder of the earlier model."""
-    names = (field.name for field in dataclasses.fields(SamplerSettings))
-    sampler = SamplerSettings(**{name: getattr(settings.topics, name) for name in names})
+    sampler = from_plain(SamplerSettings, vars(settings.topics))
     return TopicModellingConfig(sampler, settings.run.seed, governance or {}, previous)
 
 

@@ -1,14 +1,8 @@
 """Say that a caption misses a topic, and see the caption with it."""
 
-from __future__ import annotations
-
 import argparse
-from typing import TYPE_CHECKING
 
 from topiclens.pipeline.cli import arguments, checks, output
-
-if TYPE_CHECKING:
-    from topiclens.pipeline.repair.proposals import Proposal
 
 EXAMPLE = "topiclens correct clip-17 --topic dance --author Ann --root runs/sample"
 
@@ -35,19 +29,12 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(proposal.correction.to_json())
     else:
-        print(tell_proposal(proposal))
+        correction, point = proposal.correction, proposal.sweep.smallest
+        print(f"now:  {correction.caption_before}")
+        if point is None:
+            print(proposal.sweep.verdict)
+            print(f"Correction {correction.id} is kept as proposed; no refinement takes it in.")
+        else:
+            print(f"with {correction.topic.name}, strength {point.strength:g}:  {point.caption}")
+            print(f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.")
     return 0
-
-
-def tell_proposal(proposal: Proposal) -> str:
-    """A correction with the caption before, the one with the topic, and what comes next."""
-    correction, point = proposal.correction, proposal.sweep.smallest
-    lines = [f"now:  {correction.caption_before}"]
-    if point is None:
-        lines += [proposal.sweep.verdict, f"Correction {correction.id} is kept as proposed; no refinement takes it in."]
-    else:
-        lines += [
-            f"with {correction.topic.name}, strength {point.strength:g}:  {point.caption}",
-            f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.",
-        ]
-    return "\n".join(lines)

@@ -1,13 +1,14 @@
 """Corrections on the command line, with stand-ins for the model: what people are told, and what they get written."""
 
+import functools
 import json
 
 import pytest
 
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import look
+from topiclens.pipeline.cli import checks
 from topiclens.pipeline.cli import main as cli
-from topiclens.pipeline.cli.commands.correct import tell_proposal
 from topiclens.pipeline.repair import corrections, proposals, refinements
 from topiclens.pipeline.repair.corrections import lock_root
 
@@ -38,11 +39,14 @@ def propose(root, video) -> proposals.Proposal:
     return proposals.propose(root, video, ["dance"], "Ann", model=stand_ins.AskedModel())[0]
 
 
-def test_a_proposal_is_told_with_its_dose_or_with_why_there_is_none(root):
-    works, hopeless = propose(root, "v1"), propose(root, "hopeless")
-    told = tell_proposal(works)
-    assert "now:  a girl\nwith dance, strength 0.5:  a girl dancing\n" in told and works.correction.id in told
-    told = tell_proposal(hopeless)
+def test_a_proposal_is_told_with_its_strength_or_with_why_there_is_none(root, run, monkeypatch):
+    by_stand_in = functools.partial(proposals.propose, model=stand_ins.AskedModel())
+    monkeypatch.setattr(proposals, "propose", by_stand_in)
+    monkeypatch.setattr(checks, "check_correction", lambda *asked: None)
+    told = run("correct", "v1", "--topic", "dance", "--author", "Ann")
+    (correction,) = corrections.corrections(root)
+    assert told.startswith("now:  a girl\nwith dance, strength 0.5:  a girl dancing\n") and correction.id in told
+    told = run("correct", "hopeless", "--topic", "dance")
     assert "as the stand-in says" in told and "no refinement takes it in" in told
 
 
