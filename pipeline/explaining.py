@@ -73,7 +73,7 @@ def explain_videos(
     if not server:
         directory = str(resolve_version(model or (run_metadata.newest(root).model if stored else serving_folder(root))))
     with contextlib.ExitStack() as stack:
-        opened = LocalModel(directory) if directory else stack.enter_context(CaptionClient(server))
+        opened = ExplainableModel(directory) if directory else stack.enter_context(CaptionClient(server))
         if stored:
             clips = _read_stored(videos, root, whole=pixels)
         else:
@@ -86,7 +86,7 @@ def explain_videos(
                 yield clip.video, clip.fault, None
                 continue
             heat: Sequence[bytes] = ()
-            if isinstance(opened, LocalModel):
+            if isinstance(opened, ExplainableModel):
                 features, reading = opened.read(clip.frames)
                 explained = _explain(clip, reading, links, notes)
                 if check and reading.words:
@@ -147,7 +147,7 @@ def reading_of(told: ExplainedCaption) -> Reading:
     )  # fmt: skip
 
 
-class LocalModel:
+class ExplainableModel:
     """An exported model of a folder; its backbone is loaded for the first clip of pictures."""
 
     def __init__(self, directory: str):
@@ -199,7 +199,7 @@ def _explain(clip: _Clip, reading: Reading, links: TopicLinks | None, notes: Seq
 
 
 def _with_heat_maps(
-    explained: Explanation, model: LocalModel, frames: Sequence[np.ndarray], features: np.ndarray
+    explained: Explanation, model: ExplainableModel, frames: Sequence[np.ndarray], features: np.ndarray
 ) -> tuple[Explanation, Sequence[bytes]]:
     """The explanation with heat maps and their pictures, or with the reason why there are none."""
     why = "there are no pictures of its frames."

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from topiclens.components.topics.fitting import Fit
     from topiclens.components.topics.table import Topic
     from topiclens.components.videos.sampling import Sampling
-    from topiclens.pipeline.explaining import LocalModel
+    from topiclens.pipeline.explaining import ExplainableModel
     from topiclens.pipeline.repair.proposals import Proposal
     from topiclens.pipeline.run_metadata import Outcome
     from topiclens.schemas.records import VideoRecord
@@ -246,11 +246,11 @@ def _draw_heat_maps(directory: str) -> DrawHeatMaps:
     """Heat maps by a model's weights, which are loaded for the first clip."""
 
     @functools.cache
-    def model() -> LocalModel:
+    def model() -> ExplainableModel:
         with _installed("Heat maps need the model's weights in this process"):
-            from topiclens.pipeline.explaining import LocalModel
+            from topiclens.pipeline.explaining import ExplainableModel
 
-            return LocalModel(directory)
+            return ExplainableModel(directory)
 
     return lambda jpegs, words: model().draw(jpegs, words)
 

@@ -44,7 +44,7 @@ def test_a_proposal_is_told_with_its_strength_or_with_why_there_is_none(root, ru
     monkeypatch.setattr(proposals, "propose", by_stand_in)
     monkeypatch.setattr(checks, "check_correction", lambda *asked: None)
     told = run("correct", "v1", "--topic", "dance", "--author", "Ann")
-    (correction,) = corrections.corrections(root)
+    (correction,) = look(root)
     assert told.startswith("now:  a girl\nwith dance, strength 0.5:  a girl dancing\n") and correction.id in told
     told = run("correct", "hopeless", "--topic", "dance")
     assert "as the stand-in says" in told and "no refinement takes it in" in told
