@@ -13,7 +13,6 @@ from tfx import v1 as tfx
 from tfx.types.standard_artifacts import Model
 
 from topiclens.components.captions.component import CaptionEvaluator
-from topiclens.components.common.config import to_json
 from topiclens.components.examples.component import ExamplesJoin
 from topiclens.components.features.component import FeatureExtraction
 from topiclens.components.neurons.component import NeuronEvaluator, NeuronNaming
@@ -28,6 +27,7 @@ from topiclens.components.vocabulary.component import Vocabulary
 from topiclens.pipeline import steps
 from topiclens.pipeline.run_metadata import NAME, serving_folder
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas.plain import to_json
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,6 @@ import typing
 from collections.abc import Iterable, Iterator
 
 from topiclens.components.captions.settings import EvaluationSettings
-from topiclens.components.common.config import convert
 from topiclens.components.features.settings import FeatureSettings
 from topiclens.components.neurons.settings import NeuronSettings
 from topiclens.components.refinement.settings import RefinementSettings
@@ -28,6 +27,7 @@ from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.components.videos.settings import DataSettings
 from topiclens.pipeline.retired import RETIRED
+from topiclens.schemas.plain import from_plain
 from topiclens.serving.review.limits import ReviewSettings
 from topiclens.trainer.settings import (
     CaptionerSettings,
@@ -103,7 +103,7 @@ class Settings:
         if field not in names:
             raise SettingError(f"There is no setting {section}.{field}. {did_you_mean(field, names)}")
         try:
-            changed = dataclasses.replace(current, **{field: convert(value, kinds[field], f"{section}.{field}")})
+            changed = dataclasses.replace(current, **{field: from_plain(kinds[field], value, f"{section}.{field}")})
         except ValueError as error:
             raise SettingError(str(error)) from error
         return dataclasses.replace(self, **{section: changed})

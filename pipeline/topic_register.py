@@ -10,13 +10,13 @@ import json
 import os
 from pathlib import Path
 
-from topiclens.components.common.config import to_json
 from topiclens.components.topics.governance import FILE, Governance, GovernanceError, load_governance
 from topiclens.components.topics.model import MODEL, TABLE, TopicModel, write_files
 from topiclens.pipeline import steps
 from topiclens.pipeline.run_metadata import METADATA, Outcome, newest
 from topiclens.pipeline.settings import Settings
 from topiclens.schemas.files import read_json, write_json
+from topiclens.schemas.plain import to_json
 
 ANEW = "none"
 

@@ -1,6 +1,8 @@
-"""Small files, local or in an object store, written so that a reader sees the old content or the new, never a part.
+"""Files and folders, local or in an object store.
 
-TensorFlow is loaded for what is remote alone.
+A file is written so that a reader sees the old content or the new, never a part. On Vertex AI and Kubeflow an
+artifact's folder is in an object store: it is copied here before a step reads it, and there once a step has written all
+of it. TensorFlow is loaded only for what is remote.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +78,29 @@ def copy_tree(source: str, target: str) -> None:
         tf.io.gfile.makedirs(below)
         for file in files:
             tf.io.gfile.copy(os.path.join(folder, file), os.path.join(below, file), overwrite=True)
+
+
+@contextlib.contextmanager
+def readable(uri: str) -> Iterator[str]:
+    """The folder at `uri` as a local path; if it is remote, a copy that is removed afterwards."""
+    if not is_remote(uri):
+        yield uri
+        return
+    with tempfile.TemporaryDirectory(prefix="topiclens-") as folder:
+        copy_tree(uri.rstrip("/"), folder)
+        yield folder
+
+
+@contextlib.contextmanager
+def writable(uri: str) -> Iterator[str]:
+    """A local folder whose content is at `uri` once the block ends without an error."""
+    if not is_remote(uri):
+        os.makedirs(uri, exist_ok=True)
+        yield uri
+        return
+    with tempfile.TemporaryDirectory(prefix="topiclens-") as folder:
+        yield folder
+        copy_tree(folder, uri.rstrip("/"))
 
 
 @contextlib.contextmanager

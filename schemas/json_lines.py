@@ -18,7 +18,7 @@ class JsonLinesError(ValueError):
 
 
 def number_lines(path: files.Path) -> Iterator[tuple[int, bytes]]:
-    """Yields (line number from 1, bytes) for every line that is not blank; a byte order mark is passed over."""
+    """Yields (line number from 1, bytes) for every line that is not blank; a byte order mark is ignored."""
     return _split(files.read_bytes(path))
 
 

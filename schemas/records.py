@@ -30,7 +30,7 @@ from topiclens.schemas.files import replacing
 
 
 class RecordError(ValueError):
-    """A record that is not what :mod:`topiclens.schemas.records` promises."""
+    """A record that is not as :mod:`topiclens.schemas.records` says."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def encode(record: VideoRecord) -> bytes:
 
 
 def decode(serialized: bytes) -> VideoRecord:
-    """Reads a record back; RecordError if the bytes are no SequenceExample, or a feature is missing or ragged."""
+    """Reads a record back; RecordError if it is not a SequenceExample, or a feature is missing or ragged."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -82,7 +82,7 @@ def decode(serialized: bytes) -> VideoRecord:
         example = tf.train.SequenceExample.FromString(serialized)
     except DecodeError as error:
         raise RecordError(
-            "These bytes are no tf.train.SequenceExample. Were the files written by another "
+            "These bytes are not a tf.train.SequenceExample. Were the files written by another "
             f"pipeline, or cut short? ({error})"
         ) from error
     context = example.context.feature
@@ -108,8 +108,8 @@ def decode(serialized: bytes) -> VideoRecord:
     )
 
 
-# Packed floats lie on the wire as in an array, little-endian (the protocol buffers' "Encoding"). Taken as they lie,
-# not one of them becomes a Python number, which would take ten times as long.
+# In a serialised message packed floats are as in a little-endian array (the protocol buffers' "Encoding"). So they are
+# copied whole; to make a Python number of each would take ten times as long.
 
 
 def _packed(frame: np.ndarray) -> Any:
@@ -127,7 +127,7 @@ def _unpacked(floats: Any) -> np.ndarray:
 
 @functools.cache
 def _packed_head(n: int) -> bytes:
-    """What stands before n packed floats on the wire: the number of their field, and their length in bytes."""
+    """What stands before n packed floats in a message: the number of their field, and their length in bytes."""
     import tensorflow as tf
 
     return tf.train.FloatList(value=[0.0] * n).SerializeToString()[: -4 * n]
@@ -171,10 +171,10 @@ def files_of(pattern: str) -> list[str]:
 
 
 def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[VideoRecord]:
-    """Reads gzip TFRecord files record by record, in order; `only` has the ids of the videos wanted, None all."""
+    """Reads gzip TFRecord files record by record, in order: those of all videos, or `only` of these ids."""
     import tensorflow as tf
 
-    # Decoding takes most of the time, so records that cannot be of a wanted video are passed over without it.
+    # Decoding takes most of the time, so records that cannot be of a wanted video are not decoded.
     marks = [video_id.encode() for video_id in only or ()]
     for serialized in tf.data.TFRecordDataset(list(files), compression_type="GZIP").as_numpy_iterator():
         if only is None:
@@ -184,9 +184,7 @@ def read(files: Iterable[str], only: Collection[str] | None = None) -> Iterator[
 
 
 def write(path: str, records: Iterable[VideoRecord | bytes]) -> int:
-    """Writes or replaces a gzip TFRecord file of records, encoded or not; returns their count. Equal ones give
-    equal bytes.
-    """
+    """Writes or replaces a gzip TFRecord file of records, encoded or not; returns their count."""
     import tensorflow as tf
 
     count = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TopicScore:
-    """How much of a topic the model sees: near 1 where it occurs, near 0 where it does not (f of eq. 8)."""
+    """How much of a topic the model sees: near 1 if it occurs, near 0 if not (f of eq. 8)."""
 
     id: int
     name: str
@@ -27,7 +27,7 @@ class TopicTimeline:
     """The neurons of one topic over the frames (Dong et al. 2017, Fig. 4), those that carry it most.
 
     Attributes:
-        topic_id: None for the strongest neurons of the caption, where topics are not known.
+        topic_id: None for the strongest neurons of the caption, if topics are not known.
         relevant: False for a topic that is shown because the model sees it least.
     """
 

@@ -60,7 +60,7 @@ def find_topic(text: int | str, topics: Sequence[T]) -> T:
 
 
 def exact_topic(text: int | str, topics: Iterable[T]) -> T | None:
-    """The topic with this id or exactly this name, or with the name it was found under; None if there is none."""
+    """The topic with this id or exactly this name, or with the name it was found under; None if no topic has it."""
     topics, wanted = list(topics), _key(text)
     if not wanted:
         return None

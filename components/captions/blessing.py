@@ -18,7 +18,7 @@ def bless(
 
     Args:
         figures: the splits' figures, as `report.read_figures` gives them.
-        previous: the figures of the last blessed model; None where there is none.
+        previous: the figures of the last blessed model, if there is one.
     Raises:
         ValueError: the split was not judged.
     """
@@ -39,7 +39,7 @@ def bless(
     return Blessing(split, tuple(dict.fromkeys(reasons)))
 
 
-def _minimum(metric: str, least: float, split: str, current: dict, _) -> Reason:
+def _minimum(metric: str, least: float, split: str, current: dict, _: object) -> Reason:
     value = current["metrics"][metric]
     passed = value >= least
     words = f"{metric} on {split} is {value:.4f}; at least {least:g} is asked: {verdict_of(passed)}."

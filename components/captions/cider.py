@@ -31,7 +31,7 @@ class _References:
 
     Attributes:
         weights: n-gram -> [(reference, its tf-idf weight), ...] for the references that contain it.
-        norms: (references, orders), length of each tf-idf vector; infinite where it is zero, so that nothing matches.
+        norms: (references, orders), length of each tf-idf vector; infinite if it is zero, so that nothing matches.
         lengths: (references,), bigrams of each reference, which is what coco-caption measures length by.
     """
 

@@ -12,12 +12,11 @@ from topiclens.components.captions import report
 from topiclens.components.captions.blessing import bless
 from topiclens.components.captions.generate import evaluate_examples
 from topiclens.components.captions.settings import EvaluationSettings
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import CaptionMetricsArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import mark, write_blessing
-from topiclens.components.common.config import from_json
 from topiclens.components.topics.model import TopicModel
-from topiclens.schemas.files import read_json, read_text, write_text
+from topiclens.schemas.files import read_json, read_text, readable, writable, write_text
+from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
 
@@ -40,9 +39,9 @@ def CaptionEvaluator(
     asked, present = (settings.split, *settings.report_splits), artifact_utils.decode_split_names(examples.split_names)
     judged = [split for split in dict.fromkeys(asked) if split in present]
     with (
-        artifact_io.readable(topic_model.uri) as topics,
-        artifact_io.writable(metrics.uri) as metrics_folder,
-        artifact_io.writable(blessing.uri) as blessing_folder,
+        readable(topic_model.uri) as topics,
+        writable(metrics.uri) as metrics_folder,
+        writable(blessing.uri) as blessing_folder,
     ):
         evaluations = evaluate_examples(
             path_utils.serving_model_path(model.uri),

@@ -22,19 +22,16 @@ from topiclens.components.captions.tokenizer import tokenize
 FAST_METRICS = ("BLEU-4", "CIDEr")  # cheap enough for every epoch
 SMALL_SLICE = 30  # videos; the figures of fewer are marked, since one caption moves them visibly
 
-
 AS_PEOPLE, PARTLY, UNLIKE = "as people say", "partly as people say", "unlike what people say"
 _PARTLY = 0.25  # of the nearness among people; with less a caption is unlike theirs
 
 
 class CaptionsError(ValueError):
-    """Captions and references that do not fit each other, or are no text."""
+    """Captions and references that do not belong together, or are not text."""
 
 
 class References:
-    """The human captions of videos by id, one or more each, tokenised and counted once for any number of
-    evaluations.
-    """
+    """The human captions of videos by id, tokenised and counted once for any number of evaluations."""
 
     def __init__(self, captions: Mapping[str, Sequence[str]]):
         if not captions:
@@ -65,7 +62,7 @@ class Slice:
 
 @dataclasses.dataclass(frozen=True)
 class CaptionEvaluation:
-    """What the metrics say of the captions of one split.
+    """The figures of the captions of one split.
 
     Attributes:
         metrics: the corpus' figures, in the order of METRICS.
@@ -101,20 +98,20 @@ def evaluate_captions(
         small_slice: a slice of fewer videos is marked as small.
         start_meteor: starts METEOR's program; where it raises MeteorUnavailable, METEOR is not measured.
     Raises:
-        CaptionsError: a caption without references or the other way round, or one that is no string.
+        CaptionsError: a caption without references or the other way round, or one that is not a string.
     """
-    known = _known(metrics)
-    wanted = [metric for metric in METRICS if metric in known]
+    wanted = _known(metrics)
     references = references if isinstance(references, References) else References(references)
     sentences = _tokenized(references, captions)
     members = {name: [video_id for video_id in ids if video_id in sentences] for name, ids in (slices or {}).items()}
     members = {name: ids for name, ids in members.items() if ids}
 
-    corpus, not_measured = {}, {}
-    by_video = {video_id: {} for video_id in sentences}
-    by_slice = {name: {} for name in members}
+    corpus: dict[str, float] = {}
+    not_measured: dict[str, str] = {}
+    by_video: dict[str, dict[str, float]] = {video_id: {} for video_id in sentences}
+    by_slice: dict[str, dict[str, float]] = {name: {} for name in members}
     with contextlib.ExitStack() as programs:
-        for family in _families(wanted):
+        for family in dict.fromkeys(_FAMILIES[metric.split("-")[0]] for metric in wanted):
             try:
                 figures = family(references, sentences, lambda: programs.enter_context(start_meteor()))
                 measured = [figures.of(list(sentences)), *(figures.of(ids) for ids in members.values())]
@@ -152,9 +149,11 @@ def score_captions(
 class EpochScores:
     """A `score_captions` for the trainer: (references, captions) -> figures, the references prepared once."""
 
+    _prepared: References
+
     def __init__(self, metrics: Iterable[str] = FAST_METRICS):
         self._metrics = tuple(metrics)
-        self._given, self._prepared = None, None
+        self._given: Mapping[str, Sequence[str]] | None = None
 
     def __call__(self, references: Mapping[str, Sequence[str]], captions: Mapping[str, str]) -> dict[str, float]:
         if references != self._given:
@@ -191,7 +190,7 @@ class _Figures:
 Sentences = dict[str, str]
 
 
-def _bleu(references: References, captions: Sentences, _) -> _Figures:
+def _bleu(references: References, captions: Sentences, _: object) -> _Figures:
     """BLEU-1 to BLEU-4 (Papineni et al., *BLEU*, ACL 2002). A corpus has its own, not the mean over captions."""
     counted = {
         video_id: cook_test(caption, cook_refs(references.sentences[video_id]))
@@ -218,13 +217,13 @@ def _meteor(references: References, captions: Sentences, start: Callable[[], Met
     )
 
 
-def _rouge(references: References, captions: Sentences, _) -> _Figures:
+def _rouge(references: References, captions: Sentences, _: object) -> _Figures:
     """ROUGE-L (Lin, *ROUGE*, 2004, section 3); an empty caption has nothing in common even with an empty reference."""
     score, people = Rouge().calc_score, references.sentences
     return _means("ROUGE-L", {name: score([said], people[name]) if said else 0.0 for name, said in captions.items()})
 
 
-def _cider(references: References, captions: Sentences, _) -> _Figures:
+def _cider(references: References, captions: Sentences, _: object) -> _Figures:
     return _means("CIDEr", references.cider.score(captions))
 
 
@@ -238,15 +237,11 @@ def _means(metric: str, scores: Mapping[str, float]) -> _Figures:
 _FAMILIES = {"BLEU": _bleu, "METEOR": _meteor, "ROUGE": _rouge, "CIDEr": _cider}
 
 
-def _families(metrics: Iterable[str]) -> list[Callable[..., _Figures]]:
-    return [_FAMILIES[name] for name in dict.fromkeys(metric.split("-")[0] for metric in metrics)]
-
-
-def _known(metrics: Iterable[str]) -> set[str]:
+def _known(metrics: Iterable[str]) -> list[str]:
     metrics = {metrics} if isinstance(metrics, str) else set(metrics)
     if unknown := sorted(metrics - set(METRICS)):
         raise ValueError(f"There is no metric {', '.join(unknown)}; those known are {', '.join(METRICS)}.")
-    return metrics
+    return [metric for metric in METRICS if metric in metrics]
 
 
 def _tokenized(references: References, captions: Mapping[str, str]) -> Sentences:

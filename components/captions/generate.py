@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 SIGNATURE = "serving_default"
 BATCH_SIZE = 64  # videos
 
-# frames (b, t, feature_dim) float32, zero rows where a clip is shorter -> b captions.
+# frames (b, t, feature_dim) float32, with zero rows where a clip is shorter -> b captions.
 Answer = Callable[[np.ndarray], list[str]]
 
 
@@ -47,15 +47,14 @@ def open_captioner(model_dir: str | os.PathLike) -> Answer:
         )
 
     def answer(frames: np.ndarray) -> list[str]:
-        captions = signature(frames=tf.constant(frames, tf.float32))["caption"].numpy()
+        captions = model.signatures[SIGNATURE](frames=tf.constant(frames, tf.float32))["caption"].numpy()
         return [caption.decode() for caption in captions.tolist()]
 
-    answer.model = model  # a signature holds its model weakly
     return answer
 
 
 def pad_videos(videos: Sequence[VideoRecord]) -> np.ndarray:
-    """The frames of several videos as one (b, longest, feature_dim) float32 batch, all-zero where there is no frame."""
+    """The frames of several videos as one (b, longest, feature_dim) float32 batch, zero after the last frame."""
     widths = sorted({video.frames.shape[1] for video in videos})
     if len(widths) > 1:
         named = {video.frames.shape[1]: video.video_id for video in videos}
@@ -66,35 +65,26 @@ def pad_videos(videos: Sequence[VideoRecord]) -> np.ndarray:
     return batch
 
 
-def caption_videos(
-    videos: Iterable[VideoRecord], answer: Answer, *, batch_size: int = BATCH_SIZE, progress: Progress = no_progress
-) -> Iterator[tuple[VideoRecord, str]]:
-    """Each video with its caption, in the order given; `answer` is `open_captioner`'s, or any function like it."""
-    start, done = time.monotonic(), 0
-    videos = iter(videos)
-    while batch := list(itertools.islice(videos, batch_size)):
-        yield from zip(batch, answer(pad_videos(batch)), strict=True)
-        done += len(batch)
-        progress(f"{done} videos captioned, {done / max(time.monotonic() - start, 1e-9):.1f} a second")
-
-
 def caption_examples(
     model_dir: str | os.PathLike, examples: str, *, batch_size: int = BATCH_SIZE, progress: Progress = no_progress
 ) -> tuple[dict[str, str], list[VideoRecord]]:
-    """Captions of all records that a folder or glob pattern names.
+    """Captions all records that a folder or glob pattern names.
 
     Returns:
         video id -> caption, in the order of the records; and the records, their frames dropped.
     Raises:
         CaptioningError: the model or a record cannot be used; a video occurs twice.
     """
-    captions, videos = {}, []
-    stream = records.read(records.files_of(examples))
-    for video, caption in caption_videos(stream, open_captioner(model_dir), batch_size=batch_size, progress=progress):
-        if video.video_id in captions:
-            raise CaptioningError(f"Video {video.video_id!r} occurs twice in {examples}; expected one record a video.")
-        captions[video.video_id] = caption
-        videos.append(dataclasses.replace(video, frames=video.frames[:0]))
+    answer, stream, start = open_captioner(model_dir), records.read(records.files_of(examples)), time.monotonic()
+    captions: dict[str, str] = {}
+    videos: list[VideoRecord] = []
+    while batch := list(itertools.islice(stream, batch_size)):
+        for video, caption in zip(batch, answer(pad_videos(batch)), strict=True):
+            if video.video_id in captions:
+                raise CaptioningError(f"Video {video.video_id!r} occurs twice in {examples}; expected one record each.")
+            captions[video.video_id] = caption
+            videos.append(dataclasses.replace(video, frames=video.frames[:0]))
+        progress(f"{len(videos)} videos captioned, {len(videos) / max(time.monotonic() - start, 1e-9):.1f} a second")
     return captions, videos
 
 
@@ -115,29 +105,20 @@ def evaluate_examples(
     return evaluations
 
 
-def slices_by_topic(
-    topics: Mapping[str, Iterable[int]], names: Mapping[int, str] | None = None
-) -> dict[str, list[str]]:
-    """Slice name -> video ids, a slice a topic; a video is in the slice of each of its topics, given by number.
+def slices_of(videos: Iterable[VideoRecord], names: Mapping[int, str] | None = None) -> dict[str, list[str]]:
+    """Slice name -> video ids: a slice for each topic and, where records have one, for each label.
 
     `names`, topic number -> name, stand behind the numbers.
     """
-    members = defaultdict(list)
-    for video_id, numbers in topics.items():
-        for number in numbers:
-            members[int(number)].append(video_id)
-    names = names or {}
-    return {
-        f"topic {number}: {names[number]}" if number in names else f"topic {number}": members[number]
-        for number in sorted(members)
+    topics, labels = defaultdict(list), defaultdict(list)
+    for video in videos:
+        for number in video.topics.nonzero()[0].tolist():
+            topics[number].append(video.video_id)
+        if video.label is not None:
+            labels[f"label {video.label}"].append(video.video_id)
+    named = names or {}
+    by_topic = {
+        f"topic {number}: {named[number]}" if number in named else f"topic {number}": topics[number]
+        for number in sorted(topics)
     }
-
-
-def slices_of(records: Iterable[VideoRecord], names: Mapping[int, str] | None = None) -> dict[str, list[str]]:
-    """Slices by topic and, where records have one, by label."""
-    topics, labels = {}, defaultdict(list)
-    for record in records:
-        topics[record.video_id] = record.topics.nonzero()[0].tolist()
-        if record.label is not None:
-            labels[f"label {record.label}"].append(record.video_id)
-    return slices_by_topic(topics, names) | {name: labels[name] for name in sorted(labels)}
+    return by_topic | {name: labels[name] for name in sorted(labels)}

@@ -1,8 +1,8 @@
 """METEOR 1.5 by its authors' own program (Denkowski & Lavie, *Meteor Universal*, WMT 2014).
 
-METEOR aligns words by stems, synonyms and a table of paraphrases, and its parameters were tuned with that very code,
-so it is run and not rewritten: the Java program that ships, with its English data, in the `pycocoevalcap` wheel. Where
-Java or the wheel is missing, METEOR is *not measured*, and the reason is said; no other metric takes its name.
+METEOR aligns words by stems, synonyms and a table of paraphrases, and its parameters were tuned with this program. So
+it is run, not rewritten: a Java program that ships, with its English data, in the `pycocoevalcap` wheel. Without Java
+or the wheel METEOR is *not measured*, with the reason; no other metric takes its name.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _SEPARATOR_IN_TEXT = re.compile(r"\|{3,}")
 
 
 class MeteorUnavailable(RuntimeError):
-    """METEOR could not be measured; the message is the reason, in words for a report."""
+    """METEOR could not be measured; the message is the reason, for a report."""
 
 
 def find_jar() -> pathlib.Path:
@@ -42,14 +42,14 @@ def find_jar() -> pathlib.Path:
 
 
 class Meteor:
-    """A running METEOR program; a context manager, since a process and its memory (up to 2 GB) hang on it.
+    """A running METEOR program, with up to 2 GB of memory; a context manager, which ends it.
 
     Args:
         java: the Java command, looked up on the PATH.
         jar: the program; that of `pycocoevalcap` by default.
         start_seconds, answer_seconds: how long the first answer and every other may take before the program is stopped.
     Raises:
-        MeteorUnavailable: here and in every method, when there is no Java or program, when it dies, or stays silent.
+        MeteorUnavailable: here and in every method: no Java or program, or it ended or gave no answer.
     """
 
     def __init__(

@@ -6,9 +6,11 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from topiclens.components.captions.evaluator import METRICS, CaptionEvaluation
-from topiclens.schemas.files import write_json, write_text
+from topiclens.components.captions.evaluator import CaptionEvaluation
+from topiclens.components.captions.settings import METRICS
+from topiclens.schemas.files import read_json, write_json, write_text
 from topiclens.schemas.json_lines import write_rows
+from topiclens.schemas.plain import to_plain
 from topiclens.schemas.tables import markdown_table
 
 METRICS_FILE, CAPTIONS_FILE, SUMMARY_FILE = "metrics.json", "captions.jsonl", "summary.md"
@@ -18,7 +20,7 @@ EXAMPLES = 5  # best and worst captions shown of each split
 def write_report(
     folder: str | os.PathLike, evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES
 ) -> None:
-    """Writes the three files of the judged splits; the summary shows so many best and worst captions of each."""
+    """Writes the three files; the summary shows `examples` of the best and of the worst captions of each split."""
     folder = pathlib.Path(folder)
     figures = {"splits": {split: split_figures(evaluation) for split, evaluation in evaluations.items()}}
     rows = [row for split, evaluation in evaluations.items() for row in caption_rows(split, evaluation)]
@@ -31,7 +33,7 @@ def read_figures(folder: str | os.PathLike) -> dict[str, dict]:
     """The figures by split that `write_report` left in a folder."""
     path = pathlib.Path(folder) / METRICS_FILE
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["splits"]
+        return read_json(path)["splits"]
     except FileNotFoundError as error:
         raise FileNotFoundError(f"There is no {path}. Has the step that judges captions run?") from error
 
@@ -39,23 +41,19 @@ def read_figures(folder: str | os.PathLike) -> dict[str, dict]:
 def split_figures(evaluation: CaptionEvaluation) -> dict:
     """A split's entry of metrics.json.
 
-    `references_sha256` tells whether two models were judged on the same videos and references: figures on others,
-    CIDEr above all, do not compare.
+    Two models' figures compare, CIDEr's above all, only where `references_sha256` is the same.
     """
     return {
         "videos": len(evaluation.captions),
         "references_sha256": _fingerprint(evaluation.references),
         "metrics": evaluation.metrics,
         "not_measured": evaluation.not_measured,
-        "slices": {
-            name: {"videos": part.videos, "small": part.small, "metrics": part.metrics}
-            for name, part in evaluation.slices.items()
-        },
+        "slices": to_plain(evaluation.slices),
     }
 
 
 def caption_rows(split: str, evaluation: CaptionEvaluation) -> list[dict]:
-    """One row a video: what was said, what people said, and the figures."""
+    """One row a video: its caption, those of people, and the figures."""
     return [
         {
             "video_id": video_id,
@@ -79,7 +77,7 @@ def best_and_worst(evaluation: CaptionEvaluation, count: int) -> tuple[list[str]
 
 
 def format_summary(evaluations: Mapping[str, CaptionEvaluation], *, examples: int = EXAMPLES) -> str:
-    """The evaluation as Markdown: a row a split, a row a slice, and captions beside what people wrote."""
+    """The evaluation as Markdown: a row a split, a row a slice, and captions beside those of people."""
     measured = [metric for metric in METRICS if any(metric in j.metrics for j in evaluations.values())]
     lines = ["# Captions, judged", ""]
     rows = [(split, len(j.captions), *_cells(j.metrics, measured)) for split, j in evaluations.items()]

@@ -7,10 +7,10 @@ in the caption as the word `-lrb-`.
 
 The rules follow the Penn Treebank's conventions and the Java tokenizer's observed output; none of its code was used.
 They work as a lexer's do: at every position the rule that reads furthest wins, the first of equals. A rule is a regular
-expression; where it has groups, they are the tokens it yields, and the rest of the match is context it had to see.
+expression; if it has groups, they are the tokens, and the rest of the match is context.
 
 One difference is wanted: the Java program reads a file of captions and looks past the end of a line, so what becomes of
-a last word like "B." depends on the caption that follows. Here a caption is read alone.
+a last word like "B." depends on the caption that follows. Here each caption is read by itself.
 """
 
 import re
@@ -54,7 +54,7 @@ ENDING = rf"(?:'(?i:s|m|d|re|ve|ll)(?!{LETTER})|[’\x92](?i:s|m|d|re|ve|ll))"  
 URL_END = r"[^\s<>\"()]+[^\s<>\"().,?!:;'’|]"
 
 SOFT_HYPHEN = "\xad"
-NO_BREAK = "\xa0"  # joins what is one token although it contains a space
+NO_BREAK = "\xa0"  # in one token that contains a space
 BRACKETS = {"(": "-LRB-", ")": "-RRB-", "[": "-LSB-", "]": "-RSB-", "{": "-LCB-", "}": "-RCB-"}
 CURRENCIES = {"£": "#", "€": "$", "¤": "$", "\x80": "$", "¢": "cents"}
 FRACTIONS = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}

@@ -26,7 +26,7 @@ class TopicModelArtifact(Artifact):
 
 
 class NeuronLinksArtifact(Artifact):
-    """``links.json``: which neurons carry which topic, and ``tally.npz``, what they were found by."""
+    """``links.json``: which neurons carry which topic, and ``tally.npz``, the counts behind it."""
 
     TYPE_NAME = "topiclens.NeuronLinks"
 

@@ -1,11 +1,12 @@
-"""Whether a model may be published, and why: what the Pusher obeys and people read."""
+"""Whether a model may be published, and why: for the Pusher and for people."""
 
 import dataclasses
-import json
 import os
 import pathlib
+from typing import Any
 
-from topiclens.schemas.files import write_json, write_text
+from topiclens.schemas.files import read_json, write_json, write_text
+from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.verdicts import Reason
 
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
@@ -36,22 +37,16 @@ def write_blessing(folder: str | os.PathLike, blessing: Blessing) -> None:
     (folder / other).unlink(missing_ok=True)
     lines = [f"{'+' if reason.met else '-'} {reason.words}" for reason in blessing.reasons]
     write_text(folder / "reasons.txt", "\n".join((verdict, *lines)) + "\n")
-    content = {
-        "blessed": blessing.blessed,
-        "split": blessing.split,
-        "reasons": [dataclasses.asdict(reason) for reason in blessing.reasons],
-    }
-    write_json(folder / "reasons.json", content)
+    write_json(folder / "reasons.json", {"blessed": blessing.blessed, **to_plain(blessing)})
     write_text(folder / verdict, "")
 
 
-def mark(artifact, blessing: Blessing) -> None:
-    """Says on a TFX `ModelBlessing` whether the model is blessed, which is all that the Pusher looks at, and why."""
+def mark(artifact: Any, blessing: Blessing) -> None:
+    """Says on a TFX `ModelBlessing` whether the model is blessed, which is what the Pusher looks at, and why."""
     artifact.set_int_custom_property("blessed", int(blessing.blessed))
     artifact.set_string_custom_property("reasons", " ".join(reason.words for reason in blessing.reasons))
 
 
 def read_blessing(folder: str | os.PathLike) -> Blessing:
     """Reads what `write_blessing` wrote."""
-    content = json.loads((pathlib.Path(folder) / "reasons.json").read_text(encoding="utf-8"))
-    return Blessing(content["split"], tuple(Reason(**reason) for reason in content["reasons"]))
+    return from_plain(Blessing, read_json(pathlib.Path(folder) / "reasons.json"))

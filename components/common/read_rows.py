@@ -1,16 +1,11 @@
 """JSON Lines, read with Beam; `topiclens.schemas.json_lines` reads and writes them plainly."""
 
 import json
+from typing import Any
 
 import apache_beam as beam
 
 
-class ReadRows(beam.PTransform):
+def read_rows(path: str) -> Any:
     """The rows of one file as a PCollection of dicts."""
-
-    def __init__(self, path: str):
-        super().__init__()
-        self._path = path
-
-    def expand(self, pipeline):
-        return pipeline | beam.io.ReadFromText(self._path) | beam.Map(json.loads)
+    return beam.io.ReadFromText(path) | beam.Map(json.loads)

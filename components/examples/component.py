@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from topiclens.components.common.artifacts import DatasetArtifact, FrameFeaturesArtifact, TopicModelArtifact
-from topiclens.components.common.read_rows import ReadRows
+from topiclens.components.common.read_rows import read_rows
 from topiclens.components.examples.transform import WriteRecords
 from topiclens.components.features.transform import ReadFeatures
 from topiclens.components.topics.model import TABLE
@@ -30,7 +30,7 @@ def ExamplesJoin(
 ):
     """Writes one SequenceExample a video, gzip TFRecords by split.
 
-    The topic vector is as long as the topics' table: longer than what was sampled, where topics kept earlier ids.
+    The topic vector is as long as the topics' table, which has more topics than were sampled if some kept earlier ids.
     """
     n_topics = len(read_json(os.path.join(topic_model.uri, TABLE))["topics"])
     summary = read_json(os.path.join(dataset.uri, "summary.json"))
@@ -38,10 +38,10 @@ def ExamplesJoin(
     with beam_pipeline as p:
         (
             {
-                "rows": p | "Rows" >> ReadRows(os.path.join(dataset.uri, "videos.jsonl")),
+                "rows": p | "Rows" >> read_rows(os.path.join(dataset.uri, "videos.jsonl")),
                 "features": p | "Features" >> ReadFeatures(features.uri),
                 "labels": p
-                | "Labels" >> ReadRows(os.path.join(topic_model.uri, "labels.jsonl"))
+                | "Labels" >> read_rows(os.path.join(topic_model.uri, "labels.jsonl"))
                 | beam.Map(lambda row: (row["video_id"], row["topics"])),
             }
             | WriteRecords(examples.uri, n_topics=n_topics, videos=sum(videos.values()))

@@ -1,7 +1,7 @@
 """Joins features, captions and topics into one record a video, and writes them by split.
 
-Every video goes to the file that the hash of its id names, and a file is sorted
-by id: the same inputs give the same bytes, however many workers wrote them.
+Every video goes to the file that the hash of its id names, and a file is sorted by id: the same inputs give the same
+bytes, however many workers wrote them.
 """
 
 from __future__ import annotations
@@ -35,13 +35,9 @@ class WriteRecords(beam.PTransform):
 
     Expands a dict of three PCollections: ``rows`` (accepted manifest rows), ``features`` of (video_id, (t, dim)
     float32) and ``labels`` of (video_id, topic ids). A video whose features were set aside makes no record. Gives
-    (split, count) of the records written.
+    (split, count) of the records written. `videos`, how many there are, sets the count of files.
 
-    Not videos are joined but files: frames are the bulk of the data, and so they pass from worker to worker only once.
-
-    Args:
-        n_topics: the length of the topic vector.
-        videos: how many videos there are; sets the count of files.
+    The join is by file, not by video: so the frames, most of the data, pass from worker to worker only once.
     """
 
     def __init__(self, output_dir: str, *, n_topics: int, videos: int):
@@ -51,11 +47,7 @@ class WriteRecords(beam.PTransform):
         self._files = max(1, -(-videos // RECORDS_PER_FILE))
 
     def expand(self, inputs):
-        parts = {
-            "rows": inputs["rows"] | "RowById" >> beam.Map(lambda row: (row["video_id"], row)),
-            "features": inputs["features"],
-            "labels": inputs["labels"],
-        }
+        parts = {**inputs, "rows": inputs["rows"] | "RowById" >> beam.Map(lambda row: (row["video_id"], row))}
         by_file = {name: part | f"FileOf {name}" >> beam.MapTuple(self._with_file) for name, part in parts.items()}
         return (
             by_file

@@ -6,11 +6,11 @@ import apache_beam as beam
 from tfx import v1 as tfx
 
 from topiclens.components.common.artifacts import DatasetArtifact, FrameFeaturesArtifact
-from topiclens.components.common.config import from_json
 from topiclens.components.features import store
 from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.features.transform import ExtractFeatures
 from topiclens.components.videos import ingest
+from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
 

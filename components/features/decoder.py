@@ -1,15 +1,14 @@
-"""Clips decoded in processes of their own, so that a clip that fells its decoder does not fell the job.
+"""Clips decoded in processes of their own, so that a clip that crashes its decoder does not end the job.
 
 FFmpeg is native code that reads untrusted bytes: among a million clips one may crash it or never end. Here that costs
 one clip and a new process (about half a second). It also lets clips decode while the network computes.
 
-The child says when it is ready and then answers one request at a time over its pipes: a line of JSON (path, video_id,
-start, end, sampling, limits) by a line of JSON, either {"error": why, "lasting": bool} or
-{"shapes": [[height, width, 3], ...]} followed by the frames' bytes.
+The child says when it is ready. Then it answers each request, JSON (path, video_id, start, end, sampling, limits), by
+JSON, either {"error": why, "lasting": bool} or {"shapes": [[height, width, 3], ...]}, and a message of bytes for each
+frame. Nothing that it sends is unpickled: a hostile clip may have taken it over.
 """
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import importlib
 import itertools
@@ -19,8 +18,9 @@ import pathlib
 import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,6 @@ from topiclens.components.videos.sampling import Sampling
 
 READER = "topiclens.components.videos.reader:sample_video"
 DECODERS = 2  # processes a worker
-_READY = b"ready\n"
 
 
 class DecoderFailed(UnreadableVideo):
@@ -68,6 +67,7 @@ class DecoderProcess:
         self._sampling, self._limits, self._reader = sampling, limits, reader
         self._timeout = 2 * limits.max_decode_seconds if timeout is None else timeout
         self._child: subprocess.Popen | None = None
+        self._pipe: Connection | None = None
 
     def sample(self, clip: ClipRequest) -> list[np.ndarray]:
         """The clip's frames: 1 <= t <= n_frames arrays (height, width, 3) uint8 RGB.
@@ -77,77 +77,68 @@ class DecoderProcess:
             DecoderFailed: it could not be decoded this time.
             RuntimeError: no decoder starts at all.
         """
-        child = self._started()
-        hung = threading.Event()
-
-        def give_up():
-            hung.set()
-            child.kill()
-
-        watch = threading.Timer(self._timeout, give_up)
-        watch.start()
+        child, pipe = self._started()
+        name = os.path.basename(clip.path)
+        request = dataclasses.asdict(clip) | {
+            "sampling": self._sampling.to_json(), "limits": dataclasses.asdict(self._limits),
+        }  # fmt: skip
         try:
-            request = dataclasses.asdict(clip) | {
-                "sampling": self._sampling.to_json(), "limits": dataclasses.asdict(self._limits),
-            }  # fmt: skip
-            child.stdin.write(json.dumps(request).encode() + b"\n")
-            child.stdin.flush()
-            answer = json.loads(child.stdout.readline() or "null")
-            if answer is None:
-                raise EOFError
-            if "shapes" in answer:
-                return [_read_frame(child.stdout, shape) for shape in answer["shapes"]]
-        except (EOFError, BrokenPipeError) as error:
-            name = os.path.basename(clip.path)
-            self.close()
-            if hung.is_set():
+            pipe.send_bytes(json.dumps(request).encode())
+            if not pipe.poll(self._timeout):
+                self.close()
                 raise DecoderFailed(
                     f"{name!r} was not decoded within {self._timeout:g} s, so its decoder was stopped "
                     "(twice `limits.max_decode_seconds`). Re-encode it, or raise the limit."
-                ) from None
+                )
+            answer = json.loads(pipe.recv_bytes())
+            if "shapes" in answer:
+                return [np.frombuffer(pipe.recv_bytes(), np.uint8).reshape(shape) for shape in answer["shapes"]]
+        except (EOFError, ConnectionError) as error:
+            self.close()
             raise DecoderFailed(
                 f"{name!r} made its decoder crash ({_how_it_ended(child)}). The clip is damaged, or larger than the "
                 "memory: check that it plays, or re-encode it."
             ) from error
-        finally:
-            watch.cancel()
         raise (UnreadableVideo if answer["lasting"] else DecoderFailed)(answer["error"])
 
     def close(self) -> None:
         """Ends the child, if there is one."""
-        if self._child is not None:
-            child, self._child = self._child, None
-            with contextlib.suppress(BrokenPipeError):  # of a request that it did not live to read
-                child.stdin.close()
-            child.stdout.close()
-            child.kill()
-            child.wait()
+        if self._child is not None and self._pipe is not None:
+            self._pipe.close()
+            self._child.kill()
+            self._child.wait()
+            self._child = self._pipe = None
 
-    def _started(self) -> subprocess.Popen:
-        if self._child is None:
+    def _started(self) -> tuple[subprocess.Popen, Connection]:
+        if self._child is None or self._pipe is None:
             root = str(pathlib.Path(__file__).parents[2])  # the child finds the packages where we were found
             paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "topiclens.components.features.decoder", self._reader],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-            )
-            if self._child.stdout.readline() != _READY:
+            self._pipe, theirs = Pipe()
+            with theirs:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", __spec__.name, self._reader, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=2,  # what native code prints goes where messages go
+                    pass_fds=[theirs.fileno()],
+                    env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                )
+            try:
+                self._pipe.recv_bytes()  # that it is ready
+            except (EOFError, ConnectionError) as error:
                 child = self._child
                 self.close()
                 raise RuntimeError(
                     f"The process that decodes clips does not start ({_how_it_ended(child)}): see its own message "
                     "above. Is the project installed in this Python, with its requirements?"
-                )
-        return self._child
+                ) from error
+        return self._child, self._pipe
 
 
 class DecoderPool:
-    """Several decoder processes, working ahead of whoever consumes their frames."""
+    """Several decoder processes, which work ahead of the reader of their frames."""
 
-    def __init__(self, size: int = DECODERS, **options):
-        """Args: size: how many processes; options: those of `DecoderProcess`."""
+    def __init__(self, size: int = DECODERS, **options: Any):
+        """`size` is the number of processes; `options` are those of `DecoderProcess`."""
         if size < 1:
             raise ValueError(f"Expected at least 1 decoder, got decoders={size}.")
         self._decoders = [DecoderProcess(**options) for _ in range(size)]
@@ -181,32 +172,20 @@ class DecoderPool:
             self._idle.put(decoder)
 
 
-def _read_frame(stream, shape: list[int]) -> np.ndarray:
-    frame = np.empty(shape, np.uint8)
-    view, filled = memoryview(frame).cast("B"), 0
-    while filled < len(view):
-        count = stream.readinto(view[filled:])
-        if not count:
-            raise EOFError("the decoder ended in the middle of a frame")
-        filled += count
-    return frame
-
-
 def _how_it_ended(child: subprocess.Popen) -> str:
     return f"signal {-child.returncode}" if child.returncode < 0 else f"exit status {child.returncode}"
 
 
-def _serve(reader: str) -> None:
-    """The child's side: answers requests until its input ends, which is also when its parent dies."""
+def _serve(reader: str, pipe: Connection) -> None:
+    """The child's side: answers requests until its pipe is closed, which is also when its parent dies."""
     module, _, function = reader.partition(":")
     sample = getattr(importlib.import_module(module), function)
-    requests = sys.stdin.buffer
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever native code prints must not end up among the frames
-    answers.write(_READY)
-    answers.flush()
-    for line in requests:
-        request = json.loads(line)
+    pipe.send_bytes(b"ready")
+    while True:
+        try:
+            request = json.loads(pipe.recv_bytes())
+        except EOFError:
+            return
         frames: list[np.ndarray] = []
         try:
             frames = sample(
@@ -217,17 +196,17 @@ def _serve(reader: str) -> None:
                 end=request["end"],
                 limits=DecodingLimits(**request["limits"]),
             ).frames
-            answer = {"shapes": [frame.shape for frame in frames]}
+            answer: dict[str, Any] = {"shapes": [frame.shape for frame in frames]}
         except UnreadableVideo as error:
             answer = {"error": str(error), "lasting": not isinstance(error.__cause__, OSError)}
-        except Exception as error:  # whatever one clip brings about must not end the job
+        except Exception as error:  # one clip must not end the job, whatever it causes
             name = os.path.basename(request["path"])
             answer = {"error": f"{name!r} failed to decode ({type(error).__name__}: {error}).", "lasting": False}
-        answers.write(json.dumps(answer).encode() + b"\n")
+        pipe.send_bytes(json.dumps(answer).encode())
         for frame in frames:
-            answers.write(np.ascontiguousarray(frame).data)
-        answers.flush()
+            pipe.send_bytes(np.ascontiguousarray(frame).data.cast("B"))
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    # A copy: the pipe itself must not close before the process ends, so that its exit status is known by then.
+    _serve(sys.argv[1], Connection(os.dup(int(sys.argv[2]))))

@@ -1,4 +1,4 @@
-"""From frames to features: a network fed in batches of one shape, filled across videos."""
+"""From frames to features: a network that gets batches of one shape, filled with frames of several videos."""
 
 import collections
 import hashlib
@@ -12,15 +12,15 @@ from topiclens.components.features.backbones.base import Backbone
 from topiclens.components.videos.sampling import EQUAL, Sampling
 
 BATCH_SIZE = 32
-# Changes whenever the same settings would give other numbers than before, so that no stored feature outlives its code.
+# Must change when the same settings give other numbers than before: stored features are then computed again.
 VERSION = 1
 
 
 class FeatureExtractor:
     """A backbone, compiled once for one batch shape.
 
-    Clips differ in length and size; every frame is brought to the network's size first, and batches are filled with
-    frames of as many videos as it takes. The last one is padded, since another shape would be another compilation.
+    Every frame is brought to the network's size first, and batches are filled with frames of as many videos as needed.
+    The last batch is padded, since another shape would be another compilation.
     """
 
     def __init__(self, backbone: Backbone, batch_size: int = BATCH_SIZE):
@@ -41,12 +41,9 @@ class FeatureExtractor:
     def __call__(
         self, videos: Iterable[tuple[Hashable, Sequence[np.ndarray]]]
     ) -> Iterator[tuple[Hashable, np.ndarray]]:
-        """Features of videos, one after the other.
+        """Yields (key, features (t, dim) float32) of each video, in order.
 
-        Args:
-            videos: (key, frames) with t >= 1 frames (height, width, 3) uint8 RGB; consumed as batches need it.
-        Yields:
-            (key, features (t, dim) float32), in the order of `videos`.
+        `videos` are (key, frames) with t >= 1 frames (height, width, 3) uint8 RGB, consumed as batches need them.
         """
         waiting: collections.deque[tuple[Hashable, int]] = collections.deque()  # (key, its count of frames)
         pictures = np.empty((0, self._side, self._side, 3), np.uint8)
@@ -90,10 +87,10 @@ def fingerprint(backbone: str, *, sampling: Sampling, dim: int | None, batch_siz
     """A short text that is equal for two runs exactly when they would compute the same features of the same clip.
 
     Args:
-        backbone: the network and its weights, as `backbones.registry.identity` tells them.
+        backbone: the network and its weights, see `backbones.registry.identity`.
         batch_size: part of it because sums over another batch shape may round otherwise.
     """
-    told = {"backbone": backbone, "dim": dim, "batch_size": batch_size, "version": VERSION}
-    # Equal spacing was once the only policy: told as it was then, it still finds what was stored then.
-    told |= {"n_frames": sampling.n_frames} if sampling.policy == EQUAL else sampling.to_json()
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    parts = {"backbone": backbone, "dim": dim, "batch_size": batch_size, "version": VERSION}
+    # Equal spacing was once the only policy: in the form of then it still finds what was stored then.
+    parts |= {"n_frames": sampling.n_frames} if sampling.policy == EQUAL else sampling.to_json()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -44,13 +44,13 @@ class FeatureSettings:
             raise ValueError("Expected features.videos_per_shard and features.batch_size of at least 1.")
 
     def sampled(self, seed: int) -> Sampling:
-        """Which frames the features step takes of a clip, and whoever shows a clip to the model that comes of it."""
+        """Which frames are taken of a clip, for training and for every clip shown to the trained model."""
         return Sampling(self.sampling, self.n_frames, self.step, seed)
 
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionConfig:
-    """What the features step is told; see `FeatureSettings` and `DataSettings`.
+    """The settings of the features step; see `FeatureSettings` and `DataSettings`.
 
     `sampling` also chooses rows of longer precomputed features. Without `cache_dir`, weights are kept in the current
     folder.

@@ -1,4 +1,4 @@
-"""The unit of work: a run of a dataset's rows, whose clips are decoded and put through the network together."""
+"""The unit of work: some rows of a dataset, whose clips are decoded and put through the network together."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,13 @@ from topiclens.components.videos.sampling import Sampling
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionJob:
-    """The dataset's rows (`videos.jsonl` of ingest), the `store` of shard files, which several may share, and how."""
+    """Features to be computed for the videos of a dataset.
+
+    Attributes:
+        videos: the file of the dataset's rows, `videos.jsonl` of ingest.
+        store: the folder of shard files; runs and datasets may share it, since a file's name depends on its content.
+        config: the backbone, which frames it sees, and the sizes of shards and batches.
+    """
 
     videos: str
     store: str
@@ -30,7 +36,7 @@ class ExtractionJob:
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A run of rows: its `number` from 0, the `offset` of its first row in bytes, and the `count` of rows."""
+    """Rows that follow each other: their `number` from 0, the `offset` of the first in bytes, and their `count`."""
 
     number: int
     offset: int
@@ -39,7 +45,10 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class ShardPlan:
-    """A job cut into shards, in order; `dim` is None without a video, `fingerprint` of what the numbers depend on."""
+    """A job cut into shards, in order.
+
+    `dim`, the width of a feature, is None without a video; `fingerprint` stands for all settings that change features.
+    """
 
     job: ExtractionJob
     dim: int | None
@@ -51,7 +60,7 @@ def plan_shards(job: ExtractionJob) -> ShardPlan:
     """Cuts a job into shards; the same rows and settings always give the same ones.
 
     Raises:
-        ValueError: an unknown backbone, none where there are clips, or a setting out of range.
+        ValueError: an unknown backbone, or `none` although there are clips.
     """
     config = job.config
     identity = registry.identity(config.backbone, config.weights)
@@ -88,18 +97,16 @@ def read_rows(videos: str, shard: Shard) -> list[dict]:
 
 def shard_file(folder: str, fingerprint: str, rows: Iterable[Mapping]) -> str:
     """The file of a shard: its name changes whenever the features in it would."""
-    told = [[row["video_id"], _content(row), row.get("start"), row.get("end")] for row in rows]
-    digest = hashlib.sha256(json.dumps([fingerprint, told]).encode()).hexdigest()
+    videos = [[row["video_id"], _content(row), row.get("start"), row.get("end")] for row in rows]
+    digest = hashlib.sha256(json.dumps([fingerprint, videos]).encode()).hexdigest()
     return os.path.join(folder, fingerprint, f"{digest[:32]}.tfrecord.gz")
 
 
 def finish_shard(
     planned: ShardPlan, shard: Shard, network: Callable[[], FeatureExtractor], decoders: Callable[[], DecoderPool]
 ) -> tuple[dict, list[dict], bool]:
-    """Computes a shard, unless it is in the store already.
+    """Computes a shard, unless it is in the store already; `network` and `decoders` are called only if so.
 
-    Args:
-        network, decoders: give what computing takes; called only where something is to be computed.
     Returns:
         Its index row, its rejected rows, and whether it was computed.
     """
@@ -117,10 +124,8 @@ def finish_shard(
     index_row = {
         "shard": shard.number, "file": path, "videos": header["videos"], "rejected": len(header["rejected"]),
     }  # fmt: skip
-    rejected = [
-        {"video_id": video["video_id"], "step": store.STEP, "what": "video", "reason": video["reason"]}
-        for video in header["rejected"]
-    ]
+    same = {"step": store.STEP, "what": "video"}
+    rejected = [{"video_id": video["video_id"], "reason": video["reason"], **same} for video in header["rejected"]]
     return index_row, rejected, compute
 
 
@@ -138,7 +143,7 @@ def features_of(
     Args:
         rows: of a dataset: `video_id`, and `path` (with `start`, `end`) or `features`.
         sampling: which frames of a clip, or which rows of longer precomputed features.
-        network, decoders: called only where there are clips.
+        network, decoders: called only if there are clips.
     Returns:
         One outcome a row, in order: (video_id, (t, dim) float32, 1 <= t <= sampling.n_frames), or why there is none.
     """
@@ -190,7 +195,7 @@ def _checked(video_id: str, frames: np.ndarray, dim: int) -> store.Features | st
 
 
 def _content(row: Mapping) -> str | list:
-    """What a row's clip or features are: the hash that ingest found, or the file's path, size and time of change."""
+    """What stands for a row's clip or features: ingest's hash, or the file's path, size and time of change."""
     if "content" in row:
         return row["content"]
     source = row.get("path") or row["features"]

@@ -1,22 +1,25 @@
-"""Features at rest: a store of shard files, and a folder that says which of them make up a dataset.
+"""Stored features: a store of shard files, and a folder that says which of them make up a dataset.
 
 A shard is a gzip TFRecord: first a header (JSON: what was set aside and why), then one record a video. Its name is a
-hash of all that its content depends on, so that a shard which is there need not be computed again, whatever ended the
-last run. Equal content has equal bytes.
+hash of all that its content depends on, so a shard that exists is not computed again, whatever ended the last run.
+Equal content has equal bytes.
 """
 
 import dataclasses
+import fcntl
 import itertools
 import json
 import os
+import pathlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
 
 from topiclens.components.videos.ingest import TooManyRejected
 from topiclens.schemas import records
-from topiclens.schemas.files import read_json, write_json
+from topiclens.schemas.files import is_remote, read_json, write_json
 from topiclens.schemas.json_lines import read_rows, write_rows
 
 INDEX, REJECTED, SUMMARY = "index.jsonl", "rejected.jsonl", "summary.json"
@@ -31,7 +34,7 @@ class DamagedShard(RuntimeError):
 class RejectedVideo:
     """A video without features, and the `reason` in words.
 
-    Not `lasting` is what another run may cure, such as a crash or a disk that is away: it computes the shard again.
+    A reason that is not `lasting` may be gone in another run (a crash, a disk that is away), which tries again.
     """
 
     video_id: str
@@ -43,26 +46,37 @@ Features = tuple[str, np.ndarray]  # video_id, (t, dim) float32
 
 
 def write_shard(path: str, outcomes: Sequence[Features | RejectedVideo]) -> None:
-    """Writes one shard, local or on an object store; `outcomes` has one a video, in the dataset's order."""
+    """Writes one shard; `outcomes` has one a video, in the dataset's order.
+
+    What killed runs left half-written in the folder is removed, but only while no worker writes there: it could be
+    theirs. An object store shows no file before it is whole.
+    """
     rejected = [dataclasses.asdict(outcome) for outcome in outcomes if isinstance(outcome, RejectedVideo)]
     header = {"videos": len(outcomes) - len(rejected), "rejected": rejected}
     features = (_encode(*outcome) for outcome in outcomes if not isinstance(outcome, RejectedVideo))
-    records.write(path, itertools.chain([json.dumps(header, sort_keys=True).encode()], features))
-    for partial in tf.io.gfile.glob(f"{path}.partial-*"):  # of a run that was killed while it wrote this shard
-        tf.io.gfile.remove(partial)
+    serialized = itertools.chain([json.dumps(header, sort_keys=True).encode()], features)
+    if is_remote(path):
+        records.write(path, serialized)
+        return
+    folder = pathlib.Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w", encoding="utf-8") as lock:
+        _take(lock, fcntl.LOCK_SH)
+        records.write(path, serialized)
+        if _take(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for leftover in folder.glob("*.partial-*"):
+                leftover.unlink()
 
 
 def read_header(path: str) -> dict | None:
-    """A shard's {"videos": count, "rejected": [fields of RejectedVideo]}; None where there is no such shard."""
+    """A shard's {"videos": count, "rejected": [fields of RejectedVideo]}; None if there is no such shard."""
     if not tf.io.gfile.exists(path):
         return None
     return json.loads(next(_serialized(path)))
 
 
 def read_shard(path: str) -> Iterator[Features]:
-    """Yields (video_id, frames (t, dim) float32) in the dataset's order; DamagedShard if the file is gone or cut
-    short.
-    """
+    """Yields (video_id, frames (t, dim) float32) in order; DamagedShard if the file is gone or cut short."""
     for serialized in itertools.islice(_serialized(path), 1, None):
         yield _decode(serialized)
 
@@ -79,13 +93,10 @@ def read_index(folder: str) -> list[dict]:
 
 
 def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int | None) -> dict:
-    """Completes the features of a dataset: which shards they are, what was set aside, and the counts.
+    """Writes which shards make up a dataset, what was set aside, and the summary, which is returned too.
 
-    Args:
-        shards: the index row of each shard and its rejected rows, in any order.
-        dim: width of a feature vector.
-    Returns:
-        The summary, which is also written, last: where it is, the features are complete.
+    The summary is written last: where it exists, the features are complete. `shards` has the index row of each shard
+    and its rejected rows, in any order.
     """
     ordered = sorted(shards, key=lambda shard: shard[0]["shard"])
     rejected = [row for _, rows in ordered for row in rows]
@@ -103,9 +114,7 @@ def write_index(folder: str, shards: Iterable[tuple[dict, list[dict]]], dim: int
 
 
 def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
-    """Stops a run (TooManyRejected) in which more than a share of the videos, or all, gave none; returns the
-    summary.
-    """
+    """The summary; TooManyRejected if more than a share of the videos, or all, gave no features."""
     summary = read_json(os.path.join(folder, SUMMARY))
     videos, rejected = summary["videos"], summary["rejected_videos"]
     if videos and rejected <= max_rejected_fraction * (videos + rejected):
@@ -116,6 +125,14 @@ def demand_enough(folder: str, max_rejected_fraction: float = 0.1) -> dict:
         f"may fail (`max_rejected_fraction`) and at least one must succeed. Each with its reason is in "
         f"{os.path.join(folder, REJECTED)}; the first:{reasons or ' none'}"
     )
+
+
+def _take(lock: TextIO, how: int) -> bool:
+    try:
+        fcntl.flock(lock, how)
+    except OSError:  # others have it, or the file system knows no locks
+        return False
+    return True
 
 
 def _encode(video_id: str, frames: np.ndarray) -> bytes:

@@ -27,9 +27,8 @@ _KEPT = "kept"
 class ExtractFeatures(beam.PTransform):
     """The rows of `videos.jsonl` -> shards in the store and their index in a folder; gives the summary, one dict.
 
-    A worker process holds one network and a few decoder processes. Whatever ends a run, the next one keeps all
-    finished shards, computes the others, and ends with the same bytes. Every worker must read the paths of `videos`;
-    the store outlives runs and may be shared by them.
+    A worker process holds one network and a few decoder processes, and must be able to read the paths of `videos`.
+    Whatever ends a run, the next one keeps all finished shards, computes the others, and ends with the same bytes.
     """
 
     def __init__(self, videos: str, output_dir: str, store_dir: str, config: ExtractionConfig):
@@ -71,7 +70,7 @@ class ReadFeatures(beam.PTransform):
 
 
 class ShardMarks:
-    """How far a job of many workers is: each leaves a mark, `<shard>.<worker>`, in a folder that all of them see."""
+    """How far a job of many workers is: each leaves marks, `<shard>.<worker>`, in a folder that all of them see."""
 
     def __init__(self, folder: str, shards: int, videos_per_shard: int):
         self._folder, self._shards, self._videos_per_shard = folder, shards, videos_per_shard
@@ -100,19 +99,19 @@ class ShardMarks:
         marks = [name.partition(".")[::2] for name in tf.io.gfile.listdir(self._folder)]
         done = len({shard for shard, _ in marks})
         workers = len({worker for _, worker in marks} - {_KEPT})
-        told = f"{done} of {self._shards} shards"
+        count = f"{done} of {self._shards} shards"
         if not self._computed or not workers:
-            return told
+            return count
         rate = workers * self._computed / self._seconds  # as if all workers were as fast as this one
         left = (self._shards - done) / rate
         return (
-            f"{told}, {rate * self._videos_per_shard:.2g} videos/s on {workers} worker{'s' * (workers > 1)}, "
+            f"{count}, {rate * self._videos_per_shard:.2g} videos/s on {workers} worker{'s' * (workers > 1)}, "
             f"about {left / 60:.1f} min left"
         )
 
 
 class _FinishShard(beam.DoFn):
-    """Computes shards; the network is loaded, and decoders are started, when the first one that is missing comes."""
+    """Computes shards; the network is loaded, and decoders are started, for the first one that is missing."""
 
     def __init__(self, planned: shards.ShardPlan, marks: ShardMarks, shared: Shared):
         self._planned, self._marks, self._shared = planned, marks, shared

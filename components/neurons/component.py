@@ -10,10 +10,8 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import NeuronFiguresArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
-from topiclens.components.common.config import from_json
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
@@ -27,8 +25,8 @@ from topiclens.components.neurons.tensorboard import write_neurons
 from topiclens.components.neurons.transform import TallyNeurons
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
-from topiclens.schemas.files import read_json, write_json
-from topiclens.schemas.plain import to_plain
+from topiclens.schemas.files import read_json, readable, writable, write_json
+from topiclens.schemas.plain import from_json, to_plain
 from topiclens.trainer.export import export_again
 from topiclens.trainer.exported import EXTRA, read_meta
 
@@ -60,13 +58,13 @@ def NeuronNaming(
             | TallyNeurons(path_utils.serving_model_path(model.uri))
             | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
-    with artifact_io.readable(topic_model.uri) as folder:
+    with readable(topic_model.uri) as folder:
         counted = Tally.load(links.uri)
         named = link(counted, TopicModel.load(folder).topics)
     named.save(links.uri)
     with (
-        artifact_io.readable(path_utils.serving_model_path(model.uri)) as parent,
-        artifact_io.writable(path_utils.serving_model_path(named_model.uri)) as folder,
+        readable(path_utils.serving_model_path(model.uri)) as parent,
+        writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
         backbone = registry.of_features(read_meta(parent)["features"], config.cache_dir)
         added = enhancement_of(named, counted, config.neurons, config.relative)
@@ -94,7 +92,7 @@ def NeuronEvaluator(
     config = from_json(NeuronEvaluationConfig, config_json, "NeuronEvaluator")
     split = config.split
     named = TopicLinks.load(links.uri)
-    with artifact_io.readable(path_utils.serving_model_path(model.uri)) as folder:
+    with readable(path_utils.serving_model_path(model.uri)) as folder:
         neurons = activations.load(folder)
     files = records.files_of(artifact_utils.get_split_uri([examples], split))
     held_out = activations.mean_activations(records.read(files), neurons.encode)
@@ -115,12 +113,12 @@ def NeuronEvaluator(
     evaluator.write_report(figures.uri, found, named, changed, effects)
     write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
 
-    with artifact_io.readable(caption_blessing.uri) as folder:
+    with readable(caption_blessing.uri) as folder:
         of_captions = read_blessing(folder)
     verdict = Blessing(
         split, of_captions.reasons + evaluator.check_thresholds(found, config.neurons, split=split, previous=before)
     )
-    with artifact_io.writable(blessing.uri) as folder:
+    with writable(blessing.uri) as folder:
         write_blessing(folder, verdict)
     if verdict.blessed:
         named.save(baseline_dir)

@@ -9,18 +9,17 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
-from topiclens.components.common.config import from_json
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.refine import Evidence, refine
 from topiclens.components.refinement.settings import RefineConfig
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.corrections import Correction
+from topiclens.schemas.files import readable, writable
 from topiclens.schemas.json_lines import read_rows
-from topiclens.schemas.plain import from_plain
+from topiclens.schemas.plain import from_json, from_plain
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ def Refine(
     not taught: corrections of files outside the dataset (`topiclens refine` has their features), and of changed videos.
     """
     config = from_json(RefineConfig, config_json, "Refine")
-    with artifact_io.readable(model_blessing.uri) as folder:
+    with readable(model_blessing.uri) as folder:
         given = read_blessing(folder)
     corrections = [from_plain(Correction, row) for row in config.corrections] if given.blessed else []
     corrections = _of_the_dataset(corrections, dataset.uri)
@@ -52,20 +51,20 @@ def Refine(
     for split in artifact_utils.decode_split_names(examples.split_names) if corrections else ():
         files = records.files_of(artifact_utils.get_split_uri([examples], split))
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
-    with artifact_io.readable(topic_model.uri) as folder:
+    with readable(topic_model.uri) as folder:
         topics = TopicModel.load(folder).topics
     corrected = [video for videos in splits.values() for video in videos]
     evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), corrected=corrected)
     with (
-        artifact_io.readable(path_utils.serving_model_path(model.uri)) as parent,
-        artifact_io.writable(refined_model.uri) as refined,
+        readable(path_utils.serving_model_path(model.uri)) as parent,
+        writable(refined_model.uri) as refined,
     ):
         verdict = refine(
             parent, path_utils.serving_model_path(refined), corrections, evidence, config.refinement,
             cache_dir=config.cache_dir,
         )  # fmt: skip
     found = Blessing(given.split, (*given.reasons, *verdict.all_reasons))
-    with artifact_io.writable(blessing.uri) as folder:
+    with writable(blessing.uri) as folder:
         write_blessing(folder, found)
     mark(blessing, found)
 

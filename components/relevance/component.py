@@ -9,20 +9,20 @@ from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
 from topiclens.components.captions.report import CAPTIONS_FILE
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import (
     CaptionMetricsArtifact,
     DatasetArtifact,
     ExplanationsArtifact,
     NeuronLinksArtifact,
 )
-from topiclens.components.common.config import from_json
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.relevance.report import choose, write_report
 from topiclens.components.relevance.settings import ExplanationConfig
 from topiclens.schemas import records
+from topiclens.schemas.files import readable
 from topiclens.schemas.json_lines import read_rows
+from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def ExplanationReport(
     }
     chosen = choose(scores or dict.fromkeys(rows, 0.0), config.videos)  # a split may not be judged
     files = records.files_of(artifact_utils.get_split_uri([examples], split)) if chosen else []
-    with artifact_io.readable(path_utils.serving_model_path(model.uri)) as folder:
+    with readable(path_utils.serving_model_path(model.uri)) as folder:
         reader = ModelReader(folder)
     index = write_report(
         explanations.uri,

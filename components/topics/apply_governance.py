@@ -1,8 +1,8 @@
 """From sampled topics to the topics of the vector s: which id each has, and which count as another one or not at all.
 
-Ids are places in s, and stay. A topic that is merged away, banned or lost keeps its id and occurs in no video: s has a
-0 there for ever. So s grows by the topics that are new when topics are found anew, and everything that is told by id
-(labels, links, corrections, the rows of f) means what it meant.
+An id is a place in s and never changes. A topic that is merged away, banned or lost keeps its id and occurs in no
+video: s is 0 there. Topics that are new when topics are found anew make s longer. So everything that refers to an id
+(labels, links, corrections, the rows of f) keeps its meaning.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from topiclens.components.topics.matching import Distributions, Match, Matching,
 from topiclens.components.topics.model import TopicModel, word_probabilities, write_files
 from topiclens.components.topics.priors import Seed, WordPrior
 from topiclens.components.topics.table import Fate, Topic, describe_topics
+from topiclens.schemas.corrections import CorrectedTopic
 
 _log = logging.getLogger(__name__)
 NOT_ANY = -1
@@ -29,14 +30,14 @@ NOT_ANY = -1
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """Who the sampled topics are.
+    """The ids of the sampled topics, and what is known by id.
 
     Attributes:
-        matching: with the earlier model; None where there is none.
+        matching: with the earlier model; None without one.
         ids: (sampled,) int64, the id of each sampled topic.
         fates: id -> why it cannot occur, and the id that it counts as.
         n_topics: N_t, the length of s.
-        names, seeds: what is known already by id: names, and pinned words.
+        names, seeds: id -> the name that a topic has already, and its pinned words.
         lost: the topics that were not found again, as they were.
     """
 
@@ -50,18 +51,18 @@ class Identity:
 
     @property
     def is_plain(self) -> bool:
-        """Whether each sampled topic is itself, as without governance and earlier model."""
+        """Whether each sampled topic has its place as id, as without governance and earlier model."""
         return not self.fates and np.array_equal(self.ids, np.arange(self.n_topics))
 
     @property
     def label_of(self) -> np.ndarray:
-        """(sampled,) int64: the id that each counts as; NOT_ANY where it is banned."""
+        """(sampled,) int64: the id that each counts as; NOT_ANY if it is banned."""
         counts_as = {known: NOT_ANY if into is None else into for known, (_, into) in self.fates.items()}
         return np.array([counts_as.get(known, known) for known in self.ids.tolist()], np.int64)
 
 
 def make_seeds(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
-    """The seeds as the sampler takes them, in the file's order; GovernanceError if there are more than topics."""
+    """The seeds for the sampler, in the file's order; GovernanceError if there are more of them than topics."""
     if len(governance.seeds) > n_topics:
         raise GovernanceError(
             f"There are {len(governance.seeds)} seeds and {n_topics} topics. Raise topics.n_topics, or pin fewer."
@@ -72,7 +73,7 @@ def make_seeds(governance: Governance, n_topics: int) -> tuple[Seed, ...]:
 def identify(
     corpus: Corpus, phi: np.ndarray, counts: np.ndarray, governance: Governance, previous: TopicModel | None
 ) -> Identity:
-    """Tells who the sampled topics are; a topic of `previous`, an earlier model or None, keeps its id.
+    """Gives the sampled topics their ids; a topic of `previous`, an earlier model or None, keeps its id.
 
     `phi` and `counts` are (sampled, words): the words' probabilities in each topic, and how often they have it.
     """
@@ -109,18 +110,18 @@ def identify(
 def find_fates(governance: Governance, topics: Sequence[Topic]) -> dict[int, tuple[Fate, int | None]]:
     """Which of a model's topics are merged away and banned: id -> why it cannot occur, and the id that it counts as.
 
-    A decision follows the words of its topic; one about a topic that is gone decides nothing.
+    A decision follows the words of its topic; one about a topic that is gone has no effect.
     """
     fates: dict[int, tuple[Fate, int | None]] = {}
-    decided: set[int | None] = {None}  # by their words, topics of two decisions may be one now: the first has it
+    decided: set[int] = set()  # by their words, topics of two decisions may be one now: the first has it
     for group in governance.merge:
-        now = [known for known in dict.fromkeys(_now(member, governance, topics) for member in group)
-               if known not in decided]  # fmt: skip
-        fates |= dict.fromkeys(now[1:], (Fate.MERGED, now[0]))
+        found = dict.fromkeys(_now(member, governance, topics) for member in group)
+        now = [known for known in found if known is not None and known not in decided]
+        fates |= dict.fromkeys(now[1:], (Fate.MERGED, now[0] if now else None))
         decided.update(now)
     for banned in governance.ban:
         known = _now(banned, governance, topics)
-        if known not in decided:
+        if known is not None and known not in decided:
             fates[known] = Fate.BANNED, None
     return fates
 
@@ -128,13 +129,13 @@ def find_fates(governance: Governance, topics: Sequence[Topic]) -> dict[int, tup
 def describe(
     corpus: Corpus, identity: Identity, counts: np.ndarray, samples: int, prior: WordPrior, labels: Iterable
 ) -> tuple[Topic, ...]:
-    """The table of all topics, by id: those that live by the words of all that count as them, the others by their own.
+    """The table of all topics, by id. A topic that others count as has the words of all of them, the others their own.
 
     `counts` (sampled, words) are over all `samples`; `labels` are the topics that occur in each training video.
     """
     own, pseudo = np.zeros((2, identity.n_topics, len(corpus.words)))
     own[identity.ids], pseudo[identity.ids] = counts, prior.dense(len(counts))
-    pseudo[np.setdiff1d(np.arange(identity.n_topics), identity.ids)] = 1.0  # of a gap nothing is known
+    pseudo[np.setdiff1d(np.arange(identity.n_topics), identity.ids)] = 1.0  # nothing is known of ids without a topic
     whole, believed = own.copy(), pseudo.copy()
     for known, (_, into) in identity.fates.items():
         if into is not None:
@@ -151,18 +152,13 @@ def describe(
         words, found_words = topic.words, alone[topic.id].words if topic.id in targets else ()
         if topic.id in lost:
             fate, words = Fate.LOST, lost[topic.id].found_words or lost[topic.id].words
-        rows.append(
-            replace(topic, words=words, fate=fate, into=into, found_words=found_words,
-                    seeds=identity.seeds.get(topic.id, ()))
-        )  # fmt: skip
+        seeds = identity.seeds.get(topic.id, ())
+        rows.append(replace(topic, words=words, fate=fate, into=into, found_words=found_words, seeds=seeds))
     return tuple(rows)
 
 
 def rename_topics(topics: Sequence[Topic], governance: Governance) -> tuple[Topic, ...]:
-    """The table with the names that people gave, and nothing else changed.
-
-    Where a topic was found under a name that people gave to another, its id is added to its name.
-    """
+    """The table with the names that people gave; a topic that was found under such a name has its id added to it."""
     named = {}
     for number, name in governance.rename.items():
         if (known := _now(number, governance, topics)) is not None:
@@ -177,21 +173,19 @@ def rename_topics(topics: Sequence[Topic], governance: Governance) -> tuple[Topi
 
 
 def apply_decisions(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
-    """The topics as they will be: names, and which of them cannot occur; shares and words are of the run."""
-    found = [topic if topic.fate not in (Fate.MERGED, Fate.BANNED) else replace(topic, fate=None, into=None)
-             for topic in topics]  # fmt: skip
-    fates = find_fates(decided, found)
-    with_fates = [
-        replace(topic, fate=fates[topic.id][0], into=fates[topic.id][1]) if topic.id in fates else topic
-        for topic in found
-    ]
-    return rename_topics(with_fates, decided)
+    """The topics with the names and fates that decisions give them; shares and words stay those of the run."""
+    fates = find_fates(decided, topics)
+    rows = []
+    for topic in _undecided(topics):
+        fate, into = fates.get(topic.id, (topic.fate, None))
+        rows.append(replace(topic, fate=fate, into=into))
+    return rename_topics(rows, decided)
 
 
 def mark_banned(topics: Sequence[Topic], decided: Governance) -> tuple[Topic, ...]:
-    """The topics as a run found them, but those that were banned since are marked: people are not asked about them.
+    """The topics as a run found them, with those marked that were banned since: people are not asked about them.
 
-    Other decisions change what a topic is called or counts as, which the model of this run does not know yet.
+    Other decisions change a topic's name or what it counts as, which the model of this run does not know yet.
     """
     then = apply_decisions(topics, decided)
     return tuple(
@@ -208,7 +202,7 @@ def write_renamed(source: str | os.PathLike, folder: str | os.PathLike, governan
 
 
 def describe_moved(governance: Governance, topics: Sequence[Topic]) -> Iterator[str]:
-    """What became of topics that were decided upon and are not there under their ids: found by their words, or gone."""
+    """Says which topics of decisions are not found under their ids: they are found by their words, or gone."""
     for number in sorted({*governance.rename, *itertools.chain(*governance.merge), *governance.ban}):
         outcome = _outcome(number, governance, topics)
         if outcome.how in (MatchKind.BY_WORDS, MatchKind.GONE):
@@ -222,17 +216,22 @@ def _now(number: int, governance: Governance, topics: Sequence[Topic]) -> int | 
 
 
 def _outcome(number: int, governance: Governance, topics: Sequence[Topic]) -> Match:
-    """What a topic of a decision is in these topics, by its words where they are known; decisions are passed over."""
-    own = [topic if topic.fate is Fate.LOST else replace(topic, fate=None, into=None) for topic in topics]
+    """The topic of a decision in these topics, found by its words where they are known; merges and bans are ignored."""
+    own = _undecided(topics)
     if number in governance.topics:
-        return resolve_topic(governance.topics[number], own)
+        then = governance.topics[number]
+        return resolve_topic(CorrectedTopic(number, then.name, then.words), own)
     if number < len(own) and own[number].fate is None and own[number].words:
         return Match(MatchKind.SAME, own[number], 1.0, f"topic {number} ({own[number].name}) is taken at its id")
     return Match(MatchKind.GONE, None, 0.0, f"topic {number} is not found")
 
 
+def _undecided(topics: Sequence[Topic]) -> list[Topic]:
+    return [topic if topic.fate is Fate.LOST else replace(topic, fate=None, into=None) for topic in topics]
+
+
 def _pinned_ids(governance: Governance, earlier: Sequence[Topic]) -> dict[int, int]:
-    """Place of a seed -> the id of the earlier topic that it is: what it made before, or what it is pinned to."""
+    """Place of a seed -> the id of the earlier topic that it made, or that it is pinned to."""
     made = {topic.found_name or topic.name: topic.id for topic in earlier if topic.seeds}
     pinned: dict[int, int] = {}
     for place, seed in enumerate(governance.seeds):
@@ -245,7 +244,7 @@ def _pinned_ids(governance: Governance, earlier: Sequence[Topic]) -> dict[int, i
 
 
 def _different(names: Mapping[int, str], first: Iterable[int]) -> dict[int, str]:
-    """The names, with the id added to one that another has; those of `first` stay as they are."""
+    """The names, with the id added where another topic has the same; those of `first` stay as they are."""
     chosen = {number: names[number] for number in first}
     for number, name in names.items():
         if number not in chosen:

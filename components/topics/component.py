@@ -6,15 +6,15 @@ import os
 import apache_beam as beam
 from tfx import v1 as tfx
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact, TopicModelArtifact
-from topiclens.components.common.config import from_json
-from topiclens.components.common.read_rows import ReadRows
+from topiclens.components.common.read_rows import read_rows
 from topiclens.components.topics.apply_governance import write_renamed
 from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.settings import TopicModellingConfig
 from topiclens.components.topics.transform import ModelTopics
 from topiclens.components.videos import ingest
+from topiclens.schemas.files import readable, writable
+from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
 
@@ -30,7 +30,7 @@ def TopicModelling(
     config = from_json(TopicModellingConfig, config_json, "TopicModelling")
     with beam_pipeline as p:
         rows = [
-            p | name >> ReadRows(os.path.join(dataset.uri, name)) for name in (ingest.VIDEOS, ingest.TEXTS)
+            p | name >> read_rows(os.path.join(dataset.uri, name)) for name in (ingest.VIDEOS, ingest.TEXTS)
         ] | beam.Flatten()
         _ = rows | ModelTopics(topic_model.uri, config)
 
@@ -42,5 +42,5 @@ def TopicNaming(
     governance_json: _dsl.Parameter[str],
 ):
     """Gives topics the names that people chose. It is a step of its own so that a name never trains a model anew."""
-    with artifact_io.readable(topic_model.uri) as source, artifact_io.writable(named_topics.uri) as folder:
+    with readable(topic_model.uri) as source, writable(named_topics.uri) as folder:
         write_renamed(source, folder, Governance.from_json(json.loads(governance_json)))

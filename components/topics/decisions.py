@@ -1,4 +1,4 @@
-"""The decisions that a person makes about topics, one at a time; each gives new decisions and leaves the old alone."""
+"""The decisions that a person makes about topics, one at a time; each function returns a new `Governance`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from topiclens.schemas.topic_lookup import exact_topic, find_topic
 
 
 def rename(governance: Governance, topic: Topic, name: str, topics: Sequence[Topic]) -> Governance:
-    """The topic has another name. Raises GovernanceError: another topic has that name, or the topic cannot occur."""
+    """Gives a topic a name; GovernanceError if another topic has it, or the topic cannot occur."""
     _check_lives(topic)
     name = name.strip()
     holder = next((other for other in topics if other.name.casefold() == name.casefold()), None)
@@ -26,7 +26,7 @@ def rename(governance: Governance, topic: Topic, name: str, topics: Sequence[Top
 
 
 def merge(governance: Governance, topics: Sequence[Topic]) -> Governance:
-    """The topics, two or more, are one: each counts as the first. A group that has one of them joins as a whole."""
+    """Makes one topic of two or more: each counts as the first. A group that has one of them joins as a whole."""
     ids = list(dict.fromkeys(topic.id for topic in topics))
     if len(ids) < 2:
         raise GovernanceError("Name at least two topics to merge: --merge A B.")
@@ -41,7 +41,7 @@ def merge(governance: Governance, topics: Sequence[Topic]) -> Governance:
 
 
 def ban(governance: Governance, topic: Topic) -> Governance:
-    """The topic occurs in no video."""
+    """Bans a topic: it occurs in no video."""
     _check_lives(topic)
     _check_words(topic)
     return _remembering(replace(governance, ban=tuple(dict.fromkeys([*governance.ban, topic.id]))), [topic])
@@ -50,7 +50,7 @@ def ban(governance: Governance, topic: Topic) -> Governance:
 def pin(
     governance: Governance, name: str, words: Sequence[str], topics: Sequence[Topic], vocabulary: Collection[str]
 ) -> Governance:
-    """Words of the vocabulary are looked for as the topic of that name; a new topic where none has the name."""
+    """Pins words of the vocabulary to the topic of that name, or to a new topic."""
     words = tuple(dict.fromkeys(word.strip().casefold() for word in words))
     for word in words:
         if word not in vocabulary:
@@ -68,10 +68,10 @@ def pin(
 
 
 def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governance:
-    """Nothing is decided any more about a topic, or a seed of that name; what it was about then is forgotten.
+    """Removes all decisions about a topic, or the seed of that name.
 
     Raises:
-        GovernanceError: nothing was.
+        GovernanceError: there are none.
         UnknownTopic: there is no such topic and no such seed, or several may be meant.
     """
     kept_seeds = tuple(seed for seed in governance.seeds if seed.name.casefold() != text.strip().casefold())
@@ -92,14 +92,11 @@ def undo(governance: Governance, text: str, topics: Sequence[Topic]) -> Governan
 
 
 def _remembering(governance: Governance, topics: Sequence[Topic]) -> Governance:
-    """Writes down what topics are about, the first time that something is decided about them."""
+    """Notes what topics are about when something is decided about them for the first time."""
     for topic in topics:
         _check_words(topic)
         _check_memory(topic, governance.topics.get(topic.id))
-    now = {
-        topic.id: Remembered(topic.id, topic.found_name or topic.name, topic.found_words or topic.words)
-        for topic in topics
-    }
+    now = {topic.id: Remembered(topic.found_name or topic.name, topic.found_words or topic.words) for topic in topics}
     return replace(governance, topics={**now, **governance.topics})
 
 
@@ -116,8 +113,8 @@ def _check_words(topic: Topic) -> None:
 
 
 def _check_memory(topic: Topic, then: Remembered | None) -> None:
-    if then is not None and likeness(then, topic) < LEAST_OVERLAP:
+    if then is not None and likeness(then.words, topic) < LEAST_OVERLAP:
         raise GovernanceError(
-            f"Something was decided about topic {topic.id} when it was {then.name!r}, which it is no more: now it is "
-            f"{topic.name!r}. Take that back first with --undo {topic.id}."
+            f"Something was decided about topic {topic.id} when it was {then.name!r}, but now it is {topic.name!r}. "
+            f"Take that back first with --undo {topic.id}."
         )

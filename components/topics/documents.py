@@ -23,7 +23,7 @@ def stop_words() -> frozenset[str]:
 def content_words(captions: Iterable[str], extra_stop_words: Iterable[str] = ()) -> list[str]:
     """The words of a video's captions that say something about it, in order, with repeats.
 
-    Words are cut as for training the captioner; what is a stop word, a single character or no word at all goes.
+    Words are cut as for training the captioner; stop words, single characters and what has no letter are left out.
 
     >>> content_words(["A man is slicing 2 tomatoes.", "The man's cooking"])
     ['man', 'slicing', 'tomatoes', 'man', 'cooking']

@@ -70,7 +70,7 @@ def fit(
     previous: TopicModel | None = None,
     progress: Progress = no_progress,
 ) -> Fit:
-    """Fits a topic model to training videos alone, and labels them.
+    """Fits a topic model to training videos, and labels them.
 
     The model and the labels average the last 20 samples of the chain, 5 iterations apart (fewer in a shorter run): a
     single sample's chance assignments would make topics occur that do not. The default priors were chosen on MSVD and
@@ -83,7 +83,7 @@ def fit(
         iterations: of the chain, those of the samples among them.
         min_count: words seen less often are left out.
         max_topics, min_share: see `OccurrenceRule`.
-        governance: what people decided about topics; new names are given to the table afterwards.
+        governance: what people decided about topics; new names are given afterwards, by `rename_topics`.
         previous: an earlier model, whose topics keep their ids and names where they are found again.
     Raises:
         ValueError: a setting is out of its range, or the documents hold no word often enough, or no word of a seed.
@@ -117,7 +117,7 @@ def fit(
         topics = describe_topics(corpus, model.phi, of_words, labels.values())
     else:
         topics = describe(corpus, identity, of_words, samples, sampler.prior, labels.values())
-    return Fit(replace(model, topics=topics), labels, log_likelihood, identity and identity.matching)
+    return Fit(replace(model, topics=topics), labels, log_likelihood, identity.matching if identity else None)
 
 
 def _is_sample(iterations_left: int) -> bool:

@@ -1,6 +1,7 @@
-"""What people decided about topics: other names, topics that are one, topics that are none, words that are a topic.
+"""What people decided about topics: new names, topics to merge or to ban, words that are pinned to a topic.
 
-The file is JSON that follows `schemas/governance.schema.json`; `deciding` edits it and `governed` applies it.
+The file is JSON that follows `schemas/governance.schema.json`. `decisions` makes new ones, `apply_governance` applies
+them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from topiclens.components.common import json_schema
 from topiclens.schemas.files import write_json
+from topiclens.schemas.plain import from_plain, to_plain
 
 FILE = "governance.json"
 _SCHEMA = "governance.schema.json"
@@ -27,7 +30,7 @@ class GovernanceError(ValueError):
 class SeedWords:
     """Words, as captions use them, that are looked for as one topic; see `topiclens.components.topics.priors.Seed`.
 
-    `topic` is the id of the topic that they are pinned to; None asks for a new one.
+    `topic` is the id of the topic that they are pinned to; None asks for a new topic.
     """
 
     name: str
@@ -35,17 +38,11 @@ class SeedWords:
     topic: int | None = None
     weight: float = 1.0
 
-    def to_json(self) -> dict:
-        row = {"name": self.name, "words": list(self.words)}
-        row |= {} if self.topic is None else {"topic": self.topic}
-        return row | ({} if self.weight == 1.0 else {"weight": self.weight})
-
 
 @dataclass(frozen=True)
 class Remembered:
     """A topic as it was when something was decided about it."""
 
-    id: int
     name: str
     words: tuple[str, ...]
 
@@ -58,7 +55,7 @@ class Governance:
         rename: id -> name.
         merge: groups of ids; each counts as the first of its group.
         ban: ids of topics that occur in no video.
-        topics: what the topics named above were about, where that is known.
+        topics: what these topics were about when they were decided upon, by id.
     Raises:
         GovernanceError: decisions contradict each other.
     """
@@ -69,7 +66,7 @@ class Governance:
     seeds: tuple[SeedWords, ...] = ()
     topics: Mapping[int, Remembered] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for what, values in (
             ("The topic {} is in more than one group to merge, or in one and banned", [*_flat(self.merge), *self.ban]),
             ("The name {!r} is given to more than one topic", [name.casefold() for name in self.rename.values()]),
@@ -86,7 +83,7 @@ class Governance:
 
     @property
     def names(self) -> Governance:
-        """The decisions about names alone, which change nothing that is trained."""
+        """The decisions about names, which change nothing that is trained."""
         return self.with_memory(Governance(rename=self.rename))
 
     @property
@@ -95,7 +92,7 @@ class Governance:
         return self.with_memory(Governance(merge=self.merge, ban=self.ban, seeds=self.seeds))
 
     def with_memory(self, part: Governance) -> Governance:
-        """Some of these decisions, with what is remembered of the topics that they name and of no others."""
+        """Some of these decisions, with what is remembered of the topics that they name."""
         used = {*part.rename, *_flat(part.merge), *part.ban, *(seed.topic for seed in part.seeds)}
         topics = {number: topic for number, topic in self.topics.items() if number in used}
         return Governance(part.rename, part.merge, part.ban, part.seeds, topics)
@@ -103,41 +100,20 @@ class Governance:
     def to_json(self) -> dict:
         """The file's content; what nobody decided is left out."""
         whole = self.with_memory(self)
-        memory = {str(number): {"name": topic.name, "words": list(topic.words)}
-                  for number, topic in sorted(whole.topics.items())}  # fmt: skip
-        row = {
-            "rename": {str(number): name for number, name in sorted(self.rename.items())},
-            "merge": [list(group) for group in self.merge],
-            "ban": list(self.ban),
-            "seeds": [seed.to_json() for seed in self.seeds],
-            "topics": memory,
-        }
-        return {name: value for name, value in row.items() if value}
+        names, topics = dict(sorted(whole.rename.items())), dict(sorted(whole.topics.items()))
+        return to_plain(replace(whole, rename=names, topics=topics), defaults=False)
 
     @classmethod
-    def from_json(cls, row, source: str = "The governance of topics") -> Governance:
+    def from_json(cls, row: Any, source: str = "The governance of topics") -> Governance:
         """Reads `to_json`; GovernanceError, which calls it `source`, if it breaks the schema or contradicts itself."""
         fault = json_schema.find_fault(row, json_schema.load_validator(_SCHEMA))
         if fault is not None:
             raise GovernanceError(f"{source} cannot be used: {fault}")
-        memory = row.get("topics", {})
-        return cls(
-            rename={int(number): name for number, name in row.get("rename", {}).items()},
-            merge=tuple(map(tuple, row.get("merge", ()))),
-            ban=tuple(row.get("ban", ())),
-            seeds=tuple(
-                SeedWords(seed["name"], tuple(seed["words"]), seed.get("topic"), float(seed.get("weight", 1.0)))
-                for seed in row.get("seeds", ())
-            ),
-            topics={int(number): Remembered(int(number), topic["name"], tuple(topic["words"]))
-                    for number, topic in memory.items()},
-        )  # fmt: skip
+        return from_plain(cls, row)
 
 
 def load_governance(path: str | os.PathLike) -> Governance:
-    """Reads the file; no decisions where there is none. GovernanceError: it is not JSON, or as
-    `Governance.from_json`.
-    """
+    """Reads the file; no decisions if there is none. GovernanceError: it is not JSON, or see `from_json`."""
     path = Path(path)
     if not path.exists():
         return Governance()
@@ -149,13 +125,13 @@ def load_governance(path: str | os.PathLike) -> Governance:
 
 
 def check_governance(decided: Governance) -> Governance:
-    """The decisions, where they can be written; GovernanceError says why where not."""
+    """The decisions as the file would hold them; GovernanceError if they cannot be written."""
     return Governance.from_json(decided.to_json(), "The decision")
 
 
 @contextlib.contextmanager
 def edit_governance(path: str | os.PathLike) -> Iterator[list[Governance]]:
-    """Edits the file, alone: the block puts new decisions in the list's one place; an error leaves all as it was."""
+    """Edits the file, while others wait: the block replaces the list's one item; after an error nothing is changed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -1,25 +1,24 @@
-"""Which topic of one model is which of another: topics found anew have other numbers, and some are others.
+"""Which topic of one model is which of another: topics that are found anew have other numbers.
 
 A topic keeps its id from model to model as long as it is found again. Two models' topics are paired one to one so that
 their word distributions differ least in sum (Kuhn, *The Hungarian method for the assignment problem*, 1955), by the
-Jensen-Shannon divergence in bits (Lin 1991): 0 for equal distributions, 1 for those that share no word. A pair that
-differs by more than `MOST_DIVERGENCE` is none. An id is never given twice: the topic that is new gets one that no
-topic had, and the one that is lost leaves a gap.
+Jensen-Shannon divergence in bits (Lin 1991): 0 for equal distributions, 1 for those that share no word. Topics that
+differ by more than `MOST_DIVERGENCE` are not paired. An id is never given twice: a new topic gets one that no topic
+had, and the id of a lost topic stays unused.
 
-    resolve_topic(CorrectedTopic(7, "dog, running", ("dog", ...)), model.topics)  # what an old topic is now
+    resolve_topic(CorrectedTopic(7, "dog, running", ("dog", ...)), model.topics)  # the topic of then, in this model
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 
-from topiclens.components.topics.governance import Remembered
 from topiclens.components.topics.table import Fate, Topic
 from topiclens.schemas.corrections import CorrectedTopic
 
@@ -28,7 +27,7 @@ LEAST_OVERLAP = 0.25  # of the top words: 4 of 10 and 10 are 4 / 16
 
 
 class MatchKind(enum.StrEnum):
-    """How a topic of old lives on: under its id, within another, under another id by its words, or not at all."""
+    """What became of an earlier topic: it has its id, is part of another, has another id, is banned, or is gone."""
 
     SAME = "same"
     MERGED = "merged"
@@ -39,10 +38,10 @@ class MatchKind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Match:
-    """What an old topic is in a new model.
+    """What an earlier topic is in a new model.
 
     Attributes:
-        topic: what it is now; None where it is banned or gone.
+        topic: what it is now; None if it is banned or gone.
         overlap: of the words then and now, see `overlap`.
         reason: in words.
     """
@@ -53,14 +52,13 @@ class Match:
     reason: str
 
 
-def resolve_topic(then: CorrectedTopic | Remembered, topics: Sequence[Topic]) -> Match:
-    """What a topic of an earlier model is in the table of this one, so that what was said of it keeps its meaning.
+def resolve_topic(then: CorrectedTopic, topics: Sequence[Topic]) -> Match:
+    """Finds a topic of an earlier model in the table of this one, so that decisions and corrections keep their meaning.
 
-    Its id is believed if its words agree, and no other topic's agree more than twice as much: a model that was fitted
-    without knowing of the earlier one numbers its topics as it likes. Else it is the topic that is most alike by its
-    words. A new name changes neither.
+    It is the topic with its id if their words agree, and no other topic's agree more than twice as much: a model that
+    was fitted without the earlier one has other ids. Else it is the topic whose words agree most. Names do not matter.
     """
-    shared = [likeness(then, topic) for topic in topics]
+    shared = [likeness(then.words, topic) for topic in topics]
     known = then.id < len(shared) and shared[then.id] >= max(LEAST_OVERLAP, max(shared) / 2)
     best = then.id if known else int(np.argmax(shared)) if shared else -1
     described = f"topic {then.id} ({then.name})"
@@ -71,7 +69,7 @@ def resolve_topic(then: CorrectedTopic | Remembered, topics: Sequence[Topic]) ->
     found, share = topics[best], shared[best]
     if found.fate is Fate.BANNED:
         return Match(MatchKind.BANNED, None, share, f"{described} is banned")
-    if found.fate is Fate.MERGED:
+    if found.into is not None:
         into = topics[found.into]
         return Match(MatchKind.MERGED, into, share, f"{described} is merged into topic {into.id} ({into.name})")
     if known:
@@ -79,15 +77,15 @@ def resolve_topic(then: CorrectedTopic | Remembered, topics: Sequence[Topic]) ->
     return Match(MatchKind.BY_WORDS, found, share, f"{described} is topic {found.id} ({found.name}) now, by its words")
 
 
-def likeness(then: CorrectedTopic | Remembered, topic: Topic) -> float:
-    """The overlap of a topic's words then with its words now, or with its own if others were merged into it."""
+def likeness(words: Sequence[str], topic: Topic) -> float:
+    """The overlap of a topic's earlier words with its words now, or with its own if others were merged into it."""
     if topic.fate is Fate.LOST:
         return 0.0
-    return max(overlap(then.words, topic.words), overlap(then.words, topic.found_words))
+    return max(overlap(words, topic.words), overlap(words, topic.found_words))
 
 
 def overlap(words: Sequence[str], others: Sequence[str]) -> float:
-    """The share of two topics' top words that both have (Jaccard 1901), 0 to 1; 0 where one has none."""
+    """The share of two topics' top words that both have (Jaccard 1901), 0 to 1; 0 if one has no words."""
     mine, theirs = set(words), set(others)
     return len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
 
@@ -118,13 +116,9 @@ class Matching:
     lost: tuple[int, ...]
 
     def to_json(self, topics: Sequence[Topic]) -> dict:
-        """`matching.json`, with names for people.
+        """The content of `matching.json`; `topics` is the new model's table, by id, with the lost ones."""
 
-        Args:
-            topics: the new model's table, by id, the lost ones in it.
-        """
-
-        def named(ids):
+        def named(ids: Iterable[int]) -> list[dict]:
             return [{"id": i, "name": topics[i].name, "words": list(topics[i].words)} for i in ids]
 
         kept = [{**row, "divergence": round(self.kept[row["id"]], 4)} for row in named(self.kept)]
@@ -132,39 +126,38 @@ class Matching:
 
 
 def match_topics(
-    after: Distributions, before: Distributions | None, *, next_id: int = 0, pinned: Mapping[int, int] | None = None
+    after: Distributions, before: Distributions, *, next_id: int, pinned: Mapping[int, int] | None = None
 ) -> Matching:
-    """Gives the topics of a new model the ids of those that they are.
+    """Gives the topics of a new model their ids.
 
     Args:
         after: the new model's topics; their ids do not matter.
-        before: the earlier model's; None where there is none, and then every topic is new.
+        before: the earlier model's.
         next_id: the first id that may be given to a new topic; all ids of earlier models are below.
-        pinned: place in the new model -> earlier id, for topics that are known without looking, those of seed words.
+        pinned: place in the new model -> earlier id, for topics that are known already: those of seed words.
     """
     ids, kept = np.full(len(after.counts), -1, np.int64), {}
-    if before is not None:
-        apart = divergences(before, after)
-        for place, known in (pinned or {}).items():
-            ids[place] = known
-            kept[known] = float(apart[before.ids == known, place].min(initial=1.0))
-        theirs, ours = np.flatnonzero(~np.isin(before.ids, ids)), np.flatnonzero(ids < 0)
-        among = apart[np.ix_(theirs, ours)]
-        # a pair that is none costs the same however unlike it is, so that it cannot break up one that is
-        for row, column in zip(*linear_sum_assignment(np.minimum(among, MOST_DIVERGENCE)), strict=True):
-            if among[row, column] < MOST_DIVERGENCE:
-                ids[ours[column]] = before.ids[theirs[row]]
-                kept[int(before.ids[theirs[row]])] = float(among[row, column])
+    apart = divergences(before, after)
+    for place, known in (pinned or {}).items():
+        ids[place] = known
+        kept[known] = float(apart[before.ids == known, place].min(initial=1.0))
+    theirs, ours = np.flatnonzero(~np.isin(before.ids, ids)), np.flatnonzero(ids < 0)
+    among = apart[np.ix_(theirs, ours)]
+    # All pairs above the limit cost the same, so that they cannot break up a pair below it.
+    for row, column in zip(*linear_sum_assignment(np.minimum(among, MOST_DIVERGENCE)), strict=True):
+        if among[row, column] < MOST_DIVERGENCE:
+            ids[ours[column]] = before.ids[theirs[row]]
+            kept[int(before.ids[theirs[row]])] = float(among[row, column])
     unknown = np.flatnonzero(ids < 0)
     ids[unknown] = next_id + np.arange(unknown.size)
-    lost = () if before is None else tuple(sorted(int(i) for i in set(before.ids.tolist()) - set(ids.tolist())))
-    return Matching(ids, dict(sorted(kept.items())), tuple(int(i) for i in ids[unknown]), lost)
+    lost = sorted(set(before.ids.tolist()) - set(ids.tolist()))
+    return Matching(ids, dict(sorted(kept.items())), tuple(ids[unknown].tolist()), tuple(lost))
 
 
 def divergences(before: Distributions, after: Distributions) -> np.ndarray:
     """(topics before, topics after) float64: the Jensen-Shannon divergence of their words, in bits.
 
-    Words that one vocabulary lacks have no probability there. Topics without tokens are like each other and no others.
+    Words that one vocabulary lacks have no probability there. Topics without tokens equal only each other.
     """
     words = sorted({*before.words, *after.words})
     p, q = (_aligned(each, words) for each in (before, after))

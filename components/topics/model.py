@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from topiclens.components.topics.labels import OccurrenceRule, by_label
 from topiclens.components.topics.priors import WordPrior
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import format_json, write_bytes
-from topiclens.schemas.plain import from_plain
+from topiclens.schemas.plain import from_plain, to_plain
 
 MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
 MATCHING = "matching.json"
@@ -37,8 +38,8 @@ class TopicModel:
         seed: of the fit; inference begins from it too.
         topics: the readable table, by id; N_t of them, more than were sampled if earlier models had others.
         prior: the pseudo-counts of words, where seed words make them differ; None for beta everywhere.
-        own_ids: (sampled,) int64, the id of each sampled topic; None where it is its place.
-        label_of: (sampled,) int64, the id that each counts as, -1 where it is banned; None where it is its place.
+        own_ids: (sampled,) int64, the id of each sampled topic; None if it is its place.
+        label_of: (sampled,) int64, the id that each counts as, -1 if it is banned; None if it is its place.
     """
 
     words: tuple[str, ...]
@@ -77,10 +78,9 @@ class TopicModel:
     def infer_words(self, document_id: str, words: Iterable[str]) -> np.ndarray:
         """(topics,) float64: how many of a video's content words have each topic, averaged over samples.
 
-        Words that were not fitted are left out. The result depends on the id, the words and the model alone.
+        Words that were not fitted are left out. The result depends only on the id, the words and the model.
         """
-        from topiclens.components.topics.inference import fold_in  # numba takes a second to import
-        from topiclens.components.topics.sampling_steps import seed_of
+        from topiclens.components.topics.sampling_steps import fold_in, seed_of  # numba takes a second to import
 
         tokens = number_words(words, index_of(self.words))
         sampled = fold_in(tokens, self._by_word, self.alpha, seed=seed_of(document_id, self.seed))
@@ -104,7 +104,7 @@ class TopicModel:
             **({} if self.prior is None else self.prior.to_arrays()),
             **({} if self.label_of is None else {"own_ids": self.ids, "label_of": self.label_of}),
         }
-        table = {"topics": [topic.to_json() for topic in self.topics]}
+        table = {"topics": to_plain(self.topics, defaults=False)}
         return {MODEL: _npz(arrays), TABLE: format_json(table).encode()}
 
     @classmethod
@@ -148,17 +148,13 @@ class TopicModel:
                 "of another version; run the topics step again."
             ) from error
         sampled = len(model.topics) if model.own_ids is None else len(model.own_ids)
-        if model.counts.shape != (sampled, len(model.words)) or not _are_places(model.ids, len(model.topics)):
+        ids, n_topics = set(model.ids.tolist()), len(model.topics)
+        if model.counts.shape != (sampled, len(model.words)) or len(ids) != sampled or not ids <= set(range(n_topics)):
             raise ValueError(
                 f"{MODEL} holds counts of shape {model.counts.shape}, but {len(model.words)} words, and {TABLE} "
-                f"{len(model.topics)} topics: the files are of different runs. Run the topics step again."
+                f"{n_topics} topics: the files are of different runs. Run the topics step again."
             )
         return model
-
-
-def _are_places(ids: np.ndarray, n_topics: int) -> bool:
-    """Whether these can be the ids of topics of a table with so many rows."""
-    return len(set(ids.tolist())) == len(ids) and ((ids >= 0) & (ids < n_topics)).all()
 
 
 def word_probabilities(counts: np.ndarray, beta: float | np.ndarray) -> np.ndarray:
@@ -173,13 +169,13 @@ def write_files(folder: str | os.PathLike, files: Mapping[str, bytes]) -> None:
         write_bytes(os.path.join(folder, name), content)
 
 
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An ``.npz`` whose bytes depend on the arrays alone; numpy's own writes the time of day into it."""
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    """An ``.npz`` whose bytes depend only on the arrays; numpy's has the time of day in it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(arrays):
             entry = io.BytesIO()
-            np.lib.format.write_array(entry, np.asanyarray(arrays[name]), allow_pickle=False)
+            np.save(entry, arrays[name], allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, entry.getvalue())

@@ -1,10 +1,9 @@
-"""What is believed of words before any caption is read: nothing, or that some of them belong to one topic.
+"""The prior of words in topics, with or without seed words.
 
 A symmetric Dirichlet prior gives each word the pseudo-count beta in each topic. Seed words make it asymmetric, as in
 Lu, Ott, Cardie and Tsou, *Multi-aspect sentiment analysis with topic models*, 2011, section 3.2: raised in the topic
-that they are pinned to, which begins there and so is known by its place, and lowered in all others. Belief, not
-constraint, which is what sets it apart from Andrzejewski and Zhu (*Latent Dirichlet allocation with topic-in-set
-knowledge*, 2009): captions that use a word otherwise may still say so.
+that they are pinned to, where they also begin, and lowered in all others. It is a belief, not a constraint as in
+Andrzejewski and Zhu (*Latent Dirichlet allocation with topic-in-set knowledge*, 2009): captions can overrule it.
 
 A word can be pinned to one topic at most, so the prior of a word over the topics is a level and one raised place.
 """
@@ -23,10 +22,10 @@ ELSEWHERE = 0.01  # of beta: the prior alone then hardly ever places a seed word
 
 @dataclass(frozen=True)
 class Seed:
-    """Words that a sampled topic, 0..K-1, is about, whatever the captions say first.
+    """Words that are pinned to a sampled topic, 0..K-1.
 
-    `weight` is the pseudo-count of a word, as a share of how often the captions hold it: 1 makes it count as
-    much as all captions together.
+    `weight` is the pseudo-count of a word, as a share of how often the captions hold it: 1 makes it count as much as
+    all captions together.
     """
 
     topic: int
@@ -40,8 +39,8 @@ class WordPrior:
 
     Attributes:
         base: (words,) float64, the pseudo-count of each word in every topic.
-        home: (words,) int64, the topic that a word is pinned to; -1 where there is none.
-        raised: (words,) float64, what it has there beyond the base; 0 for a word without a home.
+        home: (words,) int64, the topic that a word is pinned to, or -1.
+        raised: (words,) float64, its pseudo-count there beyond the base; 0 without a home.
     """
 
     base: np.ndarray
@@ -55,7 +54,7 @@ class WordPrior:
 
     @classmethod
     def seeded(cls, corpus: Corpus, beta: float, seeds: Sequence[Seed]) -> WordPrior:
-        """Raised for the seeds' words, lowered elsewhere. Words that the corpus does not have are passed over.
+        """Raised for the seeds' words, lowered elsewhere. Words that the corpus does not have are ignored.
 
         Raises:
             ValueError: a word is pinned to two topics, or the corpus has none of a seed's words.
@@ -73,7 +72,7 @@ class WordPrior:
             for word in known:
                 if prior.home[word] not in (-1, seed.topic):
                     raise ValueError(
-                        f"The word {corpus.words[word]!r} is pinned to two topics, so it tells neither from the other. "
+                        f"The word {corpus.words[word]!r} is pinned to two topics, so it cannot set them apart. "
                         "Take it out of one of the seeds."
                     )
                 prior.home[word] = seed.topic
@@ -99,7 +98,7 @@ class WordPrior:
         return table
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Its arrays by name; `from_arrays` reads them."""
+        """Its arrays by name."""
         return {"prior_base": self.base, "prior_home": self.home, "prior_raised": self.raised}
 
     @classmethod

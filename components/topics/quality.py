@@ -68,8 +68,7 @@ def held_out_perplexity(
     Raises:
         ValueError: no document has two tokens.
     """
-    from topiclens.components.topics.inference import fold_in  # numba takes a second to import
-    from topiclens.components.topics.sampling_steps import seed_of
+    from topiclens.components.topics.sampling_steps import fold_in, seed_of  # numba takes a second to import
 
     by_word = np.ascontiguousarray(word_probabilities.T, np.float64)
     log_probability, scored = 0.0, 0

@@ -1,10 +1,10 @@
-"""The loops of WarpLDA: what one visit of all words, or of all documents, does to every token; see `warplda`.
+"""The compiled loops of sampling: those of WarpLDA, which fits a model (see `warplda`), and `fold_in`'s.
 
 `rows` are `warplda.Rows`. A row's prior is three numbers: the level of every topic, the topic where it is raised or -1,
 and by how much.
 
-Their random numbers are SplitMix64's (Steele, Lea and Flood, OOPSLA 2014). Its state is a counter, so any number of
-streams can be begun from a hash of what they are for: a row draws the same numbers whichever row came before it.
+The random numbers are SplitMix64's (Steele, Lea and Flood, OOPSLA 2014). Its state is a counter, so any number of
+streams can begin from a hash of their purpose: a row draws the same numbers whichever row came before it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _TO_UNIT = 2.0**-53
+BURN_IN = 50
+SAMPLES = 50
 
 
 @compiled
@@ -155,3 +157,59 @@ def log_rising(rows, topics, n_topics):
         for i in range(begin, end):
             in_row[topics[rows.members[i]]] = 0
     return total
+
+
+def fold_in(
+    tokens: np.ndarray,
+    word_given_topic: np.ndarray,
+    alpha: float,
+    *,
+    seed: int,
+    burn_in: int = BURN_IN,
+    samples: int = SAMPLES,
+) -> np.ndarray:
+    """How many tokens of a document have each topic, on average over samples of p(z | tokens, phi, alpha).
+
+    The topics' words are held while its tokens are sampled: Gibbs sampling of p(z = k) ~ (C_dk + alpha) phi_kw, where C
+    counts the document's other tokens.
+
+    Args:
+        tokens: (length,) word numbers.
+        word_given_topic: (words, topics) float64, C-ordered: phi transposed.
+        alpha: pseudo-count of each topic.
+        seed: of the samples; see `seed_of`.
+        burn_in: sweeps before the first of the samples.
+    Returns:
+        (topics,) float64, summing to the document's length.
+    """
+    phi = np.ascontiguousarray(word_given_topic, np.float64)
+    return _gibbs(np.asarray(tokens, np.int64), phi, float(alpha), seed, burn_in, samples)
+
+
+@compiled
+def _gibbs(
+    tokens: np.ndarray, word_given_topic: np.ndarray, alpha: float, seed: int, burn_in: int, samples: int
+) -> np.ndarray:
+    n_topics = word_given_topic.shape[1]
+    state = np.empty(1, np.uint64)
+    begin_stream(state, seed, 0, 0)
+    topics = np.empty(tokens.size, np.int64)
+    counts = np.zeros(n_topics)
+    total = np.zeros(n_topics)
+    cumulative = np.empty(n_topics)
+    for i in range(tokens.size):
+        topics[i] = below(state, n_topics)
+        counts[topics[i]] += 1
+    for sweep in range(burn_in + samples):
+        for i in range(tokens.size):
+            counts[topics[i]] -= 1
+            mass = 0.0
+            for k in range(n_topics):
+                mass += (counts[k] + alpha) * word_given_topic[tokens[i], k]
+                cumulative[k] = mass
+            # 'right' gives the first topic beyond the draw; rounding may put the draw at the very end
+            topics[i] = min(np.searchsorted(cumulative, uniform(state) * mass, "right"), n_topics - 1)
+            counts[topics[i]] += 1
+        if sweep >= burn_in:
+            total += counts
+    return total / samples

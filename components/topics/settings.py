@@ -46,7 +46,7 @@ class TopicSettings(SamplerSettings):
 
 @dataclasses.dataclass(frozen=True)
 class TopicModellingConfig:
-    """What the topics step is told: `governance` as `to_json` gives it, `previous` as the earlier model's folder."""
+    """The settings of the topics step: `governance` in the form of `to_json`, `previous` the earlier model's folder."""
 
     sampler: SamplerSettings = SamplerSettings()
     seed: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
@@ -13,7 +13,7 @@ import scipy.sparse
 from topiclens.components.topics.documents import Corpus
 
 TOP_WORDS = 10  # as topics are usually shown, and as NPMI is usually computed
-RELEVANCE = 0.6  # the weight that people found best to tell a topic by (Sievert and Shirley 2014, section 4)
+RELEVANCE = 0.6  # the weight by which people recognised topics best (Sievert and Shirley 2014, section 4)
 WORDS_IN_A_NAME = 2
 
 
@@ -32,13 +32,13 @@ class Topic:
     Attributes:
         id: its place in the topic vector s, and the same in later models that find it again.
         name: short, and different from every other topic's.
-        words: its most probable words, most probable first; none if no token has the topic.
+        words: its most probable words, the most probable first; empty if no token has the topic.
         npmi: their coherence, -1 to 1; None if there are fewer than two.
         share_of_videos: the share of training videos in which it occurs.
-        fate: why it cannot occur; None for a topic that can.
+        fate: why it cannot occur; None if it can.
         into: the topic that it was merged into.
-        found_name: its name before somebody gave it this one; None where nobody did.
-        found_words: its own words, where others were merged into it; none elsewhere.
+        found_name: its name before a person gave it this one.
+        found_words: its own words, if others were merged into it.
         seeds: the words that were pinned to it.
     """
 
@@ -53,14 +53,9 @@ class Topic:
     found_words: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
 
-    def to_json(self) -> dict:
-        """A row of `topics.json`; what people decided is in it where they did."""
-        row = asdict(self)
-        return {name: value for name, value in row.items() if name not in _DECIDED or value not in (None, ())}
-
     @property
     def marks(self) -> str:
-        """What people and later models made of it, in words; empty for a topic as it was found."""
+        """What people and later models changed, in words; empty for a topic as it was found."""
         marks = [
             self.fate and (f"merged into {self.into}" if self.fate is Fate.MERGED else str(self.fate)),
             self.found_words and "others merged into it",
@@ -68,9 +63,6 @@ class Topic:
             self.seeds and f"pinned: {' '.join(self.seeds)}",
         ]
         return "; ".join(mark for mark in marks if mark)
-
-
-_DECIDED = ("fate", "into", "found_name", "found_words", "seeds")
 
 
 def describe_topics(
@@ -83,10 +75,10 @@ def describe_topics(
     """The table's rows, by id.
 
     Args:
-        phi, counts: (topics, words) the words' probabilities in each topic, and how often they have it; words that a
-            topic never has do not describe it.
+        phi, counts: (topics, words) the words' probabilities in each topic, and how often they have it; words that
+            never have it do not describe it.
         labels: the topics that occur in each training video.
-        names: of topics that have one already; the others get names that differ from these.
+        names: of topics that have one already; the others get different names.
     """
     n_topics = len(phi)
     words = _held_words(corpus, np.argsort(-phi, axis=1, kind="stable"), counts)
@@ -126,7 +118,7 @@ def _held_words(corpus: Corpus, order: np.ndarray, counts: np.ndarray) -> list[l
 
 
 def most_relevant(phi: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(topics, words) word numbers: each topic's words, those that tell it from other topics first.
+    """(topics, words) word numbers: each topic's words, those that set it apart from other topics first.
 
     Relevance = 0.6 log phi_kw + 0.4 log(phi_kw / p(w)) (Sievert and Shirley, *LDAvis*, 2014, eq. 1), so that a word
     which most topics share, such as "man", does not lead them all.
@@ -137,13 +129,10 @@ def most_relevant(phi: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def name_topics(words: Sequence[Sequence[str]], given: Mapping[int, str] | None = None) -> list[str]:
-    """A name a topic, such as ``guitar, playing``: its first words, and so many that no other topic has that name.
+    """A name for each topic, such as ``guitar, playing``: its first words, as many as make the name unique.
 
-    Forms of a word that is already in the name are passed over ("cutting", "cut").
-
-    Args:
-        words: the words that may name each topic, best first; none for a topic without tokens.
-        given: names that some topics have already, by topic.
+    Forms of a word that is already in the name are left out ("cutting", "cut"). `words` may name each topic, the best
+    first; `given` are the names that some topics have already.
     """
     names: list[str] = []
     given = given or {}
@@ -155,8 +144,8 @@ def name_topics(words: Sequence[Sequence[str]], given: Mapping[int, str] | None 
 
 
 def _names_of(candidates: Sequence[str]) -> Iterator[str]:
-    """The names a topic may have, ever longer ones."""
-    from nltk.stem.snowball import SnowballStemmer  # nltk takes a second to load, and a topic has its name for long
+    """The names that a topic may have, from short to long."""
+    from nltk.stem.snowball import SnowballStemmer  # nltk takes a second to load, and is rarely needed
 
     stem = SnowballStemmer("english").stem
     chosen: dict[str, str] = {}

@@ -8,7 +8,6 @@ import time
 
 import apache_beam as beam
 
-from topiclens.components.common import artifact_io
 from topiclens.components.topics import fitting
 from topiclens.components.topics.documents import content_words
 from topiclens.components.topics.fitting import Fit
@@ -16,6 +15,7 @@ from topiclens.components.topics.governance import Governance
 from topiclens.components.topics.model import MATCHING, TopicModel, write_files
 from topiclens.components.topics.settings import TopicModellingConfig
 from topiclens.components.topics.table import mean_npmi
+from topiclens.schemas.files import readable, writable
 
 _log = logging.getLogger(__name__)
 LOG_EVERY_SECONDS = 10.0
@@ -24,12 +24,12 @@ LOG_EVERY_SECONDS = 10.0
 class ModelTopics(beam.PTransform):
     """Rows with ``video_id``, ``split`` and ``captions`` -> the files of the topics' folder; gives a summary, one dict.
 
-    Only rows of the split ``train`` are fitted; the others are labelled by what was learned there. Rows without a clip
+    Only rows of the split ``train`` are fitted; the others are labelled by that model. Rows without a clip
     (``texts.jsonl``) help to fit and are labelled like the others.
 
     Args:
         output_dir: gets ``model.npz``, ``topics.json``, ``labels.jsonl``, ``log_likelihood.jsonl``, and
-            ``matching.json`` where there is an earlier model; it and the earlier model's folder may be remote.
+            ``matching.json`` if there is an earlier model; it and the earlier model's folder may be remote.
     """
 
     def __init__(self, output_dir: str, config: TopicModellingConfig):
@@ -84,7 +84,7 @@ def _fit(documents: dict[str, list[str]], config: TopicModellingConfig) -> Fit:
 
     previous = None
     if config.previous is not None:
-        with artifact_io.readable(config.previous) as local:
+        with readable(config.previous) as local:
             previous = TopicModel.load(local)
     return fitting.fit(
         documents, **dataclasses.asdict(config.sampler), seed=config.seed, previous=previous, progress=progress,
@@ -93,14 +93,14 @@ def _fit(documents: dict[str, list[str]], config: TopicModellingConfig) -> Fit:
 
 
 def _write(fit: Fit, inferred: dict[str, list[int]], output_dir: str) -> dict:
-    with artifact_io.writable(output_dir) as folder:
+    with writable(output_dir) as folder:
         write_files(folder, fit.to_files(inferred))
     labels = {**fit.labels, **inferred}
     without = sorted(name for name, topics in labels.items() if not topics)
     if without:
         named = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
-        told = "topics: %d of %d videos have no known word in their captions, hence no topic: %s"
-        _log.warning(told, len(without), len(labels), named)
+        message = "topics: %d of %d videos have no known word in their captions, hence no topic: %s"
+        _log.warning(message, len(without), len(labels), named)
     summary = {
         "fitted": len(fit.labels),
         "inferred": len(inferred),

@@ -1,52 +1,40 @@
 """WarpLDA: latent Dirichlet allocation at O(1) a token, whatever the number of topics.
 
-Chen, Li, Zhu and Chen, *WarpLDA: a Cache Efficient O(1) Algorithm for Latent
-Dirichlet Allocation*, VLDB 2016. Every token has a topic z; with the other
-tokens' topics held, its conditional is (their eq. 1)
+Chen, Li, Zhu and Chen, *WarpLDA: a Cache Efficient O(1) Algorithm for Latent Dirichlet Allocation*, VLDB 2016. Every
+token has a topic z; with the other tokens' topics held, its conditional is (their eq. 1)
 
     p(z = k) ~ (C_dk + alpha) (C_wk + beta) / (C_k + V beta),
 
-where C counts the other tokens of its document d, of its word w, and of all.
-No factor is ever multiplied out over the topics: one factor proposes, the
-others accept or reject (Metropolis-Hastings).
+where C counts the other tokens of its document d, of its word w, and of all. No factor is ever multiplied out over the
+topics: one factor proposes, the others accept or reject (Metropolis-Hastings).
 
     word visit       for each word: the proposals that documents made, drawn from C_dk + alpha, are accepted with
                      min(1, (C_wt + beta) / (C_ws + beta) * (C_s + V beta) / (C_t + V beta)), s being the old topic
                      and t the new one; then the word proposes, from C_wk + beta.
     document visit   the same with document and word, alpha and beta exchanged.
 
-So both visits are one function, `visits.visit`, that runs over the rows of the
-word-topic or of the document-topic matrix. A row's counts are made when it is
-visited and forgotten afterwards; no matrix is kept, and all that a token is
-judged by are its row's counts and one vector of K. What lies outside the row is
-*delayed*: the proposals speak for the other matrix as it was after the last
-visit, and the K counts are those from before this one, so the order of the rows
-does not matter.
+So one function, `sampling_steps.visit`, does both; it runs over the rows of the word-topic or of the document-topic
+matrix. A row's counts are made when it is visited and forgotten afterwards. No matrix is kept: a token is judged by its
+row's counts and one vector of K. What lies outside the row is *delayed*: the proposals come from the other matrix as it
+was after the last visit, and the K counts from before this one, so the order of the rows does not matter.
 
-A row proposes by naming the topic of one of its tokens at random, which is a
-draw from its counts, or, as often as the prior says, any topic. The paper
-does so for documents and builds alias tables for words; tokens are ordered here
-so that naming one is as cheap for words.
+A row proposes the topic of one of its tokens, taken at random, which is a draw from its counts, or, as often as the
+prior says, any topic. The paper does so for documents and builds alias tables for words; tokens are ordered here so
+that it is as cheap for words.
 
-Seed words make beta depend on topic and word (see `priors`), and V beta on the
-topic:
+Seed words make beta depend on topic and word (see `priors`), and V beta on the topic:
 
     p(z = k) ~ (C_dk + alpha) (C_wk + beta_kw) / (C_k + B_k),  B_k = sum_w beta_kw.
 
-The derivation stays the paper's. A proposal q that is a factor of p cancels it
-in the acceptance ratio p(t) q(s) / (p(s) q(t)) only if the same prior is in both.
-So the word visit accepts with beta_tw and beta_sw, the K counts come with B_t and
-B_s, and a word proposes from C_wk + beta_kw: any topic as often as its level
-says, its home as often as it is raised above that. A word has one home, so all
-of it stays O(1).
+The derivation stays the paper's. A proposal q that is a factor of p cancels it in the acceptance ratio
+p(t) q(s) / (p(s) q(t)) only if the same prior is in both. So the word visit accepts with beta_tw and beta_sw, the K
+counts come with B_t and B_s, and a word proposes from C_wk + beta_kw: any topic as often as its level says, its home as
+often as it is raised above that. A word has one home, so all of it stays O(1).
 
-Two things are closer to the exact sampler than the paper's, at no cost. The
-token itself is left out of the counts that decide about it, as in eq. 1; left
-in, it is the same model with its priors moved (Asuncion et al., UAI 2009). And a
-row's own counts, which are at hand, follow its tokens; were they delayed too,
-all tokens of a word would move together, and words would come out in sharper
-topics than the posterior has them in (the test against collapsed Gibbs sampling
-measures that).
+Two things are closer to the exact sampler than the paper's, at no cost. The token itself is left out of the counts that
+decide about it, as in eq. 1; left in, it is the same model with its priors moved (Asuncion et al., UAI 2009). And a
+row's own counts follow its tokens; were they delayed too, all tokens of a word would move together, and topics would
+come out sharper than in the posterior (the test against collapsed Gibbs sampling measures that).
 """
 
 from __future__ import annotations
@@ -66,7 +54,7 @@ from topiclens.components.topics.sampling_steps import log_rising, propose_in_al
 
 @dataclass(frozen=True)
 class Iteration:
-    """Where a sampler is after an iteration, counted from 1.
+    """The state of a sampler after an iteration, counted from 1.
 
     Attributes:
         log_likelihood: log p(words, topics | alpha, beta) a token, in nats.
@@ -177,7 +165,7 @@ class WarpLDA:
         return log_likelihood
 
     def steps(self, iterations: int) -> Iterator[Iteration]:
-        """Iterates, and tells after each iteration how far it is."""
+        """Iterates, and yields after each iteration how far it is."""
         began = time.perf_counter()
         for iteration in range(1, iterations + 1):
             log_likelihood = self.iterate()

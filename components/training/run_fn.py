@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from topiclens.components.captions.evaluator import EpochScores
-from topiclens.components.common.config import ConfigError, from_json
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import name_neurons
 from topiclens.components.training.settings import TrainerConfig
 from topiclens.schemas import records
-from topiclens.schemas.files import copy_tree, is_remote
+from topiclens.schemas.files import copy_tree, is_remote, writable
+from topiclens.schemas.plain import ConfigError, from_json
 from topiclens.trainer.export import export
 from topiclens.trainer.exported import EXTRA
 from topiclens.trainer.settings import CaptionerConfig
@@ -72,23 +72,20 @@ def run_fn(fn_args: FnArgs) -> None:
             "finished": result.finished,
         }
         copy_tree(result.log_dir, fn_args.model_run_dir)
-        remote = is_remote(fn_args.serving_model_dir)
-        directory = os.path.join(scratch, "export") if remote else fn_args.serving_model_dir
-        export(
-            result.captioner,
-            vocabulary,
-            directory,
-            features=features,
-            backbone=registry.of_features(features, config.cache_dir),
-            extra={"training": summary},
-            **asdict(config.decoding),
-        )
-        if remote:
-            copy_tree(directory, fn_args.serving_model_dir)
+        with writable(fn_args.serving_model_dir) as directory:
+            export(
+                result.captioner,
+                vocabulary,
+                directory,
+                features=features,
+                backbone=registry.of_features(features, config.cache_dir),
+                extra={"training": summary},
+                **asdict(config.decoding),
+            )
 
 
 def _first_record(patterns: Sequence[str]) -> records.VideoRecord:
-    """A record of training: all have features as wide, and topic vectors as long, as the check of the records says."""
+    """A record of training; the check of the records saw that all have its sizes."""
     return next(records.read([file for pattern in patterns for file in records.files_of(pattern)]))
 
 

@@ -1,4 +1,4 @@
-"""What the Trainer is told."""
+"""The settings of the Trainer."""
 
 import dataclasses
 
@@ -8,10 +8,10 @@ from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, Trai
 
 @dataclasses.dataclass(frozen=True)
 class TrainerConfig:
-    """What the Trainer is told; vocabulary, width of the features and number of topics are those of the records.
+    """The settings of the Trainer; vocabulary, width of features and number of topics come from the records.
 
     Args:
-        backbone: the network that made the features, by name; None where the dataset brought them.
+        backbone: the network that made the features, by name; None if the dataset brought them.
         work_dir: a folder that stays the same from run to run, for checkpoints.
         cache_dir: where downloaded weights of backbones are kept.
     """

@@ -1,7 +1,7 @@
-"""What can be wrong with a record, said for one video at a time.
+"""What can be wrong with the record of one video.
 
-TFX's ExampleValidator compares statistics with the curated schema, so it can say *that* some record is wrong; these
-checks say *which*, and know the sizes that the schema cannot (the backbone's width, the number of topics).
+TFX's ExampleValidator compares statistics with the curated schema, so it can say *that* some record is wrong. These
+checks say *which*, and know sizes that the schema cannot know (the backbone's width, the number of topics).
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ class RecordsRejected(ValueError):
 
 
 def problems_of(record: VideoRecord, split: str, feature_dim: int, n_topics: int, max_frames: int) -> Iterator[str]:
-    """Yields what is wrong with one record, in words; nothing when it is sound.
-
-    `split` is that of the record's file; the sizes are what it must have, `max_frames` at most.
-    """
+    """Yields what is wrong with one record of a file of `split`, in words; the sizes are those it must have."""
     if record.split not in SPLITS:
         yield f"unknown split {record.split!r}, expected one of {', '.join(SPLITS)}"
     elif record.split != split:
@@ -48,7 +45,7 @@ def problems_of(record: VideoRecord, split: str, feature_dim: int, n_topics: int
 
 
 def demand_sound(problems: Iterable[tuple[str, str]], anomalies: Mapping[str, str]) -> None:
-    """Stops the run, naming what is wrong, by RecordsRejected.
+    """Raises RecordsRejected, which names what is wrong, if anything is.
 
     `problems` are (video id, what is wrong) pairs; `anomalies` are ExampleValidator's, by split and feature.
     """

@@ -12,12 +12,12 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
 from topiclens.components.common.artifacts import ExamplesReportArtifact
-from topiclens.components.common.config import from_json
 from topiclens.components.validation.check import demand_sound, problems_of
 from topiclens.components.videos.sampling import Sampling
 from topiclens.schemas import records
-from topiclens.schemas.files import write_json
+from topiclens.schemas.files import read_bytes, write_json
 from topiclens.schemas.json_lines import read_rows
+from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
 
@@ -27,21 +27,19 @@ def anomalies_of(uri: str) -> dict[str, str]:
     found = {}
     for path in sorted(tf.io.gfile.glob(os.path.join(uri, "Split-*", "SchemaDiff.pb"))):
         split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
-        with tf.io.gfile.GFile(path, "rb") as file:
-            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
-        for feature, info in anomalies.anomaly_info.items():
+        for feature, info in anomalies_pb2.Anomalies.FromString(read_bytes(path)).anomaly_info.items():
             found[f"{split}/{feature}"] = info.description
     return found
 
 
 def _sizes(files: Sequence[tuple[str, str]]) -> tuple[int, int]:
-    """The width of a feature and the number of topics, as the first record has them: all others must have them too."""
+    """The width of a feature and the number of topics of the first record, which all others must have too."""
     first = next(records.read([path for _, path in files]), None)
     return (0, 0) if first is None else (first.frames.shape[1], len(first.topics))
 
 
 def _problem_lines(file, feature_dim, n_topics, max_frames):
-    """What is wrong with the records of one file, (split, path), a line of JSON each."""
+    """What is wrong with the records of one file, (split, path): a line of JSON each."""
     split, path = file
     for record in records.read([path]):
         for problem in problems_of(record, split, feature_dim, n_topics, max_frames):
@@ -56,7 +54,7 @@ def ExamplesCheck(
     config_json: _dsl.Parameter[str],
     beam_pipeline: _dsl.BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Stops the run, naming the videos, where a record or its statistics are not what the schema demands."""
+    """Stops the run, naming the videos, if a record or its statistics do not follow the schema."""
     sampling = from_json(Sampling, config_json, "ExamplesCheck")
     files = [
         (split, path)

@@ -7,13 +7,13 @@ import os
 import apache_beam as beam
 from tfx import v1 as tfx
 
-from topiclens.components.common import artifact_io
 from topiclens.components.common.artifacts import DatasetArtifact
-from topiclens.components.common.config import from_json
 from topiclens.components.videos import ingest
 from topiclens.components.videos.importers import manifest_of
 from topiclens.components.videos.settings import IngestConfig
 from topiclens.components.videos.transform import IngestVideos
+from topiclens.schemas.files import writable
+from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ def VideoIngest(
 ):
     """Turns the folder ``data`` into accepted rows; what cannot be used is set aside with its reason.
 
-    ``content`` tells the folder's states apart: a changed dataset is ingested anew, an unchanged one is not.
+    ``content`` changes with the folder's files: a changed dataset is ingested anew, an unchanged one is not.
     """
     del content
     config = from_json(IngestConfig, config_json, "VideoIngest")
     how = config.data
-    with artifact_io.writable(dataset.uri) as folder:
+    with writable(dataset.uri) as folder:
         manifest = manifest_of(
             data, os.path.join(folder, "manifest.jsonl"), layout=how.layout, captions_only=how.captions_only
         )

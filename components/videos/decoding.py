@@ -1,7 +1,7 @@
 """One pass through a clip: every frame that decodes, in the order shown, within limits.
 
-The frames are decoded one after the other by one thread and counted. Nothing seeks, and nothing that a header says is
-believed: headers lie about frame counts and durations, and seeking lands on other frames than asked for.
+The frames are decoded one after the other by one thread and counted. Nothing seeks and no header is trusted: headers
+have wrong frame counts and durations, and seeking finds other frames than those asked for.
 """
 
 import contextlib
@@ -9,7 +9,8 @@ import dataclasses
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import av
 import av.logging
@@ -62,7 +63,7 @@ class Decoding:
         self._limits = limits
         self._ffmpeg_said = ""
 
-    def __iter__(self) -> Iterator[tuple[float, av.VideoFrame]]:
+    def __iter__(self) -> Generator[tuple[float, av.VideoFrame], None, None]:
         self._require_file()
         with self._open() as container:
             yield from self._frames(container, self._video_stream(container))
@@ -94,7 +95,7 @@ class Decoding:
                 "check that it plays, or copy it again."
             ) from error
 
-    def _video_stream(self, container) -> av.VideoStream:
+    def _video_stream(self, container: Any) -> av.VideoStream:
         pictures = av.stream.Disposition.attached_pic
         videos = [stream for stream in container.streams.video if not stream.disposition & pictures]
         if not videos:
@@ -113,7 +114,7 @@ class Decoding:
         stream.codec_context.options = {"max_pixels": str(2 * self._limits.max_pixels + 2**16)}
         return stream
 
-    def _frames(self, container, stream) -> Iterator[tuple[float, av.VideoFrame]]:
+    def _frames(self, container: Any, stream: Any) -> Iterator[tuple[float, av.VideoFrame]]:
         limits, clock, began = self._limits, _Clock(stream), time.thread_time()
         frames = packets = damaged = 0
         for decoded in self._decoded(container, stream):
@@ -121,7 +122,7 @@ class Decoding:
             damaged += decoded is None
             for frame in decoded or ():
                 self._require_pixels(frame.width, frame.height)
-                if frame.is_corrupt:  # a grey or stale picture that stands in for what the file lacks
+                if frame.is_corrupt:  # a grey or old picture in place of what the file lacks
                     damaged += 1
                     continue
                 frames += 1
@@ -147,7 +148,7 @@ class Decoding:
                 "Check that it plays, or copy it again."
             )
 
-    def _decoded(self, container, stream) -> Iterator[list[av.VideoFrame] | None]:
+    def _decoded(self, container: Any, stream: Any) -> Iterator[list[av.VideoFrame] | None]:
         """Yields the frames that each packet gives; None for a packet that does not decode."""
         packets = container.demux(stream)
         while True:
@@ -171,7 +172,7 @@ class Decoding:
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:
-        """Keeps the last error that FFmpeg reports in this thread, so that messages can tell it; prints nothing."""
+        """Keeps the last error that FFmpeg reports in this thread, for messages; prints nothing."""
         if av.logging.get_level() is None:
             av.logging.set_skip_repeated(False)  # else the next clip with the same fault would have no message
             av.logging.set_level(av.logging.ERROR)
@@ -182,22 +183,19 @@ class Decoding:
                 if entries:
                     _, origin, said = entries[-1]
                     if "not on whitelist" in said:
-                        said = f"{origin} is no video container that is read here"
+                        said = f"{origin} is not a video container that is read here"
                     self._ffmpeg_said = f" (ffmpeg: {said.strip()})"
 
 
 class _Clock:
     """Seconds after the first frame, for frames with and without timestamps."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: Any):
         self._step = 1 / float(stream.average_rate or FALLBACK_RATE)
-        self._first = self._last = None
+        self._first: float | None = None
+        self._last = -self._step
 
     def seconds(self, frame: av.VideoFrame) -> float:
-        if frame.time is not None:
-            now = frame.time
-        else:
-            now = 0.0 if self._last is None else self._last + self._step
-        self._first = now if self._first is None else self._first
-        self._last = now
-        return now - self._first
+        self._last = self._last + self._step if frame.time is None else frame.time
+        self._first = self._last if self._first is None else self._first
+        return self._last - self._first

@@ -45,15 +45,13 @@ def read_features(reference: str | os.PathLike, limits: DecodingLimits = Decodin
     """
     path, video_id = split_reference(os.fspath(reference))
     name = os.path.basename(os.fspath(reference))
-    if video_id is None:
-        with _readable(path):
-            _require_size(os.stat(path).st_size, path, limits.max_array_bytes)
+    with _readable(path):
+        status = os.stat(path)
+        if video_id is None:
+            _require_size(status.st_size, path, limits.max_array_bytes)
             raw = np.load(path, mmap_mode="r", allow_pickle=False)
-    else:
-        with _readable(path):
-            status = os.stat(path)
-            bundle = _open_bundle(path, status.st_mtime_ns, status.st_size, limits.max_array_bytes)
-            raw = bundle.row(video_id)
+        else:
+            raw = _open_bundle(path, status.st_mtime_ns, status.st_size, limits.max_array_bytes).row(video_id)
     return _checked(raw, name)
 
 
@@ -102,7 +100,7 @@ def _open_bundle(path: str, modified: int, size: int, max_bytes: int) -> _Bundle
 
 
 def _read_member(archive: zipfile.ZipFile, array: str, bundle: str, max_bytes: int) -> np.ndarray:
-    """One array, its header checked against what the archive holds before any memory is taken for it."""
+    """One array; its header is checked against the archive before memory is taken for it."""
     info = archive.getinfo(f"{array}.npy")
     name = f"{bundle}:{array}"
     _require_size(info.file_size, name, max_bytes)
@@ -111,7 +109,7 @@ def _read_member(archive: zipfile.ZipFile, array: str, bundle: str, max_bytes: i
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read_header(file)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize > info.file_size:
-        raise FeatureError(f"{name!r} is declared as {shape} of {dtype}, which is not what it holds. It is damaged.")
+        raise FeatureError(f"{name!r} is declared as {shape} of {dtype}, but holds something else. It is damaged.")
     with archive.open(info) as file:
         return npy.read_array(file, allow_pickle=False)
 
@@ -121,7 +119,7 @@ def _checked(raw: np.ndarray, name: str) -> np.ndarray:
         raise FeatureError(f"{name!r} has shape {raw.shape}; expected (time, dim), both at least 1.")
     if raw.dtype.kind not in "fiu":
         raise FeatureError(f"{name!r} holds {raw.dtype}; expected real numbers.")
-    with np.errstate(over="ignore"):  # what overflows is infinite, and told below
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, which is refused below
         frames = np.array(raw, np.float32)
     bad = np.count_nonzero(~np.isfinite(frames))
     if bad:

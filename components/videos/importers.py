@@ -1,10 +1,11 @@
 """Corpora in their own layouts, read as manifest rows whose paths are relative to the corpus' folder.
 
-A caption whose clip is missing still helps the topics and the vocabulary: its row has neither `path` nor `features`.
+Captions whose clip is missing still help the topics and the vocabulary: their row has neither `path` nor `features`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 from collections import defaultdict
@@ -12,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from topiclens.components.videos.manifest import ManifestError
-from topiclens.schemas.json_lines import write_rows
+from topiclens.schemas import files
+from topiclens.schemas.json_lines import number_lines, write_rows
 
 MANIFEST = "manifest.jsonl"
 CLIP_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".gif")
@@ -25,7 +27,7 @@ FLICKR8K_LISTS = {
 
 
 class Layout(NamedTuple):
-    """How a corpus lies in its folder: `captions`, the file it is known by, `expects` for messages, and its reader."""
+    """The files of a corpus: `captions`, by which it is detected, what it `expects` (for messages), and its reader."""
 
     captions: str
     expects: str
@@ -33,11 +35,7 @@ class Layout(NamedTuple):
 
 
 def detect_layout(folder: str | pathlib.Path) -> str:
-    """Names the layout of a dataset folder: ``manifest`` where it has one, else one of `LAYOUTS`.
-
-    Raises:
-        ManifestError: the folder is missing, or looks like none of them.
-    """
+    """The layout of a dataset folder: `manifest` or one of `LAYOUTS`; ManifestError if it is missing or like none."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise ManifestError(f"There is no folder {str(folder)!r}. Which folder holds the clips and captions?")
@@ -48,8 +46,8 @@ def detect_layout(folder: str | pathlib.Path) -> str:
             return name
     expected = "; ".join(f"{name}: {layout.expects}" for name, layout in LAYOUTS.items())
     raise ManifestError(
-        f"{str(folder)!r} is no dataset that TopicLens knows. Expected {MANIFEST} (see schemas/manifest.schema.json), "
-        f"or the layout of a corpus: {expected}."
+        f"{str(folder)!r} is not a dataset that TopicLens knows. Expected {MANIFEST} (see "
+        f"schemas/manifest.schema.json), or the layout of a corpus: {expected}."
     )
 
 
@@ -57,7 +55,7 @@ def rows(folder: str | pathlib.Path, layout: str | None = None, *, captions_only
     """Yields the manifest rows of a corpus folder, in the corpus's own order.
 
     Args:
-        layout: one of `LAYOUTS`; None looks for itself.
+        layout: one of `LAYOUTS`; None detects it.
         captions_only: also give the rows of videos whose clip is missing, as text.
     Raises:
         ManifestError: a file of the corpus is missing or not in its format.
@@ -100,7 +98,7 @@ def _msvd(folder: pathlib.Path) -> Iterator[dict]:
 def _msrvtt(folder: pathlib.Path) -> Iterator[dict]:
     """MSR-VTT: {videos: [...], sentences: [...]}; a video's category is its label.
 
-    Features are preferred to clips; a video with neither is text alone. The `start time` and `end time` of the corpus
+    Features are preferred to clips; a video with neither is only text. The `start time` and `end time` of the corpus
     belong to the original film, not to the clip, and are left out.
     """
     name = LAYOUTS["msrvtt"].captions
@@ -158,26 +156,27 @@ LAYOUTS = {
 }
 
 
-def _read_text(path: pathlib.Path) -> str:
+@contextlib.contextmanager
+def _reading(path: pathlib.Path) -> Iterator[None]:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        yield
     except OSError as error:
         raise ManifestError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{str(path)!r} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
-
-
-def _read_json(path: pathlib.Path) -> Any:
-    try:
-        return json.loads(_read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
         raise ManifestError(f"{str(path)!r} is not JSON ({error}). Was the download cut short?") from error
 
 
-def _number_lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
-    """(number from 1, text) of every line that is not blank. A caption may hold other line ends than a line feed."""
-    lines = (line.strip() for line in _read_text(path).split("\n"))
-    return ((number, line) for number, line in enumerate(lines, start=1) if line)
+def _read_json(path: pathlib.Path) -> Any:
+    with _reading(path):
+        return files.read_json(path)
+
+
+def _number_lines(path: pathlib.Path) -> list[tuple[int, str]]:
+    """(number from 1, text) of every line that is not blank."""
+    with _reading(path):
+        return [(number, line.decode()) for number, line in number_lines(path)]
 
 
 def _split_lists(folder: pathlib.Path, names: dict[str, str], what: str) -> list[tuple[str, list[str]]]:

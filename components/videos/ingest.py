@@ -1,8 +1,7 @@
-"""Sorts a manifest's rows into videos that every later step can rely on, texts, and what was set aside and why.
+"""Sorts a manifest's rows into videos that later steps can rely on, texts, and rows set aside with their reasons.
 
-Each row is looked at by itself (`check_line`), then beside the others by the rules of `findings.py`: by id, by feature
-width and by content. `ingest` does all of it in plain Python; `transform.py` does the same with Beam, from the same
-functions, to the same bytes.
+Each row is checked by itself (`check_line`), then all of them together by the rules of `findings.py`. `ingest` does it
+in plain Python; `transform.py` checks the rows in parallel, with Beam.
 """
 
 import collections
@@ -11,24 +10,15 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from topiclens.components.videos import manifest
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features, split_reference
-from topiclens.components.videos.findings import (
-    Accepted,
-    Finding,
-    Rejected,
-    common_width,
-    hold_out,
-    keep_first_of_id,
-    keep_splits_apart,
-    keep_width,
-)
+from topiclens.components.videos.findings import Accepted, Finding, Rejected, apply_rules
 from topiclens.components.videos.reader import probe
 from topiclens.schemas.features import SPLITS
-from topiclens.schemas.files import write_text
+from topiclens.schemas.files import format_json, write_text
 from topiclens.schemas.json_lines import format_rows, number_lines
 from topiclens.trainer.vocabulary import tokenize
 
@@ -48,26 +38,27 @@ def ingest(
     held_out: Mapping[str, float] = {},
     limits: DecodingLimits = DecodingLimits(),
 ) -> dict:
-    """Checks every row of a manifest, writes the dataset's files (`dataset_files`) and returns the summary.
+    """Checks every row of a manifest, and writes the dataset's files; returns the summary.
 
     Args:
         manifest_path: JSON Lines, as ``schemas/manifest.schema.json`` says.
         root: the dataset's folder, which paths are relative to and must not leave.
         held_out: split -> the share of the training videos that it gets, see `findings.hold_out`.
     """
-    findings = []
-    for number, line in number_lines(manifest_path):
-        findings += check_line(number, line, root=os.fspath(root), limits=limits)
-    findings = _regroup(findings, lambda kept: kept.video_id, keep_first_of_id)
-    widths = collections.Counter(kept.width for kept in findings if isinstance(kept, Accepted) and kept.width)
-    width = common_width(widths)
-    findings = [keep_width(found, width) if isinstance(found, Accepted) else found for found in findings]
-    findings = _regroup(findings, lambda kept: kept.content_key, keep_splits_apart)
-    findings = [hold_out(found, held_out) if isinstance(found, Accepted) else found for found in findings]
-    texts = dataset_files(findings)
-    for name, text in texts.items():
+    found = [
+        finding
+        for number, line in number_lines(manifest_path)
+        for finding in check_line(number, line, root=os.fspath(root), limits=limits)
+    ]
+    return write_dataset(found, os.fspath(output_dir), held_out)
+
+
+def write_dataset(found: Iterable[Finding], output_dir: str, held_out: Mapping[str, float]) -> dict:
+    """Applies the rules to all rows and writes the files of the dataset; returns the summary."""
+    files = dataset_files(apply_rules(found, held_out))
+    for name, text in files.items():
         write_text(os.path.join(output_dir, name), text)
-    return json.loads(texts[SUMMARY])
+    return json.loads(files[SUMMARY])
 
 
 def check_line(number: int, line: bytes, *, root: str, limits: DecodingLimits = DecodingLimits()) -> list[Finding]:
@@ -120,7 +111,7 @@ def dataset_files(findings: Iterable[Finding]) -> dict[str, str]:
         VIDEOS: format_rows(videos),
         TEXTS: format_rows(texts),
         REJECTED: format_rows(dataclasses.asdict(found) | {"step": STEP} for found in rejected),
-        SUMMARY: json.dumps(summary, indent=2, ensure_ascii=False) + "\n",
+        SUMMARY: format_json(summary),
     }
 
 
@@ -185,18 +176,6 @@ def _file_digest(path: str, modified: int, size: int) -> str:
     """SHA-256 of a file, remembered for the other segments of the same film while the file stays the same."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _regroup(
-    findings: list[Finding], key: Callable[[Accepted], Hashable], keep: Callable[[list[Accepted]], Iterator[Finding]]
-) -> list[Finding]:
-    """Lets `keep` sift the accepted rows that share a key; what was rejected before stays so."""
-    groups = collections.defaultdict(list)
-    for found in findings:
-        if isinstance(found, Accepted):
-            groups[key(found)].append(found)
-    sifted = [found for group in groups.values() for found in keep(group)]
-    return [found for found in findings if isinstance(found, Rejected)] + sifted
 
 
 def _by_split(rows: Iterable[Mapping]) -> dict[str, int]:

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import av
 import numpy as np
@@ -22,7 +24,7 @@ class SampledFrames:
     """The frames taken from one clip or segment.
 
     Attributes:
-        frames: t <= n arrays (height, width, 3) uint8 RGB, upright; all of them where there were fewer than n.
+        frames: t <= n arrays (height, width, 3) uint8 RGB, upright; fewer than n if the clip has no more.
         indices: (t,) the number of each frame within the segment, from 0.
         seconds: (t,) when each is shown, counted from the clip's first frame.
         total: how many frames the segment really has.
@@ -35,7 +37,7 @@ class SampledFrames:
 
 
 def sample_video(
-    path: str | os.PathLike, sampling: Sampling = Sampling(), video_id: str | None = None, **options
+    path: str | os.PathLike, sampling: Sampling = Sampling(), video_id: str | None = None, **options: Any
 ) -> SampledFrames:
     """Takes the frames of a clip that a model is to see.
 
@@ -64,9 +66,8 @@ def sample_frames(
 ) -> SampledFrames:
     """Takes exactly the frames that are named: n equally spaced ones, or those that `choose` picks.
 
-    Frames are told by their number, not by their timestamps: that is how the paper's features were sampled, and a
-    count of decoded frames holds where timestamps are wrong or missing. In a clip of variable rate the lively parts,
-    which have more frames, are thereby sampled more densely.
+    Frames are counted, as for the paper's features; timestamps may be wrong or missing. In a clip of variable rate the
+    lively parts, which have more frames, are therefore sampled more densely.
 
     While a clip's decoded frames fit in `held_bytes` they are kept by reference and one pass is enough; a longer clip
     is counted first and decoded a second time. A segment costs the decoding of everything before it.
@@ -93,9 +94,10 @@ def sample_frames(
                 held.clear()
     indices = choose(total) if choose else equally_spaced(total, n)
     if held_size <= held_bytes:
-        chosen = [held[index] for index in indices]
+        chosen = (held[index] for index in indices)
     else:
-        chosen = _numbered(_segment(path, start, end, limits), indices)
+        wanted, again = set(indices), itertools.islice(_segment(path, start, end, limits), indices[-1] + 1)
+        chosen = (moment for number, moment in enumerate(again) if number in wanted)
     seconds, frames = zip(*((time, _upright_rgb(frame, short_side)) for time, frame in chosen), strict=True)
     if len(frames) != len(indices):
         raise UnreadableVideo(f"{os.path.basename(path)!r} changed while it was read. Run again once it is whole.")
@@ -103,16 +105,14 @@ def sample_frames(
 
 
 def probe(path: str | os.PathLike, limits: DecodingLimits = DecodingLimits()) -> tuple[int, int]:
-    """(width, height) of the first frame, as stored: a cheap check that a clip opens; UnreadableVideo if it does
-    not.
-    """
+    """(width, height) of the first frame, as stored; UnreadableVideo if the clip does not open. A cheap check."""
     with contextlib.closing(iter(Decoding(path, limits))) as frames:
         _, frame = next(frames)
         return frame.width, frame.height
 
 
 def _segment(
-    path, start: float | None, end: float | None, limits: DecodingLimits
+    path: str | os.PathLike, start: float | None, end: float | None, limits: DecodingLimits
 ) -> Iterator[tuple[float, av.VideoFrame]]:
     decoding = Decoding(path, limits)
     first, last = start or 0.0, math.inf if end is None else end
@@ -130,18 +130,6 @@ def _segment(
             f"{decoding.name!r} has no frame from {first:g} s {'on' if end is None else f'to {end:g} s'}: the last one "
             f"seen is at {seen:.2f} s. Correct `start` and `end`, or copy the clip again if it was cut short."
         )
-
-
-def _numbered(moments: Iterator, indices: tuple[int, ...]) -> Iterator:
-    """Those of `moments` whose numbers are `indices`, ascending; stops after the last."""
-    wanted = iter(indices)
-    index = next(wanted)
-    for number, moment in enumerate(moments):
-        if number == index:
-            yield moment
-            index = next(wanted, None)
-            if index is None:
-                return
 
 
 def _upright_rgb(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Which frames to take of a clip: policies from a count of frames to their numbers, and the choice of one of them.
+"""Which frames to take of a clip: policies, which turn a count of frames into their numbers.
 
-Every policy gives frames in order, without repeats, and fewer than n where the clip has no more to give.
+Every policy gives frames in order, without repeats, and fewer than n if the clip has no more.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Sampling:
     Args:
         policy: one of POLICIES: `equal`, `centred`, `step` or `random_clip`.
         n_frames: frames a clip, at most.
-        step: frames from one taken to the next, in the policies WITH_STEP.
+        step: the distance between frames that are taken, in the policies WITH_STEP.
         seed: of where random clips begin.
     Raises:
         SamplingError: there is no such policy, or a number is below 1.
@@ -41,7 +41,7 @@ class Sampling:
     step: int = 1
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise SamplingError(f"Expected one of {', '.join(POLICIES)} as the sampling policy, got {self.policy!r}.")
         for name in ("n_frames", "step"):
@@ -53,14 +53,14 @@ class Sampling:
             object.__setattr__(self, "seed", 0)
 
     @classmethod
-    def of(cls, told: Mapping) -> Sampling:
-        """From `sampling`, `n_frames`, `step` and `seed` among other entries; what is not told is the default.
+    def of(cls, entries: Mapping) -> Sampling:
+        """From `sampling`, `n_frames`, `step` and `seed` among other entries; missing ones are the default.
 
         >>> Sampling.of({"backbone": "googlenet", "n_frames": 8})
         Sampling(policy='equal', n_frames=8, step=1, seed=0)
         """
         names = {"policy": "sampling", "n_frames": "n_frames", "step": "step", "seed": "seed"}
-        return cls(**{field: told[name] for field, name in names.items() if name in told})
+        return cls(**{field: entries[name] for field, name in names.items() if name in entries})
 
     def to_json(self) -> dict:
         """What `of` reads."""
@@ -69,13 +69,13 @@ class Sampling:
 
     @property
     def name(self) -> str:
-        """The policy, and its step where it has one."""
+        """The policy, and its step if it has one."""
         return f"{self.policy} {self.step}" if self.policy in WITH_STEP else self.policy
 
     def indices(self, total: int, video_id: str) -> tuple[int, ...]:
         """The numbers of the frames to take of a clip of `total` frames.
 
-        With the seed, `video_id` says where a random clip begins, so that every run takes the same frames.
+        The seed and `video_id` decide where a random clip begins, so that every run takes the same frames.
         """
         if self.policy == CENTRED:
             return centred(total, self.n_frames)
@@ -124,10 +124,10 @@ def every(total: int, n: int, step: int) -> tuple[int, ...]:
 
 
 def random_clip(total: int, n: int, step: int, place: float) -> tuple[int, ...]:
-    """n frames, each `step` after the one before, from anywhere in a clip of `total` frames: the training strategy
-    that Anders et al. (2019) found to draw a model's attention to the borders.
+    """n frames, each `step` after the one before, from a random place in a clip of `total` frames: the training
+    strategy that Anders et al. (2019) found to draw a model's attention to the borders.
 
-    `place`, 0 <= place < 1 and drawn at random, is how far into the clip, among all frames that it could begin with.
+    `place`, random with 0 <= place < 1, is how far into the clip, among all frames that it could begin with.
 
     >>> random_clip(10, 3, 2, 0.99)
     (5, 7, 9)
@@ -145,6 +145,6 @@ def _available(total: int, n: int, step: int) -> int:
 
 
 def _place(seed: int, video_id: str) -> float:
-    """0 <= place < 1: a hash and no generator, whose numbers a new release may change."""
+    """0 <= place < 1, from a hash: a generator's numbers may change with a new release."""
     digest = hashlib.sha256(f"{seed}:{video_id}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

@@ -37,7 +37,7 @@ class DataSettings:
 
 @dataclasses.dataclass(frozen=True)
 class IngestConfig:
-    """What the ingest step is told."""
+    """The settings of the ingest step."""
 
     data: DataSettings
     limits: DecodingLimits

@@ -1,1 +1,1 @@
-"""The words that the captioner may say, from the captions of training videos alone."""
+"""The words that the captioner may say, from the captions of training videos."""

@@ -7,10 +7,10 @@ from tfx import v1 as tfx
 from tfx.types.standard_artifacts import TransformGraph
 
 from topiclens.components.common.artifacts import DatasetArtifact
-from topiclens.components.common.config import from_json
-from topiclens.components.common.read_rows import ReadRows
+from topiclens.components.common.read_rows import read_rows
 from topiclens.components.vocabulary.transform import CountWords
 from topiclens.schemas.files import write_text
+from topiclens.schemas.plain import from_json
 from topiclens.trainer.settings import VocabularySettings
 from topiclens.trainer.vocabulary import Vocabulary as Words
 
@@ -26,14 +26,14 @@ def Vocabulary(
 ):
     """Writes ``vocabulary.txt``: the words that training captions hold at least ``min_count`` times.
 
-    It is a TransformGraph, the one input by which TFX's Trainer takes what was learnt from the data before training.
+    It is a TransformGraph, the only input of TFX's Trainer for what was learnt before training.
     """
     min_count = from_json(VocabularySettings, config_json, "Vocabulary").min_count
     path = os.path.join(vocabulary.uri, "vocabulary.txt")
     with beam_pipeline as p:
         (
             p
-            | ReadRows(os.path.join(dataset.uri, "videos.jsonl"))
+            | read_rows(os.path.join(dataset.uri, "videos.jsonl"))
             | CountWords()
             | beam.combiners.ToDict()
             | beam.Map(lambda counts: write_text(path, Words.from_counts(counts, min_count).to_text()))

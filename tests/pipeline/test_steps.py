@@ -3,7 +3,6 @@
 import pytest
 
 from topiclens.components.captions.settings import EvaluationSettings
-from topiclens.components.common.config import from_json, to_json
 from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.neurons.settings import NamingConfig, NeuronEvaluationConfig
 from topiclens.components.refinement.settings import RefineConfig
@@ -14,6 +13,7 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.components.videos.settings import IngestConfig
 from topiclens.pipeline import presets, steps
 from topiclens.pipeline import settings as configs
+from topiclens.schemas.plain import from_json, to_json
 from topiclens.trainer.settings import VocabularySettings
 
 # What each step is told, by the type that it reads it as.

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from topiclens.schemas import files
 
+REMOTE = "ram://topiclens-test"
+
 
 @pytest.fixture(params=["disk", "ram"])
 def folder(request, tmp_path):
@@ -52,3 +54,25 @@ def test_others_may_read_what_is_written(tmp_path):
     (tmp_path / "plain").touch()
     files.write_text(tmp_path / "a", "text")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_local_folder_is_used_in_place(tmp_path):
+    with files.writable(str(tmp_path / "out")) as folder:
+        assert folder == str(tmp_path / "out")
+    with files.readable(folder) as again:
+        assert again == folder
+
+
+def test_a_remote_folder_is_copied_there_and_back():
+    with files.writable(f"{REMOTE}/whole") as folder:
+        files.write_text(f"{folder}/deep/er/file.txt", "text")
+        assert not tf.io.gfile.exists(f"{REMOTE}/whole/deep/er/file.txt"), "nothing may show before all is written"
+    with files.readable(f"{REMOTE}/whole") as copy:
+        assert files.read_text(f"{copy}/deep/er/file.txt") == "text"
+
+
+def test_a_failure_leaves_nothing_at_the_remote_folder():
+    with pytest.raises(RuntimeError, match="disk full"), files.writable(f"{REMOTE}/half") as folder:
+        files.write_text(f"{folder}/file.txt", "text")
+        raise RuntimeError("disk full")
+    assert not tf.io.gfile.exists(f"{REMOTE}/half/file.txt")

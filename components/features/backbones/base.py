@@ -1,4 +1,7 @@
-"""What every backbone is: pictures in, one feature vector a picture out."""
+"""What every backbone is: pictures in, one feature vector a picture out. Each has a file with a function `load`:
+
+load(weights, cache_dir)  # the backbone with its weights; WeightsError if they are missing, damaged or do not fit
+"""
 
 import contextlib
 import os
@@ -11,11 +14,11 @@ import tensorflow as tf
 
 
 class WeightsError(RuntimeError):
-    """Weights that are missing or do not fit; the message says which, where they come from, and what works without."""
+    """Weights that are missing or do not fit; the message says which, where to get them, and what needs none."""
 
 
 class Backbone(keras.Model):
-    """A network with its own view of a picture inside, so that it can be exported inside a SavedModel.
+    """A network that also prepares pictures, so that all of it can be exported inside a SavedModel.
 
     `backbone(images)` is `backbone.features(backbone.prepare(images))`. Pictures of different sizes are prepared one
     by one and share a batch afterwards.
@@ -23,8 +26,7 @@ class Backbone(keras.Model):
     Args:
         network: (n, image_size, image_size, 3) float32 pixels in 0..255 -> dict of "features" (n, dim) and, where the
             network classifies, "probabilities" (n, classes).
-        image_size: the side of the square the network looks at, in pixels.
-        dim: width of a feature vector.
+        image_size: the side of the network's square input, in pixels.
         crop: side of the centred square that is kept, as a share of the picture's short side. 224/256 is "resize the
             short side to 256, crop the centre 224" in one step.
 
@@ -67,14 +69,10 @@ class Backbone(keras.Model):
         return self.features(self.prepare(images))
 
     def classify(self, images: tf.Tensor) -> tf.Tensor:
-        """Class probabilities of pictures: (n, height, width, 3) uint8 -> (n, classes) float32.
-
-        Raises:
-            WeightsError: this network was published without its classifier.
-        """
+        """Class probabilities: (n, height, width, 3) uint8 -> (n, classes) float32; WeightsError if it has none."""
         outputs = self.network(tf.cast(self.prepare(images), tf.float32), training=False)
         if "probabilities" not in outputs:
-            raise WeightsError(f"{self.name} was loaded without a classifier; it gives features alone.")
+            raise WeightsError(f"{self.name} was loaded without a classifier; it gives only features.")
         return outputs["probabilities"]
 
 
@@ -82,7 +80,7 @@ class Backbone(keras.Model):
 def opened(weights: str | os.PathLike | None, backbone: str, wanted: str, source: str) -> Iterator[str]:
     """Yields a local path of a weights file; one in a bucket (gs://...) is copied for the time of the block.
 
-    `wanted`, what the file is, and `source`, where to get it, go into the WeightsError where there is no such file.
+    If there is no such file, a WeightsError says what is `wanted` and the `source` to get it from.
     """
     path = os.fspath(weights) if weights else ""
     if not path or not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
@@ -101,11 +99,7 @@ def opened(weights: str | os.PathLike | None, backbone: str, wanted: str, source
 
 
 def assign(network: keras.Model, weights: Mapping[str, Sequence[np.ndarray]], origin: str) -> None:
-    """Gives every layer its arrays, by layer name; arrays and layers must match one to one.
-
-    Raises:
-        WeightsError: a layer without arrays, arrays without a layer, or a shape that does not fit.
-    """
+    """Gives every layer its arrays, by layer name; WeightsError if names or shapes do not match one to one."""
     layers = {layer.name: layer for layer in network.layers if layer.weights}
     if layers.keys() != weights.keys():
         missing, unknown = sorted(layers.keys() - weights.keys()), sorted(weights.keys() - layers.keys())

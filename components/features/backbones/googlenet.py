@@ -40,11 +40,7 @@ _POOLED_AFTER = ("3b", "4e")
 
 
 def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> base.Backbone:
-    """The backbone with the weights of an `.npz` file.
-
-    Raises:
-        WeightsError: the file is missing, damaged or another network's.
-    """
+    """See `base`; `weights` is an `.npz` file."""
     del cache_dir  # nothing is fetched
     network = build()
     with base.opened(weights, NAME, "its weights as an .npz file (bvlc_googlenet.npz)", SOURCE) as path:
@@ -54,7 +50,7 @@ def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> bas
                 for parameter in sorted(arrays.files, reverse=True):  # "kernel" before "bias", as Keras has them
                     by_layer.setdefault(_layer_name(parameter.rpartition("/")[0]), []).append(arrays[parameter])
         except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-            raise base.WeightsError(f"{os.fspath(weights)} is no readable .npz of arrays ({error}).") from error
+            raise base.WeightsError(f"{os.fspath(weights)} is not a readable .npz of arrays ({error}).") from error
     base.assign(network, by_layer, os.fspath(weights))
     return base.Backbone(NAME, network, IMAGE_SIZE, DIM)
 

@@ -1,12 +1,13 @@
 """Inception v1 through TensorFlow Hub: 1024 floats a picture, the default of production pipelines.
 
 Takes what Hub takes: the module's URL, a bucket (gs://...), or the folder of a SavedModel. It follows Hub's common
-interface for images: (n, 224, 224, 3) float32 in 0..1 -> (n, 1024). `hub.KerasLayer` belongs to Keras 2, hence the
-layer of our own.
+interface for images: (n, 224, 224, 3) float32 in 0..1 -> (n, 1024). `hub.KerasLayer` belongs to Keras 2, so there
+is a layer of our own.
 """
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,24 +22,15 @@ _SIGNATURES = ("image_feature_vector", "default", "serving_default")
 
 
 def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> base.Backbone:
-    """The backbone inside a Hub module.
-
-    Args:
-        weights: the module: a URL, a bucket's folder, or a local SavedModel's folder.
-        cache_dir: not used; Hub keeps what it fetches where `TFHUB_CACHE_DIR` says.
-    Raises:
-        WeightsError: no module, or one with another interface.
-    """
-    del cache_dir
+    """See `base`; `weights` is the module: a URL, a bucket's folder, or a local SavedModel's folder."""
+    del cache_dir  # Hub keeps what it fetches where `TFHUB_CACHE_DIR` says
     handle = os.fspath(weights) if weights else ""
     advice = (
         f"Name the module in the setting `weights`: its URL ({PUBLISHED}), a gs:// folder or the folder of a "
         "SavedModel; or choose the backbone 'efficientnet_lite0', which works without."
     )
     if not handle:
-        raise base.WeightsError(
-            f"The backbone {NAME!r} needs a TensorFlow Hub module, but no weights were given. {advice}"
-        )
+        raise base.WeightsError(f"The backbone {NAME!r} needs a Hub module, but no weights were given. {advice}")
     import tensorflow_hub as hub  # takes a second, and only this backbone needs it
 
     try:
@@ -56,17 +48,17 @@ def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> bas
 class HubFeatures(keras.layers.Layer):
     """A loaded Hub module as a Keras 3 layer: (n, 224, 224, 3) float32 in 0..1 -> (n, 1024) float32."""
 
-    def __init__(self, module, handle: str, **kwargs):
+    def __init__(self, module: Any, handle: str, **kwargs: Any):
         super().__init__(trainable=False, **kwargs)
         self.module = module  # tracked, so that its variables are exported with ours
         self.handle = handle
         self._function = _feature_function(module, handle)
         self._check_width()
 
-    def call(self, pixels):
+    def call(self, pixels: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(self._function(pixels), (None, DIM))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], DIM)
 
     def _check_width(self) -> None:
@@ -84,7 +76,7 @@ class HubFeatures(keras.layers.Layer):
             )
 
 
-def _feature_function(module, handle: str) -> Callable[[tf.Tensor], tf.Tensor]:
+def _feature_function(module: Any, handle: str) -> Callable[[tf.Tensor], tf.Tensor]:
     """TF2 modules are callable, some with a `training` argument; those of TF1 have a signature with one output."""
     if callable(module):
         specification = getattr(module.__call__, "function_spec", None)

@@ -16,11 +16,7 @@ SOURCE = (
 
 
 def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> base.Backbone:
-    """The backbone with the weights of Keras' own `.h5` file, with or without the classifier ("notop").
-
-    Raises:
-        WeightsError: the file is missing, damaged or another network's.
-    """
+    """See `base`; `weights` is Keras' own `.h5` file, with or without the classifier ("notop")."""
     del cache_dir  # nothing is fetched
     with base.opened(weights, NAME, "its Keras weights (.h5)", SOURCE) as path:
         for classifier in (True, False):
@@ -32,8 +28,7 @@ def load(weights: str | os.PathLike | None, cache_dir: str | os.PathLike) -> bas
             else:
                 return base.Backbone(NAME, network, IMAGE_SIZE, DIM)
     raise base.WeightsError(
-        f"{os.fspath(weights)} does not hold the weights of Keras' Inception v3 ({reason}). "
-        f"The published file is {SOURCE}."
+        f"{weights} does not hold the weights of Keras' Inception v3 ({reason}). The published file is {SOURCE}."
     )
 
 

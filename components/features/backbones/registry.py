@@ -4,18 +4,19 @@ import hashlib
 import importlib
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from topiclens.components.common import downloads
+from topiclens.schemas.files import read_bytes
 
-# Width of a feature vector, in floats; here as well as in each network's file, so that asking costs no TensorFlow.
+# Width of a feature vector, in floats; also in each network's file, which needs TensorFlow to be read.
 DIMS = {"efficientnet_lite0": 1280, "googlenet": 1024, "inception_v1": 1024, "inception_v3": 2048}
 NAMES = tuple(DIMS)
 DEFAULT = "efficientnet_lite0"
-NONE = "none"  # in a setting: the dataset brings its features, and no network is loaded
-_CHUNK_BYTES = 2**20
+NONE = "none"  # in a setting: the dataset brings its features, so no network is loaded
 
 
-def load(name: str, weights: str | os.PathLike | None = None, cache_dir: str | os.PathLike | None = None):
+def load(name: str, weights: str | os.PathLike | None = None, cache_dir: str | os.PathLike | None = None) -> Any:
     """A backbone with its weights (a `base.Backbone`): (n, height, width, 3) uint8 RGB -> (n, dim) float32.
 
     Args:
@@ -26,14 +27,14 @@ def load(name: str, weights: str | os.PathLike | None = None, cache_dir: str | o
     Raises:
         ValueError: an unknown name, or `NONE`.
         WeightsError: weights that are missing or do not fit; the message says what to do.
-        DownloadError: the embedded weights are neither cached nor to be had.
+        DownloadError: the embedded weights are not cached and cannot be fetched.
     """
     module = importlib.import_module(f"topiclens.components.features.backbones.{_known(name)}")
     return module.load(weights, downloads.DEFAULT_CACHE if cache_dir is None else cache_dir)
 
 
-def of_features(features: Mapping, cache_dir: str | os.PathLike | None = None):
-    """The backbone of an export's features, as its captioner.json tells; None where the dataset brought them."""
+def of_features(features: Mapping, cache_dir: str | os.PathLike | None = None) -> Any:
+    """The backbone that an export's captioner.json names; None where the dataset brought its features."""
     if features.get("backbone") in (None, NONE):
         return None
     return load(features["backbone"], features.get("weights"), cache_dir)
@@ -64,16 +65,12 @@ def _known(name: str) -> str:
 def _content_hash(path: str) -> str:
     import tensorflow as tf
 
+    if not tf.io.gfile.exists(path):
+        return "missing"  # loading says so, with advice
+    if not tf.io.gfile.isdir(path):
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     digest = hashlib.sha256()
-    folders = sorted(tf.io.gfile.walk(path)) if tf.io.gfile.isdir(path) else [(path, [], [""])]
-    for folder, _, files in folders:
-        for file in sorted(files):
-            member = os.path.join(folder, file) if file else folder
-            if not tf.io.gfile.exists(member):
-                return "missing"  # loading says so, with advice
-            if file:
-                digest.update(os.path.relpath(member, path).encode() + b"\0")
-            with tf.io.gfile.GFile(member, "rb") as content:
-                while chunk := content.read(_CHUNK_BYTES):
-                    digest.update(chunk)
+    for folder, file in sorted((folder, file) for folder, _, files in tf.io.gfile.walk(path) for file in files):
+        member = os.path.join(folder, file)
+        digest.update(os.path.relpath(member, path).encode() + b"\0" + read_bytes(member))
     return digest.hexdigest()

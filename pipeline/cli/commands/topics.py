@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from topiclens.components.topics.table import table_rows
     from topiclens.pipeline.governing import decide, read_topics
+    from topiclens.schemas.plain import to_plain
 
     decisions = {name: getattr(options, name) for name in ("undo", "rename", "merge", "ban", "seed")}
     if any(decisions.values()):
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         return _print_quality(options)
     topics, ahead = read_topics(options.root, options.file)
     if options.json:
-        output.print_json(*(topic.to_json() for topic in topics))
+        output.print_json(*to_plain(topics, defaults=False))
         return 0
     print(output.table(*table_rows(topics)))
     print(*ahead, sep="\n", end="\n" if ahead else "")

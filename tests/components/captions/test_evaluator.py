@@ -7,7 +7,6 @@ import pytest
 from topiclens.components.captions import evaluator, report
 from topiclens.components.captions.cider import CiderScorer
 from topiclens.components.captions.evaluator import CaptionsError, EpochScores, evaluate_captions, score_captions
-from topiclens.components.captions.generate import slices_by_topic
 from topiclens.components.captions.report import (
     best_and_worst,
     format_summary,
@@ -172,8 +171,3 @@ def test_figures_tell_other_references_apart_and_ignore_their_order(corpus):
         for given in (references, shuffled, {**references, "video0": ["another one"]})
     ]
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
-
-
-def test_topic_slices_hold_each_video_once_a_topic_it_has():
-    made = slices_by_topic({"a": [2, 0], "b": [2], "c": []}, names={2: "dog, ball"})
-    assert made == {"topic 0": ["a"], "topic 2: dog, ball": ["a", "b"]}

@@ -70,6 +70,14 @@ def test_slices_of_records_are_their_topics_and_labels():
     }
 
 
+def test_topic_slices_hold_each_video_once_a_topic_it_has():
+    topics = {"a": [1, 0, 1], "b": [0, 0, 1], "c": [0, 0, 0]}
+    none = np.zeros((0, DIM), np.float32)
+    videos = [VideoRecord(name, "val", none, ("x",), np.array(vector)) for name, vector in topics.items()]
+    made = slices_of(videos, names={2: "dog, ball"})
+    assert made == {"topic 0": ["a"], "topic 2: dog, ball": ["a", "b"]}
+
+
 def test_a_video_that_occurs_twice_is_refused(model_dir, tmp_path):
     records.write(str(tmp_path / "a.gz"), [VIDEOS[0], VIDEOS[0]])
     with pytest.raises(generate.CaptioningError, match="'video00' occurs twice"):

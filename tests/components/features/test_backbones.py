@@ -122,7 +122,7 @@ def _without(name):
         (_without("conv2/3x3/"), "1 layers are missing.*conv2_3x3"),
         (lambda arrays: {**arrays, "conv9/kernel": np.zeros(3)}, "1 are unknown.*conv9"),
         (lambda arrays: {**arrays, "conv2/3x3/bias": np.zeros(7)}, r"'conv2_3x3' expects shapes .*\(7,\)"),
-        (lambda arrays: {"conv1/7x7_s2/kernel": np.array([{}])}, "no readable .npz"),
+        (lambda arrays: {"conv1/7x7_s2/kernel": np.array([{}])}, "not a readable .npz"),
     ],
 )
 def test_googlenet_refuses_weights_that_are_not_its_own(change, message, caffe_arrays, tmp_path):
@@ -152,7 +152,7 @@ def test_a_convolution_and_its_normalisation_fold_into_one():
 
 def test_efficientnet_refuses_a_file_that_is_no_checkpoint(tmp_path):
     (tmp_path / "x.pth").write_bytes(b"no checkpoint")
-    with pytest.raises(WeightsError, match="no checkpoint at all"):
+    with pytest.raises(WeightsError, match="not a checkpoint at all"):
         registry.load("efficientnet_lite0", tmp_path / "x.pth")
 
 

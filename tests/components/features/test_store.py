@@ -7,6 +7,8 @@ import pytest
 
 from topiclens.components.features import store
 from topiclens.components.videos.ingest import TooManyRejected
+from topiclens.schemas import records
+from topiclens.schemas.files import replacing
 
 
 @pytest.fixture
@@ -40,7 +42,26 @@ def test_equal_outcomes_have_equal_bytes_and_leftovers_of_killed_runs_go(outcome
     os.utime(first, (0, 0))
     store.write_shard(str(second), outcomes)
     assert first.read_bytes() == second.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, second.name]
+    assert sorted(path.name for path in tmp_path.glob("*.tfrecord*")) == [first.name, second.name]
+
+
+def test_a_worker_never_removes_what_another_is_writing(outcomes, tmp_path, monkeypatch):
+    path = tmp_path / "a.tfrecord.gz"
+    seen = []
+
+    def interrupted(records_path, serialized):
+        monkeypatch.undo()
+        with replacing(records_path) as aside:
+            pathlib.Path(aside).write_bytes(b"half a shard")
+            for name in (path, tmp_path / "b.tfrecord.gz"):  # the same shard and a neighbour, by other workers
+                store.write_shard(str(name), outcomes)
+                seen.append(pathlib.Path(aside).exists())
+
+    monkeypatch.setattr(records, "write", interrupted)
+    (tmp_path / "z.tfrecord.gz.partial-1").write_bytes(b"of a killed run")
+    store.write_shard(str(path), outcomes)
+    assert seen == [True, True]
+    assert list(tmp_path.glob("*.partial-*")) == [], "the last to finish cleans up"
 
 
 def test_a_damaged_and_a_missing_shard_say_what_to_do(outcomes, tmp_path):

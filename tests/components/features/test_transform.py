@@ -15,12 +15,12 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
-from topiclens.components.common.config import to_json
 from topiclens.components.features import store
 from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.features.transform import ExtractFeatures, ReadFeatures
 from topiclens.components.videos.reader import sample_frames
 from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.plain import to_json
 
 N_FRAMES = 6
 
@@ -29,7 +29,7 @@ import sys
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from topiclens.components.features.transform import ExtractFeatures
-from topiclens.components.common.config import from_json
+from topiclens.schemas.plain import from_json
 from topiclens.components.features.settings import ExtractionConfig
 videos, output, store, config = sys.argv[1:]
 with beam.Pipeline(FnApiRunner()) as p:

@@ -12,13 +12,13 @@ from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
 from topiclens.components.common import artifacts
 from topiclens.components.common.blessing import Blessing, read_blessing, write_blessing
-from topiclens.components.common.config import to_json
 from topiclens.components.refinement.component import Refine
 from topiclens.components.refinement.settings import RefineConfig
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
+from topiclens.schemas.plain import to_json
 from topiclens.schemas.verdicts import Reason
 from topiclens.trainer.exported import read_meta
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from topiclens.components.common.config import from_json
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.settings import Settings
+from topiclens.schemas.plain import from_json
 
 
 def test_settings_come_back_from_json_without_the_place_of_the_ledger():

@@ -10,12 +10,12 @@ from tfx.types import standard_artifacts
 from tests.components.relevance.test_explanation import make_links
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.common import artifacts
-from topiclens.components.common.config import to_json
 from topiclens.components.relevance.component import ExplanationReport
 from topiclens.components.relevance.settings import ExplanationConfig
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
+from topiclens.schemas.plain import to_json
 from topiclens.trainer.export import export
 from topiclens.trainer.vocabulary import Vocabulary
 

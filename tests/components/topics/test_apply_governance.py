@@ -118,14 +118,15 @@ def test_decisions_hold_when_topics_are_found_anew(documents, plain, ids):
 
 def test_a_decision_follows_the_words_of_its_topic_where_ids_mean_others(documents, plain, ids):
     wrong = (ids[1] + 1) % 4
-    remembered = {wrong: Remembered(wrong, "one", plain.model.topics[ids[1]].words)}
+    remembered = {wrong: Remembered("one", plain.model.topics[ids[1]].words)}
     fit = _fit(documents, governance=Governance(ban=(wrong,), topics=remembered))
     assert [topic.id for topic in fit.model.topics if topic.fate is Fate.BANNED] == [ids[1]]
 
 
-def test_a_decision_about_a_topic_that_is_gone_decides_nothing(documents, plain, caplog):
-    nothing = Governance(ban=(2,), topics={2: Remembered(2, "sea", ("wave", "surfer"))})
-    fit = _fit(documents, governance=nothing)
+@pytest.mark.parametrize("decided", [{"ban": (2,)}, {"merge": ((2, 3),)}], ids=["ban", "merge"])
+def test_a_decision_about_topics_that_are_gone_decides_nothing(documents, plain, caplog, decided):
+    topics = {2: Remembered("sea", ("wave", "surfer")), 3: Remembered("sky", ("cloud", "blue"))}
+    fit = _fit(documents, governance=Governance(**decided, topics=topics))
     assert fit.labels == plain.labels and "topic 2 (sea) is gone" in caplog.text
 
 

@@ -52,7 +52,7 @@ def test_what_cannot_be_decided_says_why(decision, said):
 
 def test_an_id_that_meant_another_topic_when_it_was_decided_upon_is_not_decided_upon_again():
     decided = deciding.ban(Governance(), Topic(2, "snow, hill", ("snow", "hill"), None, 0.1))
-    with pytest.raises(GovernanceError, match="when it was 'snow, hill', which it is no more.*--undo 2"):
+    with pytest.raises(GovernanceError, match="when it was 'snow, hill', but now it is .*--undo 2"):
         deciding.rename(decided, TOPICS[2], "music", TOPICS)
     assert not deciding.undo(decided, "2", TOPICS)
 

@@ -12,7 +12,7 @@ ALL = Governance(
     merge=((3, 12, 4),),
     ban=(5,),
     seeds=(SeedWords("dance", ("dance", "dancing"), 8, 2.0), SeedWords("fire", ("fire",))),
-    topics={number: Remembered(number, f"name {number}", ("a", "b")) for number in (3, 4, 5, 7, 8, 12)},
+    topics={number: Remembered(f"name {number}", ("a", "b")) for number in (3, 4, 5, 7, 8, 12)},
 )
 
 
@@ -27,7 +27,7 @@ def test_decisions_survive_their_file(tmp_path):
 def test_what_nobody_decided_is_not_in_the_file():
     assert Governance().to_json() == {}
     assert set(Governance(ban=(3,)).to_json()) == {"ban"}
-    assert Governance(topics={4: Remembered(4, "dog", ("dog",))}).to_json() == {}, "memory of no decision"
+    assert Governance(topics={4: Remembered("dog", ("dog",))}).to_json() == {}, "memory of no decision"
 
 
 def test_an_edit_that_fails_leaves_the_file_as_it_was(tmp_path):

@@ -9,9 +9,8 @@ from tests.components.topics.test_warplda import gibbs
 from topiclens.components.topics import fitting
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.governance import Governance, GovernanceError, SeedWords
-from topiclens.components.topics.inference import fold_in
 from topiclens.components.topics.priors import ELSEWHERE, Seed, WordPrior
-from topiclens.components.topics.sampling_steps import seed_of
+from topiclens.components.topics.sampling_steps import fold_in, seed_of
 from topiclens.components.topics.warplda import WarpLDA
 
 TINY = {"a": ["x", "x", "y", "y", "x"], "b": ["y", "z", "z", "z"], "c": ["x", "z", "y"]}

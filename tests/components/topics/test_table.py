@@ -5,7 +5,7 @@ import pytest
 
 from topiclens.components.topics.documents import Corpus
 from topiclens.components.topics.table import Topic, describe_topics, mean_npmi, most_relevant, name_topics, table_rows
-from topiclens.schemas.plain import from_plain
+from topiclens.schemas.plain import from_plain, to_plain
 
 
 def test_forms_of_one_word_make_one_part_of_a_name():
@@ -69,4 +69,4 @@ def test_the_table_lists_topics_by_how_often_they_occur():
 
 def test_a_topic_survives_its_json():
     topic = Topic(3, "dog, barking", ("dog", "barking"), None, 0.25)
-    assert from_plain(Topic, topic.to_json()) == topic
+    assert from_plain(Topic, to_plain(topic, defaults=False)) == topic

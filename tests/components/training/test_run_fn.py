@@ -7,10 +7,10 @@ import keras
 import pytest
 
 from tests.trainer import toy_clips
-from topiclens.components.common.config import to_json
 from topiclens.components.training.run_fn import run_fn
 from topiclens.components.training.settings import TrainerConfig
 from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.plain import to_json
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.export import export, load_captioner
 from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, TrainingConfig

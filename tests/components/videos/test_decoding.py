@@ -103,7 +103,7 @@ def test_files_that_are_no_videos_are_told(name, content, message, tmp_path):
 def test_a_playlist_cannot_name_other_files(name, content, clips, tmp_path):
     clips.write(tmp_path / "secret.mp4", 5)
     (tmp_path / name).write_text(content)
-    with pytest.raises(UnreadableVideo, match=f"'{name}' cannot be opened as a video.*is no video container"):
+    with pytest.raises(UnreadableVideo, match=f"'{name}' cannot be opened as a video.*is not a video container"):
         sample_frames(tmp_path / name)
 
 

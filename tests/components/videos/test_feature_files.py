@@ -105,7 +105,7 @@ def test_pickled_objects_are_refused_unread(tmp_path):
     np.save(tmp_path / "a.npy", objects, allow_pickle=True)
     np.savez(tmp_path / "b.npz", ids=objects, features=FRAMES[None])
     for reference in ("a.npy", "b.npz#a"):
-        with pytest.raises(FeatureError, match="pickled objects|which is not what it holds"):
+        with pytest.raises(FeatureError, match="pickled objects|but holds something else"):
             read_features(tmp_path / reference)
 
 
@@ -139,7 +139,7 @@ def test_a_bundles_array_that_is_declared_larger_than_it_is_takes_no_memory(tmp_
     ids = io.BytesIO()
     np.save(ids, np.array(["a"]))
     bundle_of(tmp_path / "b.npz", ids=ids.getvalue(), features=header((1, 10**9, 10**3)))
-    with pytest.raises(FeatureError, match="'b.npz:features' is declared as .* which is not what it holds"):
+    with pytest.raises(FeatureError, match="'b.npz:features' is declared as .* but holds something else"):
         read_features(f"{tmp_path}/b.npz#a")
 
 

@@ -7,11 +7,10 @@ import pytest
 from topiclens.components.videos.findings import (
     Accepted,
     Rejected,
-    common_width,
     hold_out,
+    keep_common_width,
     keep_first_of_id,
     keep_splits_apart,
-    keep_width,
 )
 
 
@@ -69,12 +68,14 @@ def test_texts_have_no_content_in_common():
 
 
 def test_the_width_of_most_rows_is_the_datasets():
-    assert common_width({}) is None
-    assert common_width({8: 2, 1024: 5}) == 1024
-    assert common_width({8: 2, 1024: 2}) == 1024
-    wide, clip = Accepted(3, {"video_id": "a", "split": "train"}, 1024), row(4)
-    assert keep_width(wide, 1024) is wide and keep_width(clip, 1024) is clip
-    assert "its features are 1024 wide, those of the dataset 8" in keep_width(wide, 8).reason
+    narrow = [Accepted(line, {"video_id": f"v{line}", "split": "train"}, 8) for line in (1, 2)]
+    wide = [Accepted(line, {"video_id": f"v{line}", "split": "train"}, 1024) for line in (3, 4, 5)]
+    clip = row(6)
+    assert list(keep_common_width([clip])) == [clip]
+    assert kept(keep_common_width([*narrow, *wide, clip])) == {3, 4, 5, 6}
+    assert kept(keep_common_width([*wide[:2], *narrow])) == {3, 4}, "of two as common, the larger"
+    (misfit,) = (found for found in keep_common_width([wide[0], *narrow]) if isinstance(found, Rejected))
+    assert misfit.reason.startswith("its features are 1024 wide, those of the dataset 8.")
 
 
 def test_videos_are_held_out_by_what_they_hold():

@@ -72,7 +72,7 @@ CASES = [
     ("run --preset smple", "There is no preset 'smple'. Did you mean sample?"),
     ("run --preset msvd --root {root}/new", "needs --data"),
     ("run --data nosuch --root {root}/new", "There is no folder 'nosuch'"),
-    ("run --data {root}/empty --root {root}/new", "is no dataset that TopicLens knows"),
+    ("run --data {root}/empty --root {root}/new", "is not a dataset that TopicLens knows"),
     ("run --data {root}/data --root {root}/new --set training.epoch=3", "training.epoch. Did you mean epochs?"),
     ("run --data {root}/data --root {root}/new --set trainig.epochs=3", "Did you mean training?"),
     ("run --data {root}/data --root {root}/new --set features.backbone=vgg", "features.backbone is 'vgg'"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from topiclens.components.common.config import ConfigError, from_json, to_json
+from topiclens.schemas.plain import ConfigError, from_json, to_json
 
 
 @dataclasses.dataclass(frozen=True)

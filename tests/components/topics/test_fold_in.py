@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from topiclens.components.topics.inference import fold_in
-from topiclens.components.topics.sampling_steps import seed_of
+from topiclens.components.topics.sampling_steps import fold_in, seed_of
 
 PHI = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])
 
