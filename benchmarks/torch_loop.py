@@ -1,9 +1,8 @@
 """The PyTorch half of ``benchmarks/train.py``: a plain soft-attention captioner and its training loop.
 
 It is the usual SA-LSTM (one LSTM, attention over the raw features, words from h alone) with the two improvements that
-make it fast: the features are projected once a batch, not at every step, and a batch holds captions of like length. It
-runs in an environment of its own, reads the data from a folder, trains as many batches as each line of its input says,
-and answers with one line of JSON.
+make it fast: the features are projected once a batch, and a batch holds captions of about one length. It runs in an
+environment of its own. For each line of input, a number of batches, it trains and answers with one line of JSON.
 
     python torch_loop.py FOLDER SIZES_JSON
 """
