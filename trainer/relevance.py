@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 from keras import ops
 
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.lstm import lstm_signal_step, tanh_slope
+from topiclens.trainer.decoder import CaptionDecoder
+from topiclens.trainer.lstm import lstm_signal_step, tanh_slope, transposed
 from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import BOS, PAD
 
 # (captioner, frames, words) -> relevance, as `propagate_relevance`.
-Propagate = Callable[[Captioner, Tensor, Tensor], dict[str, tf.Tensor]]
+Propagate = Callable[[Captioner, Tensor, Tensor], dict[str, Tensor]]
 
 
-def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict[str, tf.Tensor]:
+def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict[str, Tensor]:
     """The relevance of clips for every word of a caption of each; see `Encoder.read_linearised`.
 
     Args:
@@ -40,11 +40,23 @@ def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict
         ``initial`` (videos, steps), how much came by the decoder's first state, as a part of ``neurons``;
         ``decoder_bias``, ``encoder_bias`` (videos, steps), what the biases took.
     """
-    found, by_word = _propagate(model, frames, words)
-    return {name: by_word(rows) for name, rows in found.items()}
+    video = model.encode(frames)
+    found, slopes = _through_decoder(model.decoder, video, ops.convert_to_tensor(words, "int32"))
+    of_memory = video["memory"][:, None] * slopes
+    found["neurons"] = of_memory[:, :, :, : model.encoder.n_neurons]
+    places = tf.where(ops.not_equal(words, PAD))  # a row for each word alone
+    clips = tf.gather(frames, places[:, 0])
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(clips)
+        memory = model.encoder(clips, linearised=True)["memory"]
+    of_clips = clips * tape.gradient(memory, clips, tf.gather_nd(slopes, places))
+    shape = tf.concat([tf.shape(words), tf.shape(frames)[1:]], 0)
+    found["features"] = tf.scatter_nd(places, of_clips, tf.cast(shape, places.dtype))
+    found["encoder_bias"] = ops.sum(of_memory, axis=(2, 3)) - ops.sum(found["features"], axis=(2, 3))
+    return found
 
 
-def with_relevance(model: Captioner, frames: Tensor, explained: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def with_relevance(model: Captioner, frames: Tensor, explained: dict[str, Tensor]) -> dict[str, Tensor]:
     """What `endpoints.explained_beam_search` found in these frames, and why each word was written.
 
     Returns:
@@ -53,14 +65,13 @@ def with_relevance(model: Captioner, frames: Tensor, explained: dict[str, tf.Ten
         all frames; ``word_relevance`` (videos, max_words, max_words), of the words that were read, the beginning of the
         sentence first.
     """
-    found, by_word = _propagate(model, frames, explained["words"])
-    wanted = {
+    found = propagate_relevance(model, frames, explained["words"])
+    return explained | {
         "logits": found["scores"],
-        "frame_relevance": tf.reduce_sum(found["features"], 2),
-        "neuron_relevance": tf.reduce_sum(found["neurons"], 1),
+        "frame_relevance": ops.sum(found["features"], axis=3),
+        "neuron_relevance": ops.sum(found["neurons"], axis=2),
         "word_relevance": found["previous"],
     }
-    return explained | {name: by_word(rows) for name, rows in wanted.items()}
 
 
 def traced_propagation(model: Captioner) -> Propagate:
@@ -73,76 +84,53 @@ def traced_propagation(model: Captioner) -> Propagate:
     return lambda _, frames, words: graph(frames, words)
 
 
-def _propagate(model: Captioner, frames: Tensor, words: Tensor) -> tuple[dict[str, Tensor], Callable[[Tensor], Tensor]]:
-    """What `propagate_relevance` returns with a row for each word alone, and a function that puts rows where the words
-    are: (rows, ...) to (videos, steps, ...)."""
-    places = tf.where(ops.not_equal(words, PAD))
-    video, place = places[:, 0], places[:, 1]
-    clips = tf.gather(frames, video)
-    with tf.GradientTape() as tape:
-        tape.watch(clips)
-        encoded = model.encoder(clips, linearised=True)
-        memory = encoded["memory"]
-    found, slopes = _through_decoder(model.decoder, memory, encoded["mask"], tf.gather(words, video), place)
-    of_memory = memory * slopes
-    found["neurons"] = of_memory[:, :, : model.encoder.n_neurons]
-    found["features"] = clips * tape.gradient(memory, clips, slopes)
-    found["encoder_bias"] = tf.reduce_sum(of_memory, (1, 2)) - tf.reduce_sum(found["features"], (1, 2))
-
-    def by_word(rows: Tensor) -> Tensor:
-        shape = tf.concat([tf.shape(words, tf.int64), tf.shape(rows, tf.int64)[1:]], 0)
-        return tf.scatter_nd(places, rows, shape)
-
-    return found, by_word
-
-
 def _through_decoder(
-    decoder: keras.layers.Layer, memory: Tensor, mask: Tensor, captions: Tensor, place: Tensor
+    decoder: CaptionDecoder, video: dict[str, Tensor], words: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """From the score of one word of each caption, the one at `place` (rows,), to the memory.
+    """From each word's score to the memory. What gates leave is linear, so that the slopes are written out.
 
     Returns:
-        ``scores``, ``previous``, ``alpha``, ``initial`` and ``decoder_bias`` as above, a row a word; and the gradient
-        of the scores by the memory.
+        ``scores``, ``previous``, ``alpha``, ``initial`` and ``decoder_bias`` as above; and the gradient of the scores
+        by the memory, (videos, steps, time, memory_dim).
     """
-    read_before = ops.concatenate([ops.full_like(captions[:, :1], BOS), captions[:, :-1]], axis=1)
-    y = ops.transpose(decoder.embedding(read_before), (1, 0, 2))  # (steps, rows, embedding_units)
-    # Biases are the weights of inputs that are 1; those that make the first state are told apart.
-    one, first_one = ops.ones_like(memory[:, 0, :1]), ops.ones_like(memory[:, 0, :1])
-    real = ops.cast(mask, memory.dtype)[:, :, None]
-    keys, cell, chosen = decoder.attention.project(memory), decoder.cell, tf.gather(captions, place, batch_dims=1)
+    cell, memory = decoder.cell, video["memory"]
+    named = decoder.read(words, memory, video["mask"], video["memory_mean"])
+    y = decoder.embedding(ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1))
+    h, c = (ops.concatenate([named[f"initial_{name}"][:, None], named[name][:, :-1]], axis=1) for name in "hc")
+    z = ops.tensordot(ops.concatenate([y, named["context"]], axis=-1), cell.kernel, 1) + cell.bias
+    z = z + ops.tensordot(h, cell.recurrent_kernel, 1)
+    gates = [ops.transpose(gate, (1, 0, 2))[:, :, None] for gate in lstm_signal_step(z, c)[2]]
 
-    def read(step: Tensor, h: Tensor, c: Tensor, readout: Tensor, alpha: Tensor) -> tuple[Tensor, ...]:
-        _, looks = decoder.attention(h[:, None], memory, mask, keys)
-        looks = ops.stop_gradient(looks[:, 0])
-        context = ops.squeeze(ops.matmul(looks[:, None], memory), axis=1)  # eq. 3
-        inputs = ops.concatenate([y[step], context, h], axis=-1)
-        h, c, _ = lstm_signal_step(ops.matmul(inputs, kernel) + one * cell.bias, c)
-        here = ops.equal(place, ops.cast(step, place.dtype))[:, None]
-        readout = ops.where(here, ops.concatenate([h, context, y[step]], axis=-1), readout)
-        return step + 1, h, c, readout, ops.where(here, looks, alpha)
+    # The weights from the signal z_g, and from a word's score, back to what they are made of: y, context, h.
+    weights = cell.kernel, cell.recurrent_kernel, cell.bias
+    signal, from_h, signal_bias = (ops.split(weight, 4, axis=-1)[2] for weight in weights)
+    from_y, from_context = ops.split(signal, [decoder.embedding_units])
+    real = ops.cast(ops.not_equal(words, PAD), memory.dtype)
+    columns = ops.transpose(ops.take(decoder.readout.kernel, words, axis=1), (1, 2, 0)) * real[:, :, None]
+    score_h, score_context, score_y = ops.split(columns, [decoder.units, decoder.units + memory.shape[-1]], axis=-1)
+    own, back_to_h = ops.eye(ops.shape(words)[1])[:, None, :, None], transposed(from_h)  # own: a step is the word's own
 
-    with tf.GradientTape() as tape:
-        tape.watch([memory, y, one, first_one])
-        kernel = ops.concatenate([cell.kernel, cell.recurrent_kernel], axis=0)
-        mean = ops.sum(memory, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
-        h, c = first = [  # eq. 5
-            z * tanh_slope(z)
-            for layer in (decoder.initial_h, decoder.initial_c)
-            for z in [ops.matmul(mean, layer.kernel) + first_one * layer.bias]
-        ]
-        readout = ops.zeros((ops.shape(memory)[0], decoder.readout.kernel.shape[0]), memory.dtype)
-        *_, readout, alpha = ops.while_loop(
-            lambda step, *_: step < ops.shape(captions)[1],
-            read,
-            (ops.convert_to_tensor(0), h, c, readout, ops.zeros_like(memory[:, :, 0])),
-        )
-        columns = ops.take(ops.transpose(decoder.readout.kernel), chosen, axis=0)
-        scores = ops.sum(readout * columns, axis=-1) + one[:, 0] * ops.take(decoder.readout.bias, chosen)  # eq. 6
-    sources = {"memory": memory, "y": y, "one": one, "first_one": first_one, "first": first}
-    slopes = tape.gradient(scores, sources, unconnected_gradients="zero")
-    biases, first_biases = slopes["one"][:, 0], slopes["first_one"][:, 0]
-    initial = tf.add_n([tf.reduce_sum(part * slope, 1) for part, slope in zip(first, slopes["first"])]) - first_biases
-    previous = ops.transpose(ops.sum(y * slopes["y"], axis=-1))
-    found = {"scores": scores, "previous": previous, "alpha": alpha, "initial": initial}
-    return found | {"decoder_bias": biases + first_biases}, slopes["memory"]
+    def back(state: tuple[Tensor, ...], row: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        (d_h, d_c, _), (here, written, kept, shown) = state, row
+        d_c = d_c + (d_h + here * score_h) * shown
+        d_g = d_c * written
+        return ops.tensordot(d_g, back_to_h, 1), d_c * kept, d_g  # each (videos, words, units)
+
+    d_h, d_c, d_g = tf.scan(back, (own, *gates), (ops.zeros_like(score_h),) * 3, reverse=True)
+    slopes = ops.tensordot(d_g, ops.transpose(from_context), 1) + own * score_context
+    slopes = ops.einsum("vti,tvsm->vsim", named["alpha"], slopes)
+    previous = ops.einsum("tvsu,vtu->vst", d_g, ops.tensordot(y, from_y, 1))
+    previous = previous + own[:, 0, :, 0] * ops.sum(score_y * y, axis=2)[:, :, None]
+    bias = ops.tensordot(ops.sum(d_g, axis=0), signal_bias, 1) + real * ops.take(decoder.readout.bias, words)
+
+    initial, frames = 0.0, ops.maximum(ops.sum(ops.cast(video["mask"], memory.dtype), axis=1), 1)
+    for name, d_state in (("initial_h", d_h[0]), ("initial_c", d_c[0])):  # eq. 5
+        layer = getattr(decoder, name)
+        d_z = d_state * tanh_slope(ops.matmul(video["memory_mean"], layer.kernel) + layer.bias)[:, None]
+        d_mean = ops.tensordot(d_z, ops.transpose(layer.kernel), 1) / frames[:, None, None]
+        slopes = slopes + d_mean[:, :, None]
+        first_bias = ops.tensordot(d_z, layer.bias, 1)
+        initial, bias = initial + ops.sum(d_state * named[name][:, None], axis=-1) - first_bias, bias + first_bias
+    scores = ops.take_along_axis(named["logits"], words[:, :, None], axis=-1)[:, :, 0]
+    found = {"scores": scores, "previous": previous, "alpha": named["alpha"], "initial": initial}
+    return found | {"decoder_bias": bias}, slopes
