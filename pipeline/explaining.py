@@ -168,7 +168,7 @@ class ExplainableModel:
         return features, self._reader(features)
 
     def check(self, features: np.ndarray, reading: Reading) -> DeletionCheck:
-        return DeletionCheck.of(self._reader.deletion_curves(features, reading))
+        return DeletionCheck.of(*self._reader.deletion_curves(features, reading))
 
     def heat_maps(
         self, frames: Sequence[np.ndarray], features: np.ndarray, words: Sequence[str]

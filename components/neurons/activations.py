@@ -17,7 +17,7 @@ from topiclens.trainer.vocabulary import Vocabulary
 
 BATCH_SIZE = 64  # videos
 
-# frames (videos, time, feature_dim), zero rows at padding -> v (videos, time, neurons), zero at padding.
+# frames (videos, time, feature_dim) -> v (videos, time, neurons), both zero at padding.
 Encode = Callable[[np.ndarray], np.ndarray]
 
 
@@ -27,7 +27,7 @@ class NeuronsError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class NeuronModel:
-    """A captioner that learnt topics, its words, its encoder, and f, which reads topics off the mean activation."""
+    """A captioner that learnt topics; f reads them off the mean activation."""
 
     captioner: Any
     vocabulary: Vocabulary
@@ -75,18 +75,12 @@ def encoded(
 
 @dataclass(frozen=True, eq=False)
 class MeanActivations:
-    """What f reads of each video: a row a video.
-
-    Attributes:
-        features: (videos, feature_dim) float32, the mean of each video's frames.
-        mean: (videos, neurons) float32, the mean activations over the same frames.
-        topics: (videos, topics) int64, 1 where a topic occurs.
-    """
+    """What f reads of each video: a row a video."""
 
     ids: tuple[str, ...]
-    features: np.ndarray
-    mean: np.ndarray
-    topics: np.ndarray
+    features: np.ndarray  # (videos, feature_dim) float32, the mean of each video's frames
+    mean: np.ndarray  # (videos, neurons) float32, the mean activations over the same frames
+    topics: np.ndarray  # (videos, topics) int64, 1 where a topic occurs
 
 
 def mean_activations(videos: Iterable[VideoRecord], encode: Encode, *, batch_size: int = BATCH_SIZE) -> MeanActivations:

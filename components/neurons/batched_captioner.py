@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -12,6 +13,7 @@ from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.losses import log_prob_of
+from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.vocabulary import PAD
 
 ROWS = 128  # runs that pass the decoder together
@@ -22,41 +24,36 @@ _NEVER = -1e9  # the log-probability of what does not count; finite, so that sum
 class BatchedCaptioner:
     """What a captioner reads and writes under edits, in batches.
 
-    Every method takes a video for each run; one that is asked about many times is encoded once a batch. The edits have
-    a row for each run, or one row for all. Known captions are `words` (runs, steps) int, PAD after the end; EOS is a
-    word like any other.
-
-    Args:
-        captioner: on TensorFlow, trained with topics or without.
-        max_words, beam, length_penalty: how it writes, see `topiclens.trainer.decoding.beam_search`; beam 1 is greedy.
+    Every method takes a video for each run; a video of many runs is encoded once a batch. The edits have a row for each
+    run, or one row for all. Known captions are `words` (runs, steps) int, PAD after the end; EOS is a word like any
+    other. `max_words`, `beam` and `length_penalty` are those of `topiclens.trainer.decoding.beam_search`.
     """
 
     def __init__(self, captioner: Captioner, max_words: int = 20, beam: int = 1, length_penalty: float = 0.0):
         self.captioner = captioner
-        self._decoding = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
+        self._decoding: dict[str, Any] = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
         self._graphs: dict[tuple, Callable] = {}
 
     def scores(
         self, videos: Sequence[VideoRecord], words: np.ndarray, weights: np.ndarray, edits: Sequence[Edit] = ()
     ) -> np.ndarray:
-        """sum_t weight_t log p(w_t | w_1 .. w_t-1, v) of known captions: (runs,). The weights (runs, steps) are 0 at
-        PAD."""
+        """sum_t weight_t log p(w_t | w_1 .. w_t-1, v): (runs,). The weights (runs, steps) are 0 at PAD."""
         return self._in_batches(self._score, videos, edits, words, weights)
 
     def slopes(self, videos: Sequence[VideoRecord], words: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Gradient times input of each neuron, sum_i v_ij d score / d v_ij over the frames i: (runs, neurons).
 
-        To the first order, this is how far the score of `scores` falls when neuron j is taken out.
+        To first order, this is how far the score of `scores` falls when neuron j is deleted.
         """
         return self._in_batches(self._slope, videos, (), words, weights)
 
     def expected(
         self, videos: Sequence[VideoRecord], words: np.ndarray, wanted: np.ndarray, edits: Sequence[Edit] = ()
     ) -> np.ndarray:
-        """log sum_t sum_w p(w | w_1 .. w_t-1, v) over the steps t of known captions and the wanted words w: (runs,).
+        """log sum_t sum_w p(w | w_1 .. w_t-1, v) over the steps t and the wanted words w: (runs,).
 
         It is the log of how many wanted words the model expects along the caption. `wanted` (runs, vocabulary_size) is
-        1 at wanted words, 0 at others; at least one is wanted.
+        1 at wanted words, at least one, and 0 at others.
         """
         return self._in_batches(self._expect, videos, edits, words, wanted)
 
@@ -65,15 +62,15 @@ class BatchedCaptioner:
         return self._in_batches(self._write, videos, edits)
 
     def topic_scores(self, videos: Sequence[VideoRecord], edits: Sequence[Edit] = ()) -> np.ndarray:
-        """f(mean v), of the captioner's own f: (runs, n_topics); they mean nothing if it never learnt f (LSTM-B)."""
+        """f(mean v): (runs, n_topics); without meaning where the captioner never learnt f (LSTM-B)."""
         return self._in_batches(self._topics, videos, edits)
 
-    def _score(self, run: dict, words, weights):
+    def _score(self, run: dict, words: Tensor, weights: Tensor) -> Tensor:
         logits = self.captioner.run(**run, words=words, record=("decoder.logits",))["decoder.logits"]
         log_probs = log_prob_of(ops.reshape(words, (-1,)), ops.reshape(logits, (-1, logits.shape[-1])))
         return ops.sum(weights[:, : ops.shape(words)[1]] * ops.reshape(log_probs, ops.shape(words)), axis=1)
 
-    def _slope(self, run: dict, words, weights):
+    def _slope(self, run: dict, words: Tensor, weights: Tensor) -> Tensor:
         import tensorflow as tf
 
         keep = ops.ones((ops.shape(words)[0], 1, self.captioner.encoder.n_neurons))
@@ -82,15 +79,15 @@ class BatchedCaptioner:
             score = self._score({**run, "edits": [Edit("encoder.v", scale=keep)]}, words, weights)
         return ops.squeeze(tape.gradient(score, keep), axis=1)
 
-    def _expect(self, run: dict, words, wanted):
+    def _expect(self, run: dict, words: Tensor, wanted: Tensor) -> Tensor:
         logits = self.captioner.run(**run, words=words, record=("decoder.logits",))["decoder.logits"]
         told = ops.logsumexp(ops.log_softmax(logits) + _NEVER * (1 - wanted)[:, None], axis=2)
         return ops.logsumexp(ops.where(ops.equal(words, PAD), _NEVER, told), axis=1)
 
-    def _write(self, run: dict):
+    def _write(self, run: dict) -> Tensor:
         return self.captioner.run(**run, **self._decoding)["words"]
 
-    def _topics(self, run: dict):
+    def _topics(self, run: dict) -> Tensor:
         # No caption is needed: one PAD is read.
         words = ops.zeros((ops.shape(run["video_index"])[0], 1), "int32")
         return self.captioner.run(**run, words=words, record=("topics.scores",))["topics.scores"]
@@ -100,26 +97,29 @@ class BatchedCaptioner:
         answer: Callable,
         videos: Sequence[VideoRecord],
         edits: Sequence[Edit],
-        words: np.ndarray | None = None,
-        more: np.ndarray | None = None,
+        *known: np.ndarray,
     ) -> np.ndarray:
-        """Answers for all runs, short captions with short ones, in the order of the runs."""
+        """Answers for all runs, in their order; short captions are read with short ones.
+
+        `known`: captions and what is asked of each, (runs, ...); nothing where none are read.
+        """
         changes = [_Changes(edit, len(videos)) for edit in edits]
-        graph = self._graph(answer, changes, words is not None)
+        graph = self._graph(answer, changes, bool(known))
         place_of = {id(video): place for place, video in enumerate(videos)}
         video = np.array([place_of[id(video)] for video in videos])
-        lengths = np.zeros(len(videos), int) if words is None else np.count_nonzero(words != PAD, axis=1)
+        lengths = np.count_nonzero(known[0] != PAD, axis=1) if known else np.zeros(len(videos), int)
         order = np.argsort(lengths, kind="stable")
         answers, start = [], 0
         while start < len(order):
             rows = order[start : start + ROWS]
-            if words is not None:  # the logits of all steps are held at once
+            if known:  # the logits of all steps are held at once
                 longest = max(lengths[rows[-1]], 1)
                 rows = rows[: max(_MOST_LOGITS // (longest * self.captioner.config.vocabulary_size), 1)]
             start += len(rows)
             places, index = np.unique(video[rows], return_inverse=True)
             inputs = [pad_videos([videos[place] for place in places]), index, [change.of(rows) for change in changes]]
-            if words is not None:
+            if known:
+                words, more = known
                 inputs += [words[rows, : max(lengths[rows])], more[rows]]
             answers.append(graph(*inputs).numpy())
         return np.concatenate(answers)[np.argsort(order)]
@@ -138,7 +138,7 @@ class BatchedCaptioner:
                 *(known if reads else []),
             ]
 
-            def run(frames, video_index, arrays, *more):
+            def run(frames: Tensor, video_index: Tensor, arrays: Sequence[dict], *more: Tensor) -> Tensor:
                 edits = [Edit(change.name, **values) for change, values in zip(changes, arrays)]
                 return answer({"frames": frames, "video_index": video_index, "edits": edits}, *more)
 
@@ -147,7 +147,7 @@ class BatchedCaptioner:
 
 
 class _Changes:
-    """The numbers of an edit, from which each batch takes its rows."""
+    """The numbers of an edit; a batch takes its rows."""
 
     def __init__(self, edit: Edit, runs: int):
         self.name = edit.name

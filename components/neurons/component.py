@@ -45,7 +45,7 @@ def NeuronNaming(
 ):
     """Names each neuron of the encoder by a topic, on the training videos.
 
-    ``named_model`` is the model once more, which now also answers what if a topic were there: its signature what_if.
+    ``named_model`` is the model once more, with the signature what_if: what it would say if a topic were there.
     """
     config = from_json(NamingConfig, config_json, "NeuronNaming")
     files = records.files_of(artifact_utils.get_split_uri([examples], "train"))
@@ -85,7 +85,7 @@ def NeuronEvaluator(
     logs_dir: _dsl.Parameter[str],
     config_json: _dsl.Parameter[str],
 ):
-    """Measures the named neurons on held-out videos, and blesses a model whose captions are blessed or says why not.
+    """Measures the named neurons on held-out videos, and blesses the model if its captions are blessed too.
 
     ``baseline_dir`` keeps the figures and the links of the last blessed model; ``logs_dir`` gets TensorBoard's log.
     """

@@ -1,14 +1,14 @@
-"""What neurons do to captions: words go when a topic's neurons are taken out, and come when the topic is enhanced.
+"""What neurons do to captions: words go when a topic's neurons are deleted, and come when the topic is enhanced.
 
-Every model is asked the same questions, whatever its links: which videos, captions, words and topics are asked about
-follows from the videos, the topics' words and the seed alone. Where a topic has no neuron nothing can be changed, and
-the effect is 0.
+Every model is asked the same questions: they follow from the videos, the topics' words and the seed alone. Where a
+topic has no neuron nothing can be changed, and the effect is 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,34 +22,23 @@ from topiclens.trainer.edits import Edit
 from topiclens.trainer.vocabulary import Vocabulary
 
 MAX_CAPTION_WORDS = 30  # a topic's word that comes later in a caption is not asked about
-VIDEOS = 100  # held-out videos that are asked about, unless more or fewer are wished for
+VIDEOS = 100  # held-out videos that are asked about, by default
 
 
 @dataclass(frozen=True)
 class CaptionEffects:
-    """What a model's neurons do to captions of held-out videos; None where nothing could be asked.
+    """What a model's neurons do to captions of held-out videos; None where nothing could be asked."""
 
-    Attributes:
-        deletion_questions: pairs of a video and a topic of it that were asked about, see `deletion`.
-        word_deletion: AOPC of the log-probability of the topic's words when its linked neurons are taken out, most
-            votes first: the mean over k = 0 .. K of the drop after k (Samek et al. 2017); the mean over the topics
-            ('macro').
-        word_deletion_random, word_deletion_gradient: the same for as many neurons at random, and for as many in the
-            order of gradient times input, in each question.
-        insertion_questions: pairs of a video and a topic that it lacks, see `insertion`.
-        insertion_on_topic: the share of them in which the enhanced topic's words enter the caption.
-        insertion_off_topic: the share of the other topics whose words enter instead, the mean over the questions.
-        insertion_gain: the mean rise of the log of how many of the topic's words the model expects in the caption.
-    """
-
-    deletion_questions: int
+    deletion_questions: int  # pairs of a video and one of its topics, see `deletion`
+    # AOPC of the log-probability of the topic's words when its linked neurons are deleted, most votes first: the mean
+    # over k = 0 .. K of the drop after k (Samek et al. 2017); the mean over the topics ('macro').
     word_deletion: float | None
-    word_deletion_random: float | None
-    word_deletion_gradient: float | None
-    insertion_questions: int
-    insertion_on_topic: float | None
-    insertion_off_topic: float | None
-    insertion_gain: float | None
+    word_deletion_random: float | None  # the same for as many neurons at random
+    word_deletion_gradient: float | None  # the same for as many in the order of gradient times input
+    insertion_questions: int  # pairs of a video and a topic that it lacks, see `insertion`
+    insertion_on_topic: float | None  # the share of them in which the enhanced topic's words enter the caption
+    insertion_off_topic: float | None  # the share of the other topics whose words enter instead; the mean
+    insertion_gain: float | None  # the mean rise of the log of how many of the topic's words the model expects
 
 
 def sampled(ids: Iterable[str], count: int, seed: int) -> frozenset[str]:
@@ -69,37 +58,30 @@ def measure_effects(
     insertions: int = 2,
     strength: float = 1.0,
 ) -> CaptionEffects:
-    """Deletion and insertion on a captioner, LSTM-B among them: its own f plays no part.
+    """Deletion and insertion on a captioner, which may be LSTM-B: its own f plays no part.
 
     Args:
         videos: held-out; the time taken is proportional to their number.
         links: of the training videos.
         seed: of the random neurons and of the topics that are enhanced.
-        steps: the most neurons that are taken out for a topic.
+        steps: the most neurons that are deleted for a topic.
         insertions: topics that are enhanced in each video, one at a time.
         strength: of the enhancement; 1 is the paper's.
     """
     deleting, inserting = np.random.default_rng(seed).spawn(2)
-    return CaptionEffects(
-        **deletion(model, vocabulary, videos, links, rng=deleting, steps=steps),
-        **insertion(model, vocabulary, videos, links, rng=inserting, insertions=insertions, strength=strength),
-    )
+    found: dict[str, Any] = deletion(model, vocabulary, videos, links, rng=deleting, steps=steps)
+    found |= insertion(model, vocabulary, videos, links, rng=inserting, insertions=insertions, strength=strength)
+    return CaptionEffects(**found)
 
 
 @dataclass(frozen=True)
 class Question:
-    """How likely are the words of a topic in a reference caption of a video with that topic?
+    """How likely are the words of a topic in a reference caption of a video with that topic?"""
 
-    Attributes:
-        video: its place.
-        words: numbers of the caption's words up to the last one that is the topic's: what follows cannot change them.
-        asked: the places of the topic's words among them.
-    """
-
-    video: int
+    video: int  # its place in the list of videos
     topic: int
-    words: tuple[int, ...]
-    asked: tuple[int, ...]
+    words: tuple[int, ...]  # numbers of the caption's words up to the topic's last one: the rest cannot change them
+    asked: tuple[int, ...]  # the places of the topic's words among them
 
 
 def questions(videos: Sequence[VideoRecord], links: TopicLinks, vocabulary: Vocabulary) -> list[Question]:
@@ -126,12 +108,10 @@ def deletion(
     rng: np.random.Generator,
     steps: int = 5,
 ) -> dict[str, float | int | None]:
-    """The deletion part of `CaptionEffects`: how far the topics' words fall when neurons are taken out of v at every
-    frame.
+    """The deletion part of `CaptionEffects`: how far the topics' words fall when neurons are deleted at every frame.
 
     The score of a question is the mean of log p(w_t | w_1 .. w_t-1, v) over those words w_t of a reference caption that
-    are among the topic's top words; the words before are read as they stand (teacher forcing). Gradient times input of
-    a neuron is sum_i v_ij d score / d v_ij over the frames i, with v as the encoder gave it.
+    are among the topic's top words; the words before are read as they stand (teacher forcing).
     """
     asked = questions(videos, links, vocabulary)
     topics = np.array([question.topic for question in asked], int)
@@ -169,9 +149,9 @@ def insertion(
     """The insertion part of `CaptionEffects`: what enhancing a topic (Dong et al. 2017, section 4) does to the captions
     of videos that lack it.
 
-    A topic's words enter a caption if the one written after has a word of the topic that the one before had not. Off
-    topic, the same is asked of all other topics that the video lacks, about those of their words that are not the
-    enhanced topic's too. The gain is the rise of `BatchedCaptioner.expected` along the caption written before.
+    A topic's words enter a caption if the caption after has a word of the topic that the one before had not. Off topic,
+    the same is asked of all other topics that the video lacks, about their words that are not the enhanced topic's. The
+    gain is the rise of `BatchedCaptioner.expected` along the caption before.
     """
     topic_words = [_numbers(topic.words, vocabulary) for topic in links.topics]
     lacked = [
@@ -197,7 +177,7 @@ def insertion(
         on_topic.append(bool(entered & topic_words[topic]))
         others = [other for other in lacked[place] if other != topic]
         others_entered = [bool(entered & (topic_words[other] - topic_words[topic])) for other in others]
-        off_topic.append(np.mean(others_entered) if others else 0.0)
+        off_topic.append(float(np.mean(others_entered)) if others else 0.0)
 
     wanted = np.zeros((len(chosen), len(vocabulary)), np.float32)
     for row, topic in zip(wanted, topics):
@@ -217,7 +197,7 @@ def _numbers(words: Collection[str], vocabulary: Vocabulary) -> frozenset[int]:
 
 
 def _as_arrays(asked: Sequence[Question]) -> tuple[np.ndarray, np.ndarray]:
-    """The words (questions, steps), PAD after them, and how much each one counts: the asked ones alike, their sum 1."""
+    """The words (questions, steps), PAD after them, and their weights: the asked ones alike, their sum 1."""
     steps = max(len(question.words) for question in asked)
     words, weights = np.zeros((len(asked), steps), np.int32), np.zeros((len(asked), steps), np.float32)
     for row, weight, question in zip(words, weights, asked):
@@ -227,7 +207,7 @@ def _as_arrays(asked: Sequence[Question]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _keep(order: np.ndarray, n_neurons: int) -> np.ndarray:
-    """(questions, steps, neurons): 0 at the neurons that are out after each step of `order` (questions, steps)."""
+    """(questions, steps, neurons): 0 at the neurons that are deleted by each step of `order` (questions, steps)."""
     keep = np.ones((*order.shape, n_neurons), np.float32)
     for row, step in np.argwhere(order >= 0):
         keep[row, step:, order[row, step]] = 0

@@ -1,7 +1,7 @@
 """Activation enhancement: telling a captioner that a topic is in a video (Dong et al. 2017, section 4).
 
 An *enhancement* (topics, neurons) is what strength 1 of each topic adds to v at every real frame. An export carries its
-own, so that what-if questions, strength sweeps and corrections all add the same.
+own, so that what-if questions, strength sweeps and corrections add the same.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.settings import ENHANCED_NEURONS
 from topiclens.trainer.exported import read_enhancement
-
-NAMED, CHOSEN, ALL = NEURONS = ("named", "chosen", "all")  # the neurons that a topic enhances, see `enhancement_of`
 
 
 def named_enhancement(links: TopicLinks) -> np.ndarray:
-    """The paper's: the mean activation of the neurons that a topic is the name of, over the training videos in which it
-    occurs, and nothing at the other neurons. (topics, neurons) float32."""
+    """The paper's: the mean activation of the neurons that a topic names, over its training videos; 0 at the others."""
     enhancement = np.zeros((len(links.topics), links.n_neurons), np.float32)
     for topic in links.topics:
         for linked in topic.neurons:
@@ -28,34 +26,33 @@ def named_enhancement(links: TopicLinks) -> np.ndarray:
     return enhancement
 
 
-def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = ALL, relative: bool = True) -> np.ndarray:
+def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "all", relative: bool = True) -> np.ndarray:
     """What strength 1 of each topic adds to v: (topics, neurons) float32, all 0 for a topic that occurs in no video.
 
     The paper enhances the neurons that a topic names, by their mean activation over its videos. Few neurons carry much
-    of a topic, and most of what they do in its videos they do in all. So more neurons may be taken, and of what they do
-    only what sets the topic's videos apart.
+    of a topic, and most of what they do in its videos they do in all. So more neurons may be taken, by what sets the
+    topic's videos apart.
 
     Args:
         links, tally: of the same training videos.
         neurons: `named`, those that the topic names, as in the paper; `chosen`, every neuron that it chose in some
-            video (eq. 9), those that are named by another topic too; `all`, every neuron.
+            video (eq. 9), even one that another topic names; `all`, every neuron.
         relative: takes the mean over the topic's videos less the mean over all: that of the videos with each topic,
             weighted by their number. False is the paper's.
     Raises:
         ValueError: there is no such choice, or the tally is another model's.
     """
-    if neurons not in NEURONS:
-        raise ValueError(f"Neurons to enhance are {neurons!r}; expected one of {', '.join(NEURONS)}.")
+    if neurons not in ENHANCED_NEURONS:
+        raise ValueError(f"Neurons to enhance are {neurons!r}; expected one of {', '.join(ENHANCED_NEURONS)}.")
     named = named_enhancement(links)
     if tally.votes.shape != named.shape:
         raise ValueError(
-            f"The tally is of {tally.votes.shape} topics and neurons, the links of {named.shape}: take those of one "
-            "run."
+            f"The tally is of {tally.votes.shape} topics and neurons, the links of {named.shape}: take both of one run."
         )
     is_named = np.zeros(named.shape, bool)
     for neuron, topic in links.topic_of().items():
         is_named[topic, neuron] = True
-    taken = {NAMED: is_named, CHOSEN: tally.votes > 0, ALL: np.ones(named.shape, bool)}[neurons]
+    taken = {"named": is_named, "chosen": tally.votes > 0, "all": np.ones(named.shape, bool)}[neurons]
     common = tally.activations.sum(axis=0) / max(tally.videos.sum(), 1)
     added = tally.mean_activations - (common if relative else 0)
     return np.where(taken & (tally.videos > 0)[:, None], added, 0).astype(np.float32)
@@ -81,6 +78,5 @@ def activation_added(enhancement: np.ndarray, strengths: Mapping[int, float]) ->
 
 
 def enhanced(v: np.ndarray, mask: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """v* = v + what topics add, at real frames only: v (..., time, neurons), mask (..., time) bool, added (...,
-    neurons)."""
+    """v* = v + what topics add, at real frames only: v (..., time, neurons), mask (..., time), added (..., neurons)."""
     return v + added[..., None, :] * mask[..., None]

@@ -28,10 +28,10 @@ def check_thresholds(
         f"{figures.detectors} of {figures.topics} topics have a detecting neuron on {split}; at least "
         f"{thresholds.min_detectors} are asked: {verdict_of(enough)}."
     )
-    found = [Reason("min_detectors", enough, words)]
-    if thresholds.max_auc_drop is not None:
-        found.append(_drop(figures.auc, thresholds.max_auc_drop, split, previous))
-    return tuple(found)
+    reasons = (Reason("min_detectors", enough, words),)
+    if thresholds.max_auc_drop is None:
+        return reasons
+    return (*reasons, _drop(figures.auc, thresholds.max_auc_drop, split, previous))
 
 
 def _drop(auc: float | None, allowed: float, split: str, previous: Mapping | None) -> Reason:

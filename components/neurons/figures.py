@@ -1,4 +1,4 @@
-"""How well neurons carry their topics: figures on held-out videos, the links being those of the training videos."""
+"""How well neurons carry their topics: figures on held-out videos, with the links of the training videos."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def oracle_impurity(auc: np.ndarray, oracle: np.ndarray) -> float:
 def deletion_orders(
     linked: Sequence[Sequence[int]], gradient: np.ndarray, rng: np.random.Generator, steps: int
 ) -> dict[str, np.ndarray]:
-    """In which order neurons are taken out for each question: the topic's own, most votes first, at most `steps`; as
-    many at random; as many by gradient times input (questions, neurons).
+    """In which order neurons are deleted for each question: the topic's own, most votes first, at most `steps`; as many
+    at random; as many by gradient times input (questions, neurons).
 
     Returns:
-        `linked`, `random` and `gradient`, each (questions, at most steps) int, -1 where no further neuron goes.
+        `linked`, `random` and `gradient`, each (questions, at most steps) int, -1 where no further neuron is deleted.
     """
     n_questions, n_neurons = gradient.shape
     steps = min(steps, n_neurons)
@@ -97,19 +97,19 @@ def deletion_orders(
 
 def mean_drops(drops: np.ndarray, order: np.ndarray) -> np.ndarray:
     """AOPC of each question (questions,): the mean over k = 0 .. K of the drop after k deletions (Samek et al. 2017),
-    with K the number of neurons that go. `drops` is (questions, steps + 1)."""
+    K being how many neurons are deleted. `drops` is (questions, steps + 1)."""
     counts = np.sum(order >= 0, axis=1)
     counted = np.arange(drops.shape[1]) <= counts[:, None]
     return np.sum(drops * counted, axis=1) / (counts + 1)
 
 
 def score_drops(mean: np.ndarray, occurrences: np.ndarray, order: np.ndarray, f: Perceptron) -> np.ndarray:
-    """How far a topic's score falls when neurons are taken out one after the other.
+    """How far a topic's score falls when neurons are deleted one after the other.
 
     Args:
         mean: (videos, neurons), mean activations.
         occurrences: (pairs, 2) int, a row of `mean` and a topic.
-        order: (pairs, steps) int, the neuron that goes at each step; -1 where none does.
+        order: (pairs, steps) int, the neuron that is deleted at each step; -1 where none is.
     Returns:
         (pairs, steps + 1), [f(v)]_i - [f(v without the first k)]_i for k = 0 .. steps.
     """
@@ -133,11 +133,11 @@ def gradient_times_input(mean: np.ndarray, occurrences: np.ndarray, f: Perceptro
 
 @dataclass(frozen=True)
 class TopicFigures:
-    """One topic that occurs in the held-out videos; `neurons` is how many it has, and with none it is as by chance."""
+    """A topic that occurs in the held-out videos."""
 
     id: int
     videos: int
-    neurons: int
+    neurons: int  # how many it has; without any, the figures are those of chance
     auc: float
     average_precision: float
     selectivity: float
@@ -150,33 +150,21 @@ class NeuronFigures:
     """How well the linked neurons of a model carry their topics; means are over the topics that occur ('macro').
 
     Where no topic occurs in some of the videos and not in all, there is nothing to detect and every mean is None.
-
-    Attributes:
-        topics: how many topics occur in some held-out videos and not in all.
-        linked_topics: how many of these have a neuron.
-        detectors: how many have a neuron with an AUC of at least `detector_auc`.
-        auc, average_precision: of a topic's linked neurons as its detectors, see the functions; a topic without a
-            neuron counts as chance does, with 0.5 and its share of the videos.
-        selectivity: of the linked neurons; 0 for a topic without.
-        gini: of the topic's mean activation profile over all neurons (the curves of Fig. 3).
-        purity: 1 - OIS of the topics' strongest neurons, see `oracle_impurity`; None with fewer than two.
-        deletion: AOPC of the topic's score when its linked neurons are taken out, most votes first: the mean over
-            k = 0 .. K of the drop after k (Samek et al. 2017), with K = `steps` at most.
-        deletion_random, deletion_gradient: the same for as many neurons at random, and for as many in the order of
-            gradient times input, in each video.
     """
 
-    topics: int
-    linked_topics: int
-    detectors: int
+    topics: int  # how many occur in some held-out videos and not in all
+    linked_topics: int  # how many of these have a neuron
+    detectors: int  # how many have a neuron with an AUC of at least `detector_auc`
+    # auc, average_precision: of a topic's linked neurons as its detectors; a topic without a neuron counts as chance
+    # does, with 0.5 and its share of the videos
     auc: float | None
     average_precision: float | None
-    selectivity: float | None
-    gini: float | None
-    purity: float | None
-    deletion: float | None
-    deletion_random: float | None
-    deletion_gradient: float | None
+    selectivity: float | None  # of the linked neurons; 0 for a topic without
+    gini: float | None  # of the topic's mean activation profile over all neurons (the curves of Fig. 3)
+    purity: float | None  # 1 - OIS of the topics' strongest neurons (`oracle_impurity`); None with fewer than two
+    deletion: float | None  # `mean_drops` of the topic's score when its linked neurons are deleted, most votes first
+    deletion_random: float | None  # the same for as many neurons at random
+    deletion_gradient: float | None  # the same for as many in the order of gradient times input, in each video
     by_topic: tuple[TopicFigures, ...]
 
 
@@ -193,8 +181,7 @@ def measure_neurons(
     """All figures of one model, on mean activations and topics of held-out videos.
 
     A neuron may carry its topic by a negative activation: which sign speaks for the topic was fixed, like the links, on
-    the training videos. `f` is the perceptron that the links were found with; `steps` the most neurons that are taken
-    out for a topic.
+    the training videos. The links were found with `f`; at most `steps` neurons are deleted for a topic.
     """
     present = np.asarray(topics, bool)
     occurring = np.flatnonzero(present.any(axis=0) & ~present.all(axis=0))
@@ -245,7 +232,7 @@ def _deletions(
     rng: np.random.Generator,
     steps: int,
 ) -> dict[str, dict[int, float]]:
-    """AOPC of each topic that has neurons, in three orders of taking neurons out: {order: {topic: AOPC}}."""
+    """AOPC of each topic that has neurons, in the orders of `deletion_orders`: {order: {topic: AOPC}}."""
     pairs = np.array([pair for pair in np.argwhere(present) if neurons[pair[1]]], np.int64).reshape(-1, 2)
     linked = [neurons[topic] for topic in pairs[:, 1]]
     orders = deletion_orders(linked, gradient_times_input(mean, pairs, f), rng, steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,28 +23,18 @@ LINKS_FILE = "links.json"
 
 @dataclass(frozen=True)
 class LinkedNeuron:
-    """A neuron and one topic.
+    """A neuron and one topic."""
 
-    Attributes:
-        neuron: its place in v.
-        votes: the number of videos with the topic in which it made the largest prediction difference.
-        mean_difference, mean_activation: over the videos with the topic.
-        runner_up: the id of the topic that chose it next most often; None if no other did.
-    """
-
-    neuron: int
-    votes: int
-    mean_difference: float
-    mean_activation: float
-    runner_up: int | None = None
+    neuron: int  # its place in v
+    votes: int  # the number of videos with the topic in which it made the largest prediction difference
+    mean_difference: float  # over the videos with the topic
+    mean_activation: float  # over the same
+    runner_up: int | None = None  # the id of the topic that chose it next most often; None if no other did
 
 
 @dataclass(frozen=True)
 class TopicLink:
-    """A topic, in how many training videos it occurs, and the neurons that it names, most votes first.
-
-    There are none if every neuron that it chose is another topic's.
-    """
+    """A topic, in how many training videos it occurs, and the neurons that it names, most votes first."""
 
     id: int
     name: str
@@ -62,7 +52,7 @@ class TopicLinks:
     n_neurons: int
 
     def topic_of(self, min_votes: int = 1) -> dict[int, int]:
-        """The topic of every neuron that has one, by so many videos or more."""
+        """Neuron -> the id of its topic, of neurons with at least `min_votes`."""
         return {
             linked.neuron: topic.id for topic in self.topics for linked in topic.neurons if linked.votes >= min_votes
         }
@@ -91,7 +81,7 @@ class TopicLinks:
         return html_table(("topic", "name", "videos", "neurons"), rows)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes `links.json`."""
+        """Writes `links.json` into a folder."""
         write_json(os.path.join(folder, LINKS_FILE), to_plain(self))
 
     @classmethod
@@ -106,7 +96,7 @@ def links_of(export: str | os.PathLike) -> TopicLinks | None:
     return TopicLinks.load(folder) if os.path.exists(os.path.join(folder, LINKS_FILE)) else None
 
 
-def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron) -> np.ndarray:
+def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron: Any) -> np.ndarray:
     """The names alone, as a training follows them (`topiclens.trainer.callbacks.NameNeurons`).
 
     From mean activations (videos, neurons) and topics (videos, topics), not 0 where one occurs, to (neurons,) int: the
@@ -150,7 +140,7 @@ def _preference(tally: Tally) -> np.ndarray:
 
 
 def most_frequent(links: TopicLinks, count: int) -> list[TopicLink]:
-    """The topics with a neuron that occur in most videos, at most `count`; of equal ones the lower id first."""
+    """The topics with a neuron that occur in most videos, at most `count`; equal ones in the order of their ids."""
     return sorted((topic for topic in links.topics if topic.neurons), key=lambda topic: -topic.videos)[:count]
 
 
@@ -160,7 +150,7 @@ def as_markdown(links: TopicLinks, *, neurons_shown: int = 3) -> str:
     return "\n\n".join([markdown_table(heads, rows), *remarks(links)])
 
 
-def table_rows(links: TopicLinks, neurons_shown: int) -> list[tuple[str, ...]]:
+def table_rows(links: TopicLinks, neurons_shown: int) -> Sequence[tuple[str, ...]]:
     """The head, then a row for each topic that has a neuron, most votes first."""
     names = {topic.id: topic.name for topic in links.topics}
     rows = [("topic", "name", "videos", "neurons", "votes", "difference", "the strongest (votes; also prefers)")]

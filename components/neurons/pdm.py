@@ -1,7 +1,7 @@
-"""Prediction difference maximization: which neuron a topic's score hangs on most (Dong et al. 2017, eq. 9).
+"""Prediction difference maximization: which neuron a topic's score depends on most (Dong et al. 2017, eq. 9).
 
-The difference that neuron j makes to topic i in a video is [f(v)]_i - [f(v without j)]_i. To take a neuron out moves
-the hidden layer of f by one row of its weights, so no forward pass is repeated: with that layer's input a = W v + b,
+The difference that neuron j makes to topic i in a video is [f(v)]_i - [f(v without j)]_i. Deleting a neuron moves the
+hidden layer of f by one row of its weights, so no forward pass is repeated: with that layer's input a = W v + b,
 
     difference_ij = sum_h score_hi (relu(a_h) - relu(a_h - v_j W_jh)).
 """
@@ -24,8 +24,7 @@ TALLY_FILE = "tally.npz"
 
 @dataclass(frozen=True, eq=False)
 class Perceptron:
-    """f of eq. 8 outside Keras: hidden ReLU units, weights (neurons, units), and linear scores, weights (units,
-    topics)."""
+    """f of eq. 8 outside Keras: ReLU units, weights (neurons, units), and linear scores, weights (units, topics)."""
 
     hidden: np.ndarray
     hidden_bias: np.ndarray
@@ -53,19 +52,14 @@ class Perceptron:
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What the videos of a set say of topics and neurons. Tallies of parts add up to the tally of the whole.
+    """What videos say of topics and neurons. Tallies of parts add up to the tally of the whole."""
 
-    Attributes:
-        votes: (topics, neurons) int64, in how many videos with the topic the neuron made the largest difference.
-        differences: (topics, neurons) float64, the sum of the prediction differences over the videos with the topic.
-        activations: (topics, neurons) float64, the sum of the mean activations over the same videos.
-        videos: (topics,) int64, in how many videos each topic occurs.
-    """
-
-    votes: np.ndarray
-    differences: np.ndarray
-    activations: np.ndarray
-    videos: np.ndarray
+    votes: (
+        np.ndarray
+    )  # (topics, neurons) int64, in how many of the topic's videos the neuron made the largest difference
+    differences: np.ndarray  # (topics, neurons) float64, sums of the prediction differences over the topic's videos
+    activations: np.ndarray  # (topics, neurons) float64, sums of the mean activations over the same videos
+    videos: np.ndarray  # (topics,) int64, in how many videos each topic occurs
 
     @classmethod
     def empty(cls, n_topics: int, n_neurons: int) -> Tally:
@@ -131,7 +125,7 @@ def _differences(
     for video in numba.prange(n_videos):
         a = inputs[video]
         whole = np.maximum(a, np.float32(0))
-        # Three topics at once, the most that occur in a video by default: what a unit loses never leaves a register.
+        # Three topics at once, the most that occur in a video by default: a unit's loss stays in a register.
         for first in range(starts[video], starts[video + 1], 3):
             last = min(first + 3, starts[video + 1])
             second, third = min(first + 1, last - 1), last - 1

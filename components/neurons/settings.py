@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+ENHANCED_NEURONS = ("named", "chosen", "all")  # see `topiclens.components.neurons.enhancement.enhancement_of`
+
 
 @dataclasses.dataclass(frozen=True)
 class NeuronSettings:
@@ -31,7 +33,7 @@ class NeuronEvaluationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class NamingConfig:
-    """What the naming of neurons needs: what a topic adds to them (see `RefinementSettings`)."""
+    """What the naming of neurons needs, and what a topic adds to them (see `RefinementSettings`)."""
 
     neurons: str
     relative: bool

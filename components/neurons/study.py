@@ -1,6 +1,7 @@
-"""One trained captioner, studied: its neurons named on training videos and measured on held-out ones.
+"""The neurons of one trained captioner: named on training videos and measured on held-out ones.
 
-An f is fitted afterwards, on the frozen encoder. That makes models comparable, those that never learnt f among them.
+An f is fitted afterwards, on the frozen encoder; the captioner's own plays no part. That makes all models comparable,
+even one that never learnt f.
 """
 
 from __future__ import annotations
@@ -31,14 +32,12 @@ def study_neurons(
     seed: int,
     effect_videos: int = VIDEOS,
 ) -> tuple[Tally, TopicLinks, NeuronFigures, CaptionEffects]:
-    """Names and measures the neurons of any captioner, LSTM-B among them, in one and the same way.
-
-    The captioner's own f plays no part: an f is fitted to its frozen encoder. What is compared then is the neurons.
+    """Names and measures the neurons of any captioner, LSTM-B too, in one way.
 
     Args:
         train_videos: f is fitted and the links are found on these.
         held_out_videos: the figures are of these.
-        topics: the topics' table, by id.
+        topics: by id.
         seed: of f, of the random neurons of the deletions, and of the questions of `effects`: models that are studied
             with the same seed are asked the same ones.
         effect_videos: the most held-out videos on which effects on captions are measured.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,12 +29,11 @@ _VIDEOS_FILE = "videos.tsv"
 
 
 def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations) -> None:
-    """Writes one model's neurons as a TensorBoard log of its own; what was in the folder is replaced.
+    """Writes one model's neurons as a TensorBoard log of its own; the folder's old content is replaced.
 
     Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association
-    of topics and neurons. Histograms: how the activation of each topic's strongest neuron is spread over held-out
-    videos without the topic, as step 0, and with it, as step 1: 200 quantiles each. Text: the links. Projector:
-    held-out videos by their features and by the activations of all neurons, with their topics.
+    of topics and neurons. Histograms: the activation of each topic's strongest neuron over held-out videos without the
+    topic (step 0) and with it (step 1), 200 quantiles each. Text: the links. Projector: see `write_embeddings`.
     """
     log_dir = _emptied(log_dir)
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
@@ -53,10 +53,9 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
 
 
 def write_profiles(log_dir: str | os.PathLike, tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks]) -> bytes:
-    """Writes the profiles of several models, one above the other (Dong et al. 2017, Fig. 3), as a log of its own: PNG.
+    """Writes the profiles of several models as a log of its own, see `plot_profiles`: PNG.
 
-    Tallies and links are by the models' names. Shown are the topics that occur most, of those with a neuron in the
-    first.
+    Shown are the topics that occur most, of those with a neuron in the first model.
     """
     first = links[next(iter(tallies))]
     picture = plot_profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
@@ -79,9 +78,9 @@ def _image(name: str, png: bytes) -> None:
 def write_embeddings(log_dir: str, links: TopicLinks, videos: MeanActivations) -> None:
     """Writes two embeddings of the same videos, `features` and `neurons`, to be coloured by `topic`.
 
-    A video is a point: the mean of its frames' features, and the mean activations of the neurons, both in the space of
-    their principal components. Its `topic` is one of the eight that occur most and have a neuron; of several, the one
-    that fewest videos have. `topics` are all that occur. The first 2,000 videos are shown.
+    A video is a point: the mean of its frames' features, or the mean activations of its neurons, by their principal
+    components. Its `topic` is one of the eight that occur most and have a neuron; of several, the rarest. `topics` are
+    all that occur. The first 2,000 videos are shown.
     """
     rows = slice(_MOST_VIDEOS)
     write_text(os.path.join(log_dir, _VIDEOS_FILE), _metadata(videos.ids[rows], videos.topics[rows], links))
@@ -120,11 +119,10 @@ def _metadata(ids: tuple[str, ...], topics: np.ndarray, links: TopicLinks) -> st
 
 
 def plot_profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
-    """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3):
-    PNG.
+    """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3).
 
     Tallies and links are by the models' names; the first stands on top, three topics side by side. The neurons that are
-    linked to the topic are marked.
+    linked to the topic are marked. PNG.
     """
     columns = min(len(topics), _COLUMNS)
     figure, axes = _canvas(len(tallies) * -(-len(topics) // columns), columns, 2.6, 1.7)
@@ -169,15 +167,15 @@ def plot_association(tally: Tally, links: TopicLinks) -> bytes:
     return _png(figure)
 
 
-def _canvas(rows: int, columns: int, width: float, height: float):
-    # A figure of its own, not pyplot's: nothing is kept after it, and no display is asked for.
+def _canvas(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    # A figure of its own, not pyplot's: it needs no display and is not kept.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * columns, height * rows + 0.3), dpi=130, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _png(figure) -> bytes:
+def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""How much a person's look at a caption may bring: which topics it seems to miss, by whose word, and how sure it is.
+"""How much a person's look at a caption may bring: which topics it seems to miss, who says so, and how sure it is.
 
-A queue of clips for people begins with those of the largest expected gain. Everything that goes into it is a
-probability or a share, 0 to 1, so that the reasons can be told with their numbers.
+A queue of clips for people begins with those of the largest expected gain. All that goes into it is a probability or a
+share, 0 to 1, so that the reasons can be given with their numbers.
 """
 
 from __future__ import annotations
@@ -28,16 +28,11 @@ WORDS_SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class PredictedCaption:
-    """What a captioner made of a clip.
-
-    Attributes:
-        caption, log_prob: the caption, and its log-probability, its end included.
-        topic_scores: (topics,), f(mean v) of eq. 8; None where the captioner never learnt f (LSTM-B).
-    """
+    """What a captioner made of a clip."""
 
     caption: str
-    log_prob: float
-    topic_scores: np.ndarray | None = None
+    log_prob: float  # of the caption, its end included
+    topic_scores: np.ndarray | None = None  # (topics,), f(mean v) of eq. 8; None where the captioner never learnt f
 
 
 @dataclass(frozen=True)
@@ -63,21 +58,14 @@ class AcquisitionScore:
 
 @dataclass(frozen=True, eq=False)
 class TopicWords:
-    """What words say of topics.
+    """What words say of topics."""
 
-    Attributes:
-        names: of the topics, by id.
-        words: of each topic, its most probable ones; a caption with one of them names the topic.
-        vocabulary: the words of the topic model.
-        given_word: (topics, vocabulary), p(topic | word): the share of the word's tokens that count as the topic.
-        possible: (topics,) bool, False of those that can be in no video, and so are missed by no caption: banned ones,
-            and those that are merged into others or were not found again.
-    """
-
-    names: tuple[str, ...]
-    words: tuple[frozenset[str], ...]
-    vocabulary: tuple[str, ...]
-    given_word: np.ndarray
+    names: tuple[str, ...]  # of the topics, by id
+    words: tuple[frozenset[str], ...]  # of each topic, the most probable: a caption with one of them names the topic
+    vocabulary: tuple[str, ...]  # the words of the topic model
+    given_word: np.ndarray  # (topics, vocabulary), p(topic | word): the share of the word's tokens that are the topic's
+    # (topics,) bool, False where no video can have the topic, so that no caption misses it: it is banned, merged into
+    # another, or was not found again
     possible: np.ndarray
 
     @classmethod
@@ -107,7 +95,7 @@ class TopicWords:
         return [index[word] for word in dict.fromkeys(words) if word in index]
 
     def named_by(self, caption: str) -> np.ndarray:
-        """(topics,): how surely a caption names each topic, by that of the topic's own words that says most of it."""
+        """(topics,): how surely a caption names each topic: by the topic's own word that says most of it."""
         held = self.numbers(tokenize(caption))
         return np.where(self._own[:, held], self.given_word[:, held], 0).max(axis=1, initial=0)
 
@@ -121,11 +109,11 @@ def missing_topics(
 ) -> tuple[MissingTopic, ...]:
     """The topics that a caption seems to miss, the surest first.
 
-    Three witnesses each give a probability that topic t belongs to the clip: the captioner's own score f_t, which least
-    squares on 0/1 labels (eq. 8) makes an estimate of just that; the mean, over what people wrote, of how surely it
+    Three sources each give a probability that topic t belongs to the clip: the captioner's own score f_t, which least
+    squares on 0/1 labels (eq. 8) makes an estimate of just that; what people wrote, by the mean of how surely each text
     speaks of t; and the share of similar clips that have t. Together they are wrong only if each is,
     1 - (1 - f_t) (1 - told_t) (1 - near_t); and what the caption already names is missing only as far as its words can
-    mean something else, 1 - named_t. A topic that can be in no video is never missing.
+    mean something else, 1 - named_t.
 
     Args:
         neighbours: (clips, topics), 0 or 1: the topics of similar clips, where these are known.
@@ -135,7 +123,8 @@ def missing_topics(
     none = np.zeros(len(topics.names))
     seen = none if said.topic_scores is None else np.clip(said.topic_scores, 0, 1)
     told = np.mean([topics.told_by(words) for words in unsaid], axis=0) if unsaid else none
-    near = none if neighbours is None or not len(neighbours) else np.mean(neighbours, axis=0)
+    neighbours = none[None] if neighbours is None or not len(neighbours) else neighbours
+    near = np.mean(neighbours, axis=0)
     belongs = np.where(topics.possible, 1 - (1 - seen) * (1 - told) * (1 - near), 0)
     doubts = belongs * (1 - topics.named_by(said.caption))
 
@@ -164,8 +153,8 @@ def acquisition_score(
 ) -> AcquisitionScore:
     """The quadratic mean of three doubts of a caption: of the captioner, of the topics, and of the people who wrote.
 
-    One strong doubt counts for more than two weak ones, and one that is silent takes little away: most captions miss no
-    topic that a witness can name, and yet are wrong where the captioner is unsure.
+    One strong doubt counts for more than two weak ones, and a low one takes little away: most captions miss no topic
+    that can be named, and yet are wrong where the captioner is unsure.
 
     Args:
         cider: of the caption by its references; None where there are none. From 1 on people agree with it.
@@ -189,7 +178,7 @@ def acquisition_score(
 
 
 def _mentions(topics: TopicWords, topic: int, told: Sequence[Sequence[str]]) -> str:
-    """How many people speak of a topic, and in which words. `told`: the words of each that the caption lacks."""
+    """How many people speak of a topic, and in which words. `told`: each person's words that the caption lacks."""
     speaking = [
         {word for word in words if topics.given_word[topic, topics.numbers([word])].sum() >= MENTIONS} for words in told
     ]

@@ -1,7 +1,4 @@
-"""Where candidates are tried: one captioner whose encoder is exchanged, so that its graphs are built once for all.
-
-What a refinement costs the captions of videos that nobody corrected says how far it may go.
-"""
+"""Where candidates are tried: one captioner whose encoder is exchanged, so that its graphs are built once for all."""
 
 from __future__ import annotations
 
@@ -15,19 +12,20 @@ from typing import TypeVar
 import numpy as np
 
 from topiclens.components.captions.evaluator import References, score_captions
-from topiclens.components.neurons.activations import NeuronModel, encoder_of, load, mean_activations
+from topiclens.components.neurons.activations import encoder_of, load, mean_activations
 from topiclens.components.neurons.batched_captioner import ROWS, BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Tally, tally
 from topiclens.components.refinement.descent import OnStep
 from topiclens.components.refinement.gate import Half
-from topiclens.components.refinement.nearness import WeightNearness
-from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate, twin
+from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
+from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import EOS, PAD
 
@@ -37,7 +35,7 @@ Refined = TypeVar("Refined")
 
 @dataclass(eq=False)
 class RefinedEncoder:
-    """A parent's twin with another encoder; `captions` are those that it wrote so far, by video id."""
+    """An encoder in place of the parent's; `captions` are those that it wrote so far, by video id."""
 
     encoder: Sequence[np.ndarray]
     captions: dict[str, str] = field(default_factory=dict)
@@ -49,8 +47,8 @@ class CandidateCaptioner:
     Args:
         enhancement: (topics, neurons), what strength 1 of each topic adds to v; None is what the parent carries.
     Attributes:
-        parent: the parent's captioner; untouched: the candidate that is the parent itself.
-        model: captions the twin, whichever encoder it has.
+        untouched: the candidate that is the parent itself.
+        model: captions with whichever encoder it was given last.
     Raises:
         topiclens.components.neurons.activations.NeuronsError: the parent never learnt topics (LSTM-B).
         topiclens.trainer.export.ExportError: there is no such model.
@@ -58,7 +56,7 @@ class CandidateCaptioner:
     """
 
     def __init__(self, folder: str | os.PathLike, links: TopicLinks, enhancement: np.ndarray | None = None):
-        loaded: NeuronModel = load(folder)
+        loaded = load(folder)
         self.meta = read_meta(folder)
         self.parent, self.vocabulary, self.f, self.links = loaded.captioner, loaded.vocabulary, loaded.f, links
         self.model = BatchedCaptioner(twin(self.parent), **self.meta["decoding"])
@@ -75,36 +73,21 @@ class CandidateCaptioner:
         self._take(candidate)
         for start in range(0, len(missing), ROWS):
             batch = missing[start : start + ROWS]
-            written = self.model.write(batch)
-            candidate.captions.update(
-                (video.video_id, self.vocabulary.decode(words.tolist())) for video, words in zip(batch, written)
-            )
+            texts = (self.vocabulary.decode(words.tolist()) for words in self.model.write(batch))
+            candidate.captions.update(zip((video.video_id for video in batch), texts))
             progress("Captioning", (start + len(batch)) / len(missing))
         return {video.video_id: candidate.captions[video.video_id] for video in videos}
-
-    def topic_score(self, candidate: RefinedEncoder, video: VideoRecord, topic: int) -> float:
-        """f(mean v) of a topic in a video."""
-        self._take(candidate)
-        return float(self.model.topic_scores([video])[0, topic])
-
-    def expected(self, candidate: RefinedEncoder, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
-        """How many of some words a candidate expects to say on its way along a caption; see `BatchedCaptioner`."""
-        known = [self.vocabulary.id(word) for word in words if word in self.vocabulary]
-        if not known:
-            return 0.0
-        wanted = np.zeros((1, len(self.vocabulary)), np.float32)
-        wanted[0, known] = 1
-        steps = np.array([[*(self.vocabulary.id(word) for word in caption.split()), EOS, PAD]])
-        self._take(candidate)
-        return float(np.exp(self.model.expected([video], steps, wanted)[0]))
 
     def before_and_after(self, candidate: RefinedEncoder, half: VideoRecord, topic: int, words: Sequence[str]) -> Half:
         """What the parent and a candidate say of half a video, and expect of a topic and its words."""
         both = (self.untouched, candidate)
         before, after = (self.captions(one, [half])[half.video_id] for one in both)
-        scores = tuple(self.topic_score(one, half, topic) for one in both)
-        expected = tuple(self.expected(one, half, before, words) for one in both)
-        return Half((before, after), scores, expected)
+        scores, expected = [], []
+        for one in both:
+            self._take(one)
+            scores.append(float(self.model.topic_scores([half])[0, topic]))
+            expected.append(self._expected(half, before, words))
+        return Half((before, after), (scores[0], scores[1]), (expected[0], expected[1]))
 
     def named_anew(
         self, candidate: RefinedEncoder, train: Iterable[VideoRecord], topics: Sequence[Topic]
@@ -115,40 +98,63 @@ class CandidateCaptioner:
         counted = tally(found.mean, found.topics, self.f)
         return counted, link(counted, topics)
 
-    def taught(
-        self,
-        videos: Sequence[CorrectedVideo],
-        mu: float,
-        settings: RefinementSettings,
-        nearness: WeightNearness,
-        on_step: OnStep | None = None,
-    ) -> tuple[Propagation, RefinedEncoder]:
-        """The parent with an encoder that learnt what is said of videos (eq. 10)."""
-        refined = propagate(
-            self.parent, self.enhancement, videos, nearness=nearness, mu=mu, steps=settings.steps, on_step=on_step
-        )
-        return refined, RefinedEncoder(refined.captioner.encoder.get_weights())
+    def _expected(self, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
+        """How many of some words the model expects to say along a caption; see `BatchedCaptioner.expected`."""
+        known = [self.vocabulary.id(word) for word in words if word in self.vocabulary]
+        if not known:
+            return 0.0
+        wanted = np.zeros((1, len(self.vocabulary)), np.float32)
+        wanted[0, known] = 1
+        steps = np.array([[*(self.vocabulary.id(word) for word in caption.split()), EOS, PAD]])
+        return float(np.exp(self.model.expected([video], steps, wanted)[0]))
 
     def _take(self, candidate: RefinedEncoder) -> None:
         self.model.captioner.encoder.set_weights(candidate.encoder)
 
 
-class CaptionCost:
-    """By which share a candidate's BLEU-4 and CIDEr on some videos are below the parent's, the mean of both.
+def twin(captioner: Captioner) -> Captioner:
+    """Another captioner with the same weights, bit for bit."""
+    copy = Captioner(captioner.config, name=captioner.name)
+    copy.set_weights(captioner.get_weights())
+    return copy
 
-    It is below 0 where they are better. Videos of training leave validation to the gate alone.
+
+class Teacher:
+    """Teaches a parent, and says what that costs the captions of videos that nobody corrected.
+
+    Some videos of training measure how near an encoder stays to its parent, others measure the cost: validation is for
+    the gate alone.
     """
 
-    def __init__(self, candidates: CandidateCaptioner, videos: Sequence[VideoRecord]):
-        self._candidates, self._videos = candidates, videos
-        self._references = References({video.video_id: video.captions for video in videos})
+    def __init__(self, candidates: CandidateCaptioner, settings: RefinementSettings, train: Sequence[VideoRecord]):
+        self._candidates, self._settings = candidates, settings
+        self._near, self._others = near_and_others(train, settings.seed)
 
-    def __call__(self, candidate: RefinedEncoder) -> float:
-        before, after = (self._metrics(one) for one in (self._candidates.untouched, candidate))
+    @functools.cached_property
+    def _nearness(self) -> WeightNearness:
+        return nearness_of(self._settings.nearness, self._candidates.parent, self._near)
+
+    @functools.cached_property
+    def _references(self) -> References:
+        return References({video.video_id: video.captions for video in self._others})
+
+    def teach(
+        self, videos: Sequence[CorrectedVideo], mu: float, on_step: OnStep | None = None
+    ) -> tuple[Propagation, RefinedEncoder]:
+        """The parent with an encoder that learnt what is said of videos (eq. 10)."""
+        refined = propagate(
+            self._candidates.parent, self._candidates.enhancement, videos,
+            nearness=self._nearness, mu=mu, steps=self._settings.steps, on_step=on_step,
+        )  # fmt: skip
+        return refined, RefinedEncoder(refined.encoder)
+
+    def cost(self, candidate: RefinedEncoder) -> float:
+        """By which share BLEU-4 and CIDEr are below the parent's, the mean of both; below 0 where they are better."""
+        before, after = (
+            score_captions(self._references, self._candidates.captions(one, self._others), METRICS)
+            for one in (self._candidates.untouched, candidate)
+        )
         return float(np.mean([(before[m] - after[m]) / before[m] if before[m] else 0.0 for m in METRICS]))
-
-    def _metrics(self, candidate: RefinedEncoder) -> dict[str, float]:
-        return score_captions(self._references, self._candidates.captions(candidate, self._videos), METRICS)
 
 
 def furthest(

@@ -39,8 +39,8 @@ def Refine(
 ):
     """Teaches the model what people corrected, and blesses it if it was blessed and lost nothing by that.
 
-    Without corrections, or if the model itself is not blessed, ``refined_model`` is the model, byte for byte. What is
-    not taught: corrections of files outside the dataset (`topiclens refine` has their features), and of changed videos.
+    Without corrections, or if the model itself is not blessed, ``refined_model`` is the model, byte for byte.
+    Corrections of files outside the dataset (`topiclens refine` has their features) and of changed videos are left out.
     """
     config = from_json(RefineConfig, config_json, "Refine")
     with readable(model_blessing.uri) as folder:

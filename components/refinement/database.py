@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy
-from sqlalchemy import DDL, Connection, MetaData, event, func, select
+from sqlalchemy import DDL, Connection, MetaData, Table, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -108,7 +109,7 @@ def _read_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _leave_transactions_to_us(connection, _record) -> None:
+def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # Python's driver would begin late, at the first INSERT
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -124,16 +125,16 @@ _REFUSAL = "the ledger is append-only"
 
 def refuse_changes(metadata: MetaData) -> None:
     """Adds triggers by which the database refuses every UPDATE and DELETE (and PostgreSQL's TRUNCATE) of its tables."""
-    function = DDL(
+
+    def run(when: str, where: MetaData | Table, dialect: str, command: str) -> None:
+        event.listen(where, when, DDL(command).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
+
+    run("before_create", metadata, "postgresql",
         "CREATE OR REPLACE FUNCTION ledger_refuses_change() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
-    )
-    event.listen(metadata, "before_create", function.execute_if(dialect="postgresql"))
+        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$")  # fmt: skip
     for table in metadata.sorted_tables:
         for change in ("UPDATE", "DELETE"):
-            name = f"{table.name}_no_{change.lower()}"
-            body = f"BEFORE {change} ON {table.name} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
-            event.listen(table, "after_create", DDL(f"CREATE TRIGGER {name} {body}").execute_if(dialect="sqlite"))
-        body = f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} EXECUTE FUNCTION ledger_refuses_change()"
-        trigger = DDL(f"CREATE TRIGGER {table.name}_append_only {body}")
-        event.listen(table, "after_create", trigger.execute_if(dialect="postgresql"))
+            trigger = f"CREATE TRIGGER {table.name}_no_{change.lower()} BEFORE {change} ON {table.name}"
+            run("after_create", table, "sqlite", f"{trigger} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END")
+        trigger = f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name}"
+        run("after_create", table, "postgresql", f"{trigger} EXECUTE FUNCTION ledger_refuses_change()")

@@ -23,9 +23,9 @@ def minimise(
     """Goes from a point to where the objective is small: L-BFGS (Liu and Nocedal 1989), with the line search of Lewis
     and Overton 2013 (algorithm 2.6: weak Wolfe conditions).
 
-    The line search finds the length of every step, however large the features are, and the steps stay among the
-    directions that the gradients gave. It is in float32, as the gradients are: of millions of parameters, copies are
-    what takes time. It stops early where a step gains nothing that float32 can tell.
+    The line search finds the length of every step, however large the features are. All is in float32, as the gradients
+    are: with millions of parameters, copies are what takes time. It stops early where a step gains nothing that float32
+    can tell.
 
     Args:
         start: (parameters,) float32.
@@ -91,7 +91,7 @@ def _line_search(
 
 
 def _curved(gradient: np.ndarray, remembered: Sequence[tuple[np.ndarray, np.ndarray, float]]) -> np.ndarray:
-    """The gradient times the inverse curvature that the remembered steps tell of (Nocedal and Wright, alg. 7.4)."""
+    """The gradient times the inverse curvature that the remembered steps show (Nocedal and Wright, alg. 7.4)."""
     result, shares = gradient.copy(), []
     for step, bend, product in reversed(remembered):
         shares.append(float(step @ result) / product)

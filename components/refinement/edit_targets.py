@@ -24,8 +24,8 @@ class EditTarget:
 
     correction: Correction
     video: VideoRecord  # the corrected one
-    topic: int  # its id in the topic model of the parent, where topics may have been found anew since, or merged
-    strength: float  # of its enhancement; 0 where the parent says the topic by now, so that it only has to be kept
+    topic: int  # its id in the parent's topic model: since the correction, topics may have been found anew or merged
+    strength: float  # of its enhancement; 0 where the parent already says the topic
 
 
 class NotTeachable(ValueError):
@@ -69,11 +69,11 @@ def taught_strength(
     """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
 
     At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
-    yet, and learning takes in a part of what is asked for. So the parts of the video are asked too, and more is taught.
-    Beyond a bound the activations would have to leave -1 .. 1.
+    yet, and learning takes in only a part of what is asked for. So the parts of the video are asked too, and more is
+    taught. Beyond `max_strength` the activations would have to leave -1 .. 1.
 
     Returns:
-        The response of the video itself; and the strength, None where none up to the bound brings the topic in.
+        The sweep of the video itself; and the strength, None where none up to the bound brings the topic in.
     """
     strengths = strengths_up_to(settings.max_strength)
     asked = (candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement)
@@ -83,14 +83,14 @@ def taught_strength(
 
 
 def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:
-    """`factor` times the strength from which on a video says its topic, and as many of its parts as at any.
+    """`factor` times the strength from which on a video, and as many of its parts as ever, say its topic.
 
-    Where that begins more than once, the longest run of strengths counts. It is not left by the factor: too much of an
-    enhancement drives the words of the topic out again.
+    Where that begins more than once, the longest run of strengths counts. The factor does not lead out of the run: too
+    strong an enhancement drives the words of the topic out again.
 
     Args:
         said: (1 + parts, strengths), whether the video, and whether each part, says the topic at a strength.
-        strengths: ascending from 0, at which it is said without any.
+        strengths: ascending from 0.
     Returns:
         0 where the video says it by itself; None where it does not at any strength.
     """
@@ -106,7 +106,7 @@ def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | No
 
 
 def corrected_videos(targets: Sequence[EditTarget]) -> list[CorrectedVideo]:
-    """Each video once, with all that was said of it; of a topic that was said twice the stronger."""
+    """Each video once, with all that was said of it; a topic that was said twice counts by the stronger."""
     videos: dict[str, tuple[VideoRecord, dict[int, float]]] = {}
     for taught in targets:
         _, topics = videos.setdefault(taught.video.video_id, (taught.video, {}))
@@ -127,7 +127,7 @@ def halves(video: VideoRecord) -> tuple[VideoRecord, VideoRecord] | None:
 
 
 def parts(video: VideoRecord) -> list[VideoRecord]:
-    """What is left of a video without some of its frames: every second one of them, two thirds of them in a row."""
+    """A video without some of its frames: every second one of them, or two thirds of them in a row, is left."""
     n = len(video.frames)
     third = n // 3
     left = {

@@ -17,7 +17,7 @@ from topiclens.schemas.plain import from_plain
 MAX_LINE_BYTES = 4 * 2**20
 _SHOWN_FAULTS = 20
 _SCHEMA = "correction.schema.json"
-_RECORDS = {record.kind: record for record in (Correction, Version, Serving)}
+_RECORDS: dict[str, type[Record]] = {record.kind: record for record in (Correction, Version, Serving)}
 _Kind = TypeVar("_Kind", Correction, Version, Serving)
 
 
@@ -30,12 +30,8 @@ def check_record(record: _Kind) -> _Kind:
     return record
 
 
-def export_lines(connection: Connection) -> tuple[str, ...]:
-    return tuple(json.dumps(record.to_json(), ensure_ascii=False) for record in read_everything(connection).values())
-
-
 def parse_lines(file: BinaryIO | Iterable[bytes]) -> dict[int, Record]:
-    """Line number -> the record on it, without empty lines; LedgerError names each line that is no record, and why."""
+    """Line number -> the record on it, without empty lines; LedgerError names each faulty line, and why."""
     incoming: dict[int, Record] = {}
     faults: dict[int, str] = {}
     for number, line in enumerate(_bounded_lines(file), start=1):
@@ -52,18 +48,18 @@ def parse_lines(file: BinaryIO | Iterable[bytes]) -> dict[int, Record]:
 
 
 def merge(connection: Connection, incoming: dict[int, Record]) -> int:
-    """Appends what the ledger does not have; returns of how many lines. LedgerError names lines that contradict."""
+    """Appends what the ledger lacks; returns how many lines did. LedgerError names the lines that contradict it."""
     there = read_everything(connection)
     lines: dict[tuple, int] = {}
     faults: dict[int, str] = {}
-    news: list[tuple[Record, Record | None]] = []
+    news: list[tuple[Record, Correction | None]] = []
     for number, record in incoming.items():
         key = (record.kind, record.key)
         known = there.get(key)
         if key in lines:
             faults[number] = f"it is the same {record.kind} as on line {lines[key]}. Keep one of the two."
         elif known is None or _goes_on(known, record):
-            news.append((record, known))
+            news.append((record, known if isinstance(known, Correction) else None))
             there[key] = record
         elif not _goes_on(record, known) and record != known:
             faults[number] = (
@@ -71,30 +67,20 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
                 "differ. Take the line out, or import into a new ledger."
             )
         lines.setdefault(key, number)
-    for record, reason in find_disagreements(there):
+    for record, reason in rules.find_disagreements(there.values()):
         number = lines.get((record.kind, record.key), 0)
         faults.setdefault(number, f"{record.kind} {record.key!r}: {reason}. Import the whole export, unchanged.")
     _raise(faults)
     for record, known in sorted(news, key=lambda pair: list(_RECORDS).index(pair[0].kind)):
-        _add(connection, record, known)
+        store.append(connection, record, known)
     return len(news)
 
 
 def read_everything(connection: Connection) -> dict[tuple, Record]:
     """All records of the ledger by kind and key."""
     corrections, versions = store.read_corrections(connection), store.read_versions(connection)
-    held = (*corrections, *versions.values(), *store.read_servings(connection))
+    held: tuple[Record, ...] = (*corrections, *versions.values(), *store.read_servings(connection))
     return {(record.kind, record.key): record for record in held}
-
-
-def find_disagreements(held: dict[tuple, Record]) -> Iterator[tuple[Record, str]]:
-    """`rules.find_disagreements` of records by kind and key."""
-
-    def of(kind):
-        return {key: record for (its, key), record in held.items() if its == kind}
-
-    servings = sorted(of(Serving.kind).values(), key=lambda serving: serving.number)
-    return rules.find_disagreements(of(Correction.kind), of(Version.kind), servings)
 
 
 def _parse(line: bytes) -> Record:
@@ -111,8 +97,8 @@ def _parse(line: bytes) -> Record:
     record = from_plain(_RECORDS[kind], row)
     for field, value in record.to_json().items():
         if row[field] != value:
-            told = f"`{field}` is {json_schema.shorten(row[field])}, and its events say {json_schema.shorten(value)}"
-            raise ValueError(f"{told}. Correct one of the two.")
+            shown, said = json_schema.shorten(row[field]), json_schema.shorten(value)
+            raise ValueError(f"`{field}` is {shown}, and its events say {said}. Correct one of the two.")
     return record
 
 
@@ -143,18 +129,6 @@ def _fixed(correction: Correction) -> dict:
 def _differing_fields(one: Record, other: Record) -> str:
     first, second = one.to_json(), other.to_json()
     return ", ".join(f"`{name}`" for name in first if first[name] != second[name])
-
-
-def _add(connection: Connection, record: Record, known: Record | None) -> None:
-    match record:
-        case Correction() if known is not None:
-            store.add_events(connection, record, after=len(known.events))
-        case Correction():
-            store.add_correction(connection, record)
-        case Version():
-            store.add_version(connection, record)
-        case Serving():
-            store.add_serving(connection, record)
 
 
 def _raise(faults: dict[int, str]) -> None:

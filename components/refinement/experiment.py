@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.refinement.gate import Half, gained
-from topiclens.components.refinement.half_trials import HalfTrial
-from topiclens.components.refinement.missing_topics import InaccurateCaption
+from topiclens.components.refinement.half_trials import HalfTrial, InaccurateCaption
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.tables import markdown_table
 
@@ -22,20 +21,15 @@ PAPER = "the paper: 17 of 20"
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one video.
-
-    Attributes:
-        forth, back: the first half corrects and the second tests; and the other way round.
-        control: `forth` with another topic, whose name is `control_topic`. Both are None where nothing was taught.
-        metrics: of the captions that the model refined by the first half writes; empty where nothing was taught.
-    """
+    """What came of one video."""
 
     item: InaccurateCaption
-    forth: HalfTrial
+    forth: HalfTrial  # the first half corrects and the second tests
+    # the other way round, and `forth` with another topic: None where nothing was taught
     back: HalfTrial | None = None
     control_topic: str | None = None
     control: HalfTrial | None = None
-    metrics: Mapping[str, float] | None = None
+    metrics: Mapping[str, float] | None = None  # of the captions by the model refined by the first half
 
     @property
     def enhanced(self) -> bool:
@@ -45,42 +39,27 @@ class Result:
 
 @dataclass(frozen=True)
 class Together:
-    """All first halves taught at once.
+    """All first halves taught at once."""
 
-    Attributes:
-        tested: video id -> its second half.
-        metrics: of the captions that the refined model writes.
-        mu: of eq. 10; seconds: that it took, the metrics not counted.
-    """
-
-    tested: Mapping[str, Half]
-    metrics: Mapping[str, float]
-    mu: float
-    seconds: float
+    tested: Mapping[str, Half]  # video id -> its second half
+    metrics: Mapping[str, float]  # of the captions that the refined model writes
+    mu: float  # of eq. 10
+    seconds: float  # that it took, the metrics not counted
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The whole experiment.
+    """The whole experiment."""
 
-    Attributes:
-        parts: what is halved, and how, in words.
-        alike: the share of their words that the parent's captions of two halves have in common (Jaccard's index), the
-            mean over all videos: the less the halves show the same, the less of one can hold in the other.
-        counts: the rule's stages in words, each with how many were left by it.
-        results: of the videos in the rule's order, those too that could not be enhanced.
-        together: all of them taught at once; None where it was left out.
-        metrics: of the parent's captions; videos: how many of them are judged, and how they were chosen.
-        settings: in words, what was set.
-    """
-
-    parts: str
+    parts: str  # what is halved, and how, in words
+    # the share of their words that the parent's captions of two halves have in common (Jaccard's index), the mean over
+    # all videos: the less the halves show the same, the less of one can hold in the other
     alike: float
-    counts: Sequence[tuple[str, int]]
-    results: Sequence[Result]
-    together: Together | None
-    metrics: Mapping[str, float]
-    videos: str
+    counts: Sequence[tuple[str, int]]  # the rule's stages in words, each with how many it left
+    results: Sequence[Result]  # of the videos in the rule's order, even of those that could not be enhanced
+    together: Together | None  # None where nothing was taught
+    metrics: Mapping[str, float]  # of the parent's captions
+    videos: str  # how many of them are judged, and how they were chosen
     settings: Mapping[str, object]
 
     @property
@@ -99,7 +78,7 @@ class Experiment:
             "not_enhanced": len(self.results) - len(done),
             "second_halves_gained": sum(_gains(w, t.tested) for w, t in zip(words, forth)),
             "first_halves_gained": sum(_gains(w, t.taught) for w, t in zip(words, forth)),
-            "second_halves_by_both_measures": sum(_rises(t.tested) for t in forth),
+            "second_halves_by_both_measures": sum(_rises(t.tested) for t in forth if t.tested),
             "back_taught": len(back),
             "back_gained": sum(_gains(w, t.tested) for w, t in back),
             "control_gained": sum(_gains(r.item.words, r.control.tested) for r in done if r.control),
@@ -107,9 +86,9 @@ class Experiment:
             if self.together is None
             else sum(_gains(w, self.together.tested[r.item.video_id]) for w, r in zip(words, done)),
             "seconds": _mean(t.seconds for t in forth),
-            "topic_score": _pair(t.tested.scores for t in forth),
-            "expected_words": _pair(t.tested.expected for t in forth),
-            "control_expected_words": _pair(r.control.tested.expected for r in done if r.control),
+            "topic_score": _pair(t.tested.scores for t in forth if t.tested),
+            "expected_words": _pair(t.tested.expected for t in forth if t.tested),
+            "control_expected_words": _pair(r.control.tested.expected for r in done if r.control and r.control.tested),
             "taken_in": _mean(1 - t.left / t.asked for t in forth if t.asked),
             "unreachable": _mean(t.least / t.asked for t in forth if t.asked),
         }
@@ -186,10 +165,10 @@ class Experiment:
         for result in self.enhanced:
             item = result.item
             for trial in (result.forth, result.back):
-                if trial is None or trial.tested is None:
+                if trial is None or trial.taught is None or trial.tested is None:
                     continue
                 only_forth = [""] * (1 + len(names))
-                if trial is result.forth and result.control and result.metrics:
+                if trial is result.forth and result.control and result.control.tested and result.metrics:
                     controlled = f"{_words(item.words, result.control.tested)} ({result.control_topic})"
                     only_forth = [controlled, *(f"{result.metrics.get(name, np.nan):.4f}" for name in names)]
                 who = (item.video_id, item.name, f"{item.references} of {item.of}", trial.direction)
@@ -199,8 +178,8 @@ class Experiment:
         return markdown_table(heads, rows)
 
 
-def _gains(words: Sequence[str], half: Half) -> bool:
-    return bool(gained(words, *half.captions))
+def _gains(words: Sequence[str], half: Half | None) -> bool:
+    return half is not None and bool(gained(words, *half.captions))
 
 
 def _rises(half: Half) -> bool:

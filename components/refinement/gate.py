@@ -1,4 +1,4 @@
-"""The gate: whether a refined model may take its parent's place, judged on captions and figures that are given as data.
+"""The gate: whether a refined model may take its parent's place, judged by captions and figures.
 
 Every check gives its reason in words. A model is blessed where all are met:
 
@@ -33,23 +33,23 @@ _SHOWN = 3  # neurons
 
 
 def save_verdict(verdict: Verdict, export: str | os.PathLike) -> None:
-    """Writes `verdict.json` into an export's `assets.extra`, which the model server passes over."""
+    """Writes `verdict.json` into an export's `assets.extra`, which the model server ignores."""
     write_json(os.path.join(export, EXTRA, VERDICT_FILE), to_plain(verdict))
 
 
 def load_verdict(export: str | os.PathLike) -> Verdict | None:
-    """What `save_verdict` wrote; None where the export is of no refinement."""
+    """What `save_verdict` wrote; None where the export did not come from a refinement."""
     path = os.path.join(export, EXTRA, VERDICT_FILE)
     return from_plain(Verdict, read_json(path)) if os.path.exists(path) else None
 
 
 def label(correction: Correction) -> str:
-    """How a correction is called in a sentence: `ab12… (v17: dance)`."""
+    """A correction's name in a sentence: `ab12… (v17: dance)`."""
     return f"{correction.id[:4]}… ({correction.video_id}: {correction.topic.name})"
 
 
 def gained(words: Sequence[str], before: str, after: str) -> tuple[str, ...]:
-    """Which of a topic's words stand in a caption and did not stand in the one before, in the order they are said."""
+    """Which of a topic's words a caption has and the one before had not, in their order."""
     already = set(before.split())
     return tuple(word for word in dict.fromkeys(after.split()) if word in words and word not in already)
 
@@ -79,8 +79,8 @@ def check_held_out_half(correction: Correction, words: Sequence[str], half: Half
     """Whether what was taught on the first half of a video's frames helps on the second; `half` is None without one.
 
     The paper counts the second halves whose captions get more accurate words about the topic. That is much to ask of a
-    single video, where the word must win against another. So the check is also met where both measures rise: the
-    topic's score, and the number of the topic's words that the model expects to say.
+    single video, where the word must win against another. So the check is also met where two measures rise: the topic's
+    score, and the number of the topic's words that the model expects to say.
     """
     name = f"Correction {label(correction)}"
     if half is None:
@@ -103,7 +103,7 @@ def check_held_out_half(correction: Correction, words: Sequence[str], half: Half
 
 
 def check_still_live(correction: Correction, words: Sequence[str], before: str, after: str) -> Reason:
-    """Whether an earlier correction holds: what the parent's caption says of it, the candidate's says too."""
+    """Whether an earlier correction holds: where the parent's caption says the topic, the candidate's does too."""
     name = f"Live correction {label(correction)}"
     if not gained(words, correction.caption_before, before):
         return Reason(LIVE, True, f"{name}: the parent does not say it either (“{before}”).", correction.id)
@@ -124,10 +124,9 @@ def check_metrics(
     """Whether no metric falls by more than it may: a reason for each, over all videos and over those of each topic.
 
     Args:
-        before, after: figures of the parent's and the candidate's captions of validation, both as
+        before, after: figures of the parent's and the candidate's captions of validation, as
             `topiclens.components.captions.report.split_figures` gives them.
-        max_drop, max_slice_drop: metric -> how far it may fall, over all and over the videos of one topic. Of the
-            metrics that were to be measured, those that the figures hold.
+        max_drop, max_slice_drop: metric -> how far it may fall, over all and over the videos of one topic.
     """
     for metric, allowed in max_drop.items():
         if why := after["not_measured"].get(metric) or before["not_measured"].get(metric):
@@ -158,14 +157,14 @@ def check_neurons(before: TopicLinks, after: TopicLinks, max_renamed: float, min
     """Whether few enough of the neurons that had a topic have another, or none, now; both of one topic model.
 
     Args:
-        min_votes: a topic that fewer videos gave to a neuron is no meaning to lose: the next model gives it another.
+        min_votes: where fewer videos gave a neuron its topic, the neuron may lose it: the next model names it anew.
     """
     old, new = before.topic_of(min_votes), after.topic_of()
     renamed = [neuron for neuron, topic in sorted(old.items()) if new.get(neuron) != topic]
     share = len(renamed) / max(len(old), 1)
     met = share <= max_renamed
-    names = {topic.id: topic.name for topic in after.topics}
-    shown = [f"{neuron}: {names[old[neuron]]} → {names.get(new.get(neuron), 'none')}" for neuron in renamed[:_SHOWN]]
+    names = {-1: "none", **{topic.id: topic.name for topic in after.topics}}
+    shown = [f"{neuron}: {names[old[neuron]]} → {names[new.get(neuron, -1)]}" for neuron in renamed[:_SHOWN]]
     examples = f" (such as {'; '.join(shown)})" if shown else ""
     return Reason(
         NEURONS,
@@ -195,10 +194,10 @@ def culprits(
 
     The shortest first part of the batch that fails is found by bisection; its last item turned a passing batch into a
     failing one, and is taken out. That is repeated until the rest passes: about log2(n) trials an item. Where a check
-    names items, leaving these out is tried first.
+    names suspects, leaving these out is tried first.
 
     Returns:
-        the culprits, and the rest, which passes or is empty.
+        The culprits, and the rest, which passes or is empty.
     """
     rest, found = list(batch), []
     if suspects and len(suspects) < len(rest):

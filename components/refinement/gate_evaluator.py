@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import logging
 import os
-import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from topiclens.components.captions.evaluator import METRICS, References, evaluate_captions
+from topiclens.components.captions.evaluator import References, evaluate_captions
 from topiclens.components.captions.generate import slices_of
 from topiclens.components.captions.report import split_figures
+from topiclens.components.captions.settings import METRICS
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import gate
-from topiclens.components.refinement.candidate_captioner import (
-    CandidateCaptioner,
-    CaptionCost,
-    RefinedEncoder,
-    furthest,
-)
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder, Teacher, furthest
 from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
-from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.progress import Progress
 from topiclens.schemas.records import VideoRecord
-from topiclens.schemas.verdicts import Reason
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.exported import EXTRA, JSON_FILE, weights_path
 
 CACHE_FOLDER = ".refinement"  # beside the parent; the model server reads folders with whole numbers for names alone
+_CAPTIONS = "captions"
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +38,7 @@ _log = logging.getLogger(__name__)
 class ParentCache:
     """JSON files of one parent and one set of videos, by content: another model's are never taken for its own.
 
-    Where the folder cannot be written, nothing is lost but time.
-
-    Args:
-        folder: made if need be; the parent's neighbour `.refinement` by default.
+    Where the folder cannot be written, all is measured again. By default it is `.refinement` beside the parent.
     """
 
     def __init__(self, parent: str, videos: Iterable[VideoRecord], folder: str | None = None):
@@ -60,53 +52,43 @@ class ParentCache:
             digest.update(video.frames.tobytes())
         self._of = digest.hexdigest()
 
-    def recall(self, *what) -> dict | None:
+    def recall(self, *what: Any) -> dict | None:
         """What was remembered under the same words and numbers; None if nothing was."""
         try:
             return read_json(self._path(what))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def remember(self, content: dict, *what) -> None:
+    def remember(self, content: dict, *what: Any) -> None:
         try:
             write_json(self._path(what), content)
         except OSError as error:
             _log.info("What was measured of the parent is not kept: %s", error)
 
-    def _path(self, what: tuple) -> pathlib.Path:
+    def _path(self, what: tuple) -> str:
         name = hashlib.sha256(json.dumps([self._of, *what], sort_keys=True).encode()).hexdigest()[:32]
-        return pathlib.Path(self._folder, f"{name}.json")
-
-
-# Told what is being done, in words, and how much of it is, from 0 to 1.
-_CAPTIONS = "captions"
+        return os.path.join(self._folder, f"{name}.json")
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A candidate, and what the gate says of it."""
+    """A candidate, and what the gate says of it.
+
+    `links` and `enhancement` are of the candidate's neurons; None where a check before them is not met.
+    """
 
     candidate: RefinedEncoder
-    mu: float  # of eq. 10, as it was chosen
-    reasons: tuple[Reason, ...]  # of the gate's checks, up to the first that is not met
-    captions: Mapping[str, str]  # correction id -> the caption of its video
-    # metric -> (the parent's, the candidate's) on validation; empty where it was not come to
-    metrics: Mapping[str, tuple[float, float]]
-    # links, enhancement: of the candidate's neurons; None where it was not come to
-    links: TopicLinks | None
-    enhancement: np.ndarray | None
-
-    @property
-    def passed(self) -> bool:
-        return all(reason.met for reason in self.reasons)
+    verdict: Verdict
+    links: TopicLinks | None = None
+    enhancement: np.ndarray | None = None
 
 
 class GateEvaluator:
-    """Tries batches of targets: the evidence against which all of one parent's candidates are held.
+    """Tries batches of targets, all by the same evidence.
 
     Args:
-        train, val: videos with their captions and topics; the links of the candidates are those of `train`.
-        live: earlier corrections that are to hold, with their videos and the ids of their topics, as targets.
+        train, val: videos with their captions and topics; the candidates' neurons are named on `train`.
+        live: earlier corrections that must hold, as targets.
     """
 
     def __init__(
@@ -122,8 +104,8 @@ class GateEvaluator:
     ):
         self.candidates, self._train, self._val, self._topics = candidates, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
+        self._teacher = Teacher(candidates, settings, train)
         self._references = References({video.video_id: video.captions for video in val})
-        self._near, self._others = near_and_others(train, settings.seed)
         candidates.untouched.captions.update(memory.recall(_CAPTIONS) or {})
 
     def passes(self, targets: Sequence[EditTarget]) -> bool:
@@ -136,53 +118,53 @@ class GateEvaluator:
         key = "batch", taught, live, self._settings.told()
         known = self._memory.recall(*key)
         if known is None:
-            known = {"passed": self.try_batch(targets).passed}
+            known = {"passed": self.try_batch(targets).verdict.blessed}
             self._memory.remember(known, *key)
         return known["passed"]
 
     def try_batch(self, targets: Sequence[EditTarget]) -> Trial:
         """Teaches a batch, as far as it may go, and holds the outcome against the gate, the cheap checks first."""
+        settings = self._settings
         candidate, mu = furthest(
-            self._settings.mu,
-            lambda mu: self.taught(targets, mu),
+            settings.mu,
+            lambda mu: self._teach(targets, mu),
             lambda refined: all(reason.met for reason in self._corrected(targets, refined)),
-            self._cost,
-            self._settings.max_cost,
+            self._teacher.cost,
+            settings.max_cost,
         )
-        found: dict = {"metrics": {}, "links": None, "enhancement": None}
-        checks = [
-            self._corrected(targets, candidate),
-            self._halves(targets, mu),
-            self._lives(candidate),
-            self._metrics(candidate, found, [metric for metric in self._judged if metric != "METEOR"]),
-            self._metrics(candidate, found, [metric for metric in self._judged if metric == "METEOR"]),
-            self._neurons(candidate, found),
-        ]
-        reasons = gate.collect_reasons(checks)
-        captions = self._captions_of(targets, candidate)
-        return Trial(candidate, mu, reasons, captions, found["metrics"], found["links"], found["enhancement"])
+        judged = [metric for metric in METRICS if metric in {*settings.max_drop, *settings.max_slice_drop}]
+        found: dict = {"metrics": {}}
+        reasons = gate.collect_reasons(
+            [
+                self._corrected(targets, candidate),
+                self._halves(targets, mu),
+                self._lives(candidate),
+                self._metrics(candidate, found, [metric for metric in judged if metric != "METEOR"]),
+                self._metrics(candidate, found, [metric for metric in judged if metric == "METEOR"]),
+                self._neurons(candidate, found),
+            ]
+        )
+        verdict = Verdict(
+            blessed=all(reason.met for reason in reasons),
+            reasons=reasons,
+            captions=self._captions_of(targets, candidate),
+            metrics=found["metrics"],
+            taught=tuple(one.correction.id for one in targets),
+            mu=mu,
+        )
+        return Trial(candidate, verdict, found.get("links"), found.get("enhancement"))
 
-    def taught(self, targets: Sequence[EditTarget], mu: float) -> RefinedEncoder:
+    def _teach(self, targets: Sequence[EditTarget], mu: float) -> RefinedEncoder:
         """The parent with an encoder that learnt the targets; itself where none asks for anything."""
         corrections = [one for one in corrected_videos(targets) if any(one.topics.values())]
         if not corrections:
             return self.candidates.untouched
-        settings = self._settings
         what = f"Teaching {len(targets)} correction{'s' if len(targets) > 1 else ''} with mu {mu:g}"
 
         def on_step(step: int, loss: float) -> None:
-            self._progress(what, step / settings.steps)
+            self._progress(what, step / self._settings.steps)
 
-        _, candidate = self.candidates.taught(corrections, mu, settings, self._nearness, on_step)
-        return candidate
-
-    @functools.cached_property
-    def _nearness(self) -> WeightNearness:
-        return nearness_of(self._settings.nearness, self.candidates.parent, self._near)
-
-    @functools.cached_property
-    def _cost(self) -> CaptionCost:
-        return CaptionCost(self.candidates, self._others)
+        return self._teacher.teach(corrections, mu, on_step)[1]
 
     def _corrected(self, targets: Sequence[EditTarget], candidate: RefinedEncoder) -> Iterator[Reason]:
         captions = self._captions_of(targets, candidate)
@@ -191,7 +173,7 @@ class GateEvaluator:
             yield gate.check_corrected(correction, self._words(taught), captions[correction.id])
 
     def _halves(self, targets: Sequence[EditTarget], mu: float) -> Iterator[Reason]:
-        candidate = self.taught(on_first_halves(targets), mu)
+        candidate = self._teach(on_first_halves(targets), mu)
         for taught in targets:
             parts = halves(taught.video)
             words, both = self._words(taught), self.candidates.before_and_after
@@ -203,10 +185,6 @@ class GateEvaluator:
         for live in self._live:
             correction = live.correction
             yield gate.check_still_live(correction, self._words(live), before[correction.id], after[correction.id])
-
-    @property
-    def _judged(self) -> list[str]:
-        return [m for m in METRICS if m in self._settings.max_drop or m in self._settings.max_slice_drop]
 
     def _metrics(self, candidate: RefinedEncoder, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
         if not metrics:

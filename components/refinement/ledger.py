@@ -14,6 +14,7 @@ served changes, so that one thing always holds: **the live corrections are those
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -40,8 +41,8 @@ class RebuildStep:
 class Ledger:
     """Corrections, versions and what is served, in one database that many processes may use at once.
 
-    Every method is one transaction. What a method has returned from is kept; what it raised from left no trace. All
-    raise LedgerError where the database cannot be reached.
+    Every method is one transaction: once it returns its work is kept, and if it raises it left no trace. All raise
+    LedgerError where the database cannot be reached.
     """
 
     def __init__(self, database: Database, now: Callable[[], datetime] = now):
@@ -50,11 +51,7 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str | os.PathLike, now: Callable[[], datetime] = now) -> Ledger:
-        """Opens a ledger, and creates it where there is none.
-
-        Args:
-            url: the path of a SQLite file, ``sqlite:///file``, or ``postgresql://user:password@host/name``.
-        """
+        """Opens a ledger, and creates it where there is none; see `Database` for the URL."""
         database = Database(url)
         database.create(store.METADATA)
         return cls(database, now)
@@ -75,12 +72,9 @@ class Ledger:
         model_before: str,
         previewed: str | None = None,
     ) -> Correction:
-        """Writes down that a caption misses a topic.
+        """Writes down that a caption misses a topic; see `Correction` for the arguments.
 
         Args:
-            video_id, content: the video, and the SHA-256 of what it holds (`content` of ingest's rows).
-            topic: the missing topic, as the model that was corrected has it.
-            caption_before, model_before: the caption, and the version of the model that made it.
             previewed: the caption with the topic, where the author has seen one.
         Raises:
             LedgerError: a text is empty, too long or of more than one line.
@@ -88,7 +82,7 @@ class Ledger:
         named = (uuid.uuid4().hex, self._now(), author)
         correction = exchange.check_record(Correction(*named, video_id, content, topic, caption_before, model_before))
         with self._database.writing() as connection:
-            store.add_correction(connection, correction)
+            store.append(connection, correction)
             if previewed is None:
                 return correction
             return _append(connection, correction, Event(State.PREVIEWED, self._now(), author, previewed))
@@ -109,7 +103,7 @@ class Ledger:
             return _append(connection, correction, Event(to, self._now(), by, caption))
 
     def corrections(self, state: State | str | None = None, video_id: str | None = None) -> tuple[Correction, ...]:
-        """The corrections, oldest first; those in one state, or of one video, where that is asked."""
+        """The corrections, oldest first: all, or those in one state or of one video."""
         wanted = None if state is None else _state(state)
         with self._database.reading() as connection:
             return store.read_corrections(connection, state=wanted, video_id=video_id)
@@ -134,13 +128,11 @@ class Ledger:
         revoked: Collection[str] = (),
         captions: Mapping[str, str] | None = None,
     ) -> Version:
-        """Writes down a version of the model and, unless told otherwise, that it is served from now on.
+        """Writes down a version of the model (see `Version`) and, by default, that it is served from now on.
 
         Args:
-            parent: the version that was refined; None for a model as training left it.
             corrections: ids of what it adds to its parent's, in the order in which they were applied: those of a
                 candidate, or live ones that it was rebuilt with.
-            settings: what the refinement was told, all that a rebuild needs beside parent and corrections.
             serve: False where the version is pushed later; `serve` then says that it was.
             revoked, captions: as in `serve`.
         Raises:
@@ -164,8 +156,8 @@ class Ledger:
         call again changes nothing.
 
         Args:
-            revoked: ids of exactly those live corrections that are not in the version. They are named so that none is
-                lost that went live meanwhile, with another version.
+            revoked: ids of exactly those live corrections that are not in the version. They are named so that one that
+                went live meanwhile, with another version, is not lost.
             captions: correction id -> the caption of its video by this version.
         Raises:
             LedgerError: there is no such version, `revoked` is not what the version leaves out, or one of its
@@ -191,11 +183,7 @@ class Ledger:
             return tuple(store.read_versions(connection).values())
 
     def rebuild(self, version: str) -> tuple[RebuildStep, ...]:
-        """How a version is made again: from the model that training left, one refinement after the other.
-
-        Raises:
-            LedgerError: there is no such version.
-        """
+        """How a version is made again, step by step from the model that training left; LedgerError if there is none."""
         with self._database.reading() as connection:
             line = rules.trace_lineage(version, store.read_versions(connection))
             found = store.read_corrections_by_id(connection, [item for step in line for item in step.corrections])
@@ -204,17 +192,18 @@ class Ledger:
     # The whole ledger
 
     def disagreements(self) -> tuple[str, ...]:
-        """What in the ledger contradicts the rest of it: nothing, unless somebody else wrote to its tables."""
+        """What in the ledger contradicts the rest of it: nothing, unless another program wrote to its tables."""
         with self._database.reading() as connection:
             return tuple(
                 f"{what.kind} {what.key}: {reason}"
-                for what, reason in exchange.find_disagreements(exchange.read_everything(connection))
+                for what, reason in rules.find_disagreements(exchange.read_everything(connection).values())
             )
 
     def export_lines(self) -> tuple[str, ...]:
         """The whole ledger as lines of JSON, each of which follows `schemas/correction.schema.json`."""
         with self._database.reading() as connection:
-            return exchange.export_lines(connection)
+            records = exchange.read_everything(connection).values()
+        return tuple(json.dumps(record.to_json(), ensure_ascii=False) for record in records)
 
     def import_lines(self, file: BinaryIO | Iterable[bytes]) -> int:
         """Takes in an export, of this ledger or another; what is there already is not taken twice.
@@ -222,10 +211,10 @@ class Ledger:
         Args:
             file: JSON Lines, opened for reading bytes.
         Returns:
-            how many lines brought something new.
+            How many lines brought something new.
         Raises:
-            LedgerError: a line is no record, contradicts the ledger or another line, or the whole would not agree. All
-                such lines are named, and nothing is taken in.
+            LedgerError: a line is no record, or contradicts the ledger or another line. All such lines are named, and
+                nothing is taken in.
         """
         incoming = exchange.parse_lines(file)
         with self._database.writing() as connection:
@@ -242,7 +231,7 @@ def _state(name: State | str) -> State:
 def _append(connection: Connection, correction: Correction, event: Event) -> Correction:
     """Adds an event to a correction that was read in this transaction; returns what it is now."""
     moved = exchange.check_record(replace(correction, events=(*correction.events, event)))
-    store.add_events(connection, moved, after=len(correction.events))
+    store.append(connection, moved, known=correction)
     return moved
 
 
@@ -262,7 +251,7 @@ def _record(connection: Connection, version: Version) -> None:
     for correction in added.values():
         if correction.state not in (State.IN_CANDIDATE, State.LIVE):
             rules.check_move(correction, State.LIVE)
-    store.add_version(connection, version)
+    store.append(connection, version)
 
 
 def _serve(
@@ -281,7 +270,7 @@ def _serve(
         for correction in gained.values():
             if correction.state is not State.IN_CANDIDATE:
                 rules.check_move(correction, State.LIVE)
-    store.add_serving(connection, exchange.check_record(Serving(len(servings) + 1, version, time, by)))
+    store.append(connection, exchange.check_record(Serving(len(servings) + 1, version, time, by)))
     for correction in gained.values():
         _append(connection, correction, Event(State.LIVE, time, by, captions.get(correction.id), version))
     for correction_id in sorted(lost):

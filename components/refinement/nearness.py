@@ -1,10 +1,10 @@
 """How near a refined encoder stays to its parent: the second term of eq. 10, and the coordinates it is minimised in.
 
-The paper's ||theta' - theta||^2 counts all weights alike. But a weight that meets a large feature, or one that every
-video has, moves the gates of every video; one that meets what hardly any video has moves nothing. Where features have
-a large common part, as those of a network that ends in a rectifier do, a correction of one video then goes into that
-part, and all other videos are told the same. `GateNearness` measures how far the gates of training videos are moved.
-It leaves to the correction what sets its video apart.
+The paper's ||theta' - theta||^2 counts all weights alike. But a weight that reads a large feature, or one that every
+video has, moves the gates of every video; one that reads what hardly any video has moves nothing. Where features have
+a large common part, as those of a network that ends in a rectifier do, a correction of one video goes into that part
+and changes all other videos too. `GateNearness` measures how far the gates of training videos move. It leaves to the
+correction what sets its video apart.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.encoders import Encoder
 
-VIDEOS = 128  # of training, by which `GateNearness` measures; and as many others that show what a refinement costs
+VIDEOS = 128  # of training, by which `GateNearness` measures; as many others show what a refinement costs
 RIDGE = 0.1  # of the mean eigenvalue; a tenth of it cost the captions of other videos more
 RANK = 128  # directions that are measured one by one; the others count alike
 
 
 class WeightNearness:
-    """||theta' - theta||^2, the paper's: coordinates phi of theta' - theta in which its size is ||phi||^2.
+    """||theta' - theta||^2, the paper's, as ||phi||^2 of coordinates phi.
 
-    They are a vector of `size` numbers that is zero where theta' is theta.
+    phi is a vector of `size` numbers that is zero where theta' is theta.
     """
 
     def __init__(self, encoder: Encoder):
@@ -50,8 +50,8 @@ class GateNearness(WeightNearness):
 
     z_t is what a kernel of the encoder reads at frame t: (x_t, h_{t-1}, 1) for the gates of an LSTM's direction; see
     `Encoder.kernel_inputs`. So this is how far the gates' inputs move, to first order; the metric of Gauss and Newton
-    for them (Martens and Grosse 2015, section 3, without the backward factor). A ridge makes a price of directions that
-    training videos do not have. Weights of which the encoder does not say what they read count as in `WeightNearness`.
+    for them (Martens and Grosse 2015, section 3, without the backward factor). A ridge prices the directions that
+    training videos do not have. Weights that `kernel_inputs` leaves out count as in `WeightNearness`.
     """
 
     def __init__(self, encoder: Encoder, videos: Sequence[VideoRecord], ridge: float = RIDGE):
@@ -81,7 +81,7 @@ class GateNearness(WeightNearness):
 def near_and_others(train: Sequence[VideoRecord], seed: int) -> tuple[list[VideoRecord], list[VideoRecord]]:
     """Training videos to measure nearness by, and others to see what a refinement costs, drawn by the seed.
 
-    The first ones say little of the cost: their gates are what is held. Where there are no others, they have to do.
+    The first ones say little of the cost: their gates are held near. They serve for both where there are no others.
     """
     drawn = np.random.default_rng(seed).permutation(len(train))
     near, others = ([train[place] for place in sorted(part)] for part in (drawn[:VIDEOS], drawn[VIDEOS : 2 * VIDEOS]))
@@ -94,8 +94,7 @@ def nearness_of(name: str, captioner: Captioner, videos: Sequence[VideoRecord]) 
 
 
 class InverseRoot:
-    """(C + r I)^(-1/2) of second moments C (n, n), with the eigenvalues beyond the `RANK` largest replaced by their
-    mean.
+    """(C + r I)^(-1/2) of second moments C (n, n); eigenvalues beyond the `RANK` largest are replaced by their mean.
 
     `ridge` is r as a share of the mean eigenvalue.
     """

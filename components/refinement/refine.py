@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import TopicLinks
-from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
+from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, twin
 from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
 from topiclens.components.refinement.gate import culprits, label, save_verdict
 from topiclens.components.refinement.gate_evaluator import GateEvaluator, ParentCache, Trial
-from topiclens.components.refinement.propagation import twin
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.matching import resolve_topic
 from topiclens.components.topics.table import Topic
@@ -34,18 +33,18 @@ class RefinementError(ValueError):
 class Evidence:
     """What a refinement is taught by and judged on."""
 
-    # train, val: the videos of the splits, with captions and topics; the links are those of `train`
+    # the videos of the splits, with captions and topics
     train: Sequence[VideoRecord]
     val: Sequence[VideoRecord]
-    topics: Sequence[Topic]  # the topic table, by id
+    topics: Sequence[Topic]  # by id
     links: TopicLinks  # of the parent's neurons
-    live: Sequence[Correction] = ()  # earlier corrections that are live in the parent and are to hold
-    # the corrected videos, of whatever split or of none, those whose content is still what was corrected; None takes
-    # those of `train` and `val` by their ids
+    live: Sequence[Correction] = ()  # earlier corrections that are live in the parent and must hold
+    # the corrected videos, of any split or of none, if their content is still what was corrected; None takes them from
+    # `train` and `val`
     corrected: Sequence[VideoRecord] | None = None
 
     def videos_of(self, corrections: Sequence[Correction]) -> dict[str, VideoRecord]:
-        """The corrected videos by id, those that are here."""
+        """Those of the corrected videos that are here, by id."""
         wanted = {correction.video_id for correction in corrections}
         here = [*self.train, *self.val] if self.corrected is None else self.corrected
         return {video.video_id: video for video in here if video.video_id in wanted}
@@ -68,7 +67,7 @@ def refine(
     is whole or absent. Only a blessed one may be served. Without corrections it is the parent, byte for byte; so it is
     where none of them can be taught, and then it is not blessed.
 
-    Nothing is left to chance: the same parent, corrections, evidence and settings give the same weights, bit for bit.
+    The same parent, corrections, evidence and settings give the same weights, bit for bit.
 
     Args:
         memory: a folder for what a second refinement of the same parent need not measure again; beside it by default.
@@ -128,7 +127,7 @@ def _edit_targets(
 
 
 def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[EditTarget]:
-    """The live corrections that can be looked at: this model has their topic, and there are features of their video."""
+    """The live corrections that can be checked: this model has their topic, and there are features of their video."""
     found = ((correction, resolve_topic(correction.topic, evidence.topics).topic) for correction in evidence.live)
     return [
         EditTarget(correction, videos[correction.video_id], topic.id, 0.0)
@@ -140,18 +139,10 @@ def _live(evidence: Evidence, videos: Mapping[str, VideoRecord]) -> list[EditTar
 def _verdict(
     evaluator: GateEvaluator, targets: Sequence[EditTarget], trial: Trial, set_aside: Mapping[str, str]
 ) -> Verdict:
-    verdict = Verdict(
-        blessed=trial.passed,
-        reasons=trial.reasons,
-        captions=trial.captions,
-        metrics=trial.metrics,
-        taught=tuple(taught.correction.id for taught in targets),
-        set_aside=set_aside,
-        mu=trial.mu,
-    )
+    verdict = dataclasses.replace(trial.verdict, set_aside=set_aside)
     if verdict.blessed:
         return verdict
-    blamed = {reason.correction for reason in trial.reasons if not reason.met}
+    blamed = {reason.correction for reason in verdict.reasons if not reason.met}
     suspects = [taught for taught in targets if taught.correction.id in blamed]
     guilty, rest = culprits(targets, evaluator.passes, suspects)
     return dataclasses.replace(
@@ -193,7 +184,7 @@ def _export(
     captioner.encoder.set_weights(trial.candidate.encoder)
     learnt = {
         "corrections": [*candidates.meta.get("refinement", {}).get("corrections", []), *verdict.taught],
-        "mu": trial.mu,
+        "mu": verdict.mu,
         "settings": settings.told(),
     }
     export_again(

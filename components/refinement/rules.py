@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from topiclens.schemas.corrections import Correction, Record, Serving, State, Version
 
@@ -12,7 +12,7 @@ class LedgerError(ValueError):
     """The ledger cannot be reached, or refuses; the message says what was expected, what came and what to do."""
 
 
-# What a person or a step may do to a correction. Back from IN_CANDIDATE to PREVIEWED goes what the gate left out.
+# What a person or a step may do to a correction. What the gate left out goes back from IN_CANDIDATE to PREVIEWED.
 MOVES: Mapping[State, tuple[State, ...]] = {
     State.PROPOSED: (State.PREVIEWED, State.REVOKED),
     State.PREVIEWED: (State.IN_CANDIDATE, State.REVOKED),
@@ -31,7 +31,7 @@ SERVING_MOVES: Mapping[State, tuple[State, ...]] = {
 
 
 def check_move(correction: Correction, to: State) -> None:
-    """Raises LedgerError where a correction may not be moved so; it says who moved it last, and what may be done."""
+    """Raises LedgerError where a correction may not go to a state; it says who moved it last, and what may be done."""
     if to in MOVES[correction.state]:
         return
     last = correction.history[-1]
@@ -80,10 +80,11 @@ def find_faults(version: Version, content: tuple[str, ...], corrections: Mapping
             yield f"correction {correction_id} is in it and not in the ledger"
 
 
-def find_disagreements(
-    corrections: Mapping[str, Correction], versions: Mapping[str, Version], servings: Sequence[Serving]
-) -> Iterator[tuple[Record, str]]:
-    """Yields what contradicts the rest of a ledger, each with what is wrong with it; nothing where all agree."""
+def find_disagreements(records: Collection[Record]) -> Iterator[tuple[Record, str]]:
+    """Yields each record of a whole ledger that contradicts the rest, with what is wrong with it."""
+    corrections = {record.id: record for record in records if isinstance(record, Correction)}
+    versions = {record.version: record for record in records if isinstance(record, Version)}
+    servings = sorted((one for one in records if isinstance(one, Serving)), key=lambda serving: serving.number)
     contents: dict[str, tuple[str, ...]] = {}
     for version in versions.values():
         try:
@@ -98,7 +99,7 @@ def find_disagreements(
     if [serving.number for serving in servings] != list(range(1, len(servings) + 1)):
         yield servings[-1], f"servings must be numbered from 1 to {len(servings)} without a gap"
     served = servings[-1].version if servings else None
-    live = set(contents.get(served, ()))
+    live = set(contents.get(served, ())) if served else set()
     for correction in corrections.values():
         yield from ((correction, reason) for reason in _faults_of_events(correction, contents))
         if (correction.state is State.LIVE) != (correction.id in live):

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from topiclens.components.captions.settings import METRICS
+from topiclens.components.neurons.settings import ENHANCED_NEURONS
 
-# Those of `topiclens.components.neurons.enhancement`, which is not imported here: settings need no TensorFlow.
-NEURONS = ("named", "chosen", "all")
-NEARNESS = ("gates", "weights")  # of `topiclens.components.refinement.nearness`, likewise
+NEARNESS = ("gates", "weights")  # see `topiclens.components.refinement.nearness`
 # As SQLAlchemy reads a URL: user:password@, or an option of libpq.
 _PASSWORD = re.compile(r"://[^:/]*:[^@]+@|[?&](ssl)?password=", re.IGNORECASE)
 
@@ -75,10 +74,9 @@ class RefinementSettings:
                 "without it, such as postgresql://user@host/name, and the password by PGPASSWORD or ~/.pgpass; or give "
                 "the whole URL by the environment variable TOPICLENS_LEDGER."
             )
-        if self.neurons not in NEURONS:
-            raise ValueError(f"refinement.neurons is {self.neurons!r}; expected one of {', '.join(NEURONS)}.")
-        if self.nearness not in NEARNESS:
-            raise ValueError(f"refinement.nearness is {self.nearness!r}; expected one of {', '.join(NEARNESS)}.")
+        for name, known in (("neurons", ENHANCED_NEURONS), ("nearness", NEARNESS)):
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"refinement.{name} is {value!r}; expected one of {', '.join(known)}.")
         if not self.strength_factor >= 1:
             raise ValueError(f"refinement.strength_factor is {self.strength_factor}; expected 1 or more.")
         if not self.mu or min(self.mu) < 0:

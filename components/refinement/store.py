@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from topiclens.components.refinement.database import refuse_changes
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import Correction, Serving, State, Version
+from topiclens.schemas.corrections import Correction, Record, Serving, State, Version
 from topiclens.schemas.plain import from_plain
 
 METADATA = MetaData()
@@ -145,28 +145,24 @@ def read_servings(connection: Connection) -> tuple[Serving, ...]:
     return tuple(from_plain(Serving, row) for row in rows)
 
 
-def add_correction(connection: Connection, correction: Correction) -> None:
-    row = correction.to_json()
-    _insert(connection, CORRECTIONS, row | {f"topic_{name}": value for name, value in row["topic"].items()})
-    add_events(connection, correction, after=0)
-
-
-def add_events(connection: Connection, correction: Correction, after: int) -> None:
-    """Appends a correction's events to the `after` of them that are there."""
-    for number, row in enumerate(correction.to_json()["events"][after:], start=after + 1):
-        _insert(connection, EVENTS, {**row, "correction_id": correction.id, "number": number})
-
-
-def add_version(connection: Connection, version: Version) -> None:
-    row = version.to_json()
-    _insert(connection, VERSIONS, row)
-    for position, correction_id in enumerate(row["corrections"]):
-        place = {"version": version.version, "position": position, "correction_id": correction_id}
-        _insert(connection, VERSION_CORRECTIONS, place)
-
-
-def add_serving(connection: Connection, serving: Serving) -> None:
-    _insert(connection, SERVINGS, serving.to_json())
+def append(connection: Connection, record: Record, known: Correction | None = None) -> None:
+    """Appends a record; of a correction that is `known`, the events that it has beyond those."""
+    row = record.to_json()
+    match record:
+        case Correction():
+            there = 0 if known is None else len(known.events)
+            if known is None:
+                topic = {f"topic_{name}": value for name, value in row["topic"].items()}
+                _insert(connection, CORRECTIONS, row | topic)
+            for number, event in enumerate(row["events"][there:], start=there + 1):
+                _insert(connection, EVENTS, {**event, "correction_id": record.id, "number": number})
+        case Version():
+            _insert(connection, VERSIONS, row)
+            for position, correction_id in enumerate(record.corrections):
+                place = {"version": record.version, "position": position, "correction_id": correction_id}
+                _insert(connection, VERSION_CORRECTIONS, place)
+        case Serving():
+            _insert(connection, SERVINGS, row)
 
 
 def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

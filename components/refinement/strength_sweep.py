@@ -20,32 +20,23 @@ BOUND = 8.0  # the largest strength that is tried; 1 is the paper's
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """A strength of the enhancement, and what the captioner says at it.
+    """A strength of the enhancement, and what the captioner says at it."""
 
-    Attributes:
-        strength: the factor of the mean activations that are added; 0 leaves the video as it is.
-        score: of the topic, f(mean v*); None where the captioner never learnt f (LSTM-B).
-        entered: the topic's words in the caption that do not stand in the one at strength 0, in its order.
-    """
-
-    strength: float
+    strength: float  # the factor of the mean activations that are added; 0 leaves the video as it is
     caption: str
-    score: float | None
-    entered: tuple[str, ...]
+    score: float | None  # of the topic, f(mean v*); None where the captioner never learnt f (LSTM-B)
+    entered: tuple[str, ...]  # the topic's words that the caption at strength 0 lacks, in their order
 
 
 @dataclass(frozen=True)
 class StrengthSweep:
-    """What enhancing one topic in one video does, by strength, from 0 to a bound.
-
-    `verdict` is a sentence on whether the topic can be brought in, and why not if it cannot.
-    """
+    """What enhancing one topic in one video does, by strength, from 0 to a bound."""
 
     video_id: str
     topic: int
     name: str
     points: tuple[SweepPoint, ...]
-    verdict: str
+    verdict: str  # a sentence on whether the topic can be brought in, and why not if it cannot
 
     @property
     def smallest(self) -> SweepPoint | None:
@@ -72,15 +63,12 @@ def sweep_strengths(
     enhancement: np.ndarray,
     video: VideoRecord,
     topic: int,
-    strengths: Sequence[float] | None = None,
+    strengths: Sequence[float] | np.ndarray | None = None,
 ) -> StrengthSweep:
     """Enhances a topic in a video (Dong et al. 2017, section 4) with every strength at once.
 
     Args:
-        model: the captioner with its own decoding; it can be asked about many videos.
-        links: of its neurons: the topics' names and words.
         enhancement: (topics, neurons), what strength 1 of each topic adds.
-        topic: the id of the one that the caption misses.
         strengths: to be tried; 0 is tried always. By default `strengths_up_to()`.
     Raises:
         ValueError: there is no such topic, or the links are of another model.

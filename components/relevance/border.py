@@ -34,13 +34,10 @@ def border_index(relevance: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class BorderEffect:
-    """The border index of a model under a sampling policy: its mean over videos, and the confidence interval low ..
-    high.
-
-    An index of 1 is no border effect.
-    """
+    """The border index of a model under a sampling policy: its mean over videos; 1 is no border effect."""
 
     index: float
+    # the ends of the confidence interval
     low: float
     high: float
     confidence: float
@@ -75,18 +72,12 @@ def border_effect(
 
 @dataclass(frozen=True, eq=False)
 class ClipFeatures:
-    """A video's features at every frame that one of several samplings takes.
-
-    Attributes:
-        total: how many frames it has.
-        indices: (k,) int, the numbers of the frames that are known, ascending.
-        features: (k, dim) float32, of these frames.
-    """
+    """A video's features at every frame that one of several samplings takes."""
 
     video_id: str
-    total: int
-    indices: np.ndarray
-    features: np.ndarray
+    total: int  # how many frames it has
+    indices: np.ndarray  # (k,) int, the numbers of the frames that are known, ascending
+    features: np.ndarray  # (k, dim) float32, of these frames
 
     def sampled(self, sampling: Sampling) -> np.ndarray:
         """(t, dim): the features of the frames that a sampling takes."""
@@ -105,7 +96,7 @@ class PolicyEffect:
 def candidates(own: Sampling, steps: Iterable[int], seed: int) -> list[Sampling]:
     """The sampling that a model was trained with, first, and every other policy with as many frames.
 
-    The steps are of the policies that have one, the seed is of the random clips.
+    `steps` are for the policies that have one, `seed` for the random clips.
     """
     others = (
         dataclasses.replace(own, policy=policy, step=step, seed=seed)
@@ -133,7 +124,6 @@ def study_policies(
 
     Args:
         videos: with the frames that all samplings take.
-        write: captions sampled videos.
         metric: of captions, by video id.
         seed: of the intervals.
     """
@@ -155,8 +145,8 @@ def study_policies(
 def recommend(found: Sequence[PolicyEffect], *, allowed_loss: float = 0.01) -> PolicyEffect:
     """The policy whose border index is nearest to 1, of those whose metric is at most `allowed_loss` below the best.
 
-    The model's own, the first, stays unless that one's interval lies apart from its own interval: a smaller index on
-    these videos alone is no reason to change. It goes only where its captions are too bad.
+    The model's own policy, the first, stays where its captions are good enough, unless the two intervals lie apart: a
+    smaller index on these videos alone is no reason to change.
     """
     best = max(one.metric for one in found)
     good = [one for one in found if best - one.metric <= allowed_loss]

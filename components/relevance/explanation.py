@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
-from topiclens.components.relevance.reading import DeletionCurves, Reading
+from topiclens.components.relevance.reading import Reading, mean_drop
 from topiclens.schemas.timelines import (
     ExplainedWord,
     HeatMap,
@@ -33,58 +33,41 @@ class OtherModel(ValueError):
 
 @dataclass(frozen=True)
 class DeletionCheck:
-    """How far the caption's log-probability falls as frames are taken away, one after the other (Samek et al. 2017).
+    """How far the caption's log-probability falls as frames are deleted one after the other (Samek et al. 2017)."""
 
-    Attributes:
-        by_relevance: after 0, 1, 2 ... frames, those that speak most for the caption first.
-        random: the same in random orders, their mean.
-        drop, drop_random: the mean fall along each curve. The relevance is worth its name where `drop` is larger.
-    """
-
-    by_relevance: tuple[float, ...]
-    random: tuple[float, ...]
+    by_relevance: tuple[float, ...]  # after 0, 1, 2 ... frames, those that speak most for the caption first
+    random: tuple[float, ...]  # the same in random orders, their mean
+    # the mean fall along each curve: the relevance can be trusted where `drop` is larger
     drop: float
     drop_random: float
 
     @classmethod
-    def of(cls, curves: DeletionCurves) -> DeletionCheck:
-        means = _numbers(curves.by_relevance), _numbers(curves.random.mean(axis=0))
-        return cls(*means, _number(curves.drop), _number(curves.drop_random))
+    def of(cls, by_relevance: np.ndarray, random: np.ndarray) -> DeletionCheck:
+        """Out of the curves of `topiclens.components.relevance.reading.deletion_curves`."""
+        drops = (_number(mean_drop(curves)) for curves in (by_relevance, random))
+        return cls(_numbers(by_relevance), _numbers(random.mean(axis=0)), *drops)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One video, explained.
-
-    Attributes:
-        video: its name.
-        caption, log_prob: what the model wrote.
-        frames: how many the clip has.
-        seconds: when each frame is shown; None where only features are known.
-        neurons_by: what the neurons of a word are chosen and valued by. `relevance`: how much speaks for the word
-            through the neuron, all frames together. `attended activation`, where relevance is not known: the neuron's
-            activation where the word looks, sum over frames of attention times activation.
-        topics: all topics, the most seen first; empty where the model learnt none.
-        timelines: of the neurons of relevant topics, and of an irrelevant one.
-        notes: what a reader must know of how this came about.
-        references: what people wrote of the video, where that is known.
-        heat_maps: which parts of the pictures speak for the caption and its words, where that was asked for.
-        check: the caption's fate without its most relevant frames, where that was asked for.
-    """
+    """One video, explained."""
 
     video: str
     caption: str
     log_prob: float
-    frames: int
-    seconds: tuple[float, ...] | None
+    frames: int  # how many the clip has
+    seconds: tuple[float, ...] | None  # when each frame is shown; None where only features are known
     words: tuple[ExplainedWord, ...]
+    # What the neurons of a word are chosen and valued by. `relevance`: the part of the word's score that comes through
+    # the neuron, all frames together. Where that is not known, `attended activation`: the neuron's activation where the
+    # word looks, the sum over frames of attention times activation.
     neurons_by: str
-    topics: tuple[TopicScore, ...]
-    timelines: tuple[TopicTimeline, ...]
-    notes: tuple[str, ...] = ()
-    references: tuple[str, ...] = ()
-    heat_maps: tuple[HeatMap, ...] = ()
-    check: DeletionCheck | None = None
+    topics: tuple[TopicScore, ...]  # all topics, the most seen first; empty where the model learnt none
+    timelines: tuple[TopicTimeline, ...]  # of the neurons of relevant topics, and of an irrelevant one
+    notes: tuple[str, ...] = ()  # what a reader must know of how this came about
+    references: tuple[str, ...] = ()  # what people wrote of the video, where that is known
+    heat_maps: tuple[HeatMap, ...] = ()  # which parts of the pictures speak for the caption and its words, if asked for
+    check: DeletionCheck | None = None  # the caption's fate without its most relevant frames, if asked for
 
     @property
     def has_relevance(self) -> bool:
@@ -113,7 +96,6 @@ def explanation(
     """Puts names to what a captioner did.
 
     Args:
-        reading: of the video's clip.
         seconds: (time,), when each frame is shown; None where only features are known.
         links: which neuron carries which topic; None where no neuron has a name (LSTM-B).
     Raises:
@@ -130,11 +112,12 @@ def explanation(
             f"neurons and scores {n_topics} topics. "
             "They are another model's: take the links of the run that trained this one."
         )
-    known = reading.neurons is not None
-    values = reading.neurons if known else reading.attention @ reading.activations  # (words, neurons)
+    values = reading.neurons  # (words, neurons)
+    known = values is not None
+    values = reading.attention @ reading.activations if values is None else values
     names = {} if links is None else {topic.id: topic.name for topic in links.topics}
-    scores = [] if n_topics is None else np.asarray(reading.topic_scores, np.float64)
-    topics = [TopicScore(i, names.get(i, f"topic {i}"), _number(score)) for i, score in enumerate(scores)]
+    scores = _numbers(() if reading.topic_scores is None else reading.topic_scores)
+    topics = [TopicScore(i, names.get(i, f"topic {i}"), score) for i, score in enumerate(scores)]
     return Explanation(
         video=video,
         caption=" ".join(reading.words),
@@ -151,17 +134,16 @@ def explanation(
 
 
 def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | None) -> ExplainedWord:
-    topic_of = links.topic_of() if links else {}
-    strongest = np.argsort(-np.abs(values), kind="stable")[:NEURONS_OF_A_WORD]
+    topics = links.topics if links else ()
+    names = {linked.neuron: (topic.id, topic.name) for topic in topics for linked in topic.neurons}
     shares = []
-    for neuron in map(int, strongest):
-        topic = topic_of.get(neuron)
-        name = None if topic is None else links.topics[topic].name
+    for neuron in np.argsort(-np.abs(values), kind="stable")[:NEURONS_OF_A_WORD].tolist():
+        topic, name = names.get(neuron, (None, None))
         shares.append(NeuronShare(neuron, topic, name, _number(values[neuron])))
     word = ExplainedWord(reading.words[place], _numbers(reading.attention[place]), None, tuple(shares))
-    if reading.frames is None:
+    if reading.frames is None or reading.scores is None or reading.previous is None:
         return word
-    score, frames, previous = (part[place] for part in (reading.scores, reading.frames, reading.previous))
+    score, frames, previous = reading.scores[place], reading.frames[place], reading.previous[place]
     return dataclasses.replace(
         word, relevance=_numbers(frames), topics=_topic_shares(values, links), score=_number(score),
         from_frames=_number(frames.sum()),
@@ -185,16 +167,16 @@ def _topic_shares(values: np.ndarray, links: TopicLinks | None) -> tuple[TopicSh
 def _timelines(
     reading: Reading, values: np.ndarray, topics: Sequence[TopicScore], links: TopicLinks | None
 ) -> tuple[TopicTimeline, ...]:
-    carried = [] if links is None else [topic for topic in topics if links.topics[topic.id].neurons]
+    linked = {topic.id: topic for topic in links.topics if topic.neurons} if links else {}
+    carried = sorted((topic for topic in topics if topic.id in linked), key=lambda topic: -topic.score)
     if not carried:
         strongest = np.argsort(-np.abs(values).sum(axis=0), kind="stable")[:NEURONS_OF_A_TIMELINE]
         neurons = tuple(_timeline(reading.activations, int(neuron)) for neuron in strongest)
         return (TopicTimeline(None, "the strongest neurons of the caption", neurons),)
-    carried = sorted(carried, key=lambda topic: -topic.score)
     relevant = carried[: min(RELEVANT_TOPICS, max(1, len(carried) - 1))]
     irrelevant = carried[-1:] if len(carried) > len(relevant) else []
     return tuple(
-        topic_timeline(links.topics[topic.id], reading.activations, topic in relevant, topic.score)
+        topic_timeline(linked[topic.id], reading.activations, topic in relevant, topic.score)
         for topic in (*relevant, *irrelevant)
     )
 
@@ -211,11 +193,11 @@ def _timeline(activations: np.ndarray, neuron: int) -> NeuronTimeline:
     return NeuronTimeline(neuron, _numbers(activations[:, neuron]))
 
 
-def _number(value) -> float:
+def _number(value: float) -> float:
     return round(float(value), _DECIMALS)
 
 
-def _numbers(values) -> tuple[float, ...]:
+def _numbers(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(_number(value) for value in values)
 
 

@@ -17,7 +17,7 @@ CAPTION_FRAMES = 4  # shown for the caption as a whole
 WORDS_SHOWN = 12  # each on its most relevant frame
 CELLS = 14  # of a side of a map
 _SIDE = 168  # pixels of the picture
-_FOR, _AGAINST = (194, 65, 45), (43, 104, 176)
+_FOR, _AGAINST = np.array([(194, 65, 45), (43, 104, 176)], np.float32)  # colours
 _STRONGEST = 0.8  # opacity
 _QUALITY = 80
 
@@ -31,10 +31,9 @@ def heat_maps(
     Args:
         frames: of the clip, (height, width, 3) uint8 RGB each.
         texts: the caption's words.
-        relevance: of the clip for these words.
         pixels: of the backbone that made the clip's features.
     Returns:
-        the maps, and a picture of each as JPEG: the square that the backbone looks at, red where it speaks for the word
+        The maps, and a picture of each as JPEG: the square that the backbone looks at, red where it speaks for the word
         and blue where it speaks against it.
     Raises:
         ValueError: the relevance is of another clip.
@@ -69,7 +68,7 @@ def _picture(square: np.ndarray, cells: np.ndarray) -> bytes:
     strength = np.asarray(Image.fromarray(strength.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
     grey = np.asarray(Image.fromarray(square).resize(size).convert("L").convert("RGB"), np.float32)
     opacity = _STRONGEST * np.clip(np.abs(strength), 0, 1)[:, :, None]
-    colours = np.where(strength[:, :, None] >= 0, np.float32(_FOR), np.float32(_AGAINST))
+    colours = np.where(strength[:, :, None] >= 0, _FOR, _AGAINST)
     buffer = io.BytesIO()
     mixed = (1 - opacity) * grey + opacity * colours
     Image.fromarray(mixed.round().astype(np.uint8)).save(buffer, "JPEG", quality=_QUALITY)

@@ -1,7 +1,7 @@
-"""What a captioner did with one clip: its words, where they look, what its neurons say, and what speaks for each.
+"""What a captioner did with one clip: its words, where they look, what its neurons do, and what speaks for each word.
 
-Deletion curves hold that against the model: a score that falls fast as the frames said to matter are taken away has
-been explained well (Samek et al. 2017).
+Deletion curves check that: where a score falls fast as the frames that matter most are deleted, the explanation holds
+(Samek et al. 2017).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from topiclens.trainer.export import load_captioner
 from topiclens.trainer.relevance import Propagate, propagate_relevance, with_relevance
 from topiclens.trainer.vocabulary import PAD
 
-RANDOM_ORDERS = 5  # in which frames are taken away, to compare with
+RANDOM_ORDERS = 5  # in which frames are deleted, to compare with
 
-# Clips (clips, time, feature_dim), zero rows at frames that are gone -> (clips,) scores.
+# Clips (clips, time, feature_dim), zero rows at deleted frames -> (clips,) scores.
 Score = Callable[[np.ndarray], np.ndarray]
 
 
@@ -30,26 +30,17 @@ class Reading:
     """What a captioner did with a clip, as `read` finds it out or a server tells it.
 
     What relevance gives is None where it is not known.
-
-    Attributes:
-        attention: (words, time), the share of each frame in the choice of a word (eq. 4).
-        activations: (time, neurons), v.
-        topic_scores: (topics,), f(mean v); None where the model never learnt f (LSTM-B).
-        frames: (words, time), the relevance of each frame for each word.
-        neurons: (words, neurons), the relevance of each neuron for each word.
-        scores: (words,), the logit of each word, which is what relevance shares out.
-        previous: (words,), the relevance of the words before.
     """
 
     words: tuple[str, ...]
     log_prob: float
-    attention: np.ndarray
-    activations: np.ndarray
-    topic_scores: np.ndarray | None = None
-    frames: np.ndarray | None = None
-    neurons: np.ndarray | None = None
-    scores: np.ndarray | None = None
-    previous: np.ndarray | None = None
+    attention: np.ndarray  # (words, time), the share of each frame in the choice of a word (eq. 4)
+    activations: np.ndarray  # (time, neurons), v
+    topic_scores: np.ndarray | None = None  # (topics,), f(mean v); None where the model never learnt f (LSTM-B)
+    frames: np.ndarray | None = None  # (words, time), the relevance of each frame for each word
+    neurons: np.ndarray | None = None  # (words, neurons), the relevance of each neuron for each word
+    scores: np.ndarray | None = None  # (words,), the logit of each word, which is what relevance divides
+    previous: np.ndarray | None = None  # (words,), the relevance of the words before
 
 
 class OtherFeatures(ValueError):
@@ -80,11 +71,11 @@ class ModelReader:
         return read(self._captioner, self._vocabulary, frames, decoding=self.meta["decoding"])
 
     def relevance(self, frames: np.ndarray, words: Sequence[str]) -> WordRelevance:
-        """The relevance of every single feature for the words of a caption that was read off these frames."""
+        """The relevance of every single feature for the words of a caption of these frames."""
         return explain(self._captioner, frames, self._numbers(words))
 
-    def deletion_curves(self, frames: np.ndarray, reading: Reading) -> DeletionCurves:
-        """What becomes of the caption's log-probability as frames are taken away, by their relevance or at random."""
+    def deletion_curves(self, frames: np.ndarray, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+        """The caption's log-probability as frames are deleted, by relevance and at random; see `deletion_curves`."""
         words = self._numbers(reading.words)
 
         def score(clips: np.ndarray) -> np.ndarray:
@@ -93,6 +84,7 @@ class ModelReader:
             log_probs = np.asarray(ops.log_softmax(logits, axis=-1))
             return np.take_along_axis(log_probs, captions[:, :, None], axis=2).sum(axis=(1, 2))
 
+        assert reading.frames is not None  # `read` knows the relevance
         rng = np.random.default_rng(0)
         return deletion_curves(score, frames, reading.frames.sum(axis=0), rng, orders=RANDOM_ORDERS)
 
@@ -100,7 +92,7 @@ class ModelReader:
         return np.array([self._vocabulary.index(word) for word in words], np.int32)
 
 
-def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:
+def read(captioner: Captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: Mapping) -> Reading:
     """Captions a clip, features (time, feature_dim), and finds out why; `decoding` is that of captioner.json."""
     explained = with_relevance(captioner, frames[None], explained_beam_search(captioner, frames[None], **decoding))
     found = {name: np.asarray(value)[0] for name, value in explained.items()}
@@ -119,31 +111,16 @@ def read(captioner, vocabulary: Sequence[str], frames: np.ndarray, *, decoding: 
     )
 
 
-@dataclass(frozen=True, eq=False)
-class DeletionCurves:
-    """A score after the first k = 0 .. steps frames are gone: `by_relevance` (steps + 1,), the most relevant frame
-    first; `random` (orders, steps + 1), in random orders."""
-
-    by_relevance: np.ndarray
-    random: np.ndarray
-
-    @property
-    def drop(self) -> float:
-        """AOPC by relevance: the mean over k of how far the score has fallen (Samek et al. 2017)."""
-        return mean_drop(self.by_relevance)
-
-    @property
-    def drop_random(self) -> float:
-        """AOPC of the random orders, their mean."""
-        return float(np.mean([mean_drop(curve) for curve in self.random]))
-
-
 def deletion_curves(
     score: Score, frames: np.ndarray, relevance: np.ndarray, rng: np.random.Generator, orders: int = 10
-) -> DeletionCurves:
-    """Deletes a clip's frames (time, feature_dim) by relevance (time,) and in random orders, all but the last one.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deletes a clip's frames (time, feature_dim), all but the last one, by relevance (time,) and in random orders.
 
-    `score` is of a clip, such as a word's logit. ValueError: the relevance is not that of this clip.
+    Returns:
+        The scores after the first k = 0 .. steps frames are gone: (steps + 1,), the most relevant frame first, and
+        (orders, steps + 1).
+    Raises:
+        ValueError: the relevance is not that of this clip.
     """
     if np.shape(relevance) != frames.shape[:1]:
         raise ValueError(
@@ -152,10 +129,10 @@ def deletion_curves(
     real = np.flatnonzero(np.any(frames != 0, axis=-1))
     by_relevance = real[np.argsort(-np.asarray(relevance)[real], kind="stable")]
     random = [deletion_curve(score, frames, rng.permutation(real)[:-1]) for _ in range(orders)]
-    return DeletionCurves(deletion_curve(score, frames, by_relevance[:-1]), np.array(random))
+    return deletion_curve(score, frames, by_relevance[:-1]), np.array(random)
 
 
-def deletion_curve(score: Score, frames: np.ndarray, order: Sequence[int]) -> np.ndarray:
+def deletion_curve(score: Score, frames: np.ndarray, order: Sequence[int] | np.ndarray) -> np.ndarray:
     """The scores (len(order) + 1,) of a clip from which the first k = 0 .. len(order) frames of `order` are deleted.
 
     A deleted frame becomes padding, as if it had not been sampled: captioners know clips of any length.
@@ -166,38 +143,27 @@ def deletion_curve(score: Score, frames: np.ndarray, order: Sequence[int]) -> np
     return np.asarray(score(clips), np.float64)
 
 
-def mean_drop(curve: np.ndarray) -> float:
-    """The mean over k of how far the score has fallen after k deletions (AOPC)."""
-    return float(np.mean(curve[0] - curve))
+def mean_drop(curves: np.ndarray) -> float:
+    """The mean over k of how far a score has fallen after k deletions (AOPC), and over curves (..., steps + 1)."""
+    return float(np.mean(curves[..., :1] - curves))
 
 
 @dataclass(frozen=True, eq=False)
 class WordRelevance:
-    """What speaks for each word of a caption, and against it where negative. A row of every array is a word.
+    """What speaks for each word of a caption, and against it where negative. A row of every array is a word."""
 
-    Attributes:
-        words: (words,) int.
-        scores: (words,), the logit of each word: what is explained.
-        features: (words, time, feature_dim), 0 at padding.
-        neurons: (words, time, neurons), of the encoder's v; 0 at padding. It lies on the way to `features`, not beside.
-        previous: (words, words), of the words that were read: column 0 is BOS, column s the s-th word; 0 where not yet
-            read.
-        alpha: (words, time), the attention, 0 at padding.
-        initial: (words,), how much came by the decoder's first state; it is part of `neurons` and of `features`.
-        decoder_bias, encoder_bias: (words,), what the biases took.
-        mask: (time,) bool, False at padding.
-    """
-
-    words: np.ndarray
-    scores: np.ndarray
-    features: np.ndarray
-    neurons: np.ndarray
+    words: np.ndarray  # (words,) int
+    scores: np.ndarray  # (words,), the logit of each word: what is explained
+    features: np.ndarray  # (words, time, feature_dim), 0 at padding
+    neurons: np.ndarray  # (words, time, neurons), of the encoder's v, 0 at padding: on the way to `features`
+    # (words, words), of the words that were read: column 0 is BOS, column s the s-th word; 0 where not yet read
     previous: np.ndarray
-    alpha: np.ndarray
-    initial: np.ndarray
+    alpha: np.ndarray  # (words, time), the attention, 0 at padding
+    initial: np.ndarray  # (words,), how much came by the decoder's first state: a part of `neurons` and `features`
+    # (words,), what the biases took
     decoder_bias: np.ndarray
     encoder_bias: np.ndarray
-    mask: np.ndarray
+    mask: np.ndarray  # (time,) bool, False at padding
 
     @property
     def frames(self) -> np.ndarray:
@@ -206,13 +172,17 @@ class WordRelevance:
 
     @property
     def unexplained(self) -> np.ndarray:
-        """(words,), the score less all relevance: next to nothing, since all that is lost is rounding."""
+        """(words,), the score less all relevance: next to nothing, since only rounding is lost."""
         explained = self.frames.sum(axis=1) + self.previous.sum(axis=1) + self.decoder_bias + self.encoder_bias
         return self.scores - explained
 
 
 def explain(
-    captioner: Captioner, frames: np.ndarray, words: Sequence[int], *, propagate: Propagate = propagate_relevance
+    captioner: Captioner,
+    frames: np.ndarray,
+    words: Sequence[int] | np.ndarray,
+    *,
+    propagate: Propagate = propagate_relevance,
 ) -> WordRelevance:
     """The relevance of a clip for every word of a caption, the model's own or another.
 
@@ -223,11 +193,10 @@ def explain(
     Raises:
         ValueError: a clip without a frame, a caption without a word, or either of another model's kind.
     """
-    frames, words = _checked_frames(captioner, frames), _checked_words(captioner, words)
-    found = propagate(captioner, frames[None], words[None].astype(np.int32))
-    return WordRelevance(
-        words=words, mask=np.any(frames != 0, axis=-1), **{name: value.numpy()[0] for name, value in found.items()}
-    )
+    frames, numbers = _checked_frames(captioner, frames), _checked_words(captioner, np.asarray(words))
+    found = propagate(captioner, frames[None], numbers[None].astype(np.int32))
+    arrays = {name: value.numpy()[0] for name, value in found.items()}
+    return WordRelevance(words=numbers, mask=np.any(frames != 0, axis=-1), **arrays)
 
 
 def _checked_frames(captioner: Captioner, frames: np.ndarray) -> np.ndarray:
@@ -239,8 +208,8 @@ def _checked_frames(captioner: Captioner, frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def _checked_words(captioner: Captioner, words: Sequence[int]) -> np.ndarray:
-    words, known = np.asarray(words), captioner.config.vocabulary_size
+def _checked_words(captioner: Captioner, words: np.ndarray) -> np.ndarray:
+    known = captioner.config.vocabulary_size
     if words.ndim != 1 or not np.issubdtype(words.dtype, np.integer):
         raise ValueError(
             f"The caption is an array of shape {words.shape} and type {words.dtype}; expected (words,) int: the "

@@ -13,8 +13,7 @@ from PIL import Image
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import Explanation, explanation
-from topiclens.components.relevance.page import Entry, index, page
-from topiclens.components.relevance.picture import picture
+from topiclens.components.relevance.page import Entry, index, page, picture
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.reader import sample_video
@@ -27,7 +26,7 @@ INDEX, ENTRIES = "index.html", "index.json"
 _SHORT_SIDE, _QUALITY = 144, 75
 
 BROUGHT_FEATURES = (
-    "There are no pictures: the dataset brought features of this video, no film. Its frames are told by their numbers."
+    "There are no pictures: the dataset brought features of this video, no film. Its frames are named by their numbers."
 )
 
 
@@ -48,11 +47,10 @@ class ExplanationWriter:
         about: str = "",
         heat_pictures: Sequence[bytes] = (),
     ) -> str:
-        """Writes a video's page, picture and numbers; gives the path of the page.
+        """Writes a video's page (see `page.page`), picture and numbers; gives the path of the page.
 
         Args:
             name: of the files, as far as it is safe and free.
-            explained, pictures, heat_pictures: see `page.page`.
             about: more to say of the video on the index.
         """
         name = self._file_name(name)
@@ -65,7 +63,7 @@ class ExplanationWriter:
         return f"{path}.html"
 
     def add_fault(self, video: str, reason: str) -> None:
-        """Has the index say why there is no page of a video."""
+        """Lets the index say why there is no page of a video."""
         self._entries.append(Entry(video, None, reason))
 
     def write_index(self, title: str = "Captions, explained") -> str:
@@ -77,7 +75,7 @@ class ExplanationWriter:
         return path
 
     def _file_name(self, wanted: str) -> str:
-        """A file name without an ending: safe on every file system, and unlike all before it."""
+        """A file name without an ending, safe on every file system and not taken."""
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", wanted).strip("-")[:80] or "video"
         name, number = stem, 1
         while name.lower() in self._taken:
@@ -146,19 +144,12 @@ def write_report(
 
 @dataclass(frozen=True)
 class Film:
-    """What can be shown of a clip.
+    """What can be shown of a clip."""
 
-    Attributes:
-        pictures: its frames, small, as JPEG; none where there is no film to see.
-        seconds: when each is shown; None where that is not known.
-        notes: why there are no pictures.
-        frames: the frames themselves, (height, width, 3) uint8 RGB each, where they were asked for.
-    """
-
-    pictures: tuple[bytes, ...] = ()
-    seconds: tuple[float, ...] | None = None
-    notes: tuple[str, ...] = ()
-    frames: Sequence[np.ndarray] = ()
+    pictures: tuple[bytes, ...] = ()  # its frames, small, as JPEG; none where there is no film to see
+    seconds: tuple[float, ...] | None = None  # when each is shown; None where that is not known
+    notes: tuple[str, ...] = ()  # why there are no pictures
+    frames: Sequence[np.ndarray] = ()  # the frames themselves, (height, width, 3) uint8 RGB each, where asked for
 
 
 def film_of(
@@ -169,7 +160,6 @@ def film_of(
     Args:
         row: of the dataset's `videos.jsonl`.
         time: how many frames the features have.
-        limits: what the clip may cost.
         whole: keeps the frames themselves, some MB a video.
     """
     if "path" not in row:
@@ -181,7 +171,7 @@ def film_of(
     except (UnreadableVideo, OSError) as error:
         return Film(notes=(f"There are no pictures: the film cannot be read. {error}",))
     if len(sampled.frames) != time:
-        told = f"the film has {len(sampled.frames)} frames to show where the stored features tell of {time}"
+        told = f"the film gives {len(sampled.frames)} frames, and the stored features have {time}"
         return Film(notes=(f"There are no pictures: {told}. Has it changed since the features were made?",))
     return Film(thumbnails(sampled.frames), sampled.seconds, frames=sampled.frames if whole else ())
 

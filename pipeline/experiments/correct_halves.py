@@ -22,8 +22,7 @@ from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
 from topiclens.components.refinement.edit_targets import halves
 from topiclens.components.refinement.experiment import Experiment, Result, Together
-from topiclens.components.refinement.half_trials import HalfTrials
-from topiclens.components.refinement.missing_topics import MIN_SHARE, InaccurateCaption, find_missing
+from topiclens.components.refinement.half_trials import MIN_SHARE, HalfTrials, InaccurateCaption, find_missing
 from topiclens.components.refinement.nearness import VIDEOS
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.run_metadata import Outcome, dataset_rows, split_files, split_videos

@@ -5,7 +5,6 @@ import pytest
 
 from tests.components.neurons.test_figures import random_f
 from topiclens.components.neurons.enhancement import (
-    NEURONS,
     activation_added,
     enhanced,
     enhancement_in,
@@ -14,7 +13,7 @@ from topiclens.components.neurons.enhancement import (
 )
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import tally
-from topiclens.components.refinement import settings
+from topiclens.components.neurons.settings import ENHANCED_NEURONS
 from topiclens.components.topics.table import Topic
 from topiclens.trainer.exported import ENHANCEMENT_FILE, EXTRA
 
@@ -64,16 +63,12 @@ def test_more_neurons_can_be_tied_to_a_topic_by_what_sets_its_videos_apart():
         chosen = counted.votes[topic] > 0
         named = np.isin(np.arange(6), [linked.neuron for linked in links.topics[topic].neurons])
         chose_twice |= (chosen & ~named).any()
-        for neurons, taken in (("named", named), ("chosen", chosen), ("all", True)):
+        for neurons, taken in zip(ENHANCED_NEURONS, (named, chosen, True), strict=True):
             for relative in (False, True):
                 added = enhancement_of(links, counted, neurons, relative)[topic]
                 np.testing.assert_allclose(added, taken * (own - relative * common), rtol=1e-4, atol=1e-6)
     assert chose_twice  # otherwise chosen neurons and named ones are the same
     assert not enhancement_of(links, counted)[3].any()
-
-
-def test_the_settings_know_the_same_choices():
-    assert settings.NEURONS == NEURONS
 
 
 def test_a_tally_of_other_neurons_and_unknown_choices_are_refused():

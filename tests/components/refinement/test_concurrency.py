@@ -1,5 +1,6 @@
 """Several processes write to one ledger: nothing is lost, one wins each transition, and a killed one leaves no half."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -147,5 +148,5 @@ def test_no_two_events_of_a_correction_can_have_one_number(url, making):
     ledger = making.started(url)
     moved = ledger.transition(ledger.propose(**making.proposal).id, "previewed", by="Ann")
     with pytest.raises(LedgerError, match="(?i)unique"), Database(url).writing() as connection:
-        store.add_events(connection, moved, after=0)
+        store.append(connection, moved, known=dataclasses.replace(moved, events=()))
     assert len(ledger.correction(moved.id).history) == 2

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.candidate_captioner import CaptionCost, RefinedEncoder, furthest
+from topiclens.components.refinement.candidate_captioner import RefinedEncoder, Teacher, furthest
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.schemas.records import VideoRecord
 
 BETTER, SAME, WORSE = "a dog runs on the grass", "a dog runs on grass there", "a cat"
@@ -24,7 +25,7 @@ class PlantedCandidates:
 
 @pytest.fixture(scope="module")
 def cost():
-    return CaptionCost(PlantedCandidates(), VIDEOS)
+    return Teacher(PlantedCandidates(), RefinementSettings(), VIDEOS).cost
 
 
 def test_better_captions_cost_less_than_nothing_and_worse_ones_at_most_all(cost):
@@ -37,7 +38,7 @@ def test_better_captions_cost_less_than_nothing_and_worse_ones_at_most_all(cost)
 def test_where_the_parent_scores_nothing_there_is_nothing_to_lose():
     candidates = PlantedCandidates()
     candidates.untouched = RefinedEncoder("nothing of it")
-    assert CaptionCost(candidates, VIDEOS)(RefinedEncoder("nothing of this")) == 0
+    assert Teacher(candidates, RefinementSettings(), VIDEOS).cost(RefinedEncoder("nothing of this")) == 0
 
 
 GRID = (3, 30, 100, 10, 30)

@@ -6,8 +6,7 @@ import pytest
 
 from topiclens.components.refinement.experiment import Experiment, Result, Together
 from topiclens.components.refinement.gate import Half
-from topiclens.components.refinement.half_trials import HalfTrial
-from topiclens.components.refinement.missing_topics import InaccurateCaption
+from topiclens.components.refinement.half_trials import HalfTrial, InaccurateCaption
 from topiclens.schemas.plain import from_plain, to_plain
 
 MISSED, GAINED = Half(("a dog", "a dog"), (0.1, 0.1), (0.2, 0.1)), Half(("a dog", "a man"), (0.1, 0.5), (0.2, 0.6))

@@ -17,7 +17,7 @@ from topiclens.components.refinement.gate_evaluator import ParentCache, Trial
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.topics.table import Fate
 from topiclens.schemas.corrections import CorrectedTopic
-from topiclens.schemas.verdicts import Reason
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import EXTRA, read_enhancement, read_meta
 
@@ -154,7 +154,8 @@ class PlantedCourt:
 def test_a_refused_batch_is_told_whose_fault_it_is_and_what_passes_without():
     batch = [correction(f"v{number}", number=0xAB120 + number) for number in range(4)]
     targets = [EditTarget(one, VAL[0], 1, 1.0) for one in batch]
-    trial = Trial(RefinedEncoder([]), 1.0, (Reason("metric", False, "CIDEr falls."),), {}, {}, None, None)
+    taught = tuple(one.id for one in batch)
+    trial = Trial(RefinedEncoder([]), Verdict(False, (Reason("metric", False, "CIDEr falls."),), taught=taught))
 
     def verdict(*guilty):
         return refining._verdict(PlantedCourt(*guilty), targets, trial, {})

@@ -38,7 +38,7 @@ def test_a_segment_shows_its_own_frames(clip):
     [
         ({"features": "v.npy"}, 5, "brought features"),
         ({"path": "nowhere.mp4"}, 5, "cannot be read"),
-        ({}, 13, "has 12 frames to show where the stored features tell of 13"),
+        ({}, 13, "gives 12 frames, and the stored features have 13"),
     ],
 )
 def test_what_cannot_be_shown_is_told_not_raised(clip, row, time, said):

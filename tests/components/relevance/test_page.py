@@ -11,8 +11,7 @@ from PIL import Image
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.relevance.explanation import DeletionCheck, clock, explanation
-from topiclens.components.relevance.page import Entry, index, page, signed, templates
-from topiclens.components.relevance.picture import picture
+from topiclens.components.relevance.page import Entry, index, page, picture, signed, templates
 from topiclens.components.relevance.reading import Reading
 from topiclens.components.relevance.report import BROUGHT_FEATURES
 from topiclens.schemas.timelines import HeatMap

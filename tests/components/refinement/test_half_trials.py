@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.components.neurons.planted import NEURONS, VOCABULARY, links
 from topiclens.components.neurons.enhancement import named_enhancement
-from topiclens.components.refinement.missing_topics import InaccurateCaption, find_missing
+from topiclens.components.refinement.half_trials import InaccurateCaption, find_missing
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.records import VideoRecord
 
