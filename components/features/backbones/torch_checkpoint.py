@@ -18,7 +18,7 @@ import numpy as np
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_STORAGES = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+_STORAGES: dict[str, np.dtype] = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
 _ORDERED_DICT = "collections OrderedDict"
 _TENSOR = "torch._utils _rebuild_tensor_v2"
 _MAX_OPCODES = 10**6
@@ -39,7 +39,7 @@ class _Storage(NamedTuple):
 
     key: str
     dtype: np.dtype
-    count: int
+    size: int
 
 
 class _Tensor(NamedTuple):
@@ -82,7 +82,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def _unpickle(file: BinaryIO) -> Any:
     """Follows one pickle's opcodes; leaves the file behind its end."""
     stack: list[Any] = []
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count > _MAX_OPCODES:
             raise CheckpointError("its pickle is too long")
@@ -118,7 +118,7 @@ def _unpickle(file: BinaryIO) -> Any:
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
             case "GLOBAL":
-                stack.append(_known_global(argument))
+                stack.append(_known_global(str(argument)))
             case "BINPERSID":
                 stack.append(_storage(stack.pop()))
             case "REDUCE":
@@ -165,9 +165,9 @@ def _read_storages(file: BinaryIO, keys: list[str], expected: dict[str, _Storage
     for key in keys:
         storage = expected[key]
         count = int.from_bytes(file.read(8), "little", signed=True)
-        content = file.read(storage.count * storage.dtype.itemsize)
-        if count != storage.count or len(content) != count * storage.dtype.itemsize:
-            raise CheckpointError(f"the storage {key} should hold {storage.count} numbers; the file is cut short")
+        content = file.read(storage.size * storage.dtype.itemsize)
+        if count != storage.size or len(content) != count * storage.dtype.itemsize:
+            raise CheckpointError(f"the storage {key} should hold {storage.size} numbers; the file is cut short")
         read[key] = np.frombuffer(content, storage.dtype)
     return read
 
