@@ -25,7 +25,7 @@ _MAX_OPCODES = 10**6
 
 
 class CheckpointError(ValueError):
-    """A file that is no plain checkpoint of tensors."""
+    """A file that is not a plain checkpoint of tensors."""
 
 
 class _Global(NamedTuple):
@@ -76,7 +76,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         except CheckpointError as error:
             raise CheckpointError(f"{os.fspath(path)} was not read: {error}.") from None
         except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-            raise CheckpointError(f"{os.fspath(path)} is damaged, or no checkpoint at all ({error}).") from error
+            raise CheckpointError(f"{os.fspath(path)} is damaged, or not a checkpoint at all ({error}).") from error
 
 
 def _unpickle(file: BinaryIO) -> Any:
