@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner
-from topiclens.components.captions import meteor
+from topiclens.components.captions.meteor import MeteorUnavailable
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement import half_trials as halving
 from topiclens.components.refinement.settings import RefinementSettings
@@ -69,9 +69,9 @@ def outcome(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def no_java(monkeypatch):
     def unavailable(**_):
-        raise meteor.MeteorUnavailable("no Java in this test")
+        raise MeteorUnavailable("no Java in this test")
 
-    monkeypatch.setattr(meteor, "Meteor", unavailable)
+    monkeypatch.setattr(correct_halves, "Meteor", unavailable)
 
 
 def run(outcome, folder, settings=SETTINGS, **options):
