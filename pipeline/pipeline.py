@@ -95,8 +95,10 @@ def create_pipeline(
         names = json.dumps(governance.names.to_json(), sort_keys=True)
         named_topics = add(TopicNaming(topic_model=topics, governance_json=names))["named_topics"]
 
-    # A SequenceExample a video: its frames, captions and topics; and the words that the captioner may say.
-    vocabulary = add(Vocabulary(dataset=rows, config_json=to_json(settings.vocabulary)))["vocabulary"]
+    # A SequenceExample a video: its frames, captions and topics; and the words that the captioner may say, and those
+    # of each topic.
+    config = to_json(settings.vocabulary)
+    vocabulary = add(Vocabulary(dataset=rows, topic_model=topics, config_json=config))["vocabulary"]
     examples = add(ExamplesJoin(dataset=rows, features=features, topic_model=topics))["examples"]
 
     # The run stops where the records do not follow the curated schema.

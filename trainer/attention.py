@@ -20,6 +20,7 @@ class TemporalAttention(keras.layers.Layer):
         memory: (batch, time, memory_dim), the encoded frames v.
         mask: (batch, time) bool, False at padding.
         keys: (batch, time, units), ``project(memory)`` where it has been computed before: it is the same at every step.
+        due: (batch, queries, memory_dim), what the context is multiplied by; None leaves it as it is.
     Returns:
         context (batch, queries, memory_dim); alpha (batch, queries, time), summing to 1 over the kept frames.
     """
@@ -50,6 +51,7 @@ class TemporalAttention(keras.layers.Layer):
         keys: Tensor = None,
         edits: Sequence[Edit] = (),
         step: Tensor = None,
+        due: Tensor = None,
     ) -> tuple[Tensor, Tensor]:
         keys = self.project(memory) if keys is None else keys
         batch, n_queries, state_dim = ops.shape(state)
@@ -60,7 +62,8 @@ class TemporalAttention(keras.layers.Layer):
         scores = self.score(ops.reshape(comparison, (-1, self.units)))
         scores = ops.reshape(scores, (batch, n_queries, -1)) + padding_bias(mask)[:, None, :]
         alpha = edited("decoder.alpha", ops.softmax(scores, axis=-1), edits, step)
-        return edited("decoder.context", ops.matmul(alpha, memory), edits, step), alpha
+        context = ops.matmul(alpha, memory)
+        return edited("decoder.context", context if due is None else due * context, edits, step), alpha
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"units": self.units}

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from topiclens.trainer.decoder import CaptionDecoder
 from topiclens.trainer.decoding import search, with_end
 from topiclens.trainer.edits import Edit, check_names, check_steps
 from topiclens.trainer.encoders import edit_video, make_encoder
-from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
+from topiclens.trainer.losses import TopicPerceptron
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.tensor import Tensor
+from topiclens.trainer.topic_neurons import NAMING_LIFT, WORDS_STRENGTH, TopicNeurons, put_in, topics_said
 from topiclens.trainer.vocabulary import PAD
 
 
@@ -45,9 +47,16 @@ class Captioner(keras.Model):
             config.dropout,
             config.word_dropout,
             config.label_smoothing,
+            config.topic_neurons,
             name="decoder",
         )
-        self.topic_perceptron = TopicPerceptron(config.n_topics, config.topic_units, config.dropout, name="topics")
+        self.topic_perceptron: TopicNeurons | TopicPerceptron
+        if config.topic_neurons:
+            self.topic_perceptron = TopicNeurons(config.n_topics, name="topics")
+            self.told = keras.random.SeedGenerator()
+            self.captions_name_topics = False  # until it is known by which words
+        else:
+            self.topic_perceptron = TopicPerceptron(config.n_topics, config.topic_units, config.dropout, name="topics")
         self.topic_perceptron.trainable = config.interpretive_weight > 0  # LSTM-B never trains f
         self.caption_loss = keras.metrics.Mean(name="caption_loss")
         self.interpretive_loss = keras.metrics.Mean(name="interpretive_loss")
@@ -63,6 +72,22 @@ class Captioner(keras.Model):
         self.encoder.build((None, None, self.config.feature_dim))
         self.decoder.build(self.encoder.memory_dim)
         self.topic_perceptron.build((None, self.encoder.n_neurons))
+
+    def begin_with_words(self, lift: np.ndarray, share: np.ndarray) -> None:
+        """Begins the columns of W_p that read topic neurons with their topics' words, and says what names a topic.
+
+        Eq. 6 reads words straight off phi(V), so that the column of a neuron is a distribution of words.
+
+        Args:
+            lift: (n_topics, vocabulary_size), log p(word | topic) - log p(word), and 0 where a word is not the topic's.
+            share: (n_topics, vocabulary_size), p(word | topic).
+        """
+        self.captions_name_topics = True
+        named = np.where(lift >= NAMING_LIFT, share, 0)
+        self.decoder.naming.assign((named / np.maximum(named.max(axis=1, keepdims=True), 1e-9)).T)
+        kernel, first = ops.convert_to_numpy(self.decoder.readout.kernel).copy(), self.decoder.units
+        kernel[first : first + len(lift)] = WORDS_STRENGTH * lift
+        self.decoder.readout.kernel.assign(kernel)
 
     def encode(self, frames: Tensor, training: bool = False) -> dict[str, Tensor]:
         """The encoder's named activations ``v``, ``mask``, ``mean``, ``memory``, ``memory_mean``: see Encoder."""
@@ -124,15 +149,28 @@ class Captioner(keras.Model):
 
     def call(self, x: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
         video = self.encode(x["frames"], training)
-        log_prob = self.decoder(
-            x["words"], video["memory"], video["mask"], video["memory_mean"], x["video_index"], training=training
-        )
         scores = self.topic_perceptron(video["mean"], training=training)
+        read, video_index = video, x["video_index"]
+        if training and self.config.topic_neurons and self.config.told_topics:
+            read, video_index = self._told(video, x)
+        log_prob = self.decoder(
+            x["words"], read["memory"], read["mask"], read["memory_mean"], video_index, training=training
+        )
         return {
             "log_prob": log_prob,
             "n_words": ops.sum(ops.cast(ops.not_equal(x["words"][:, 1:], PAD), "float32"), axis=1),
-            "interpretive_loss": ops.take(interpretive_loss(scores, x["topics"]), x["video_index"], axis=0),
+            "interpretive_loss": ops.take(self.topic_perceptron.loss(scores, x["topics"]), x["video_index"], axis=0),
         }
+
+    def _told(self, video: dict[str, Tensor], x: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """A copy of its video for each caption, in which some topic neurons are told whether the caption names their
+        topic; and the captions' places among the copies."""
+        rows = {name: ops.take(values, x["video_index"], axis=0) for name, values in video.items()}
+        truth = there = ops.cast(ops.take(x["topics"], x["video_index"], axis=0), "float32")
+        if self.captions_name_topics:
+            truth = there * topics_said(x["words"], self.decoder.naming)
+        at = ops.cast(keras.random.uniform(ops.shape(truth), seed=self.told) < self.config.told_topics, "float32")
+        return put_in(rows, truth, at), ops.arange(ops.shape(x["words"])[0], dtype="int32")
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

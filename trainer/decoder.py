@@ -22,6 +22,7 @@ class CaptionDecoder(keras.layers.Layer):
         dropout: share of [h, context, y] that is dropped before the word is chosen, in training.
         word_dropout: share of y that is dropped before it is read, in training.
         label_smoothing: share of a target that goes to all words alike, in training.
+        topic_neurons: so many neurons, the first of the memory, are topic neurons; see `due`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class CaptionDecoder(keras.layers.Layer):
         dropout: float = 0.5,
         word_dropout: float = 0.0,
         label_smoothing: float = 0.0,
+        topic_neurons: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -41,6 +43,7 @@ class CaptionDecoder(keras.layers.Layer):
         self.embedding_units = embedding_units
         self.attention_units = attention_units
         self.label_smoothing = label_smoothing
+        self.topic_neurons = topic_neurons
         self.embedding = keras.layers.Embedding(vocabulary_size, embedding_units, name="embedding")
         self.attention = TemporalAttention(attention_units, name="attention")
         self.cell = keras.layers.LSTMCell(units, name="cell")  # its input is [y, context]
@@ -57,16 +60,37 @@ class CaptionDecoder(keras.layers.Layer):
         self.initial_h.build((None, memory_dim))
         self.initial_c.build((None, memory_dim))
         self.readout.build((None, self.units + memory_dim + self.embedding_units))
+        if self.topic_neurons:
+            shape = (self.vocabulary_size, self.topic_neurons)
+            self.naming = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="naming")
 
-    def initial_state(self, memory_mean: Tensor, edits: Sequence[Edit] = ()) -> tuple[Tensor, Tensor]:
-        """h_0 and c_0 from the mean frame (eq. 5): (batch, memory_dim) to two (batch, units)."""
+    def due(self, said: Tensor, memory_dim: int) -> Tensor:
+        """How much of the context a step still reads: a topic neuron counts until its topic is said, all else always.
+
+        Without this a neuron pulls its topic's words in at every step, and captions repeat them. From `said`
+        (..., topic_neurons), the sum of `naming` over the words read so far, to (..., memory_dim).
+        """
+        always = ops.ones((*ops.shape(said)[:-1], memory_dim - self.topic_neurons))
+        return ops.concatenate([ops.relu(1 - said), always], axis=-1)
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """What a step hands on to the next, by its names in `step`."""
+        return ("h", "c", "said") if self.topic_neurons else ("h", "c")
+
+    def initial_state(self, memory_mean: Tensor, edits: Sequence[Edit] = ()) -> tuple[Tensor, ...]:
+        """The first `state`: h_0 and c_0 from the mean frame (eq. 5), and that no topic is said yet.
+
+        From (batch, memory_dim) to (batch, the width of each).
+        """
         h, c = self.initial_h(memory_mean), self.initial_c(memory_mean)
-        return edited("decoder.initial_h", h, edits), edited("decoder.initial_c", c, edits)
+        h, c = edited("decoder.initial_h", h, edits), edited("decoder.initial_c", c, edits)
+        return (h, c, ops.zeros((ops.shape(h)[0], self.topic_neurons))) if self.topic_neurons else (h, c)
 
     def step(
         self,
         words: Tensor,
-        state: tuple[Tensor, Tensor],
+        state: tuple[Tensor, ...],
         memory: Tensor,
         mask: Tensor,
         keys: Tensor = None,
@@ -77,12 +101,16 @@ class CaptionDecoder(keras.layers.Layer):
 
         Args:
             words: (batch, queries) int, y_{t-1}.
-            state: h_{t-1} and c_{t-1}, each (batch, queries, units).
+            state: that of the step before, each part (batch, queries, its width).
             memory: (batch, time, memory_dim); mask: (batch, time) bool; keys: ``attention.project(memory)``.
         Returns:
             the named activations ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each (batch, queries, its width).
         """
-        now = self._advance(words, state, memory, mask, keys, edits, step)
+        due, told = None, {}
+        if self.topic_neurons:
+            told = {"said": state[2] + ops.take(self.naming, words, axis=0)}
+            due = self.due(told["said"], memory.shape[-1])
+        now = self._advance(words, state[:2], memory, mask, keys, edits, step, due) | told
         logits = self._logits(words, now["h"], now["context"])
         return {**now, "logits": edited("decoder.logits", logits, edits, step)}
 
@@ -97,13 +125,16 @@ class CaptionDecoder(keras.layers.Layer):
             ``initial_h`` and ``initial_c`` (videos, units); ``alpha``, ``context``, ``h``, ``c`` and ``logits``, each
             (videos, steps, its width), zero at PAD. Step t - 1 is the one at which w_t is chosen.
         """
-        initial_h, initial_c = self.initial_state(memory_mean, edits)
+        initial_h, initial_c, *_ = self.initial_state(memory_mean, edits)
         before = ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
-        keys = self.attention.project(memory)
+        keys, due = self.attention.project(memory), self.due_before(before, memory)
 
         def advance(last: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
             state = last["h"][:, None], last["c"][:, None]
-            now = self._advance(ops.take(before, step, axis=1)[:, None], state, memory, mask, keys, edits, step)
+            word, now_due = ops.take(before, step, axis=1)[:, None], None
+            if due is not None:
+                now_due = ops.take(due, step, axis=1)[:, None]
+            now = self._advance(word, state, memory, mask, keys, edits, step, now_due)
             now = {name: values[:, 0] for name, values in now.items()}
             return now, now
 
@@ -126,10 +157,11 @@ class CaptionDecoder(keras.layers.Layer):
         keys: Tensor,
         edits: Sequence[Edit],
         step: Tensor,
+        due: Tensor,
     ) -> dict[str, Tensor]:
         """``step`` without the logits."""
         batch, queries = ops.shape(words)
-        context, alpha = self.attention(state[0], memory, mask, keys, edits=edits, step=step)
+        context, alpha = self.attention(state[0], memory, mask, keys, edits=edits, step=step, due=due)
         # Rows of matrices from here on: products of higher rank are slow.
         y, context_rows, h, c = (
             ops.reshape(values, (batch * queries, values.shape[-1]))
@@ -141,6 +173,12 @@ class CaptionDecoder(keras.layers.Layer):
             for name, rows in zip(("decoder.h", "decoder.c"), state)
         )
         return {"alpha": alpha, "context": context, "h": h, "c": c}
+
+    def due_before(self, before: Tensor, memory: Tensor) -> Tensor | None:
+        """`due` at each step, from the words (videos, steps) that the steps read: (videos, steps, memory_dim)."""
+        if not self.topic_neurons:
+            return None
+        return self.due(ops.cumsum(ops.take(self.naming, before, axis=0), axis=1), memory.shape[-1])
 
     def _logits(self, words: Tensor, h: Tensor, context: Tensor) -> Tensor:
         """The logits of the next words after ``words`` (batch, queries)."""
@@ -175,7 +213,7 @@ class CaptionDecoder(keras.layers.Layer):
         packing = Packing(words[:, 1:])
         word_kernel, context_kernel = ops.split(self.cell.kernel, [self.embedding_units])
         y, inputs = self._read(packing.pack(words[:, :-1]), word_kernel, training)
-        h, c = (ops.take(part, video_index, axis=0) for part in self.initial_state(memory_mean))
+        h, c, *_ = (ops.take(part, video_index, axis=0) for part in self.initial_state(memory_mean))
         states = attend_and_recur(
             packing,
             inputs,
@@ -185,6 +223,7 @@ class CaptionDecoder(keras.layers.Layer):
             self.attention.project(memory),
             padding_bias(mask),
             video_index,
+            due=self.due_before(words[:, :-1], memory),
             weights=(
                 self.attention.state_projection.kernel,
                 self.attention.score.kernel,
@@ -220,4 +259,5 @@ class CaptionDecoder(keras.layers.Layer):
             "dropout": self.dropout.rate,
             "word_dropout": self.word_dropout.rate,
             "label_smoothing": self.label_smoothing,
+            "topic_neurons": self.topic_neurons,
         }

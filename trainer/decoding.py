@@ -83,7 +83,7 @@ def search(
         best_rank = ops.where(better, ended_rank, best_rank)
 
         # The rest go on.
-        state = tuple(_of_beam(part, parents) for part in (now["h"], now["c"]))
+        state = tuple(_of_beam(now[name], parents) for name in decoder.state)
         here = ops.arange(max_words) == step
         words = ops.where(here, next_words[:, :, None], _of_beam(words, parents))
         log_prob = ops.where(next_words == EOS, _NEVER, scores)

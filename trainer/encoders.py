@@ -10,6 +10,7 @@ from topiclens.trainer.edits import Edit, edited
 from topiclens.trainer.lstm import lstm_over_time, lstm_signal_step, lstm_signal_step_gradient
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.tensor import Tensor
+from topiclens.trainer.topic_neurons import not_negative
 
 
 def frame_mask(frames: Tensor) -> Tensor:
@@ -51,6 +52,10 @@ class Encoder(keras.layers.Layer):
             correction of the encoder can move a raw feature.
         dropout: share of the frames' numbers that is dropped in training.
 
+    Attributes:
+        topic_neurons: so many neurons, the first ones, are one topic's own: moved from (-1, 1) to (0, 1), see
+            `topiclens.trainer.topic_neurons`. `make_encoder` sets it.
+
     Call arguments:
         frames: (videos, time, feature_dim) float; padded with all-zero rows.
     Returns:
@@ -62,6 +67,7 @@ class Encoder(keras.layers.Layer):
     def __init__(self, n_neurons: int, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.n_neurons = n_neurons
+        self.topic_neurons = 0
         self.skip = skip
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
@@ -73,7 +79,7 @@ class Encoder(keras.layers.Layer):
         """The neurons' activations at every frame: (videos, time, n_neurons); those at padding are dropped.
 
         Real frames are where `mask` (videos, time) is True, at any place. Padding must not change the activations of
-        real frames.
+        real frames. Topic neurons are given between -1 and 1.
         """
         raise NotImplementedError
 
@@ -98,6 +104,8 @@ class Encoder(keras.layers.Layer):
         mask = frame_mask(frames)
         frames = self.dropout(frames, training=training)
         v = self.read_linearised(frames, mask) if linearised else self.read(frames, mask)
+        if self.topic_neurons:
+            v = not_negative(v, self.topic_neurons, linearised)
         v = v * ops.cast(mask, v.dtype)[:, :, None]
         memory = ops.concatenate([v, frames], axis=-1) if self.skip else v
         memory_mean = masked_mean(memory, mask)
@@ -184,4 +192,11 @@ def make_encoder(config: CaptionerConfig) -> Encoder:
             f"The model has the encoder {config.encoder!r}; known are {', '.join(sorted(_KNOWN))}. If it is your own, "
             "call topiclens.trainer.encoders.register_encoder before the model is made or loaded."
         )
-    return _KNOWN[config.encoder](config)
+    encoder = _KNOWN[config.encoder](config)
+    if config.topic_neurons > encoder.n_neurons:
+        raise ValueError(
+            f"The encoder has {encoder.n_neurons} neurons, and {config.topic_neurons} topics are to have one each. Set "
+            " model.encoder_units to more, topics.n_topics to fewer, or model.topics to mlp."
+        )
+    encoder.topic_neurons = config.topic_neurons
+    return encoder

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from topiclens.trainer.edits import Edit, edited
@@ -42,13 +43,18 @@ class TopicPerceptron(keras.layers.Layer):
     def call(self, mean: Tensor, training: bool = False) -> Tensor:
         return self.read(mean, training=training)["scores"]
 
+    def loss(self, scores: Tensor, topics: Tensor) -> Tensor:
+        """L_I = ||f(mean v) - s||^2, summed over the topics (eq. 8): two (videos, n_topics) to (videos,)."""
+        return ops.sum(ops.square(scores - ops.cast(topics, scores.dtype)), axis=-1)
+
+    def two_layers(self) -> tuple[np.ndarray, ...]:
+        """The weights: hidden (neurons, units) and its bias, score (units, n_topics) and its bias."""
+        return tuple(
+            np.asarray(array, np.float32) for layer in (self.hidden, self.score) for array in layer.get_weights()
+        )
+
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"n_topics": self.n_topics, "units": self.units, "dropout": self.dropout.rate}
-
-
-def interpretive_loss(scores: Tensor, topics: Tensor) -> Tensor:
-    """L_I = ||f(mean v) - s||^2, summed over the topics (eq. 8): two (videos, n_topics) to (videos,)."""
-    return ops.sum(ops.square(scores - ops.cast(topics, scores.dtype)), axis=-1)
 
 
 def log_prob_of(targets: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -59,6 +59,10 @@ class Packing:
         """(captions, steps) to (words,)."""
         return ops.take(ops.reshape(ops.transpose(values), (-1,)), self.place)
 
+    def pack_rows(self, values: Tensor) -> Tensor:
+        """(captions, steps, n) to (words, n)."""
+        return ops.take(ops.reshape(ops.transpose(values, (1, 0, 2)), (-1, values.shape[-1])), self.place, axis=0)
+
     def unpack(self, values: Tensor) -> Tensor:
         """(words, n) to (captions, steps, n), zero at padding."""
         flat = ops.segment_sum(values, self.place, self.captions * self.steps)
@@ -95,6 +99,7 @@ def attend_and_recur(
     bias: Tensor,
     video_index: Tensor,
     weights: tuple[Tensor, ...],
+    due: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The states and contexts of all words of all captions (eq. 3-4 and the LSTM).
 
@@ -108,10 +113,12 @@ def attend_and_recur(
         video_index: (captions,) int, the row of the videos that a caption is of.
         weights: U_a (units, attention_units); w_a (attention_units, 1); the LSTM's kernel for the context
             (memory_dim, 4 * units) and its recurrent kernel (units, 4 * units).
+        due: (captions, steps, memory_dim), what the contexts are multiplied by; it gets no gradient.
     Returns:
         (words, units + memory_dim), [h_t, context_t], packed.
     """
     units, memory_dim = h.shape[-1], memory.shape[-1]
+    due = None if due is None else packing.pack_rows(due)
     bias = ops.take(bias, video_index, axis=0)
 
     def to_videos(values: Tensor) -> Tensor:
@@ -141,6 +148,7 @@ def attend_and_recur(
             scores = ops.matmul(ops.reshape(comparison, (-1, comparison.shape[-1])), score)
             alpha = ops.softmax(ops.reshape(scores, (n, -1)) + bias[:n], axis=-1)
             context = ops.squeeze(ops.matmul(alpha[:, None, :], memory[:n]), axis=1)
+            context = context if due is None else due[rows] * context
             x = ops.concatenate([context, h_before], axis=-1)
             h, c, gates = lstm_step(inputs[rows] + ops.matmul(x, state_kernel), c[:n])
             steps.append(_Step(x, comparison, alpha, gates))
@@ -158,6 +166,7 @@ def attend_and_recur(
                 d_z, d_c = lstm_step_gradient(step.gates, _grow(d_h, n) + d_output[:, :units], _grow(d_c, n))
                 d_x = ops.matmul(d_z, state_kernel_t)
                 d_context = d_x[:, :memory_dim] + d_output[:, units:]
+                d_context = d_context if due is None else due[rows] * d_context
                 d_alpha = ops.squeeze(ops.matmul(d_context[:, None, :], ops.transpose(memory[:n], (0, 2, 1))), axis=1)
                 d_scores = step.alpha * (d_alpha - ops.sum(step.alpha * d_alpha, axis=-1, keepdims=True))
                 d_score += ops.matmul(

@@ -95,7 +95,8 @@ def _through_decoder(
     """
     cell, memory = decoder.cell, video["memory"]
     named = decoder.read(words, memory, video["mask"], video["memory_mean"])
-    y = decoder.embedding(ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1))
+    before = ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
+    y, due = decoder.embedding(before), decoder.due_before(before, memory)
     h, c = (ops.concatenate([named[f"initial_{name}"][:, None], named[name][:, :-1]], axis=1) for name in "hc")
     z = ops.tensordot(ops.concatenate([y, named["context"]], axis=-1), cell.kernel, 1) + cell.bias
     z = z + ops.tensordot(h, cell.recurrent_kernel, 1)
@@ -118,6 +119,8 @@ def _through_decoder(
 
     d_h, d_c, d_g = tf.scan(back, (own, *gates), (ops.zeros_like(score_h),) * 3, reverse=True)
     slopes = ops.tensordot(d_g, ops.transpose(from_context), 1) + own * score_context
+    if due is not None:
+        slopes = slopes * ops.transpose(due, (1, 0, 2))[:, :, None]
     slopes = ops.einsum("vti,tvsm->vsim", named["alpha"], slopes)
     previous = ops.einsum("tvsu,vtu->vst", d_g, ops.tensordot(y, from_y, 1))
     previous = previous + own[:, 0, :, 0] * ops.sum(score_y * y, axis=2)[:, :, None]

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -67,6 +67,7 @@ def train(
     work_dir: str | os.PathLike,
     score_captions: ScoreCaptions | None = None,
     name_neurons: NameNeurons | None = None,
+    topic_words: Sequence[Mapping[str, Sequence[float]]] | None = None,
     init_from: str | os.PathLike | None = None,
     same_topics: bool = False,
     shuffle_topics: bool = False,
@@ -86,6 +87,8 @@ def train(
         score_captions: (references by id, caption by id) -> figures by name, among them `training.monitor`.
         name_neurons: names the neurons by topics after each epoch, so that the logs show how steady the names are. It
             is not used for LSTM-B, whose f learns nothing.
+        topic_words: for each topic its words, each with log p(word | topic) - log p(word) and p(word | topic). A model
+            with topic neurons begins with them, see `Captioner.begin_with_words`.
         init_from: a folder that `topiclens.trainer.export.export` wrote; what fits is copied before training.
         same_topics: the topics of `init_from` are the same ones, so that the topic perceptron is copied too.
         shuffle_topics: a control: the topics are dealt out anew among the training videos. What the interpretive loss
@@ -128,6 +131,7 @@ def train(
         "start": {
             "weights": None if init_from is None else _file_digest(weights_path(init_from)),
             "same topics": same_topics,
+            "topic words": topic_words,
         },
     }
     work_dir = os.fspath(work_dir)
@@ -146,6 +150,10 @@ def train(
         seed=training.seed,
     )
     captioner = Captioner(model, name="captioner")
+    lifts = None
+    if topic_words is not None and model.topic_neurons:
+        lifts = np.moveaxis(vocabulary.arrays(topic_words), -1, 0)
+        captioner.begin_with_words(*lifts)
     optimizer = build_optimizer(training, steps_per_epoch=len(batches))
     optimizer.build(captioner.trainable_variables)
     captioner.compile(optimizer=optimizer, jit_compile=False)  # every new shape of a batch compiles again
@@ -154,6 +162,8 @@ def train(
     if init_from is not None and state.epochs_done == 0:
         source, source_vocabulary, _ = load_captioner(init_from)
         done = warm_start(captioner, vocabulary, source, source_vocabulary, same_topics=same_topics)
+        if lifts is not None and not same_topics:  # what was copied spoke for other topics
+            captioner.begin_with_words(*lifts)
         progress(f"Starting from {init_from}: " + ", ".join(f"{name} {what}" for name, what in done.items()))
 
     start = state.epochs_done

@@ -7,6 +7,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from topiclens.schemas.files import read_text, write_text
 
 PAD, BOS, EOS, UNK = range(4)
@@ -77,6 +79,14 @@ class Vocabulary:
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":
         return cls.from_text(read_text(path), source=os.fspath(path))
+
+    def arrays(self, rows: Sequence[Mapping[str, Sequence[float]]]) -> np.ndarray:
+        """Pairs of numbers of words as (rows, words, 2) float32: 0 for words that a row lacks; others are left out."""
+        result = np.zeros((len(rows), len(self), 2), np.float32)
+        for row, numbers in zip(result, rows):
+            for word in set(numbers) & set(self._ids):
+                row[self.id(word)] = numbers[word]
+        return result
 
     def to_text(self) -> str:
         return "".join(f"{word}\n" for word in self.words)

@@ -33,9 +33,8 @@ class Perceptron:
 
     @classmethod
     def of(cls, topic_perceptron: Any) -> Perceptron:
-        """The weights of a `topiclens.trainer.losses.TopicPerceptron`."""
-        layers = (topic_perceptron.hidden, topic_perceptron.score)
-        return cls(*(np.asarray(array, np.float32) for layer in layers for array in layer.get_weights()))
+        """The weights of a captioner's f, a `TopicPerceptron` or `TopicNeurons`."""
+        return cls(*topic_perceptron.two_layers())
 
     @property
     def n_neurons(self) -> int:

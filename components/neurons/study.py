@@ -1,7 +1,7 @@
 """The neurons of one trained captioner: named on training videos and measured on held-out ones.
 
-An f is fitted afterwards, on the frozen encoder; the captioner's own plays no part. That makes all models comparable,
-even one that never learnt f.
+Topic neurons are read by their own f. For all other models an f is fitted afterwards, on the frozen encoder, so that
+they can be compared, even one that never learnt f.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def study_neurons(
     """
     encode = encoder_of(captioner)
     seen = mean_activations(train_videos, encode)
-    f = fit_perceptron(seen.mean, seen.topics, seed=seed)
+    if captioner.config.topic_neurons:
+        f = Perceptron.of(captioner.topic_perceptron)
+    else:
+        f = fit_perceptron(seen.mean, seen.topics, seed=seed)
     counted = tally(seen.mean, seen.topics, f)
     links = link(counted, topics)
     held_out = mean_activations(held_out_videos, encode)
@@ -78,7 +81,7 @@ def fit_perceptron(
     """
     import keras
 
-    from topiclens.trainer.losses import TopicPerceptron, interpretive_loss
+    from topiclens.trainer.losses import TopicPerceptron
 
     initial, dropped, order = (int(part) for part in np.random.SeedSequence(seed).generate_state(3))
     f = TopicPerceptron(topics.shape[1], units, dropout)
@@ -89,7 +92,7 @@ def fit_perceptron(
     model = keras.Sequential([keras.Input(mean.shape[1:]), f])
     model.compile(
         optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
-        loss=lambda topics, scores: interpretive_loss(scores, topics),
+        loss=lambda topics, scores: f.loss(scores, topics),
     )
     rng = np.random.default_rng(order)
     mean, topics = np.asarray(mean, np.float32), np.asarray(topics, np.float32)

@@ -23,6 +23,7 @@ from topiclens.schemas.plain import from_plain, to_plain
 
 MODEL, TABLE, LABELS, LOG_LIKELIHOOD = "model.npz", "topics.json", "labels.jsonl", "log_likelihood.jsonl"
 MATCHING = "matching.json"
+_SAID, _MOST_LIFT = 0.005, 5.0  # the least share of a topic's tokens that a word of it has; see `word_lifts`
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,22 @@ class TopicModel:
         return word_probabilities(
             self.counts / self.samples, self.beta if self.prior is None else self.prior.dense(len(self.counts))
         )
+
+    def word_lifts(self) -> list[dict[str, tuple[float, float]]]:
+        """What each topic says, by id: its words, each with log p(word | topic) - log p(word), at most 5, and
+        p(word | topic).
+
+        Words that the topic hardly says, or says no more often than all captions do, are left out.
+        """
+        counts = self.counts.T if self.label_of is None else by_label(self.counts.T, self.label_of, self.n_topics)
+        of_topic = counts / np.maximum(counts.sum(axis=0), 1)
+        in_all = self.counts.sum(axis=0) / max(self.counts.sum(), 1)
+        lifts: list[dict[str, tuple[float, float]]] = [{} for _ in range(self.n_topics)]
+        for word, topic in np.argwhere(of_topic > _SAID):
+            lift = min(float(np.log(of_topic[word, topic] / in_all[word])), _MOST_LIFT)
+            if lift > 0:
+                lifts[topic][self.words[word]] = round(lift, 3), round(float(of_topic[word, topic]), 5)
+        return lifts
 
     @functools.cached_property
     def _by_word(self) -> np.ndarray:

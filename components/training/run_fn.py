@@ -15,7 +15,7 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import name_neurons
 from topiclens.components.training.settings import TrainerConfig
 from topiclens.schemas import records
-from topiclens.schemas.files import copy_tree, is_remote, writable
+from topiclens.schemas.files import copy_tree, is_remote, read_json, writable
 from topiclens.schemas.plain import ConfigError, from_json
 from topiclens.trainer.export import export
 from topiclens.trainer.exported import EXTRA
@@ -26,16 +26,17 @@ from topiclens.trainer.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from tfx.components import FnArgs
 
-VOCABULARY_FILE = "vocabulary.txt"
+VOCABULARY_FILE, TOPIC_WORDS_FILE = "vocabulary.txt", "topic_words.json"
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Trains, and exports the best epoch.
 
     Args:
-        fn_args: `train_files` and `eval_files`; `transform_graph_path`, a folder with vocabulary.txt; `base_model`, an
-            exported model to start from, or None; `serving_model_dir` and `model_run_dir`, where the SavedModel and the
-            TensorBoard logs go; and `custom_config`, whose `config_json` is a TrainerConfig.
+        fn_args: `train_files` and `eval_files`; `transform_graph_path`, a folder with vocabulary.txt and
+            topic_words.json; `base_model`, an exported model to start from, or None; `serving_model_dir` and
+            `model_run_dir`, where the SavedModel and the TensorBoard logs go; and `custom_config`, whose `config_json`
+            is a TrainerConfig.
     """
     custom = fn_args.custom_config or {}
     if "config_json" not in custom:
@@ -63,6 +64,7 @@ def run_fn(fn_args: FnArgs) -> None:
             folder_per_run=True,
             score_captions=EpochScores(),
             name_neurons=name_neurons,
+            topic_words=read_json(os.path.join(fn_args.transform_graph_path, TOPIC_WORDS_FILE)),
             init_from=_exported(fn_args.base_model, scratch),
         )
         summary = {

@@ -19,7 +19,7 @@ from topiclens.components.neurons.pdm import Tally
 from topiclens.components.neurons.study import study_neurons
 from topiclens.components.neurons.tensorboard import write_profiles
 from topiclens.components.topics.model import TopicModel
-from topiclens.components.training.run_fn import VOCABULARY_FILE
+from topiclens.components.training.run_fn import TOPIC_WORDS_FILE, VOCABULARY_FILE
 from topiclens.components.videos.ingest import SUMMARY
 from topiclens.pipeline.run_metadata import Outcome, split_files
 from topiclens.pipeline.settings import Settings
@@ -29,7 +29,7 @@ from topiclens.schemas.plain import to_plain
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.schemas.tables import markdown_table
 from topiclens.trainer.checkpoints import claim
-from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.settings import MLP, NEURONS, CaptionerConfig, CaptionerSettings
 from topiclens.trainer.training import train
 from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
 from topiclens.trainer.vocabulary import Vocabulary
@@ -55,6 +55,7 @@ FIGURES = {
     "CIDEr": "CIDEr",
 }
 _TABLE, _JSON, _PROFILES = "comparison.md", "comparison.json", "profiles.png"
+_PAPERS_WEIGHT = 0.1  # lambda
 _REDUCED_CAPTIONS, _REDUCED_EPOCHS = 60_000, (5, 12)  # of a training at the reduced size
 _STUDIED = "tally.npz", "links.json", "result.json"  # what a finished training leaves; written in this order
 
@@ -66,19 +67,24 @@ class Variant:
     name: str
     interpretive_weight: float
     shuffle_topics: bool = False
+    topics: str = NEURONS
 
     @property
     def folder(self) -> str:
-        return f"{'shuffled' if self.shuffle_topics else 'topics'}-{self.interpretive_weight:g}"
+        return f"{'shuffled' if self.shuffle_topics else self.topics}-{self.interpretive_weight:g}"
 
 
-def variants(weight: float, others: Sequence[float] = ()) -> list[Variant]:
-    """LSTM-B, LSTM-I and its control with one weight of the interpretive loss, then LSTM-I with the others."""
+def variants(model: CaptionerSettings, other_weights: Sequence[float] = ()) -> list[Variant]:
+    """LSTM-B, LSTM-I and its control with one weight of the interpretive loss, then LSTM-I with other weights; and with
+    the paper's f, where the model has topic neurons."""
+    weight, kind = model.interpretive_weight, model.topics
+    others = [other for other in other_weights if other not in (0, weight)]
     return [
-        Variant("LSTM-B", 0.0),
-        Variant("LSTM-I", weight),
-        Variant("LSTM-I, shuffled topics", weight, shuffle_topics=True),
-        *(Variant(f"LSTM-I, lambda {other:g}", other) for other in others if other not in (0, weight)),
+        Variant("LSTM-B", 0.0, topics=kind),
+        Variant("LSTM-I", weight, topics=kind),
+        Variant("LSTM-I, shuffled topics", weight, shuffle_topics=True, topics=kind),
+        *(Variant(f"LSTM-I, lambda {other:g}", other, topics=kind) for other in others),
+        *([Variant("LSTM-I, the paper's f", _PAPERS_WEIGHT, topics=MLP)] if kind == NEURONS else []),
     ]
 
 
@@ -132,7 +138,7 @@ def compare(
             records.
     """
     claim(folder, _facts(outcome, settings))
-    chosen = variants(settings.model.interpretive_weight, other_weights)
+    chosen = variants(settings.model, other_weights)
     jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
     results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
     began, trained = time.monotonic(), 0
@@ -182,7 +188,7 @@ def table_rows(results: Mapping[str, Sequence[Mapping]]) -> list[list[str]]:
 
 def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
     """What all trainings of a comparison share; the weights of the interpretive loss and the seeds are their own."""
-    own = {"interpretive_weight", "seed"}
+    own = {"interpretive_weight", "topics", "seed"}
     shared = {
         "model": dataclasses.asdict(settings.model),
         "training": settings.training_config().fixed(),
@@ -202,7 +208,9 @@ def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, see
 def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
     settings = dataclasses.replace(
         settings,
-        model=dataclasses.replace(settings.model, interpretive_weight=variant.interpretive_weight),
+        model=dataclasses.replace(
+            settings.model, interpretive_weight=variant.interpretive_weight, topics=variant.topics
+        ),
         run=dataclasses.replace(settings.run, seed=seed),
     )
     files = {split: split_files(outcome, split) for split in ("train", "val")}
@@ -222,6 +230,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         work_dir=place,
         score_captions=None if settings.training.monitor == "loss" else EpochScores(),
         name_neurons=name_neurons,
+        topic_words=read_json(os.path.join(outcome.folder("TransformGraph"), TOPIC_WORDS_FILE)),
         shuffle_topics=variant.shuffle_topics,
     )
     held_out = list(records.read(files["val"]))

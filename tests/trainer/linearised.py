@@ -50,18 +50,23 @@ def linearised_relevance(model, clip, words):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([frames, previous, biases])
         v = tf.concat([direction("encoder/forward", 1), direction("encoder/backward", -1)], axis=1)
+        own = model.config.topic_neurons
+        h, slope = v[:, :own], (1 + v[:, :own]) / 2 / (v[:, :own] + 0.1 * tf.sign(v[:, :own]))
+        v = tf.concat([hold((1 + h) / 2 - slope * h) + hold(slope) * h, v[:, own:]], axis=1)
         memory = tf.concat([v, frames], axis=1) if model.config.skip else v
         mean = tf.reduce_mean(memory, axis=0)
         first = h, c = [tanh(dense(f"decoder/initial_{s}", mean)) for s in "hc"]
-        scores, attention = [], []
-        for y, word in zip(previous, words):
+        scores, attention, due = [], [], tf.ones(memory.shape[1], tf.float64)
+        for y, word, read in zip(previous, words, [BOS, *words[:-1]]):
+            if own:
+                due -= tf.pad(weights["decoder/naming"][read], [[0, memory.shape[1] - own]])
             compared = tf.linalg.matvec(weights["decoder/attention/state_projection/kernel"], h, True) + (
                 memory @ weights["decoder/attention/frame_projection/kernel"]
                 + weights["decoder/attention/frame_projection/bias"]
             )
             alpha = hold(tf.nn.softmax((tf.tanh(compared) @ weights["decoder/attention/score/kernel"])[:, 0]))
             attention.append(alpha.numpy())
-            context = tf.linalg.matvec(memory, alpha, True)
+            context = tf.nn.relu(due) * tf.linalg.matvec(memory, alpha, True)
             h, c = lstm("decoder/cell", tf.concat([y, context], 0), h, c)
             scores.append(dense("decoder/readout", tf.concat([h, context, y], 0))[word])
 

@@ -24,6 +24,8 @@ def tiny_captioner(seed=0, scale=2.0, **changes):
     for variable in model.weights:
         if str(variable.dtype) == "float32":
             variable.assign(rng.normal(scale=scale / np.sqrt(variable.shape[0]), size=variable.shape).astype("float32"))
+    if model.decoder.topic_neurons:
+        model.decoder.naming.assign(rng.random(model.decoder.naming.shape) * 0.3)
     return model
 
 
@@ -59,6 +61,7 @@ class NumpyCaptioner:
     def __init__(self, model):
         weights = {v.path.split("/", 1)[1]: np.array(v, np.float64) for v in model.weights if "seed" not in v.path}
         self.weights = weights
+        self.own = len(self.weights.get("topics/gain", ()))  # topic neurons
 
     def __getitem__(self, path):
         return self.weights[path]
@@ -82,23 +85,37 @@ class NumpyCaptioner:
                 h, c = self.lstm(f"encoder/{name}", x, h, c)
                 states.append(h)
             directions.append(np.array(states[::order]))
-        return np.concatenate(directions, axis=1)
+        v = np.concatenate(directions, axis=1)
+        v[:, : self.own] = (1 + v[:, : self.own]) / 2
+        return v
+
+    def topic_loss(self, clip, topics):
+        scores = self.topic_scores(clip)
+        if not self.own:
+            return ((scores - topics) ** 2).sum()
+        return -(topics * np.log(sigmoid(scores)) + (1 - topics) * np.log(sigmoid(-scores))).sum()
 
     def topic_scores(self, clip):
+        if self.own:
+            gain = np.log1p(np.exp(self["topics/gain"]))
+            return gain * self.encode(clip).mean(axis=0)[: self.own] + self["topics/offset"]
         hidden = np.maximum(self.dense("topics/hidden", self.encode(clip).mean(axis=0)), 0)
         return self.dense("topics/score", hidden)
 
     def next_words(self, v, words):
         """p(word | words so far), the words beginning with BOS."""
         h, c = (np.tanh(self.dense(f"decoder/initial_{s}", v.mean(axis=0))) for s in "hc")  # eq. 5
+        due = np.ones(v.shape[1])
         for word in words:
+            if self.own:
+                due[: self.own] -= self["decoder/naming"][word]
             y = self["decoder/embedding/embeddings"][word]
             compared = np.tanh(
                 h @ self["decoder/attention/state_projection/kernel"]
                 + self.dense("decoder/attention/frame_projection", v)
             )
             alpha = softmax((compared @ self["decoder/attention/score/kernel"])[:, 0])  # eq. 4
-            context = alpha @ v  # eq. 3
+            context = np.maximum(due, 0) * (alpha @ v)  # eq. 3; a topic counts until it is said
             h, c = self.lstm("decoder/cell", np.concatenate([y, context]), h, c)
         return softmax(self.dense("decoder/readout", np.concatenate([h, context, y])))  # eq. 6
 

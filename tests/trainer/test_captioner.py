@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.trainer.numpy_captioner import TINY, NumpyCaptioner, clip_of, tiny_batch, tiny_captioner
 from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.settings import TOPICS, CaptionerConfig
 
 
 def expected_losses(model, batch):
@@ -17,7 +17,7 @@ def expected_losses(model, batch):
     plain = NumpyCaptioner(model)
     for row, video in zip(batch["words"], batch["video_index"]):
         clip, caption = clip_of(batch, video), row[row > 0][1:-1]
-        yield -plain.log_prob(clip, caption), ((plain.topic_scores(clip) - batch["topics"][video]) ** 2).sum()
+        yield -plain.log_prob(clip, caption), plain.topic_loss(clip, batch["topics"][video])
 
 
 def words_to_predict(batch):
@@ -30,18 +30,21 @@ def loss_of(model, batch):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_loss_is_that_of_the_equations(seed):
-    model, batch = tiny_captioner(seed), tiny_batch(seed)
+@pytest.mark.parametrize("kind", TOPICS)
+def test_the_loss_is_that_of_the_equations(seed, kind):
+    model, batch = tiny_captioner(seed, topics=kind), tiny_batch(seed)
     captions, topics = np.array(list(expected_losses(model, batch))).T
     found = model(batch)
     np.testing.assert_allclose(-found["log_prob"].numpy(), captions, rtol=1e-4)
     np.testing.assert_allclose(found["interpretive_loss"], topics, rtol=1e-4)
     np.testing.assert_array_equal(found["n_words"], [5, 5, 3, 2, 1])
-    np.testing.assert_allclose(loss_of(model, batch), (captions + 0.1 * topics).mean(), rtol=1e-4)
+    weight = model.config.interpretive_weight
+    np.testing.assert_allclose(loss_of(model, batch), (captions + weight * topics).mean(), rtol=1e-4)
 
 
-def test_topic_scores_and_activations_are_those_of_the_equations():
-    model, batch = tiny_captioner(), tiny_batch()
+@pytest.mark.parametrize("kind", TOPICS)
+def test_topic_scores_and_activations_are_those_of_the_equations(kind):
+    model, batch = tiny_captioner(topics=kind), tiny_batch()
     plain, video = NumpyCaptioner(model), model.encode(batch["frames"])
     for row in range(3):
         clip = clip_of(batch, row)
@@ -50,8 +53,9 @@ def test_topic_scores_and_activations_are_those_of_the_equations():
         np.testing.assert_allclose(model.topic_scores(batch["frames"])[row], plain.topic_scores(clip), atol=1e-5)
 
 
-def test_the_gradient_is_the_slope_of_the_loss():
-    model, batch = tiny_captioner(), tiny_batch()
+@pytest.mark.parametrize("kind", TOPICS)
+def test_the_gradient_is_the_slope_of_the_loss(kind):
+    model, batch = tiny_captioner(topics=kind), tiny_batch()
     with tf.GradientTape() as tape:
         loss = loss_of(model, batch)
     gradients = tape.gradient(loss, model.trainable_variables)
@@ -82,8 +86,8 @@ def test_lambda_zero_leaves_the_topics_out():
 def test_topics_move_the_encoder_only_through_lambda():
     batch = tiny_batch()
     other = batch | {"topics": 1 - batch["topics"]}
-    for weight, moved in ((0.0, False), (0.1, True)):
-        model = tiny_captioner(interpretive_weight=weight)
+    for weight, kind, moved in ((0.0, "mlp", False), (0.1, "mlp", True), (0.1, "neurons", True)):
+        model = tiny_captioner(interpretive_weight=weight, topics=kind)
         gradients = []
         for topics in (batch, other):
             with tf.GradientTape() as tape:
@@ -104,7 +108,8 @@ def test_fit_lowers_the_loss_and_reports_both_parts():
     np.testing.assert_allclose(found["caption_loss"], captions.mean(), rtol=1e-3)
     np.testing.assert_allclose(found["interpretive_loss"], topics.mean(), rtol=1e-3)
     np.testing.assert_allclose(found["word_loss"], captions.sum() / words_to_predict(batch), rtol=1e-3)
-    np.testing.assert_allclose(found["loss"], (captions + 0.1 * topics).mean(), rtol=1e-3)
+    weight = model.config.interpretive_weight
+    np.testing.assert_allclose(found["loss"], (captions + weight * topics).mean(), rtol=1e-3)
 
 
 def test_configuration_and_weights_make_it_again(tmp_path):

@@ -24,7 +24,7 @@ def step_by_step(model, batch):
     total = 0.0
     for t in range(words.shape[1] - 1):
         now = decoder.step(words[:, t : t + 1], state, memory, mask)
-        state = now["h"], now["c"]
+        state = tuple(now[name] for name in decoder.state)
         log_probs = tf.gather(tf.nn.log_softmax(now["logits"][:, 0]), words[:, t + 1], batch_dims=1)
         total += log_probs * (words[:, t + 1] != 0)
     return total

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from topiclens.trainer.losses import TopicPerceptron, interpretive_loss, log_prob_of
+from topiclens.trainer.losses import TopicPerceptron, log_prob_of
 
 
 @pytest.mark.parametrize("smoothing", (0.0, 0.1))
@@ -33,7 +33,7 @@ def test_hopeless_and_certain_words_stay_finite():
 
 def test_the_interpretive_loss_is_summed_over_the_topics():
     scores, topics = np.array([[1.0, 0.5, -1.0], [0, 0, 0]]), np.array([[1, 0, 0], [0, 1, 1]])
-    np.testing.assert_allclose(interpretive_loss(tf.constant(scores), topics), [0.25 + 1, 2])
+    np.testing.assert_allclose(TopicPerceptron(3).loss(tf.constant(scores), topics), [0.25 + 1, 2])
 
 
 def test_f_is_a_perceptron_with_a_relu_inside_and_a_linear_output():

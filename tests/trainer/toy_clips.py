@@ -49,6 +49,11 @@ def vocabulary() -> Vocabulary:
     return Vocabulary([*COLOURS, *ACTIONS])
 
 
+def topic_words() -> list[dict[str, tuple[float, float]]]:
+    """Each topic has one word, which is all that it says."""
+    return [{word: (1.5, 1.0)} for word in (*COLOURS, *ACTIONS)]
+
+
 def model(**changes) -> CaptionerConfig:
     sizes = dict(
         vocabulary_size=len(vocabulary()),
@@ -101,6 +106,7 @@ def train(folder, *, model=model(), progress=no_progress, work="work", **changes
             work_dir=os.path.join(folder, work),
             score_captions=score,
             name_neurons=name_neurons,
+            topic_words=topic_words(),
             progress=progress,
         )
 

@@ -54,7 +54,7 @@ def test_the_score_and_the_attention_are_those_of_the_keras_model(skip):
     state = tuple(part[:, None] for part in model.decoder.initial_state(video["memory_mean"]))
     for t, (read, word) in enumerate(zip([BOS, *CAPTION], CAPTION)):
         now = model.decoder.step(tf.constant([[read]]), state, video["memory"], video["mask"])
-        state = now["h"], now["c"]
+        state = tuple(now[name] for name in model.decoder.state)
         np.testing.assert_allclose(relevance.scores[t], now["logits"][0, 0, word], rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(relevance.alpha[t], now["alpha"][0, 0], atol=1e-5)
 

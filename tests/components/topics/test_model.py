@@ -1,5 +1,6 @@
 """A topic model in its folder."""
 
+import dataclasses
 import json
 import zipfile
 
@@ -8,7 +9,9 @@ import pytest
 
 from topiclens.components.topics import fitting
 from topiclens.components.topics.documents import content_words
+from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import MODEL, TABLE, TopicModel
+from topiclens.components.topics.table import Topic
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +86,18 @@ def test_files_of_two_runs_are_told_apart(folder):
 def test_captions_without_a_known_word_have_no_topic(model):
     counts = model.infer_words("v", content_words(["zebras xylophone"]))
     assert counts.sum() == 0 and model.rule(counts) == []
+
+
+def test_a_topics_words_are_told_by_how_much_likelier_it_makes_them():
+    counts = np.array([[60, 38, 2, 0], [0, 50, 50, 0], [10, 0, 0, 290]])
+    model = TopicModel(("red", "dog", "runs", "a"), counts, 1, 0.1, 0.1, OccurrenceRule(3, 0.0), 0)
+    lifts = model.word_lifts()
+    assert lifts[0] == {"red": (pytest.approx(np.log(0.6 / (70 / 500)), abs=1e-3), 0.6),
+                        "dog": (pytest.approx(np.log(0.38 / (88 / 500)), abs=1e-3), 0.38)}  # fmt: skip
+    assert "runs" not in lifts[0], "less likely than in all captions"
+    assert list(lifts[2]) == ["a"]
+    merged = dataclasses.replace(
+        model, topics=tuple(Topic(k, str(k), (), None, 0.1) for k in range(3)), label_of=np.array([1, 1, -1])
+    ).word_lifts()
+    assert merged[0] == merged[2] == {}, "one counts as another topic, one is banned"
+    assert merged[1]["red"] == (pytest.approx(np.log(0.3 / (70 / 500)), abs=1e-3), 0.3)

@@ -4,12 +4,14 @@ import os
 import types
 
 import keras
+import numpy as np
 import pytest
 
 from tests.trainer import toy_clips
 from topiclens.components.training.run_fn import run_fn
 from topiclens.components.training.settings import TrainerConfig
 from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.files import write_json
 from topiclens.schemas.plain import to_json
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.export import export, load_captioner
@@ -19,7 +21,15 @@ from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, Trai
 def fn_args(folder, **changes):
     """What TFX's Trainer hands over, as far as run_fn reads it."""
     files = toy_clips.write(folder)
-    sizes = {"encoder_units": 8, "attention_units": 8, "decoder_units": 16, "embedding_units": 8, "topic_units": 8}
+    write_json(folder / "topic_words.json", toy_clips.topic_words())
+    sizes = {
+        "topics": "neurons",
+        "encoder_units": 8,
+        "attention_units": 8,
+        "decoder_units": 16,
+        "embedding_units": 8,
+        "topic_units": 8,
+    }
     config = TrainerConfig(
         model=CaptionerSettings(**sizes),
         training=TrainingConfig(**{**toy_clips.SETTINGS, "epochs": 1, "histogram_every": 0}),
@@ -55,6 +65,8 @@ def test_it_trains_from_a_base_model_exports_and_hands_over_the_logs(tmp_path):
     captioner, words, meta = load_captioner(arguments.serving_model_dir)
     assert words == vocabulary and captioner.topic_perceptron.n_topics == toy_clips.N_TOPICS
     assert meta["decoding"]["beam"] == 2
+    naming = captioner.decoder.naming.numpy()
+    np.testing.assert_array_equal(naming[4:], np.eye(toy_clips.N_TOPICS), "the words that the topics were found by")
     assert meta["training"]["best_epoch"] == 1 and "val_CIDEr" in meta["training"]["figures"]
     assert 0 < meta["training"]["figures"]["neurons_named"] <= 16, "by prediction differences: twice 8 units"
     assert os.path.exists(os.path.join(arguments.serving_model_dir, "saved_model.pb"))

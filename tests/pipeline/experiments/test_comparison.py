@@ -15,16 +15,23 @@ from topiclens.pipeline.experiments import comparison
 from topiclens.pipeline.presets import preset
 from topiclens.pipeline.run_metadata import Outcome
 from topiclens.trainer.checkpoints import CheckpointMismatch
+from topiclens.trainer.settings import CaptionerSettings
 
 RUN = Outcome("runs/flickr8k", {"Examples": "runs/flickr8k/artifacts/Examples/7"}, blessed=True)
 
 
 def test_a_sweep_trains_every_weight_once_and_the_control_of_the_chosen_one():
-    swept = comparison.variants(0.1, [0.03, 0.1, 1])
+    swept = comparison.variants(CaptionerSettings(topics="mlp", interpretive_weight=0.1), [0.03, 0.1, 1])
     assert [(v.interpretive_weight, v.shuffle_topics) for v in swept] == [
         (0, False), (0.1, False), (0.1, True), (0.03, False), (1, False),
     ]  # fmt: skip
     assert len({variant.folder for variant in swept}) == len({variant.name for variant in swept}) == 5
+
+
+def test_topic_neurons_are_compared_with_the_papers_f():
+    *own, papers = comparison.variants(CaptionerSettings(topics="neurons", interpretive_weight=1.0))
+    assert [variant.topics for variant in own] == 3 * ["neurons"]
+    assert (papers.topics, papers.interpretive_weight) == ("mlp", 0.1)
 
 
 def test_the_interval_is_students():
@@ -78,7 +85,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
     assert "0.5500 ±" in (tmp_path / "comparison.md").read_text()
 
-    os.remove(tmp_path / "topics-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
+    os.remove(tmp_path / "mlp-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
     comparison.compare(RUN, preset("flickr8k"), **arguments)
     assert trained[7:] == [("LSTM-I", 1)]
 

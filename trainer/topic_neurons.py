@@ -1,0 +1,111 @@
+"""Topic neurons: one neuron a topic, what f reads off it, and what it is told while the decoder learns.
+
+Eq. 8 of Dong et al. 2017 allows any f. A free two-layer f reads a topic off all neurons at once, so that no neuron has
+to carry it. Here the first N_t neurons are the topics' own: f reads topic t off neuron t alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from topiclens.trainer.edits import Edit, edited
+from topiclens.trainer.tensor import Tensor
+
+# To begin with, a state of 0 gives the topic a probability of 0.27. The gain lets it reach both 0 and 1.
+_GAIN, _OFFSET = 8.0, -5.0
+_NAMED = 0.25  # a caption names a topic that it says so much of; its likeliest word says all
+_EPSILON = 0.1  # of the epsilon rule, against a state of 0
+WORDS_STRENGTH = 0.5  # of what the topic model says of words, at the start; 1 costs captions, 0.3 steers less
+NAMING_LIFT = 1.0  # a word names a topic that it is e times as likely in as in all captions
+
+
+class TopicNeurons(keras.layers.Layer):
+    """f of eq. 8 where each topic has a neuron of its own: score_t = softplus(gain_t) v_t + offset_t, a logit.
+
+    Call arguments:
+        mean: (videos, neurons), the mean over time of v; the first `n_topics` are the topics' own, not negative.
+    Returns:
+        (videos, n_topics) scores; the sigmoid of one is the probability that the topic occurs.
+    """
+
+    def __init__(self, n_topics: int = 100, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n_topics = n_topics
+
+    def build(self, mean_shape: tuple[int | None, ...]) -> None:
+        assert mean_shape[-1] is not None
+        self.n_neurons = mean_shape[-1]
+        shape = (self.n_topics,)
+        self.gain = self.add_weight(shape=shape, initializer=keras.initializers.Constant(_GAIN), name="gain")
+        self.offset = self.add_weight(shape=shape, initializer=keras.initializers.Constant(_OFFSET), name="offset")
+
+    def read(self, mean: Tensor, edits: Sequence[Edit] = (), training: bool = False) -> dict[str, Tensor]:
+        """The named activations ``hidden`` (videos, n_topics), the topics' own neurons, and ``scores``."""
+        hidden = edited("topics.hidden", mean[:, : self.n_topics], edits)
+        scores = ops.softplus(self.gain) * hidden + self.offset
+        return {"hidden": hidden, "scores": edited("topics.scores", scores, edits)}
+
+    def call(self, mean: Tensor, training: bool = False) -> Tensor:
+        return self.read(mean, training=training)["scores"]
+
+    def loss(self, scores: Tensor, topics: Tensor) -> Tensor:
+        """The cross-entropy of each topic, summed over the topics: two (videos, n_topics) to (videos,)."""
+        topics = ops.cast(topics, scores.dtype)
+        return ops.sum(ops.softplus(scores) - scores * topics, axis=-1)
+
+    def two_layers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """f as the perceptron of eq. 8: hidden weights and bias, score weights and bias. ReLU leaves the neurons of
+        topics as they are, for none is negative."""
+        gain = ops.convert_to_numpy(ops.softplus(self.gain))
+        zeros = np.zeros(self.n_topics, np.float32)
+        return (
+            np.eye(self.n_neurons, self.n_topics, dtype=np.float32),
+            zeros,
+            np.diag(gain).astype(np.float32),
+            ops.convert_to_numpy(self.offset),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"n_topics": self.n_topics}
+
+
+def not_negative(v: Tensor, n_topics: int, linearised: bool = False) -> Tensor:
+    """v (videos, time, neurons) with its first `n_topics` neurons moved from (-1, 1) to (0, 1): to take one out is to
+    say that its topic is absent.
+
+    Linearised, each hands its relevance on to the state h that it is made of, by the epsilon rule: what stands beside h
+    was not seen.
+    """
+    h = v[:, :, :n_topics]
+    own = (1 + h) / 2
+    if linearised:
+        slope = own / (h + ops.where(h < 0, -_EPSILON, _EPSILON))
+        own = ops.stop_gradient(own - slope * h) + ops.stop_gradient(slope) * h
+    return ops.concatenate([own, v[:, :, n_topics:]], axis=-1)
+
+
+def topics_said(words: Tensor, naming: Tensor) -> Tensor:
+    """Which topics a caption names: words (captions, steps) int and naming (vocabulary_size, n_topics), how much each
+    word says of each topic, to (captions, n_topics), 0 or 1."""
+    return ops.cast(ops.sum(ops.take(naming, words, axis=0), axis=1) >= _NAMED, "float32")
+
+
+def put_in(video: dict[str, Tensor], truth: Tensor, at: Tensor) -> dict[str, Tensor]:
+    """A video whose topic neurons are told the truth where `at` is 1: at every real frame, 1 if the topic is there and
+    0 if not (RandInt of Espinosa Zarlenga et al. 2022). ``truth`` and ``at`` are (videos, n_topics), 0 or 1."""
+    n_topics = truth.shape[-1]
+    kept = ops.cast(video["mask"], truth.dtype)[:, :, None]
+    told, at = truth[:, None] * kept, at[:, None]
+
+    def tell(rows: Tensor, told: Tensor, at: Tensor) -> Tensor:
+        own = rows[..., :n_topics]
+        return ops.concatenate([own + at * (told - own), rows[..., n_topics:]], axis=-1)
+
+    mean_told = truth * ops.cast(ops.any(video["mask"], axis=1), truth.dtype)[:, None]
+    return video | {
+        "memory": tell(video["memory"], told, at),
+        "memory_mean": tell(video["memory_mean"], mean_told, at[:, 0]),
+    }
