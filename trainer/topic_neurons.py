@@ -18,7 +18,7 @@ from topiclens.trainer.tensor import Tensor
 _GAIN, _OFFSET = 8.0, -5.0
 _NAMED = 0.25  # a caption names a topic that it says so much of; its likeliest word says all
 _EPSILON = 0.1  # of the epsilon rule, against a state of 0
-WORDS_STRENGTH = 0.5  # of what the topic model says of words, at the start; 1 costs captions, 0.3 steers less
+WORDS_STRENGTH = 0.5  # of what the topic model says of words, at the start
 NAMING_LIFT = 1.0  # a word names a topic that it is e times as likely in as in all captions
 
 
