@@ -5,7 +5,8 @@
 - Prediction differences by the rank-one update, beside f run again without each neuron, for which all videos are one
   batch. Both give the neuron that each topic of each video depends on most.
 - Areas under the ROC curves by ranks, beside every video with a topic compared to every one without, for each neuron
-  and topic; and all the figures of all neurons. They are made on the first 1000 videos.
+  and topic; and all the figures of all neurons. They are made on the first 1000 videos, all the figures on as many
+  others.
 
 The sizes are those of the presets: 512 neurons, 512 hidden units, 100 topics, 3 of them a video. The data are made up:
 neurons follow their topics, with noise.
@@ -14,7 +15,9 @@ neurons follow their topics, with noise.
 import numpy as np
 
 from benchmarks.common import measure, parse_options
-from topiclens.components.neurons.figures import measure_neurons, roc_auc
+from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.detection import roc_auc
+from topiclens.components.neurons.figures import measure_neurons
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import Perceptron, prediction_differences, tally
 from topiclens.components.topics.table import Topic
@@ -53,7 +56,9 @@ def main() -> None:
     carried = rng.integers(options.topics, size=options.neurons)
     mean = np.tanh(present[:, carried] + rng.normal(size=(options.videos, options.neurons))).astype(np.float32)
     occurrences = np.argwhere(present)
+    halves = slice(options.figure_videos), slice(options.figure_videos, 2 * options.figure_videos)
     few, few_present = mean[: options.figure_videos], present[: options.figure_videos]
+    seen, held_out = (MeanActivations((), mean[part], mean[part], present[part].astype(int)) for part in halves)
     links = link(tally(few, few_present, f), [Topic(i, f"topic {i}", (), None, 0.0) for i in range(options.topics)])
 
     prediction_differences(mean[:1], occurrences[:3], f)  # compiles
@@ -65,7 +70,7 @@ def main() -> None:
     ways = {
         "areas by ranks": lambda: roc_auc(few, few_present),
         "areas by pairs": lambda: auc_by_definition(few, few_present),
-        "all the figures": lambda: measure_neurons(few, few_present, links, f, rng=rng),
+        "all the figures": lambda: measure_neurons(seen, held_out, links, f, rng=rng),
     }
     further, (by_ranks, by_pairs, _) = measure(ways)
     seconds |= further

@@ -94,9 +94,10 @@ def NeuronEvaluator(
     named = TopicLinks.load(links.uri)
     with readable(path_utils.serving_model_path(model.uri)) as folder:
         neurons = activations.load(folder)
-    files = records.files_of(artifact_utils.get_split_uri([examples], split))
+    seen_files, files = (records.files_of(artifact_utils.get_split_uri([examples], one)) for one in ("train", split))
+    seen = activations.mean_activations(records.read(seen_files), neurons.encode)
     held_out = activations.mean_activations(records.read(files), neurons.encode)
-    found = measure_neurons(held_out.mean, held_out.topics, named, neurons.f, rng=np.random.default_rng(config.seed))
+    found = measure_neurons(seen, held_out, named, neurons.f, rng=np.random.default_rng(config.seed))
     effects = None
     if config.neurons.effect_videos:
         asked = sampled(held_out.ids, config.neurons.effect_videos, config.seed)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from topiclens.components.common.blessing import verdict_of
+from topiclens.components.neurons.detection import DETECTION, METRICS, Detection
 from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLinks
@@ -17,6 +18,11 @@ from topiclens.schemas.verdicts import Reason
 
 FIGURES_FILE, SUMMARY_FILE = "figures.json", "summary.md"
 _SHOWN = 12
+_PREFACE = (
+    "How well the neurons that topics name tell their topics in held-out videos, on average over the topics, and other "
+    "detectors of the same topics. Signs and thresholds are of the training videos. A topic without a neuron counts as "
+    "chance."
+)
 
 
 def check_thresholds(
@@ -97,19 +103,21 @@ def format_summary(
     changed: list[ChangedMeaning] | None,
     effects: CaptionEffects | None = None,
 ) -> str:
-    """The figures, the best and worst detected topics and what changed, as Markdown."""
+    """The figures beside their controls, the best and worst detected topics and what changed, as Markdown."""
+    detectors = {"its neurons": figures, "its neuron with most votes": figures.top}
+    detectors |= {name.replace("_", " "): one for name, one in figures.controls.items()}
+    heads = ("detector of a topic", *DETECTION.values())
+    lines = ["# Neurons", "", _PREFACE, ""]
+    lines += [markdown_table(heads, [(label, *_shown(one)) for label, one in detectors.items()])]
+    apart = {"by_topic", "top", "controls", *METRICS}
+    others = [(name, _cell(value)) for name, value in _values(figures, effects).items() if name not in apart]
+    lines += ["", "## Other figures", "", markdown_table(("figure", "value"), others)]
     names = {topic.id: topic.name for topic in links.topics}
-    values = {name: value for name, value in _values(figures, effects).items() if name != "by_topic"}
-    shown = {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in values.items()}
-    table = markdown_table(("figure", "value"), [(name, "–" if one is None else one) for name, one in shown.items()])
-    lines = ["# Neurons", "", table]
-    rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -row.auc)
+    rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -(row.top.average_precision or 0))
+    heads = ("topic", "videos", "neurons", *DETECTION.values())
     for title, chosen in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
-        cells = [
-            (names[row.id], row.videos, row.neurons, f"{row.auc:.3f}", f"{row.average_precision:.3f}") for row in chosen
-        ]
-        heads = ("topic", "videos", "neurons", "AUC", "average precision")
-        lines += ["", f"## {title}", "", markdown_table(heads, cells)]
+        cells = [(names[row.id], row.videos, row.neurons, *_shown(row.top)) for row in chosen]
+        lines += ["", f"## {title}", "", "By the neuron with most votes.", "", markdown_table(heads, cells)]
     if changed is not None:
         lines += ["", "## Since the last blessed model", "", f"{len(changed)} neurons changed meaning."]
         lines += [f"- {one.neuron}: {one.before or 'no topic'} → {one.after or 'no topic'}" for one in changed]
@@ -118,3 +126,11 @@ def format_summary(
 
 def _values(figures: NeuronFigures, effects: CaptionEffects | None) -> dict:
     return asdict(figures) | (asdict(effects) if effects else {})
+
+
+def _shown(found: Detection) -> list[str]:
+    return [str(_cell(getattr(found, name))) for name in METRICS]
+
+
+def _cell(value: object) -> object:
+    return "–" if value is None else f"{value:.3f}" if isinstance(value, float) else value

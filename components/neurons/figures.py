@@ -6,54 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
+from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.controls import NO_NEURON, activations_of, measure_controls
+from topiclens.components.neurons.detection import Detection, detect, mean_detection, oriented, roc_auc, selectivity
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.neurons.pdm import Perceptron
-
-
-def roc_auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """The area under the ROC curve of every detector for every topic: the share of pairs of a video with the topic and
-    one without in which the former scores higher, ties counting half (Mann-Whitney; Hanley and McNeil 1982).
-
-    From scores (videos, detectors) and present (videos, topics) to (detectors, topics), NaN for a topic that occurs in
-    all videos or in none.
-    """
-    present = np.asarray(present, bool)
-    with_topic = present.sum(axis=0)
-    pairs = with_topic * (len(present) - with_topic)
-    ranks = rankdata(scores, axis=0).T @ present  # the sum of the ranks of the videos with each topic
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(pairs > 0, (ranks - with_topic * (with_topic + 1) / 2) / pairs, np.nan)
-
-
-def average_precision(scores: np.ndarray, present: np.ndarray) -> float:
-    """sum_k (R_k - R_k-1) P_k over the distinct thresholds of one detector, P and R being precision and recall
-    (Manning, Raghavan and Schütze 2008, section 8.4, without interpolation). Scores and present are (videos,).
-
-    NaN if the topic occurs nowhere.
-    """
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(np.asarray(present, bool)[order])
-    if not hits.size or not hits[-1]:
-        return float("nan")
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    taken, hits = np.flatnonzero(last_of_tie) + 1, hits[last_of_tie]
-    return float(np.sum(np.diff(hits, prepend=0) / hits[-1] * hits / taken))
-
-
-def selectivity(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """(m_with - m_without) / (m_with + m_without) of every neuron for every topic (Morcos et al. 2018).
-
-    m is the mean activation over the videos with the topic, and over those without. The index is made for activations
-    that are not negative; those of an LSTM, in (-1, 1), are moved to (0, 1) first. From scores (videos, neurons) and
-    present (videos, topics) to (neurons, topics), NaN for a topic that occurs in all videos or in none.
-    """
-    activations, present = (1 + np.asarray(scores, np.float64)) / 2, np.asarray(present, np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        with_topic = activations.T @ present / present.sum(axis=0)
-        without = activations.T @ (1 - present) / (1 - present).sum(axis=0)
-        return (with_topic - without) / (with_topic + without)
 
 
 def gini(values: np.ndarray) -> float:
@@ -132,33 +90,32 @@ def gradient_times_input(mean: np.ndarray, occurrences: np.ndarray, f: Perceptro
 
 
 @dataclass(frozen=True)
-class TopicFigures:
-    """A topic that occurs in the held-out videos."""
+class TopicFigures(Detection):
+    """A topic that occurs in the held-out videos; its `Detection` is the mean over the neurons that it names."""
 
     id: int
     videos: int
     neurons: int  # how many it has; without any, the figures are those of chance
-    auc: float
-    average_precision: float
+    top: Detection  # of the neuron with most votes
     selectivity: float
     gini: float
     deletion: float
 
 
 @dataclass(frozen=True)
-class NeuronFigures:
+class NeuronFigures(Detection):
     """How well the linked neurons of a model carry their topics; means are over the topics that occur ('macro').
 
-    Where no topic occurs in some of the videos and not in all, there is nothing to detect and every mean is None.
+    Its `Detection` takes all linked neurons of a topic as its detectors. A topic without a neuron has a detector that
+    says the same of every video, and so counts as chance. Where no topic occurs in some of the videos and not in all,
+    there is nothing to detect and every mean is None.
     """
 
+    top: Detection  # of each topic's neuron with most votes
+    controls: Mapping[str, Detection]  # see `measure_controls`
     topics: int  # how many occur in some held-out videos and not in all
     linked_topics: int  # how many of these have a neuron
     detectors: int  # how many have a neuron with an AUC of at least `detector_auc`
-    # auc, average_precision: of a topic's linked neurons as its detectors; a topic without a neuron counts as chance
-    # does, with 0.5 and its share of the videos
-    auc: float | None
-    average_precision: float | None
     selectivity: float | None  # of the linked neurons; 0 for a topic without
     gini: float | None  # of the topic's mean activation profile over all neurons (the curves of Fig. 3)
     purity: float | None  # 1 - OIS of the topics' strongest neurons (`oracle_impurity`); None with fewer than two
@@ -169,8 +126,8 @@ class NeuronFigures:
 
 
 def measure_neurons(
-    mean: np.ndarray,
-    topics: np.ndarray,
+    seen: MeanActivations,
+    held_out: MeanActivations,
     links: TopicLinks,
     f: Perceptron,
     *,
@@ -178,56 +135,71 @@ def measure_neurons(
     detector_auc: float = 0.7,
     steps: int = 5,
 ) -> NeuronFigures:
-    """All figures of one model, on mean activations and topics of held-out videos.
+    """All figures of one model, on held-out videos.
 
-    A neuron may carry its topic by a negative activation: which sign speaks for the topic was fixed, like the links, on
-    the training videos. The links were found with `f`; at most `steps` neurons are deleted for a topic.
+    Args:
+        seen: of the training videos, from which the sign and the threshold of each detector are taken, and all that the
+            controls learn.
+        held_out: what the figures are of.
+        links, f: the links were found with f, on the training videos.
+        rng: of the random neurons and of the random names.
+        detector_auc: from which AUC on a neuron detects its topic.
+        steps: the most neurons that are deleted for a topic.
     """
-    present = np.asarray(topics, bool)
+    present = np.asarray(held_out.topics, bool)
     occurring = np.flatnonzero(present.any(axis=0) & ~present.all(axis=0))
-    neurons = {topic.id: [linked.neuron for linked in topic.neurons] for topic in links.topics}
-    sign = np.ones(mean.shape[1], mean.dtype)
-    for topic in links.topics:
-        for linked in topic.neurons:
-            sign[linked.neuron] = 1 if linked.mean_activation >= 0 else -1
-    oriented = mean * sign
-    auc, selective = roc_auc(oriented, present), selectivity(oriented, present)
-    drops = _deletions(mean, present, neurons, f, rng, steps)
+    neurons = [[linked.neuron for linked in topic.neurons] for topic in links.topics]
+    pairs = [(neuron, topic) for topic in occurring.tolist() for neuron in neurons[topic] or [NO_NEURON]]
+    found, selective = _of_pairs(seen, held_out, pairs)
+    drops = _deletions(held_out.mean, present, neurons, f, rng, steps)
 
     by_topic = []
     for topic in occurring.tolist():
-        mine, with_topic = neurons[topic], present[:, topic]
-        precision = [average_precision(oriented[:, neuron], with_topic) for neuron in mine]
+        mine = [place for place, pair in enumerate(pairs) if pair[1] == topic]
         by_topic.append(
             TopicFigures(
+                **vars(mean_detection([found[place] for place in mine])),
                 id=topic,
-                videos=int(with_topic.sum()),
-                neurons=len(mine),
-                auc=float(np.mean(auc[mine, topic])) if mine else 0.5,
-                average_precision=float(np.mean(precision if mine else with_topic)),
-                selectivity=float(np.mean(selective[mine, topic])) if mine else 0.0,
-                gini=gini(mean[with_topic].mean(axis=0)),
+                videos=int(present[:, topic].sum()),
+                neurons=len(neurons[topic]),
+                top=found[mine[0]],
+                selectivity=float(np.mean(selective[mine])),
+                gini=gini(held_out.mean[present[:, topic]].mean(axis=0)),
                 deletion=drops["linked"].get(topic, 0.0),
             )
         )
-    macro = {name: _mean([getattr(row, name) for row in by_topic])
-             for name in ("auc", "average_precision", "selectivity", "gini", "deletion")}  # fmt: skip
+    detecting = {pair[1] for pair, one in zip(pairs, found) if one.auc is not None and one.auc >= detector_auc}
     return NeuronFigures(
+        **vars(mean_detection(by_topic)),
+        top=mean_detection(row.top for row in by_topic),
+        controls=measure_controls(seen, held_out, links, occurring, rng),
         topics=len(by_topic),
         linked_topics=sum(row.neurons > 0 for row in by_topic),
-        detectors=sum(any(auc[neuron, row.id] >= detector_auc for neuron in neurons[row.id]) for row in by_topic),
-        purity=_purity(oriented, present, [(neurons[row.id][0], row.id) for row in by_topic if row.neurons]),
+        detectors=len(detecting),
+        **{name: _mean([getattr(row, name) for row in by_topic]) for name in ("selectivity", "gini", "deletion")},
+        purity=_purity(held_out.mean, present, [(neurons[row.id][0], row.id) for row in by_topic if row.neurons]),
         deletion_random=_mean([drops["random"].get(row.id, 0.0) for row in by_topic]),
         deletion_gradient=_mean([drops["gradient"].get(row.id, 0.0) for row in by_topic]),
         by_topic=tuple(by_topic),
-        **macro,
     )
+
+
+def _of_pairs(
+    seen: MeanActivations, held_out: MeanActivations, pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Detection], np.ndarray]:
+    """The detection and the selectivity (pairs,) of each pair of a neuron and a topic."""
+    neurons, topics = np.array(pairs, int).reshape(-1, 2).T
+    known, known_topics = activations_of(seen.mean, neurons), seen.topics[:, topics]
+    asked, asked_topics = activations_of(held_out.mean, neurons), held_out.topics[:, topics]
+    scores = oriented(known, known_topics, asked)
+    selective = [selectivity(score, topic) for score, topic in zip(scores.T, asked_topics.T)]
+    return detect(known, known_topics, asked, asked_topics), np.array(selective)
 
 
 def _deletions(
     mean: np.ndarray,
     present: np.ndarray,
-    neurons: Mapping[int, Sequence[int]],
+    neurons: Sequence[Sequence[int]],
     f: Perceptron,
     rng: np.random.Generator,
     steps: int,
@@ -247,9 +219,9 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _purity(oriented: np.ndarray, present: np.ndarray, strongest: Sequence[tuple[int, int]]) -> float | None:
+def _purity(mean: np.ndarray, present: np.ndarray, strongest: Sequence[tuple[int, int]]) -> float | None:
     if len(strongest) < 2:
         return None
     neurons, topics = map(list, zip(*strongest))
     shown = present[:, topics]
-    return 1 - oracle_impurity(roc_auc(oriented[:, neurons], shown), roc_auc(shown.astype(float), shown))
+    return 1 - oracle_impurity(roc_auc(mean[:, neurons], shown), roc_auc(shown.astype(float), shown))

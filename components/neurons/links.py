@@ -169,9 +169,13 @@ def table_rows(links: TopicLinks, neurons_shown: int) -> Sequence[tuple[str, ...
     return rows
 
 
-def remarks(links: TopicLinks) -> list[str]:
-    """How many neurons carry a topic, and which topics and neurons have no partner."""
-    lines = [f"{links.n_neurons - len(links.without_topic)} of {links.n_neurons} neurons carry a topic."]
+def remarks(links: TopicLinks, min_votes: int = 3) -> list[str]:
+    """How many neurons have a name, how many of them by more than a chance vote, and which topics and neurons have no
+    partner."""
+    lines = [
+        f"{len(links.topic_of())} of {links.n_neurons} neurons are named, "
+        f"{len(links.topic_of(min_votes))} of them by at least {min_votes} votes."
+    ]
     if links.without_neuron:
         lines.append("Topics without a neuron: " + ", ".join(f"{t.name} ({t.id})" for t in links.without_neuron) + ".")
     if links.without_topic:

@@ -51,7 +51,7 @@ def study_neurons(
     counted = tally(seen.mean, seen.topics, f)
     links = link(counted, topics)
     held_out = mean_activations(held_out_videos, encode)
-    figures = measure_neurons(held_out.mean, held_out.topics, links, f, rng=np.random.default_rng(seed))
+    figures = measure_neurons(seen, held_out, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
     effects = measure_effects(
         BatchedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed

@@ -6,11 +6,8 @@ import dataclasses
 import multiprocessing
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-
-import numpy as np
-from scipy import stats
 
 from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
 from topiclens.components.captions.generate import pad_videos
@@ -21,43 +18,25 @@ from topiclens.components.neurons.tensorboard import write_profiles
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.training.run_fn import TOPIC_WORDS_FILE, VOCABULARY_FILE
 from topiclens.components.videos.ingest import SUMMARY
+from topiclens.pipeline.experiments.comparison_tables import as_markdown, differences, is_complete, others_of, tables
 from topiclens.pipeline.run_metadata import Outcome, split_files
 from topiclens.pipeline.settings import Settings
 from topiclens.schemas import records
 from topiclens.schemas.files import read_json, write_bytes, write_json, write_text
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.progress import Progress, print_progress
-from topiclens.schemas.tables import markdown_table
 from topiclens.trainer.checkpoints import claim
 from topiclens.trainer.settings import MLP, NEURONS, CaptionerConfig, CaptionerSettings
 from topiclens.trainer.training import train
 from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
 from topiclens.trainer.vocabulary import Vocabulary
 
-FIGURES = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "detectors": "topics with a detector",
-    "selectivity": "selectivity",
-    "gini": "Gini",
-    "purity": "purity",
-    "deletion": "deletion AOPC",
-    "deletion_random": "of random neurons",
-    "deletion_gradient": "of gradient x input",
-    "word_deletion": "deletion AOPC, log p of words",
-    "word_deletion_random": "log p, of random neurons",
-    "word_deletion_gradient": "log p, of gradient x input",
-    "insertion_on_topic": "insertion, captions that gain the topic's words",
-    "insertion_off_topic": "that gain another topic's",
-    "insertion_gain": "rise of log expected words",
-    "BLEU-4": "BLEU-4",
-    "METEOR": "METEOR",
-    "CIDEr": "CIDEr",
-}
-_TABLE, _JSON, _PROFILES = "comparison.md", "comparison.json", "profiles.png"
+OURS = "LSTM-I"  # what the others are held against
+_TABLE, _JSON, _DIFFERENCES, _PROFILES = "comparison.md", "comparison.json", "differences.json", "profiles.png"
 _PAPERS_WEIGHT = 0.1  # lambda
 _REDUCED_CAPTIONS, _REDUCED_EPOCHS = 60_000, (5, 12)  # of a training at the reduced size
-_STUDIED = "tally.npz", "links.json", "result.json"  # what a finished training leaves; written in this order
+_RESULT = "result.json"
+_STUDIED = "tally.npz", "links.json", _RESULT  # what a finished training leaves; written in this order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +60,7 @@ def variants(model: CaptionerSettings, other_weights: Sequence[float] = ()) -> l
     others = [other for other in other_weights if other not in (0, weight)]
     return [
         Variant("LSTM-B", 0.0, topics=kind),
-        Variant("LSTM-I", weight, topics=kind),
+        Variant(OURS, weight, topics=kind),
         Variant("LSTM-I, shuffled topics", weight, shuffle_topics=True, topics=kind),
         *(Variant(f"LSTM-I, lambda {other:g}", other, topics=kind) for other in others),
         *([Variant("LSTM-I, the paper's f", _PAPERS_WEIGHT, topics=MLP)] if kind == NEURONS else []),
@@ -131,8 +110,9 @@ def compare(
 
     Args:
         other_weights: more lambdas of LSTM-I, beside that of the settings.
-        folder: gets a folder for each training, `comparison.json`, `comparison.md`, and the profiles of the first
-            seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log, `logs/neurons`.
+        folder: gets a folder for each training, `comparison.json`, `comparison.md`, `differences.json`, and the
+            profiles of the first seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log,
+            `logs/neurons`.
     Raises:
         topiclens.trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other
             records.
@@ -144,16 +124,17 @@ def compare(
     began, trained = time.monotonic(), 0
     for done, (variant, seed) in enumerate(jobs):
         place = os.path.join(folder, variant.folder, f"seed-{seed}")
-        if not all(os.path.exists(os.path.join(place, name)) for name in _STUDIED):
+        if not _is_done(place):
             minutes = (time.monotonic() - began) / 60 * (len(jobs) - done) / max(trained, 1)
             left = f", about {minutes:.0f} min left" if trained else ""
             progress(f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}{left}")
             _train_and_study(outcome, settings, variant, seed, place)
             trained += 1
-        results[variant.name].append(read_json(os.path.join(place, "result.json")))
+        results[variant.name].append(read_json(os.path.join(place, _RESULT)))
     write_json(os.path.join(folder, _JSON), results)
-    heads, *rows = table_rows(results)
-    write_text(os.path.join(folder, _TABLE), markdown_table(heads, rows) + "\n")
+    write_text(os.path.join(folder, _TABLE), as_markdown(tables(results, OURS)))
+    others = {name: differences(results[OURS], other) for name, other in others_of(results, OURS).items()}
+    write_json(os.path.join(folder, _DIFFERENCES), to_plain(others))
     pair = reversed(chosen[:2])  # LSTM-I above LSTM-B, whose topics it chooses (Fig. 3)
     places = {one.name: os.path.join(folder, one.folder, f"seed-{settings.run.seed}") for one in pair}
     tallies = {name: Tally.load(place) for name, place in places.items()}
@@ -163,27 +144,10 @@ def compare(
     return results
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and half the width of its 95 % interval (Student's t); NaN for a single value."""
-    values = np.asarray(values, float)
-    if len(values) < 2:
-        return float(values.mean()), float("nan")
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean()), float(half)
-
-
-def table_rows(results: Mapping[str, Sequence[Mapping]]) -> list[list[str]]:
-    """The head, then a row for each figure: in each variant's column the mean over the seeds and its 95 % interval."""
-    rows = [["figure", *results]]
-    for key, label in FIGURES.items():
-        cells = [label]
-        for of_seeds in results.values():
-            values = [result[key] for result in of_seeds if result.get(key) is not None]
-            mean, half = interval(values) if values else (np.nan, np.nan)
-            shown = f"{mean:.4f}" if np.isnan(half) else f"{mean:.4f} ± {half:.4f}"
-            cells.append("not measured" if np.isnan(mean) else shown)
-        rows.append(cells)
-    return [*rows, ["seeds", *(str(len(of_seeds)) for of_seeds in results.values())]]
+def _is_done(place: str) -> bool:
+    """Whether a training's folder holds all that it leaves; one that an earlier version measured is measured anew."""
+    paths = [os.path.join(place, name) for name in _STUDIED]
+    return all(map(os.path.exists, paths)) and is_complete(read_json(os.path.join(place, _RESULT)))
 
 
 def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
@@ -247,4 +211,4 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     tally.save(place)
     links.save(place)
     measured = to_plain(figures) | to_plain(effects) | judged.metrics
-    write_json(os.path.join(place, "result.json"), measured)
+    write_json(os.path.join(place, _RESULT), measured)

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_neurons_are_named_measured_and_judged(root, capsys):
     assert cli.main(["neurons", "--root", str(root)]) == 0
     assert cli.main(["neurons", "--root", str(root), "--json"]) == 0
     table, links = capsys.readouterr().out.split("{", 1)
-    assert "of 16 neurons carry a topic." in table and json.loads("{" + links)["n_neurons"] == 16
+    assert "of 16 neurons are named, " in table and json.loads("{" + links)["n_neurons"] == 16
 
 
 def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, dataset, capsys):
@@ -187,9 +188,14 @@ def test_models_are_compared_and_the_table_is_kept(root, capsys):
     assert first.err.count("training") >= 3 and "training" not in again.err
     assert again.out == first.out
     markdown = (root / "comparison" / "reduced" / "comparison.md").read_text().splitlines()
+    head = next(line for line in markdown if line.startswith("| figure"))
     for name in ("LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"):
-        assert name in first.out.splitlines()[0] and f" {name} |" in markdown[0]
-    assert markdown[2].split(" | ")[1] in next(line for line in first.out.splitlines() if line.startswith("AUC"))
+        assert f" {name} |" in head
+    texts = markdown, first.out.splitlines()
+    f1, printed = (next(line for line in lines if re.match(r"(\| )?F1 ", line)) for lines in texts)
+    assert f1.split(" | ")[1] in printed
+    differences = json.loads((root / "comparison" / "reduced" / "differences.json").read_text())
+    assert {"LSTM-B", "random names", "linear map of raw features"} <= set(differences)
     assert (root / "comparison" / "reduced" / "profiles.png").stat().st_size > 1000
 
 

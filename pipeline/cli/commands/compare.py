@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
 
     settings, outcome = preset(options.preset), run_metadata.newest(options.root)
     settings.changed(options.changes)  # refuses what cannot be
-    from topiclens.pipeline.experiments import comparison  # imports TensorFlow: after the checks
+    from topiclens.pipeline.experiments import comparison, comparison_tables  # imports TensorFlow: after the checks
 
     if not options.full:
         settings = comparison.reduced(settings, comparison.training_videos(outcome))
@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(results, indent=1)
     else:
-        print(output.table(*comparison.table_rows(results)))
+        for one in comparison_tables.tables(results, comparison.OURS):
+            print(f"{one.title}. {one.note}", output.table(*one.rows), sep="\n\n", end="\n\n")
     output.note(f"Kept in {folder}")
     return 0

@@ -4,16 +4,29 @@ import json
 
 import pytest
 
+from topiclens.components.neurons.detection import Detection
 from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.evaluator import check_thresholds, find_changes, write_report
 from topiclens.components.neurons.figures import NeuronFigures, TopicFigures
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.neurons.settings import NeuronSettings
 
+
+def detection(f1, auc):
+    return Detection(f1=f1, iou=f1 / (2 - f1), pearson=0.5, cosine=0.6, average_precision=0.5, auc=auc)
+
+
+def topic(id, videos, neurons, auc):
+    shown = detection(0.4, auc)
+    return TopicFigures(
+        **vars(shown), id=id, videos=videos, neurons=neurons, top=shown, selectivity=0.1, gini=0.4, deletion=0.3
+    )
+
+
 FIGURES = NeuronFigures(
-    topics=2, linked_topics=1, detectors=1, auc=0.8, average_precision=0.5, selectivity=0.1, gini=0.4, purity=None,
-    deletion=0.3, deletion_random=0.0, deletion_gradient=0.4,
-    by_topic=(TopicFigures(0, 9, 2, 0.9, 0.6, 0.1, 0.4, 0.3), TopicFigures(1, 4, 0, 0.5, 0.2, 0.0, 0.4, 0.0)),
+    **vars(detection(0.4, 0.8)), top=detection(0.45, 0.85), controls={"random_names": detection(0.1, 0.5)},
+    topics=2, linked_topics=1, detectors=1, selectivity=0.1, gini=0.4, purity=None,
+    deletion=0.3, deletion_random=0.0, deletion_gradient=0.4, by_topic=(topic(0, 9, 2, 0.9), topic(1, 4, 0, 0.5)),
 )  # fmt: skip
 
 
@@ -52,9 +65,10 @@ def test_the_report_is_json_and_words(tmp_path):
     write_report(tmp_path, FIGURES, now, find_changes(now, links(road=[0])))
     assert json.loads((tmp_path / "figures.json").read_text())["auc"] == 0.8
     text = (tmp_path / "summary.md").read_text()
-    assert (
-        "| man | 9 | 2 | 0.900 | 0.600 |" in text and "1 neurons changed meaning" in text and "- 0: road → man" in text
-    )
+    assert "| detector of a topic | F1 | IoU | Pearson |" in text and "| its neurons | 0.400 | 0.250 |" in text
+    assert "| its neuron with most votes | 0.450 |" in text and "| random names | 0.100 |" in text
+    assert "| man | 9 | 2 | 0.400 | 0.250 | 0.500 | 0.600 | 0.500 | 0.900 |" in text and "| road | 4" not in text
+    assert "1 neurons changed meaning" in text and "- 0: road → man" in text
     assert "| purity | – |" in text and "word_deletion" not in text
 
 

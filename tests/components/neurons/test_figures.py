@@ -1,42 +1,17 @@
 """The figures of neurons on cases worked out by hand, and against second derivations."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 
 from topiclens.components.neurons import figures
+from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.detection import METRICS, roc_auc
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.neurons.pdm import Perceptron
-
-
-def test_auc_is_the_share_of_pairs_in_the_right_order():
-    scores, present = np.array([[0.1], [0.4], [0.4], [0.9]]), np.array([[0], [1], [0], [1]])
-    # Pairs with, without: .4 > .1, .4 = .4 (a half), .9 > .1, .9 > .4: 3.5 of 4.
-    assert figures.roc_auc(scores, present) == [[0.875]]
-
-
-def test_auc_of_all_detectors_and_topics_at_once_is_that_of_counting_pairs():
-    rng = np.random.default_rng(0)
-    scores, present = rng.integers(5, size=(20, 3)).astype(float), rng.random((20, 4)) < 0.4
-    for (detector, topic), auc in np.ndenumerate(figures.roc_auc(scores, present)):
-        high, low = scores[present[:, topic], detector], scores[~present[:, topic], detector]
-        assert auc == pytest.approx(np.mean((high[:, None] > low) + 0.5 * (high[:, None] == low)))
-
-
-def test_auc_is_unknown_where_a_topic_is_everywhere_or_nowhere():
-    assert np.isnan(figures.roc_auc(np.arange(3.0)[:, None], np.array([[0, 1]] * 3))).all()
-
-
-def test_average_precision_by_hand():
-    # In falling order: hit, miss, hit: precision 1 at the first half of the recall, 2/3 at the second.
-    assert figures.average_precision(np.array([3.0, 2, 1]), [1, 0, 1]) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-    # Tied scores are taken together: the share of hits.
-    assert figures.average_precision(np.zeros(4), [1, 0, 0, 0]) == 0.25
-    assert np.isnan(figures.average_precision(np.zeros(2), [0, 0]))
-
-
-def test_selectivity_by_hand():
-    # Activations 0.5 and -0.5 become 0.75 and 0.25: (0.75 - 0.25) / (0.75 + 0.25).
-    assert figures.selectivity(np.array([[0.5], [-0.5]]), np.array([[1], [0]])) == [[0.5]]
+from topiclens.schemas.plain import to_plain
 
 
 def test_gini_by_hand():
@@ -83,9 +58,14 @@ def test_gradient_times_input_is_the_slope():
         assert row[neuron] == pytest.approx(mean[1, neuron] * slope, abs=2e-3)
 
 
-def planted():
-    """Topic 0 is neuron 2, topic 1 is minus neuron 0, topic 2 has no neuron; f reads just these."""
-    rng = np.random.default_rng(2)
+def activations(mean, present):
+    return MeanActivations(tuple(map(str, range(len(mean)))), mean[:, ::-1].copy(), mean, present.astype(int))
+
+
+def planted(seed=2):
+    """Topic 0 is neuron 2, topic 1 is minus neuron 0, topic 2 has no neuron; f reads just these. Neuron 3, the first of
+    the frame features, is noise."""
+    rng = np.random.default_rng(seed)
     present = rng.random((60, 3)) < 0.4
     mean = rng.uniform(-0.05, 0.05, (60, 4)).astype(np.float32)
     mean[:, 2] = np.where(present[:, 0], 0.8, 0.0)
@@ -95,34 +75,59 @@ def planted():
     f = Perceptron(hidden, np.zeros(2, np.float32), np.eye(2, 3, dtype=np.float32), np.zeros(3, np.float32))
     topics = [
         TopicLink(0, "road", (), None, 9, (LinkedNeuron(2, 9, 0.8, 0.8),)),
-        TopicLink(1, "man", (), None, 9, (LinkedNeuron(0, 9, 0.6, -0.6),)),
+        TopicLink(1, "man", (), None, 9, (LinkedNeuron(0, 9, 0.6, -0.6), LinkedNeuron(3, 1, 0.1, 0.1))),
         TopicLink(2, "sea", (), None, 9, ()),
     ]
-    return mean, present, TopicLinks(tuple(topics), 4), f
+    return activations(mean, present), TopicLinks(tuple(topics), 4), f
+
+
+def measured(present=None, seed=0):
+    (seen, links, f), (held_out, _, _) = planted(), planted(seed=3)
+    if present is not None:
+        held_out = dataclasses.replace(held_out, topics=np.full_like(held_out.topics, present))
+    return figures.measure_neurons(seen, held_out, links, f, rng=np.random.default_rng(seed)), held_out
 
 
 def test_planted_neurons_are_perfect_detectors():
-    mean, present, links, f = planted()
-    found = figures.measure_neurons(mean, present, links, f, rng=np.random.default_rng(0))
+    found, held_out = measured()
     assert (found.topics, found.linked_topics, found.detectors) == (3, 2, 2)
-    assert [row.auc for row in found.by_topic] == [1, 1, 0.5]
-    assert [row.average_precision for row in found.by_topic] == pytest.approx([1, 1, present[:, 2].mean()])
-    assert found.auc == pytest.approx(2.5 / 3)
-    # One neuron is taken out: the drops are 0 and 0.8, 0 and 0.6.
-    assert [row.deletion for row in found.by_topic] == pytest.approx([0.4, 0.3, 0])
+    for name in METRICS[:3] + METRICS[4:]:
+        assert [getattr(row.top, name) for row in found.by_topic[:2]] == pytest.approx([1, 1])
+    # One neuron is taken out of the first topic: the drops are 0 and 0.8; the second's other one is nothing to f.
+    assert [row.deletion for row in found.by_topic] == pytest.approx([0.4, 0.4, 0], abs=1e-6)
     assert found.deletion == pytest.approx(found.deletion_gradient) and found.deletion_random < found.deletion
     assert found.purity == pytest.approx(1, abs=1e-9)
 
 
+def test_a_topic_without_a_neuron_counts_as_chance():
+    found, held_out = measured()
+    share, chance = held_out.topics[:, 2].mean(), found.by_topic[2]
+    assert (chance.neurons, chance.auc, chance.pearson, chance.selectivity) == (0, 0.5, 0, 0)
+    # It says of every video that the topic is there.
+    assert chance.average_precision == pytest.approx(share) and chance.iou == pytest.approx(share)
+    assert chance.f1 == pytest.approx(2 * share / (1 + share)) and chance.cosine == pytest.approx(np.sqrt(share))
+    assert chance.top == chance.__class__.__base__(*(getattr(chance, name) for name in METRICS))
+
+
+def test_all_linked_neurons_are_averaged_and_the_top_voted_one_shown_apart():
+    found, held_out = measured()
+    road, man, _ = found.by_topic
+    assert road.auc == road.top.auc == man.top.auc == 1
+    noise = roc_auc(held_out.mean[:, [3]], held_out.topics[:, [1]]).item()
+    assert man.auc == pytest.approx((1 + noise) / 2) or man.auc == pytest.approx((1 + 1 - noise) / 2)
+    assert found.top.auc == pytest.approx((1 + 1 + 0.5) / 3) and found.auc < found.top.auc
+
+
 def test_figures_are_the_same_for_the_same_seed_and_are_json():
-    mean, present, links, f = planted()
-    one, two = (figures.measure_neurons(mean, present, links, f, rng=np.random.default_rng(3)) for _ in range(2))
+    one, two = measured(seed=3)[0], measured(seed=3)[0]
     assert one == two and one.by_topic[0].id == 0
+    told = json.loads(json.dumps(to_plain(one)))
+    assert told["top"]["f1"] == one.top.f1 and set(told["controls"]) >= {"random_names", "linear_map"}
 
 
 @pytest.mark.parametrize("everywhere", (False, True))
 def test_without_a_topic_to_detect_nothing_is_claimed(everywhere):
-    mean, present, links, f = planted()
-    found = figures.measure_neurons(mean, np.full_like(present, everywhere), links, f, rng=np.random.default_rng(0))
+    found, _ = measured(present=everywhere)
     assert (found.topics, found.detectors, found.by_topic) == (0, 0, ())
-    assert found.auc is found.deletion is found.deletion_random is found.purity is None
+    assert found.auc is found.f1 is found.top.iou is found.deletion is found.deletion_random is found.purity is None
+    assert found.controls["random_names"].f1 is None

@@ -48,7 +48,7 @@ def test_what_has_no_partner_is_listed(links):
     assert links.without_topic == [1, 3]
     table = as_markdown(links)
     assert "Topics without a neuron: dance (2)." in table and "Neurons without a topic: 1, 3." in table
-    assert "3 of 5 neurons carry a topic." in table and "0 (5; man), 4 (2)" in table
+    assert "3 of 5 neurons are named, 1 of them by at least 3 votes." in table and "0 (5; man), 4 (2)" in table
 
 
 def test_links_are_kept_as_json_that_a_person_can_read(links, tmp_path):
@@ -62,7 +62,7 @@ def test_the_table_as_markdown_has_a_row_for_each_topic_with_a_neuron(links):
     header, line, *rows = table.split("\n")
     assert len({row.count("|") for row in (header, line, *rows)}) == 1 and len(rows) == 2
     assert rows[0] == "| 0 | road | 8 | 2 | 7 | +0.250 | 0 (5; man) and 1 more |"
-    assert named == "3 of 5 neurons carry a topic."
+    assert named == "3 of 5 neurons are named, 1 of them by at least 3 votes."
 
 
 def test_the_most_frequent_topics_are_those_that_have_a_neuron(links):

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 import pytest
-from scipy import stats
 
+from tests.pipeline.experiments.test_comparison_tables import result
 from topiclens.components.neurons import tensorboard
 from topiclens.components.neurons.links import link
 from topiclens.components.neurons.pdm import Tally
@@ -34,21 +34,6 @@ def test_topic_neurons_are_compared_with_the_papers_f():
     assert (papers.topics, papers.interpretive_weight) == ("mlp", 0.1)
 
 
-def test_the_interval_is_students():
-    values = [0.5, 0.6, 0.55, 0.7, 0.62]
-    mean, half = comparison.interval(values)
-    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
-    assert (mean - half, mean + half) == pytest.approx((low, high))
-
-
-def test_the_table_shows_means_intervals_and_what_was_not_measured():
-    rows = [{"auc": 0.7, "CIDEr": 0.4, "purity": None}, {"auc": 0.9, "CIDEr": 0.5, "purity": None}]
-    head, *table = comparison.table_rows({"LSTM-B": rows[:1], "LSTM-I": rows})
-    assert head == ["figure", "LSTM-B", "LSTM-I"]
-    assert ["AUC", "0.7000", "0.8000 ± 1.2706"] in table and ["seeds", "1", "2"] in table
-    assert ["purity", *2 * ["not measured"]] in table and ["METEOR", *2 * ["not measured"]] in table
-
-
 def test_the_reduced_size_keeps_the_encoder_and_the_topics():
     whole, small = preset("flickr8k"), comparison.reduced(preset("flickr8k"), 6000)
     assert small.model.encoder_units == whole.model.encoder_units and small.topics == whole.topics
@@ -74,7 +59,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
         counted.save(place)
         link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
         with open(os.path.join(place, "result.json"), "w") as file:
-            json.dump({"auc": 0.5 + seed / 10}, file)
+            json.dump(result(0.5 + seed / 10), file)
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
     arguments = dict(seeds=2, folder=str(tmp_path), progress=lambda line: None)
@@ -88,6 +73,10 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     os.remove(tmp_path / "mlp-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
     comparison.compare(RUN, preset("flickr8k"), **arguments)
     assert trained[7:] == [("LSTM-I", 1)]
+    old = tmp_path / "mlp-0" / "seed-0" / "result.json"
+    old.write_text(json.dumps({"auc": 0.5}))  # an earlier version knew fewer figures
+    comparison.compare(RUN, preset("flickr8k"), **arguments)
+    assert trained[8:] == [("LSTM-B", 0)] and len(json.loads(old.read_text())) > 1
 
 
 def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, monkeypatch):
@@ -110,7 +99,7 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
         counted.save(place)
         link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
         with open(os.path.join(place, "result.json"), "w") as file:
-            json.dump({}, file)
+            json.dump(result(0.5), file)
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
     drawn = {}
