@@ -21,6 +21,7 @@ RETIRED = {
     "features.feature_dim": "the width follows from the backbone or from the dataset's features",
     "features.decode_timeout": "it is twice limits.max_decode_seconds",
     "training.amsgrad": "Adam uses AMSGrad unless training.schedule is cosine",
+    "refinement.relative": "it follows from refinement.neurons: chosen and all are relative, named is not",
     "refinement.optimizer": "L-BFGS is the only optimiser; Adam was worse",
     "refinement.learning_rate": "it was Adam's; L-BFGS finds the length of its steps itself",
     "refinement.allow_unmeasured": "a metric that cannot be measured is not compared with the parent's",

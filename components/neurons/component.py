@@ -67,7 +67,7 @@ def NeuronNaming(
         writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
         backbone = registry.of_features(read_meta(parent)["features"], config.cache_dir)
-        added = enhancement_of(named, counted, config.neurons, config.relative)
+        added = enhancement_of(named, counted, config.neurons)
         topics = [{"id": topic.id, "name": topic.name, "words": topic.words} for topic in named.topics]
         export_again(parent, folder, backbone=backbone, enhancement=added, topics=topics)
         named.save(os.path.join(folder, EXTRA))  # the names go where the model goes

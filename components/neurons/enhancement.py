@@ -26,7 +26,7 @@ def named_enhancement(links: TopicLinks) -> np.ndarray:
     return enhancement
 
 
-def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "all", relative: bool = True) -> np.ndarray:
+def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named") -> np.ndarray:
     """What strength 1 of each topic adds to v: (topics, neurons) float32, all 0 for a topic that occurs in no video.
 
     The paper enhances the neurons that a topic names, by their mean activation over its videos. Few neurons carry much
@@ -36,9 +36,8 @@ def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "all", relati
     Args:
         links, tally: of the same training videos.
         neurons: `named`, those that the topic names, as in the paper; `chosen`, every neuron that it chose in some
-            video (eq. 9), even one that another topic names; `all`, every neuron.
-        relative: takes the mean over the topic's videos less the mean over all: that of the videos with each topic,
-            weighted by their number. False is the paper's.
+            video (eq. 9), even one that another topic names; `all`, every neuron. These two take the mean over the
+            topic's videos less the mean over all: that of the videos with each topic, weighted by their number.
     Raises:
         ValueError: there is no such choice, or the tally is another model's.
     """
@@ -54,7 +53,7 @@ def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "all", relati
         is_named[topic, neuron] = True
     taken = {"named": is_named, "chosen": tally.votes > 0, "all": np.ones(named.shape, bool)}[neurons]
     common = tally.activations.sum(axis=0) / max(tally.videos.sum(), 1)
-    added = tally.mean_activations - (common if relative else 0)
+    added = tally.mean_activations - (0 if neurons == "named" else common)
     return np.where(taken & (tally.videos > 0)[:, None], added, 0).astype(np.float32)
 
 

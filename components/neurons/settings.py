@@ -36,5 +36,4 @@ class NamingConfig:
     """What the naming of neurons needs, and what a topic adds to them (see `RefinementSettings`)."""
 
     neurons: str
-    relative: bool
     cache_dir: str | None

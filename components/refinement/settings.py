@@ -23,10 +23,9 @@ class RefinementSettings:
         ledger: the URL of the ledger of corrections without a password, such as `postgresql://user@host/name`; null is
             the URL in the environment variable TOPICLENS_LEDGER, or else `corrections.db` in the run's root. The
             password comes from PGPASSWORD or `~/.pgpass`, as for any PostgreSQL client, or from TOPICLENS_LEDGER.
-        neurons: which neurons a topic enhances: `named`, those that are named by it, as in the paper; `chosen`, every
-            neuron that it chose in some training video (eq. 9); `all`.
-        relative: enhances by how much more active the neurons are in the topic's videos than in all videos. false is by
-            how active they are there, as in the paper.
+        neurons: which neurons a topic enhances: `named`, those that are named by it, as in the paper (a topic neuron by
+            1, all others by their mean activation in the topic's videos); `chosen`, every neuron that it chose in some
+            training video (eq. 9), and `all`, both by how much more active they are in the topic's videos than in all.
         strength_factor: a topic is taught with up to this many times the smallest strength at which the caption of the
             corrected video, and of its parts, names it. At the smallest itself, the least that learning loses would
             lose it again.
@@ -52,8 +51,7 @@ class RefinementSettings:
     seed: typing.ClassVar[int] = 0  # of the videos that are drawn
 
     ledger: str | None = None
-    neurons: str = "all"
-    relative: bool = True
+    neurons: str = ENHANCED_NEURONS[0]
     strength_factor: float = 2.0
     max_strength: float = 4.0
     nearness: str = NEARNESS[0]

@@ -36,7 +36,7 @@ from topiclens.trainer.exported import weights_path
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
 JUDGED = 200  # videos whose captions are judged after each refinement, unless all are asked for
 _DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
-    "neurons", "relative", "strength_factor", "max_strength", "nearness", "mu", "max_cost",
+    "neurons", "strength_factor", "max_strength", "nearness", "mu", "max_cost",
 )  # fmt: skip
 _METHOD = 5  # counts the ways in which the same settings were followed: what was kept of another is not taken
 _TABLE, _JSON = "corrections.md", "corrections.json"
@@ -73,7 +73,7 @@ def correct_halves(
     """
     named = outcome.folder("topiclens.NeuronLinks")
     links = TopicLinks.load(named)
-    enhancement = enhancement_of(links, Tally.load(named), settings.neurons, settings.relative)
+    enhancement = enhancement_of(links, Tally.load(named), settings.neurons)
     candidates = CandidateCaptioner(outcome.model, links, enhancement)
     videos = split_videos(outcome, split)
     train = list(itertools.islice(records.read(split_files(outcome, "train")), 2 * VIDEOS))

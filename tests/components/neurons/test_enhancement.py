@@ -29,7 +29,7 @@ def test_a_topics_neurons_get_their_mean_activation_over_the_training_videos_wit
         named = [neuron for neuron, of in links.topic_of().items() if of == topic]
         expected = np.where(np.isin(np.arange(6), named), mean[present[:, topic]].mean(axis=0), 0)
         np.testing.assert_allclose(enhancement[topic], expected, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(enhancement_of(links, counted, "named", relative=False), enhancement, rtol=1e-6)
+    np.testing.assert_allclose(enhancement_of(links, counted, "named"), enhancement, rtol=1e-6)
 
 
 def test_topics_add_up_each_by_its_strength():
@@ -64,9 +64,8 @@ def test_more_neurons_can_be_tied_to_a_topic_by_what_sets_its_videos_apart():
         named = np.isin(np.arange(6), [linked.neuron for linked in links.topics[topic].neurons])
         chose_twice |= (chosen & ~named).any()
         for neurons, taken in zip(ENHANCED_NEURONS, (named, chosen, True), strict=True):
-            for relative in (False, True):
-                added = enhancement_of(links, counted, neurons, relative)[topic]
-                np.testing.assert_allclose(added, taken * (own - relative * common), rtol=1e-4, atol=1e-6)
+            added, paper = enhancement_of(links, counted, neurons)[topic], neurons == "named"
+            np.testing.assert_allclose(added, taken * (own - (0 if paper else common)), rtol=1e-4, atol=1e-6)
     assert chose_twice  # otherwise chosen neurons and named ones are the same
     assert not enhancement_of(links, counted)[3].any()
 

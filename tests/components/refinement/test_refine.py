@@ -60,7 +60,7 @@ def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined
     candidates = CandidateCaptioner(folder, named)
     counted, found = candidates.named_anew(candidates.untouched, TRAIN, EVIDENCE.topics)
     assert found == named
-    added = enhancement_of(named, counted, SETTINGS.neurons, SETTINGS.relative)
+    added = enhancement_of(named, counted, SETTINGS.neurons)
     np.testing.assert_allclose(read_enhancement(folder), added, atol=1e-6)
     meta = read_meta(folder)
     assert meta["refinement"]["corrections"] == [correction().id] and meta["refinement"]["mu"] == verdict.mu

@@ -19,7 +19,7 @@ from topiclens.schemas import records
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE
 
-SETTINGS = RefinementSettings(neurons="named", relative=False, nearness="weights", mu=(1e-4,))
+SETTINGS = RefinementSettings(nearness="weights", mu=(1e-4,))
 DECODING = {"beam": 1, "max_words": 3, "length_penalty": 0.0}
 
 
