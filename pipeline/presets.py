@@ -3,7 +3,7 @@
 from topiclens.components.features.settings import FeatureSettings
 from topiclens.components.topics.settings import TopicSettings
 from topiclens.pipeline.settings import SettingError, Settings, did_you_mean
-from topiclens.trainer.settings import CaptionerSettings, DecodingSettings, TrainingSettings, VocabularySettings
+from topiclens.trainer.settings import MLP, CaptionerSettings, DecodingSettings, TrainingSettings, VocabularySettings
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.
 _REGULARISED = CaptionerSettings(frame_dropout=0.3, word_dropout=0.3, label_smoothing=0.1)
@@ -32,10 +32,10 @@ PRESETS: dict[str, Settings] = {
     "msvd": Settings(
         features=FeatureSettings(backbone="googlenet"), model=_REGULARISED, training=_TO_ZERO, decoding=_BY_LENGTH
     ),
-    # The sizes and the optimiser of the paper's authors.
+    # The sizes, the optimiser and the f of the paper's authors.
     "paper": Settings(
         features=FeatureSettings(backbone="inception_v1"),
-        model=CaptionerSettings(decoder_units=3518, embedding_units=468),
+        model=CaptionerSettings(decoder_units=3518, embedding_units=468, topics=MLP, interpretive_weight=0.1),
         training=TrainingSettings.paper(),
     ),
 }

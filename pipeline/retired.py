@@ -20,6 +20,7 @@ RETIRED = {
     **dict.fromkeys(("judge.minimum", "judge.max_drop", "judge.allow_unmeasured"), _EVALUATION),
     "features.feature_dim": "the width follows from the backbone or from the dataset's features",
     "features.decode_timeout": "it is twice limits.max_decode_seconds",
+    "model.told_topics": "it is a constant now (0.5)",
     "training.amsgrad": "Adam uses AMSGrad unless training.schedule is cosine",
     "refinement.relative": "it follows from refinement.neurons: chosen and all are relative, named is not",
     "refinement.optimizer": "L-BFGS is the only optimiser; Adam was worse",

@@ -15,7 +15,7 @@ from topiclens.trainer.encoders import edit_video, make_encoder
 from topiclens.trainer.losses import TopicPerceptron
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.tensor import Tensor
-from topiclens.trainer.topic_neurons import NAMING_LIFT, WORDS_STRENGTH, TopicNeurons, put_in, topics_said
+from topiclens.trainer.topic_neurons import NAMING_LIFT, TOLD, WORDS_STRENGTH, TopicNeurons, put_in, topics_said
 from topiclens.trainer.vocabulary import PAD
 
 
@@ -151,7 +151,7 @@ class Captioner(keras.Model):
         video = self.encode(x["frames"], training)
         scores = self.topic_perceptron(video["mean"], training=training)
         read, video_index = video, x["video_index"]
-        if training and self.config.topic_neurons and self.config.told_topics:
+        if training and self.config.topic_neurons:
             read, video_index = self._told(video, x)
         log_prob = self.decoder(
             x["words"], read["memory"], read["mask"], read["memory_mean"], video_index, training=training
@@ -169,7 +169,7 @@ class Captioner(keras.Model):
         truth = there = ops.cast(ops.take(x["topics"], x["video_index"], axis=0), "float32")
         if self.captions_name_topics:
             truth = there * topics_said(x["words"], self.decoder.naming)
-        at = ops.cast(keras.random.uniform(ops.shape(truth), seed=self.told) < self.config.told_topics, "float32")
+        at = ops.cast(keras.random.uniform(ops.shape(truth), seed=self.told) < TOLD, "float32")
         return put_in(rows, truth, at), ops.arange(ops.shape(x["words"])[0], dtype="int32")
 
     def compute_loss(

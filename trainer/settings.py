@@ -22,18 +22,16 @@ class CaptionerSettings:
         attention_units: width of the attention's comparison.
         decoder_units: LSTM units of the decoder.
         embedding_units: width of a word's vector.
-        topics: how f reads topics from the neurons. `mlp`: all topics off all neurons, by a perceptron with two layers
-            and the squared error (the paper's). `neurons`: each topic off a neuron of its own, which is not negative,
-            with a cross-entropy.
+        topics: how f reads topics from the neurons. `neurons`: each topic off a neuron of its own, which is not
+            negative, with a cross-entropy. `mlp`: all topics off all neurons, by a perceptron with two layers and the
+            squared error (the paper's).
         topic_units: hidden units of the perceptron of `mlp`.
-        told_topics: share of the topic neurons that are told, while the decoder learns, whether the caption names their
-            topic (RandInt of Espinosa Zarlenga et al. 2022).
         dropout: share that is dropped before the choice of a word and inside f.
         frame_dropout: share of the numbers of a frame that is dropped before the encoder reads it.
         word_dropout: share of the numbers of a word's vector that is dropped before the decoder reads it.
         label_smoothing: share of the training target that is spread evenly over all words (Szegedy et al. 2016).
-        interpretive_weight: lambda, the weight of the interpretive loss (LSTM-I); 1 suits `neurons`. 0 is LSTM-B: f is
-            not trained, and no neuron has a name.
+        interpretive_weight: lambda, the weight of the interpretive loss (LSTM-I); 1 suits `neurons`, 0.1 `mlp`. 0 is
+            LSTM-B: f is not trained, and no neuron has a name.
         skip: the decoder attends to the raw features too, not only to the encoder's neurons.
     """
 
@@ -41,14 +39,13 @@ class CaptionerSettings:
     attention_units: int = 256
     decoder_units: int = 512
     embedding_units: int = 468
-    topics: str = MLP
+    topics: str = NEURONS
     topic_units: int = 512
-    told_topics: float = 0.5
     dropout: float = 0.5
     frame_dropout: float = 0.0
     word_dropout: float = 0.0
     label_smoothing: float = 0.0
-    interpretive_weight: float = 0.1
+    interpretive_weight: float = 1.0
     skip: bool = False
 
 

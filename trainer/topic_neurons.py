@@ -16,6 +16,10 @@ from topiclens.trainer.tensor import Tensor
 
 # To begin with, a state of 0 gives the topic a probability of 0.27. The gain lets it reach both 0 and 1.
 _GAIN, _OFFSET = 8.0, -5.0
+TOLD = 0.5  # share of the topic neurons that are told the truth while the decoder learns
+# A neuron that is told of its topic stands at 1. What lies above is left to enhancement, and within an encoder's reach:
+# were 1 its end, a word that only an enhancement of 3 brings in could never be taught.
+CEILING = 4.0
 _NAMED = 0.25  # a caption names a topic that it says so much of; its likeliest word says all
 _EPSILON = 0.1  # of the epsilon rule, against a state of 0
 WORDS_STRENGTH = 0.5  # of what the topic model says of words, at the start
@@ -73,14 +77,17 @@ class TopicNeurons(keras.layers.Layer):
 
 
 def not_negative(v: Tensor, n_topics: int, linearised: bool = False) -> Tensor:
-    """v (videos, time, neurons) with its first `n_topics` neurons moved from (-1, 1) to (0, 1): to take one out is to
-    say that its topic is absent.
+    """v (videos, time, neurons) with its first `n_topics` neurons moved from (-1, 1) to (0, `CEILING`): to take one out
+    is to say that its topic is absent.
+
+    A state h becomes (b^(1 + h) - 1) / (2 (b - 1)) with b = 2 `CEILING` - 1: 0 at -1, 1/2 at 0, `CEILING` at 1.
 
     Linearised, each hands its relevance on to the state h that it is made of, by the epsilon rule: what stands beside h
     was not seen.
     """
     h = v[:, :, :n_topics]
-    own = (1 + h) / 2
+    base = 2 * CEILING - 1
+    own = (ops.power(base, 1 + h) - 1) / (2 * (base - 1))
     if linearised:
         slope = own / (h + ops.where(h < 0, -_EPSILON, _EPSILON))
         own = ops.stop_gradient(own - slope * h) + ops.stop_gradient(slope) * h

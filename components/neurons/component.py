@@ -29,6 +29,7 @@ from topiclens.schemas.files import read_json, readable, writable, write_json
 from topiclens.schemas.plain import from_json, to_plain
 from topiclens.trainer.export import export_again
 from topiclens.trainer.exported import EXTRA, read_meta
+from topiclens.trainer.settings import CaptionerConfig
 
 _dsl = tfx.dsl.components
 
@@ -66,8 +67,10 @@ def NeuronNaming(
         readable(path_utils.serving_model_path(model.uri)) as parent,
         writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
-        backbone = registry.of_features(read_meta(parent)["features"], config.cache_dir)
-        added = enhancement_of(named, counted, config.neurons)
+        meta = read_meta(parent)
+        backbone = registry.of_features(meta["features"], config.cache_dir)
+        own = CaptionerConfig(**meta["model"]).topic_neurons
+        added = enhancement_of(named, counted, config.neurons, own)
         topics = [{"id": topic.id, "name": topic.name, "words": topic.words} for topic in named.topics]
         export_again(parent, folder, backbone=backbone, enhancement=added, topics=topics)
         named.save(os.path.join(folder, EXTRA))  # the names go where the model goes

@@ -26,18 +26,20 @@ def named_enhancement(links: TopicLinks) -> np.ndarray:
     return enhancement
 
 
-def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named") -> np.ndarray:
+def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named", topic_neurons: int = 0) -> np.ndarray:
     """What strength 1 of each topic adds to v: (topics, neurons) float32, all 0 for a topic that occurs in no video.
 
-    The paper enhances the neurons that a topic names, by their mean activation over its videos. Few neurons carry much
-    of a topic, and most of what they do in its videos they do in all. So more neurons may be taken, by what sets the
-    topic's videos apart.
+    The paper enhances the neurons that a topic names, by their mean activation over its videos. A topic neuron says of
+    itself what it stands at where its topic is there: 1. Without such neurons few carry much of a topic, and most of
+    what they do in its videos they do in all. So more neurons may be taken, by what sets the topic's videos apart.
 
     Args:
         links, tally: of the same training videos.
         neurons: `named`, those that the topic names, as in the paper; `chosen`, every neuron that it chose in some
             video (eq. 9), even one that another topic names; `all`, every neuron. These two take the mean over the
             topic's videos less the mean over all: that of the videos with each topic, weighted by their number.
+        topic_neurons: so many neurons, the first ones, are a topic's own (`CaptionerConfig.topic_neurons`); they are
+            what `named` takes.
     Raises:
         ValueError: there is no such choice, or the tally is another model's.
     """
@@ -51,10 +53,13 @@ def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named") -> n
     is_named = np.zeros(named.shape, bool)
     for neuron, topic in links.topic_of().items():
         is_named[topic, neuron] = True
+    occurs = (tally.videos > 0)[:, None]
+    if topic_neurons and neurons == "named":
+        return np.where(occurs, np.eye(*named.shape), 0).astype(np.float32)
     taken = {"named": is_named, "chosen": tally.votes > 0, "all": np.ones(named.shape, bool)}[neurons]
     common = tally.activations.sum(axis=0) / max(tally.videos.sum(), 1)
     added = tally.mean_activations - (0 if neurons == "named" else common)
-    return np.where(taken & (tally.videos > 0)[:, None], added, 0).astype(np.float32)
+    return np.where(taken & occurs, added, 0).astype(np.float32)
 
 
 def enhancement_in(export: str | os.PathLike, links: TopicLinks) -> np.ndarray:

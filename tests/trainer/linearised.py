@@ -51,8 +51,9 @@ def linearised_relevance(model, clip, words):
         tape.watch([frames, previous, biases])
         v = tf.concat([direction("encoder/forward", 1), direction("encoder/backward", -1)], axis=1)
         own = model.config.topic_neurons
-        h, slope = v[:, :own], (1 + v[:, :own]) / 2 / (v[:, :own] + 0.1 * tf.sign(v[:, :own]))
-        v = tf.concat([hold((1 + h) / 2 - slope * h) + hold(slope) * h, v[:, own:]], axis=1)
+        h, above = v[:, :own], (7 ** (1 + v[:, :own]) - 1) / 12
+        slope = above / (h + 0.1 * tf.sign(h))
+        v = tf.concat([hold(above - slope * h) + hold(slope) * h, v[:, own:]], axis=1)
         memory = tf.concat([v, frames], axis=1) if model.config.skip else v
         mean = tf.reduce_mean(memory, axis=0)
         first = h, c = [tanh(dense(f"decoder/initial_{s}", mean)) for s in "hc"]

@@ -13,7 +13,7 @@ from topiclens.trainer.vocabulary import BOS, EOS
 
 TINY = dict(
     vocabulary_size=9, feature_dim=5, n_topics=4, encoder_units=3, attention_units=4, decoder_units=6,
-    embedding_units=5, topic_units=7,
+    embedding_units=5, topic_units=7, topics="mlp", interpretive_weight=0.1,
 )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ class NumpyCaptioner:
                 states.append(h)
             directions.append(np.array(states[::order]))
         v = np.concatenate(directions, axis=1)
-        v[:, : self.own] = (1 + v[:, : self.own]) / 2
+        v[:, : self.own] = (7 ** (1 + v[:, : self.own]) - 1) / 12
         return v
 
     def topic_loss(self, clip, topics):

@@ -10,7 +10,7 @@ from topiclens.components.neurons.pdm import Perceptron, tally
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.encoders import edit_video, make_encoder
 from topiclens.trainer.settings import CaptionerConfig
-from topiclens.trainer.topic_neurons import WORDS_STRENGTH, TopicNeurons, put_in, topics_said
+from topiclens.trainer.topic_neurons import CEILING, WORDS_STRENGTH, TopicNeurons, not_negative, put_in, topics_said
 
 
 def topical(**changes):
@@ -55,12 +55,14 @@ def test_as_a_perceptron_it_scores_the_same_and_prediction_differences_find_the_
     assert not votes[:, 3:].any()
 
 
-def test_a_topic_neuron_is_never_negative_and_absent_at_padding():
+def test_a_topic_neuron_lies_between_0_and_4_and_is_absent_at_padding():
     model, batch = topical(), tiny_batch()
     v, mask = (model.encode(batch["frames"])[name].numpy() for name in ("v", "mask"))
     assert (v[:, :, :4][mask] > 0).all() and (v[:, :, 4:][mask] < 0).any() and not v[~mask].any()
     raw = model.encoder.read(tf.constant(batch["frames"]), tf.constant(mask)).numpy()
-    np.testing.assert_allclose(v[mask], np.where(np.arange(6) < 4, (1 + raw[mask]) / 2, raw[mask]), rtol=1e-6)
+    np.testing.assert_allclose(
+        v[mask], np.where(np.arange(6) < 4, (7 ** (1 + raw[mask]) - 1) / 12, raw[mask]), rtol=1e-6
+    )
 
 
 def test_what_is_put_in_is_the_truth_at_real_frames_and_nothing_else_changes():
@@ -106,9 +108,10 @@ def test_a_topic_is_due_until_it_is_said():
 
 
 @pytest.mark.parametrize("by_words", [False, True])
-def test_in_training_captions_tell_the_topics_that_they_name_and_afterwards_none_does(by_words):
+def test_in_training_captions_tell_the_topics_that_they_name_and_afterwards_none_does(by_words, monkeypatch):
+    monkeypatch.setattr("topiclens.trainer.captioner.TOLD", 1.0)
     keras.utils.set_random_seed(0)
-    model, batch = topical(told_topics=1.0, dropout=0.0), tiny_batch()
+    model, batch = topical(dropout=0.0), tiny_batch()
     lift, share = np.full((2, 4, 9), 2.0, np.float32)
     if by_words:
         share[:, 5], lift[3] = 1, 0  # 5 says half a topic, the others a quarter; no word names topic 3
@@ -128,3 +131,10 @@ def test_in_training_captions_tell_the_topics_that_they_name_and_afterwards_none
 def test_more_topics_than_neurons_are_an_error_that_says_what_to_do():
     with pytest.raises(ValueError, match="6 neurons, and 7 topics.*encoder_units"):
         make_encoder(CaptionerConfig(vocabulary_size=9, feature_dim=5, n_topics=7, encoder_units=3, topics="neurons"))
+
+
+def test_a_topic_neuron_begins_at_a_half_and_has_room_above_what_it_is_told():
+    states = tf.constant([[[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]]])
+    own, free = tf.unstack(not_negative(states, 1)[0], axis=1)
+    np.testing.assert_allclose(own, [0, 0.5, CEILING], atol=1e-6)
+    np.testing.assert_array_equal(free, [-1, 0, 1])

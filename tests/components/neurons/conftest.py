@@ -17,7 +17,7 @@ def small_captioner(seed=0, **changes):
     """A captioner with random weights."""
     config = dict(
         vocabulary_size=len(Vocabulary(WORDS)), feature_dim=DIM, n_topics=TOPICS, encoder_units=4, attention_units=3,
-        decoder_units=5, embedding_units=4, topic_units=7,
+        decoder_units=5, embedding_units=4, topic_units=7, topics="mlp", interpretive_weight=0.1,
     )  # fmt: skip
     model = Captioner(CaptionerConfig(**(config | changes)), name="captioner")
     rng = np.random.default_rng(seed)

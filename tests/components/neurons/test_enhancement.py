@@ -88,3 +88,16 @@ def test_an_export_from_before_its_neurons_had_names_enhances_as_the_paper_does(
     (tmp_path / EXTRA).mkdir()
     np.save(tmp_path / EXTRA / ENHANCEMENT_FILE, np.full((3, 6), 2, np.float32))
     np.testing.assert_array_equal(enhancement_in(tmp_path, links), np.full((3, 6), 2))
+
+
+def test_a_topic_neuron_is_raised_to_where_it_stands_when_its_topic_is_there():
+    rng = np.random.default_rng(1)
+    mean, present = rng.normal(size=(60, 6)).astype(np.float32), rng.random((60, 4)) < 0.4
+    present[:, 3] = False
+    counted = tally(mean, present, random_f(rng, topics=4))
+    links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(4)])
+    own = enhancement_of(links, counted, "named", 4)
+    np.testing.assert_array_equal(own[:3], np.eye(3, 6))
+    assert not own[3].any()  # it never occurred, and its neuron never learnt
+    other = enhancement_of(links, counted, "all", 4)
+    np.testing.assert_array_equal(other, enhancement_of(links, counted, "all"))

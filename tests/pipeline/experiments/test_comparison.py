@@ -53,7 +53,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
 
     def train(outcome, settings, variant, seed, place):
         trained.append((variant.name, seed))
-        if len(trained) == 4:
+        if len(trained) == 5:
             raise KeyboardInterrupt
         counted = Tally(*np.full((3, 1, 1), 1 + seed), np.array([2]))
         counted.save(place)
@@ -66,17 +66,17 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         comparison.compare(RUN, preset("flickr8k"), **arguments)
     comparison.compare(RUN, preset("flickr8k"), **arguments)
-    names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics"]
+    names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics", "LSTM-I, the paper's f"]
     assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
     assert "0.5500 ±" in (tmp_path / "comparison.md").read_text()
 
-    os.remove(tmp_path / "mlp-0.1" / "seed-1" / "tally.npz")  # as an earlier version left it
+    os.remove(tmp_path / "neurons-1" / "seed-1" / "tally.npz")  # as an earlier version left it
     comparison.compare(RUN, preset("flickr8k"), **arguments)
-    assert trained[7:] == [("LSTM-I", 1)]
-    old = tmp_path / "mlp-0" / "seed-0" / "result.json"
+    assert trained[9:] == [("LSTM-I", 1)]
+    old = tmp_path / "neurons-0" / "seed-0" / "result.json"
     old.write_text(json.dumps({"auc": 0.5}))  # an earlier version knew fewer figures
     comparison.compare(RUN, preset("flickr8k"), **arguments)
-    assert trained[8:] == [("LSTM-B", 0)] and len(json.loads(old.read_text())) > 1
+    assert trained[10:] == [("LSTM-B", 0)] and len(json.loads(old.read_text())) > 1
 
 
 def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, monkeypatch):
@@ -111,6 +111,6 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
     real = tensorboard.plot_profiles
     monkeypatch.setattr(tensorboard, "plot_profiles", profiles)
     comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path), progress=lambda line: None)
-    assert list(drawn.items()) == [("LSTM-I", 2), ("LSTM-B", 1), ("topics", [0])]
+    assert list(drawn.items()) == [("LSTM-I", 11), ("LSTM-B", 1), ("topics", [0])]
     assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
     assert list((tmp_path / "logs" / "neurons").glob("events.*"))
