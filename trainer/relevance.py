@@ -40,8 +40,9 @@ def propagate_relevance(model: Captioner, frames: Tensor, words: Tensor) -> dict
         ``initial`` (videos, steps), how much came by the decoder's first state, as a part of ``neurons``;
         ``decoder_bias``, ``encoder_bias`` (videos, steps), what the biases took.
     """
-    video = model.encode(frames)
-    found, slopes = _through_decoder(model.decoder, video, ops.convert_to_tensor(words, "int32"))
+    video, words = model.encode(frames), ops.convert_to_tensor(words, "int32")
+    named = read_by(model.decoder, video, words)
+    found, slopes = through_decoder(model.decoder, video, words, named)
     of_memory = video["memory"][:, None] * slopes
     found["neurons"] = of_memory[:, :, :, : model.encoder.n_neurons]
     places = tf.where(ops.not_equal(words, PAD))  # a row for each word alone
@@ -84,19 +85,50 @@ def traced_propagation(model: Captioner) -> Propagate:
     return lambda _, frames, words: graph(frames, words)
 
 
-def _through_decoder(
-    decoder: CaptionDecoder, video: dict[str, Tensor], words: Tensor
+def read_by(decoder: CaptionDecoder, video: dict[str, Tensor], words: Tensor) -> dict[str, Tensor]:
+    """The decoder's named activations while known captions (videos, steps) of encoded videos are written, and ``y``
+    (videos, steps, embedding_units), the vectors of the words that are read."""
+    named = decoder.read(words, video["memory"], video["mask"], video["memory_mean"])
+    return named | {"y": decoder.embedding(words_before(words))}
+
+
+def words_before(words: Tensor) -> Tensor:
+    """What each step reads, BOS first: (videos, steps) int to the same."""
+    return ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
+
+
+def columns_of(decoder: CaptionDecoder, words: Tensor, against: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """How words' scores are read off [h, context, y] (eq. 6): weights (videos, steps, width), biases (videos, steps).
+
+    A score is the word's logit or, with ``against`` (vocabulary_size,), weights whose sum is 1, its logit less the mean
+    one of these words. 0 at PAD.
+    """
+    kernel, bias = decoder.readout.kernel, decoder.readout.bias
+    columns, biases = ops.transpose(ops.take(kernel, words, axis=1), (1, 2, 0)), ops.take(bias, words)
+    if against is not None:
+        columns, biases = columns - ops.matmul(kernel, against[:, None])[:, 0], biases - ops.sum(bias * against)
+    real = ops.cast(ops.not_equal(words, PAD), kernel.dtype)
+    return columns * real[:, :, None], biases * real
+
+
+def through_decoder(
+    decoder: CaptionDecoder,
+    video: dict[str, Tensor],
+    words: Tensor,
+    named: dict[str, Tensor],
+    against: Tensor | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """From each word's score to the memory. What gates leave is linear, so that the slopes are written out.
 
+    Args:
+        named: `read_by` of these videos and words.
+        against: see `columns_of`.
     Returns:
         ``scores``, ``previous``, ``alpha``, ``initial`` and ``decoder_bias`` as above; and the gradient of the scores
         by the memory, (videos, steps, time, memory_dim).
     """
     cell, memory = decoder.cell, video["memory"]
-    named = decoder.read(words, memory, video["mask"], video["memory_mean"])
-    before = ops.concatenate([ops.full_like(words[:, :1], BOS), words[:, :-1]], axis=1)
-    y, due = decoder.embedding(before), decoder.due_before(before, memory)
+    y, due = named["y"], decoder.due_before(words_before(words), memory)
     h, c = (ops.concatenate([named[f"initial_{name}"][:, None], named[name][:, :-1]], axis=1) for name in "hc")
     z = ops.tensordot(ops.concatenate([y, named["context"]], axis=-1), cell.kernel, 1) + cell.bias
     z = z + ops.tensordot(h, cell.recurrent_kernel, 1)
@@ -106,8 +138,7 @@ def _through_decoder(
     weights = cell.kernel, cell.recurrent_kernel, cell.bias
     signal, from_h, signal_bias = (ops.split(weight, 4, axis=-1)[2] for weight in weights)
     from_y, from_context = ops.split(signal, [decoder.embedding_units])
-    real = ops.cast(ops.not_equal(words, PAD), memory.dtype)
-    columns = ops.transpose(ops.take(decoder.readout.kernel, words, axis=1), (1, 2, 0)) * real[:, :, None]
+    columns, score_bias = columns_of(decoder, words, against)
     score_h, score_context, score_y = ops.split(columns, [decoder.units, decoder.units + memory.shape[-1]], axis=-1)
     own, back_to_h = ops.eye(ops.shape(words)[1])[:, None, :, None], transposed(from_h)  # own: a step is the word's own
 
@@ -124,7 +155,7 @@ def _through_decoder(
     slopes = ops.einsum("vti,tvsm->vsim", named["alpha"], slopes)
     previous = ops.einsum("tvsu,vtu->vst", d_g, ops.tensordot(y, from_y, 1))
     previous = previous + own[:, 0, :, 0] * ops.sum(score_y * y, axis=2)[:, :, None]
-    bias = ops.tensordot(ops.sum(d_g, axis=0), signal_bias, 1) + real * ops.take(decoder.readout.bias, words)
+    bias = ops.tensordot(ops.sum(d_g, axis=0), signal_bias, 1) + score_bias
 
     initial, frames = 0.0, ops.maximum(ops.sum(ops.cast(video["mask"], memory.dtype), axis=1), 1)
     for name, d_state in (("initial_h", d_h[0]), ("initial_c", d_c[0])):  # eq. 5
@@ -135,5 +166,7 @@ def _through_decoder(
         first_bias = ops.tensordot(d_z, layer.bias, 1)
         initial, bias = initial + ops.sum(d_state * named[name][:, None], axis=-1) - first_bias, bias + first_bias
     scores = ops.take_along_axis(named["logits"], words[:, :, None], axis=-1)[:, :, 0]
+    if against is not None:
+        scores = scores - ops.matmul(named["logits"], against[:, None])[:, :, 0]
     found = {"scores": scores, "previous": previous, "alpha": named["alpha"], "initial": initial}
     return found | {"decoder_bias": bias}, slopes

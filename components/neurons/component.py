@@ -15,7 +15,7 @@ from topiclens.components.common.blessing import Blessing, mark, read_blessing, 
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
-from topiclens.components.neurons.effects import measure_effects, sampled
+from topiclens.components.neurons.effects import drawn, measure_effects, naming_enhancement, sampled
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.figures import measure_neurons
 from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
@@ -96,18 +96,19 @@ def NeuronEvaluator(
     split = config.split
     named = TopicLinks.load(links.uri)
     with readable(path_utils.serving_model_path(model.uri)) as folder:
-        neurons = activations.load(folder)
+        neurons, decoding = activations.load(folder), read_meta(folder)["decoding"]
     seen_files, files = (records.files_of(artifact_utils.get_split_uri([examples], one)) for one in ("train", split))
     seen = activations.mean_activations(records.read(seen_files), neurons.encode)
     held_out = activations.mean_activations(records.read(files), neurons.encode)
     found = measure_neurons(seen, held_out, named, neurons.f, rng=np.random.default_rng(config.seed))
     effects = None
-    if config.neurons.effect_videos:
-        asked = sampled(held_out.ids, config.neurons.effect_videos, config.seed)
+    if count := config.neurons.effect_videos:
+        asked = sampled(held_out.ids, count, config.seed)
         effects = measure_effects(
-            BatchedCaptioner(neurons.captioner), neurons.vocabulary,
+            BatchedCaptioner(neurons.captioner, **decoding), neurons.vocabulary,
             [video for video in records.read(files) if video.video_id in asked], named,
-            seed=config.seed,
+            naming_enhancement(named, neurons.captioner.config.topic_neurons),
+            drawn(records.read(seen_files), count, config.seed), seed=config.seed,
         )  # fmt: skip
 
     before, changed = None, None

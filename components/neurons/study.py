@@ -6,13 +6,14 @@ they can be compared, even one that never learnt f.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from topiclens.components.neurons.activations import encoder_of, mean_activations
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
-from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
+from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, naming_enhancement, sampled
 from topiclens.components.neurons.figures import NeuronFigures, measure_neurons
 from topiclens.components.neurons.links import TopicLinks, link
 from topiclens.components.neurons.pdm import Perceptron, Tally, tally
@@ -31,6 +32,8 @@ def study_neurons(
     *,
     seed: int,
     effect_videos: int = VIDEOS,
+    training: Sequence[VideoRecord] = (),
+    decoding: Mapping[str, Any] | None = None,
 ) -> tuple[Tally, TopicLinks, NeuronFigures, CaptionEffects]:
     """Names and measures the neurons of any captioner, LSTM-B too, in one way.
 
@@ -41,6 +44,8 @@ def study_neurons(
         seed: of f, of the random neurons of the deletions, and of the questions of `effects`: models that are studied
             with the same seed are asked the same ones.
         effect_videos: the most held-out videos on which effects on captions are measured.
+        training: some of the training videos, see `measure_effects`; without any, nothing is steered.
+        decoding: `beam`, `max_words` and `length_penalty` of the captions that are steered; greedy without.
     """
     encode = encoder_of(captioner)
     seen = mean_activations(train_videos, encode)
@@ -53,9 +58,11 @@ def study_neurons(
     held_out = mean_activations(held_out_videos, encode)
     figures = measure_neurons(seen, held_out, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
+    named = naming_enhancement(links, captioner.config.topic_neurons)
     effects = measure_effects(
-        BatchedCaptioner(captioner), vocabulary, [v for v in held_out_videos if v.video_id in asked], links, seed=seed
-    )
+        BatchedCaptioner(captioner, **(decoding or {})), vocabulary,
+        [video for video in held_out_videos if video.video_id in asked], links, named, training, seed=seed,
+    )  # fmt: skip
     return counted, links, figures, effects
 
 

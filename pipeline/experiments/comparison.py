@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
 from topiclens.components.captions.generate import pad_videos
+from topiclens.components.neurons.effects import drawn
 from topiclens.components.neurons.links import TopicLinks, name_neurons
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.neurons.study import study_neurons
@@ -156,7 +157,7 @@ def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
     shared = {
         "model": dataclasses.asdict(settings.model),
         "training": settings.training_config().fixed(),
-        "captions": {"beam": settings.decoding.beam, "max_words": settings.decoding.max_words},
+        "captions": dataclasses.asdict(settings.decoding),
         "neurons": {"effect_videos": settings.neurons.effect_videos},
         "data": {"records": os.path.relpath(outcome.folder("Examples"), outcome.root)},
     }
@@ -201,6 +202,8 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     tally, links, figures, effects = study_neurons(
         result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
         effect_videos=settings.neurons.effect_videos,
+        training=drawn(records.read(files["train"]), settings.neurons.effect_videos, seed),
+        decoding=dataclasses.asdict(settings.decoding),
     )  # fmt: skip
     decoding = settings.decoding
     write = CaptionWriter(result.captioner, vocabulary, beam=decoding.beam, max_words=decoding.max_words)

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from topiclens.components.neurons.accounts import ACCOUNTS
 from topiclens.components.neurons.detection import DETECTION
+from topiclens.components.neurons.steering import STEERING
 from topiclens.schemas.tables import markdown_table
 
 # The path of each figure in a result, and its name.
@@ -32,9 +34,8 @@ FIGURES = {
     "word_deletion": "deletion AOPC, log p of words",
     "word_deletion_random": "log p, of random neurons",
     "word_deletion_gradient": "log p, of gradient x input",
-    "insertion_on_topic": "insertion, captions that gain the topic's words",
-    "insertion_off_topic": "that gain another topic's",
-    "insertion_gain": "rise of log expected words",
+    **STEERING,
+    **ACCOUNTS,
     **CAPTIONS,
 }
 CONTROLS = {

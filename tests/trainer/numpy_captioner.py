@@ -102,8 +102,8 @@ class NumpyCaptioner:
         hidden = np.maximum(self.dense("topics/hidden", self.encode(clip).mean(axis=0)), 0)
         return self.dense("topics/score", hidden)
 
-    def next_words(self, v, words):
-        """p(word | words so far), the words beginning with BOS."""
+    def read(self, v, words):
+        """h, context and y after the words so far, beginning with BOS: what eq. 6 reads."""
         h, c = (np.tanh(self.dense(f"decoder/initial_{s}", v.mean(axis=0))) for s in "hc")  # eq. 5
         due = np.ones(v.shape[1])
         for word in words:
@@ -117,7 +117,11 @@ class NumpyCaptioner:
             alpha = softmax((compared @ self["decoder/attention/score/kernel"])[:, 0])  # eq. 4
             context = np.maximum(due, 0) * (alpha @ v)  # eq. 3; a topic counts until it is said
             h, c = self.lstm("decoder/cell", np.concatenate([y, context]), h, c)
-        return softmax(self.dense("decoder/readout", np.concatenate([h, context, y])))  # eq. 6
+        return h, context, y
+
+    def next_words(self, v, words):
+        """p(word | words so far), the words beginning with BOS."""
+        return softmax(self.dense("decoder/readout", np.concatenate(self.read(v, words))))  # eq. 6
 
     def log_prob(self, clip, caption):
         """log p(caption | clip) of words without BOS and EOS; EOS is scored."""

@@ -30,7 +30,7 @@ FIGURES = NeuronFigures(
 )  # fmt: skip
 
 
-EFFECTS = CaptionEffects(30, 0.25, 0.01, 0.5, 20, 0.4, 0.02, 1.5)
+EFFECTS = CaptionEffects(deletion_questions=30, word_deletion=0.25, insertion_on_topic=0.4, account_own_first=0.9)
 
 
 def links(**neurons_of):
@@ -75,6 +75,6 @@ def test_the_report_is_json_and_words(tmp_path):
 def test_effects_on_captions_are_reported_where_they_were_measured(tmp_path):
     write_report(tmp_path, FIGURES, links(man=[0], road=[]), None, EFFECTS)
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert figures["auc"] == 0.8 and figures["word_deletion"] == 0.25 and figures["insertion_questions"] == 20
+    assert figures["auc"] == 0.8 and figures["word_deletion"] == 0.25 and figures["account_own_first"] == 0.9
     text = (tmp_path / "summary.md").read_text()
     assert "| word_deletion | 0.250 |" in text and "| insertion_on_topic | 0.400 |" in text

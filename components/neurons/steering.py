@@ -1,0 +1,229 @@
+"""Steering: a topic's words come when the neurons that it names are raised, and go when they are put down.
+
+How far is chosen on training videos: the dose with the most fluent captions that do what is asked, the least such dose
+where several do alike. What is reported is of held-out videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from topiclens.components.neurons.batched_captioner import BatchedCaptioner
+from topiclens.components.neurons.caption_words import CaptionWords
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.decoding import with_end
+from topiclens.trainer.edits import Edit
+
+INSERTION_DOSES = 0.5, 1.0, 1.5, 2.0, 3.0, 4.0
+SUPPRESSION_DOSES = 0.0, -1.0, -2.0, -3.0, -4.0
+# What tables call the figures of `SteeringEffects`.
+STEERING = {
+    "captions_fluent": "fluent captions, untouched",
+    "insertion_dose": "insertion, dose",
+    "insertion_on_topic": "captions that gain the topic's words",
+    "insertion_fluent": "and are fluent",
+    "insertion_off_topic": "that gain another topic's",
+    "insertion_kept": "other words of content kept, median",
+    "insertion_gain": "rise of log expected words",
+    "suppression_dose": "suppression, dose",
+    "suppression_removed": "captions that lose the topic's words",
+    "suppression_fluent": "and are fluent",
+    "suppression_off_topic": "that gain another topic's",
+    "suppression_kept": "other words of content kept, median",
+}
+
+
+@dataclass(frozen=True)
+class SteeringEffects:
+    """What steering by topics' neurons does to captions; None where nothing could be asked.
+
+    A caption is fluent if it ends within the most words and says no word of content twice.
+    """
+
+    captions_fluent: float | None = None  # the share of fluent captions, untouched
+    insertion_questions: int = 0  # pairs of a video and a topic that it lacks
+    insertion_dose: float | None = None  # what is added: so many times the topic's enhancement
+    insertion_on_topic: float | None = None  # the share of them in which the topic's words enter the caption
+    insertion_fluent: float | None = None  # the share in which they do, and the caption is fluent
+    insertion_off_topic: float | None = None  # the share of the other topics whose words enter; the mean
+    insertion_kept: float | None = None  # the share of the caption's other words of content that are kept; the median
+    insertion_gain: float | None = None  # the mean rise of the log of how many of the topic's words the model expects
+    suppression_questions: int = 0  # pairs of a video and one of its topics, of which its caption has a word
+    suppression_dose: float | None = None  # what the neurons are set to: so many times the topic's enhancement
+    suppression_removed: float | None = None  # the share of them in which no such word is left
+    suppression_fluent: float | None = None  # the share in which none is, and the caption is fluent
+    suppression_off_topic: float | None = None  # as above
+    suppression_kept: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Pairs of a video and a topic, with the caption before, (pairs, max_words)."""
+
+    videos: Sequence[VideoRecord]
+    topics: np.ndarray
+    before: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What became of each caption: (pairs,)."""
+
+    done: np.ndarray  # bool: what was asked for has happened
+    fluent: np.ndarray  # bool
+    off_topic: np.ndarray  # the share of the other topics that the video lacks whose words entered
+    kept: np.ndarray  # the share of its other words of content that are kept; NaN where it has none
+
+    @property
+    def success(self) -> float:
+        """The share that is done in fluent captions."""
+        return float(np.mean(self.done & self.fluent))
+
+    @property
+    def median_kept(self) -> float | None:
+        return float(np.nanmedian(self.kept)) if np.isfinite(self.kept).any() else None
+
+
+class Steering:
+    """A captioner whose topics are raised and put down.
+
+    Args:
+        enhancement: (topics, neurons), what strength 1 of each topic adds; not 0 at the neurons that the topic names.
+    """
+
+    def __init__(self, model: BatchedCaptioner, words: CaptionWords, enhancement: np.ndarray):
+        self._model, self._words = model, words
+        self._enhancement = np.asarray(enhancement, np.float32)
+
+    def raised(self, topics: np.ndarray, dose: float) -> Edit:
+        """Adds `dose` times the enhancement of a topic for each run, at every frame."""
+        return Edit("encoder.v", add=np.float32(dose) * self._enhancement[topics][:, None])
+
+    def put_down(self, topics: np.ndarray, dose: float) -> Edit:
+        """Sets the neurons that a topic names to `dose` times its enhancement, at every frame: 0 deletes them, and less
+        than 0 says the opposite of the topic."""
+        added = self._enhancement[topics][:, None]
+        return Edit("encoder.v", set=np.float32(dose) * added, at=added != 0)
+
+    def insert(self, asked: Asked, dose: float) -> Answers:
+        """Raises each topic; done is what gives the caption a word of the topic that it had not."""
+        return self._answers(asked, self.raised(asked.topics, dose), lambda topic, old, new: bool((new - old) & topic))
+
+    def suppress(self, asked: Asked, dose: float) -> Answers:
+        """Puts each topic down; done is what leaves none of the topic's words that the caption had."""
+        return self._answers(asked, self.put_down(asked.topics, dose), lambda topic, old, new: not old & new & topic)
+
+    def gains(self, asked: Asked, dose: float) -> np.ndarray:
+        """How far the topics' words are more expected along the captions before; see `BatchedCaptioner.expected`."""
+        wanted = self._words.naming().T[asked.topics].astype(np.float32)
+        read, raised = np.asarray(with_end(asked.before)), [self.raised(asked.topics, dose)]
+        expected = self._model.expected(asked.videos, read, wanted, raised)
+        return expected - self._model.expected(asked.videos, read, wanted)
+
+    def _answers(
+        self, asked: Asked, edit: Edit, is_done: Callable[[frozenset[int], set[int], set[int]], bool]
+    ) -> Answers:
+        after, words, rows = self._model.write(asked.videos, [edit]), self._words, []
+        for video, topic, before, caption in zip(asked.videos, asked.topics, asked.before, after):
+            old, new, own = set(before.tolist()), set(caption.tolist()), words.topics[topic]
+            others = [numbers - own for numbers in _others(words, video, topic)]
+            content = (old & words.content) - own
+            off_topic = float(np.mean([bool((new - old) & numbers) for numbers in others])) if others else 0.0
+            kept = len(content & new) / len(content) if content else np.nan
+            rows.append((is_done(own, old, new), words.fluent(caption), off_topic, kept))
+        return Answers(*(np.array(column) for column in zip(*rows)))
+
+
+def steering(
+    model: BatchedCaptioner,
+    words: CaptionWords,
+    enhancement: np.ndarray,
+    held_out: Sequence[VideoRecord],
+    captions: np.ndarray,
+    training: Sequence[VideoRecord],
+    *,
+    rng: np.random.Generator,
+    topics: int = 2,
+) -> SteeringEffects:
+    """Insertion and suppression, dosed on training videos.
+
+    Args:
+        enhancement: see `Steering`.
+        captions: those of the held-out videos, untouched: (videos, max_words).
+        training: without any, nothing is asked.
+        rng: which topics of a video are asked about; it is used alike whatever the model.
+        topics: how many of a held-out video, at most, for insertion and for suppression each.
+    """
+    if not held_out or not training:
+        return SteeringEffects()
+    steer, writes = Steering(model, words, enhancement), model.write(training)
+    found: dict[str, Any] = {"captions_fluent": float(np.mean([words.fluent(caption) for caption in captions]))}
+    inserting, suppressing = rng.spawn(2)
+
+    choosing = lacked(words, training, writes, inserting, 1)
+    asked = lacked(words, held_out, captions, inserting, topics)
+    if len(choosing) and len(asked):
+        dose = choose_dose({dose: steer.insert(choosing, dose) for dose in INSERTION_DOSES})
+        found |= _figures("insertion", "on_topic", asked, dose, steer.insert(asked, dose))
+        found["insertion_gain"] = float(np.mean(steer.gains(asked, dose)))
+
+    choosing = told(words, training, writes, suppressing, 1)
+    asked = told(words, held_out, captions, suppressing, topics)
+    if len(choosing) and len(asked):
+        dose = choose_dose({dose: steer.suppress(choosing, dose) for dose in SUPPRESSION_DOSES})
+        found |= _figures("suppression", "removed", asked, dose, steer.suppress(asked, dose))
+    return SteeringEffects(**found)
+
+
+def choose_dose(answers: dict[float, Answers]) -> float:
+    """The dose with the most success; the least far from 0 of several."""
+    return max(sorted(answers, key=abs), key=lambda dose: answers[dose].success)
+
+
+def lacked(
+    words: CaptionWords, videos: Sequence[VideoRecord], captions: np.ndarray, rng: np.random.Generator, count: int
+) -> Asked:
+    """At most `count` topics of each video that are not in it and have words."""
+    of_video = [[t for t, own in enumerate(words.topics) if own and not video.topics[t]] for video in videos]
+    return _asked(videos, captions, [rng.permutation(np.array(topics, int))[:count] for topics in of_video])
+
+
+def told(
+    words: CaptionWords, videos: Sequence[VideoRecord], captions: np.ndarray, rng: np.random.Generator, count: int
+) -> Asked:
+    """At most `count` topics of each video that are in it and of which its caption has a word."""
+    said = [set(caption.tolist()) for caption in captions]
+    orders = [rng.permutation(np.flatnonzero(video.topics)) for video in videos]
+    return _asked(
+        videos, captions, [[t for t in order if own & words.topics[t]][:count] for order, own in zip(orders, said)]
+    )
+
+
+def _asked(videos: Sequence[VideoRecord], captions: np.ndarray, topics: Sequence[Sequence[int] | np.ndarray]) -> Asked:
+    pairs = [(place, int(topic)) for place, chosen in enumerate(topics) for topic in chosen]
+    places = [place for place, _ in pairs]
+    return Asked([videos[i] for i in places], np.array([topic for _, topic in pairs], int), captions[places])
+
+
+def _others(words: CaptionWords, video: VideoRecord, topic: int) -> list[frozenset[int]]:
+    """The words of the other topics that a video lacks."""
+    return [own for t, own in enumerate(words.topics) if own and t != topic and not video.topics[t]]
+
+
+def _figures(what: str, done: str, asked: Asked, dose: float, answers: Answers) -> dict[str, float | int | None]:
+    figures = {
+        "questions": len(asked),
+        "dose": dose,
+        done: float(np.mean(answers.done)),
+        "fluent": answers.success,
+        "off_topic": float(np.mean(answers.off_topic)),
+        "kept": answers.median_kept,
+    }
+    return {f"{what}_{name}": value for name, value in figures.items()}
