@@ -144,6 +144,7 @@ def reading_of(told: ExplainedCaption) -> Reading:
     return Reading(
         told.words, told.log_prob, told.attention, told.activations, told.topic_scores,
         frames=told.frame_relevance, neurons=told.neuron_relevance, scores=told.logits, previous=previous,
+        topic_timeline=told.topic_timeline,
     )  # fmt: skip
 
 

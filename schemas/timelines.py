@@ -24,11 +24,13 @@ class NeuronTimeline:
 
 @dataclass(frozen=True)
 class TopicTimeline:
-    """The neurons of one topic over the frames (Dong et al. 2017, Fig. 4), those that carry it most.
+    """One topic over the frames (Dong et al. 2017, Fig. 4): the neurons that carry it most, and how much it is seen.
 
     Attributes:
         topic_id: None for the strongest neurons of the caption, if topics are not known.
         relevant: False for a topic that is shown because the model sees it least.
+        score: of the topic in all frames together.
+        scores: (frames,), of the topic in each frame; empty where they are not known.
     """
 
     topic_id: int | None
@@ -36,6 +38,12 @@ class TopicTimeline:
     neurons: tuple[NeuronTimeline, ...]
     relevant: bool = True
     score: float | None = None
+    scores: tuple[float, ...] = ()
+
+    @property
+    def peak(self) -> int | None:
+        """The frame in which most of the topic is seen."""
+        return max(range(len(self.scores)), key=self.scores.__getitem__) if self.scores else None
 
 
 @dataclass(frozen=True)

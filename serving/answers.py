@@ -23,6 +23,7 @@ _AXES = {
     "attention": ("word", "frame"),
     "activations": ("frame",),
     "topic_scores": (),
+    "topic_timeline": ("frame",),
     "logits": ("word",),
     "frame_relevance": ("word", "frame"),
     "neuron_relevance": ("word",),
@@ -70,6 +71,9 @@ class ExplainedCaption(Caption):
         heat_maps: which parts of the frames speak for the caption, and for each word; None where they were not asked
             for.
         heat_pictures: a JPEG of each heat map, red where it speaks for the word and blue where against.
+        topic_timeline: (frames of the clip, topics), how much of each topic the model sees in each frame; None for a
+            model without topics, or one that was exported before there were timelines.
+        seconds: when each frame is shown, from the film's first frame on; None where that is not known.
     """
 
     words: tuple[str, ...]
@@ -84,6 +88,8 @@ class ExplainedCaption(Caption):
     word_relevance: np.ndarray | None = None
     heat_maps: tuple[HeatMap, ...] | None = None
     heat_pictures: tuple[bytes, ...] | None = None
+    topic_timeline: np.ndarray | None = None
+    seconds: tuple[float, ...] | None = None
 
     def _repr_html_(self) -> str:
         tables = [display.words_html(title, self.words, of, self.frames) for title, of in self._over_frames().items()]

@@ -17,6 +17,7 @@ import numpy as np
 
 from topiclens.schemas.features import N_FRAMES
 from topiclens.schemas.plain import from_plain
+from topiclens.schemas.stretches import strengths_over_time, stretch_of
 from topiclens.schemas.timelines import HeatMap
 from topiclens.schemas.topic_lookup import NamedTopic, UnknownTopic, find_topic
 from topiclens.serving import signatures
@@ -29,7 +30,7 @@ from topiclens.serving.errors import (
     WrongSignature,
     missing_signature,
 )
-from topiclens.serving.videos import Reader, Video, prepare_clip
+from topiclens.serving.videos import Reader, Video, open_clip, prepare_clip, seconds_of
 
 # 28 JPEG frames of 360 lines take about 2 MB, so a batch of eight fits with room to spare.
 MAX_MESSAGE_BYTES = 32 * 2**20
@@ -71,6 +72,9 @@ _RELEVANCE = _Question(
     (*_EXPLAIN.needed, "logits", "frame_relevance", "neuron_relevance", "word_relevance"),
 )  # fmt: skip
 _WHAT_IF = _Question(signatures.WHAT_IF_SIGNATURE, signatures.WHAT_IF_FRAMES_SIGNATURE, WhatIf, ("topic_scores",))
+_WHAT_IF_OVER_TIME = _Question(
+    signatures.WHAT_IF_OVER_TIME_SIGNATURE, signatures.WHAT_IF_OVER_TIME_FRAMES_SIGNATURE, WhatIf, _WHAT_IF.needed
+)
 
 
 class Captioning(abc.ABC):
@@ -152,13 +156,15 @@ class Captioning(abc.ABC):
                 "Heat maps need the model's weights, which a server does not hand out. Open the model's folder in this "
                 "process: topiclens.load('ROOT').explain(video, pixels=True)."
             )
-        clip = prepare_clip(0, video, self._reader)
+        video = open_clip(0, video, self._reader)
+        clip = prepare_clip(0, video)
         if pixels and isinstance(clip, np.ndarray):
             raise InvalidClip(
                 "Heat maps are drawn on a clip's frames, and this clip was given as features. Give the video file, its "
                 "frames, or JPEGs of them."
             )
         (explained,) = self._named(self.explain_all([clip], relevance=True))
+        explained = dataclasses.replace(explained, seconds=seconds_of(video))
         if isinstance(clip, np.ndarray):
             return explained
         explained = dataclasses.replace(explained, frames=tuple(clip))
@@ -167,17 +173,29 @@ class Captioning(abc.ABC):
         maps, pictures = self._heat_maps(clip, explained.words) if explained.words else ((), ())
         return dataclasses.replace(explained, heat_maps=tuple(maps), heat_pictures=tuple(pictures))
 
-    def what_if(self, video: Video, topics: Mapping[int | str, float]) -> WhatIf:
+    def what_if(
+        self,
+        video: Video,
+        topics: Mapping[int | str, float],
+        *,
+        from_s: float | None = None,
+        to_s: float | None = None,
+    ) -> WhatIf:
         """Captions a video as if it showed some topics more, or less (Dong et al. 2017, section 4). Nothing is trained.
 
         Args:
             topics: the strength of each topic, by its id or name, such as ``{"dance": 1.0}``. 1 adds what the topic
                 adds in the videos that show it; a negative strength takes the topic away.
+            from_s, to_s: the stretch of the clip in which it shows them so, in seconds from the film's first frame on;
+                without them, at every frame. The video must be a film, or a `topiclens.serving.videos.TimedClip`.
         Raises:
             InvalidStrength: a strength is not finite or beyond ``MAX_STRENGTH``.
+            topiclens.schemas.stretches.StretchError: no frame of the clip lies in the stretch.
             topiclens.schemas.topic_lookup.UnknownTopic: the model has no such topic, or several topics may be meant.
         """
-        return self._named(self.what_if_all([video], self.strengths(topics)[None]))[0]
+        stretch, video = stretch_of(from_s, to_s), open_clip(0, video, self._reader)
+        deltas = strengths_over_time(self.strengths(topics), stretch, seconds_of(video))
+        return self._named(self.what_if_all([video], deltas[None]))[0]
 
     def caption_all(self, videos: Iterable[Video]) -> list[Caption]:
         """Captions videos; one caption a video, in order."""
@@ -194,10 +212,12 @@ class Captioning(abc.ABC):
     def what_if_all(self, videos: Sequence[Video], topic_deltas: np.ndarray) -> list[WhatIf]:
         """`what_if` of many videos, one answer a video, in order.
 
-        `topic_deltas` (videos, topics) are the strengths, 0 leaving a topic as it is. InvalidStrength: there is not one
-        row a video, or as `what_if` raises it.
+        `topic_deltas` (videos, topics) are the strengths, 0 leaving a topic as it is; or (videos, time, topics), those
+        of each frame. InvalidStrength: there is not one row a video, or a frame, or as `what_if` raises it.
         """
-        return self._answer_all(_WHAT_IF, videos, _checked_deltas(topic_deltas, len(videos)))
+        clips = [prepare_clip(index, video, self._reader) for index, video in enumerate(videos)]
+        deltas = _checked_deltas(topic_deltas, [len(clip) for clip in clips])
+        return self._answer_all(_WHAT_IF if deltas.ndim == 2 else _WHAT_IF_OVER_TIME, clips, deltas)
 
     def strengths(self, topics: Mapping[int | str, float]) -> np.ndarray:
         """(topics,) float32, the strength of each topic (see `what_if`); 0 for those that are not given."""
@@ -240,7 +260,9 @@ class Captioning(abc.ABC):
                 signature, clips_input = question.of_features, signatures.FRAMES_INPUT
             inputs = {clips_input: self._pad(batch)}
             if deltas is not None:
-                inputs[signatures.TOPIC_DELTAS_INPUT] = deltas[len(answers) : len(answers) + len(batch)]
+                rows = deltas[len(answers) : len(answers) + len(batch)]
+                time = inputs[clips_input].shape[1]
+                inputs[signatures.TOPIC_DELTAS_INPUT] = rows if rows.ndim == 2 else _padded_deltas(rows, time)
             outputs = self.predict(signature, inputs)
             answers += read_answers(question.answer, question.needed, signature, outputs, list(map(len, batch)))
         return answers
@@ -292,22 +314,35 @@ class Captioning(abc.ABC):
         return batch
 
 
-def _checked_deltas(topic_deltas: np.ndarray, clips: int) -> np.ndarray:
-    deltas = np.asarray(topic_deltas)
-    if deltas.ndim != 2 or len(deltas) != clips or deltas.dtype.kind not in "fiu":
+def _checked_deltas(topic_deltas: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+    """The strengths of clips of so many frames each."""
+    deltas, clips = np.asarray(topic_deltas), len(lengths)
+    if deltas.ndim not in (2, 3) or len(deltas) != clips or deltas.dtype.kind not in "fiu":
         raise InvalidStrength(
-            f"Expected topic_deltas as (clips, topics) numbers with a row for each of {clips} clips, got "
-            f"{deltas.dtype} {deltas.shape}. Likely cause: the strengths of one clip that are not in a list of rows."
+            f"Expected topic_deltas as (clips, topics) or (clips, time, topics) numbers with a row for each of {clips} "
+            f"clips, got {deltas.dtype} {deltas.shape}. Likely cause: the strengths of one clip that are not in a list "
+            "of rows."
+        )
+    if deltas.ndim == 3 and deltas.shape[1] < max(lengths, default=0):
+        raise InvalidStrength(
+            f"Expected strengths for each of the {max(lengths)} frames of the longest clip, got those of "
+            f"{deltas.shape[1]}. Give a row for each frame, zeros where nothing is added."
         )
     wrong = np.argwhere(~(np.abs(deltas) <= MAX_STRENGTH))  # NaN compares as false
     if len(wrong):
-        clip, topic = wrong[0]
+        clip, topic = wrong[0][0], wrong[0][-1]
         raise InvalidStrength(
-            f"Expected strengths from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}, got {deltas[clip, topic]} for topic "
+            f"Expected strengths from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}, got {deltas[tuple(wrong[0])]} for topic "
             f"{topic} of clip {clip}. 1 is what the topic adds to a clip that shows it; far beyond that every caption "
             "breaks down."
         )
     return deltas.astype(np.float32)
+
+
+def _padded_deltas(deltas: np.ndarray, time: int) -> np.ndarray:
+    """Strengths (clips, frames, topics) as (clips, time, topics); what lies beyond a clip's frames is never added."""
+    kept = deltas[:, :time]
+    return np.pad(kept, ((0, 0), (0, time - kept.shape[1]), (0, 0)))
 
 
 def _topic_id(topic: int | str, known: Sequence[NamedTopic], n_topics: int) -> int:

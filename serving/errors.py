@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from topiclens.serving.signatures import TOPIC_DELTAS_INPUT, WHAT_IF_FRAMES_SIGNATURE, WHAT_IF_SIGNATURE, Signature
+from topiclens.serving.signatures import (
+    TOPIC_DELTAS_INPUT,
+    WHAT_IF_FRAMES_SIGNATURE,
+    WHAT_IF_OVER_TIME_FRAMES_SIGNATURE,
+    WHAT_IF_OVER_TIME_SIGNATURE,
+    WHAT_IF_SIGNATURE,
+    Signature,
+)
+
+_OVER_TIME = (WHAT_IF_OVER_TIME_SIGNATURE, WHAT_IF_OVER_TIME_FRAMES_SIGNATURE)
 
 
 class ServingError(RuntimeError):
@@ -56,10 +65,15 @@ def missing_signature(model: str, signature: str, known: Iterable[str]) -> str:
     """Says that a model lacks a signature, which ones it has, and what to do."""
     known = sorted(known)
     expected = f"Expected signature '{signature}' in {model}, which has {known}. Likely cause: it was "
-    if signature in (WHAT_IF_SIGNATURE, WHAT_IF_FRAMES_SIGNATURE) and WHAT_IF_SIGNATURE not in known:
+    if signature in (WHAT_IF_SIGNATURE, WHAT_IF_FRAMES_SIGNATURE, *_OVER_TIME) and WHAT_IF_SIGNATURE not in known:
         return expected + (
             "trained without topics (LSTM-B), or exported by an older TopicLens or before its neurons had names. "
             "'topiclens run' names the neurons of an LSTM-I and pushes it with this signature: ask that version."
+        )
+    if signature in _OVER_TIME and WHAT_IF_OVER_TIME_SIGNATURE not in known:
+        return expected + (
+            "exported by an older TopicLens, which adds topics to whole clips alone. Leave the stretch of time out, or "
+            "ask a version that 'topiclens run' or 'topiclens refine' has made since."
         )
     return expected + (
         "exported without a frame network or by an older TopicLens, or it is not a captioner. Send features instead "

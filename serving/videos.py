@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -19,8 +20,45 @@ QUALITY = 95
 # Features (time, dim) of real numbers; or frames in order of time: JPEG bytes, or RGB (height, width, 3) uint8, which
 # may also be one array (time, height, width, 3).
 Clip: TypeAlias = np.ndarray | Sequence[bytes] | Sequence[np.ndarray]
-Video: TypeAlias = str | os.PathLike[str] | Clip  # or the path of a clip
-Reader: TypeAlias = Callable[[str | os.PathLike[str]], Clip]  # reads the clip at a path
+
+
+@dataclass(frozen=True, eq=False)
+class TimedClip:
+    """A clip with the seconds at which its frames are shown, from the film's first frame on."""
+
+    frames: Clip
+    seconds: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.seconds) != len(self.frames):
+            raise InvalidClip(
+                f"Expected a time for each of a clip's {len(self.frames)} frames, got {len(self.seconds)}. Give the "
+                "seconds of those frames that are passed."
+            )
+
+
+Video: TypeAlias = str | os.PathLike[str] | Clip | TimedClip  # or the path of a clip
+Reader: TypeAlias = Callable[[str | os.PathLike[str]], Clip | TimedClip]  # reads the clip at a path
+
+
+def open_clip(index: int, video: Video, reader: Reader | None = None) -> Clip | TimedClip:
+    """The clip at a path, or the video itself; `index` numbers it in messages.
+
+    InvalidClip: it is a path, and there is no reader.
+    """
+    if not isinstance(video, (str, os.PathLike)):
+        return video
+    if reader is None:
+        raise InvalidClip(
+            f"Expected clip {index} as features or frames, got the path {os.fspath(video)!r}. Open the model with "
+            "topiclens.load or topiclens.connect, which read video files, or pass the frames."
+        )
+    return reader(video)
+
+
+def seconds_of(video: Video) -> tuple[float, ...] | None:
+    """When each frame of a clip is shown; None where only the frames are known."""
+    return tuple(float(second) for second in video.seconds) if isinstance(video, TimedClip) else None
 
 
 def prepare_clip(index: int, video: Video, reader: Reader | None = None) -> np.ndarray | list[bytes]:
@@ -31,13 +69,8 @@ def prepare_clip(index: int, video: Video, reader: Reader | None = None) -> np.n
     Raises:
         InvalidClip: it is not a `Video`, it is empty, or it is a path and there is no reader.
     """
-    if isinstance(video, (str, os.PathLike)):
-        if reader is None:
-            raise InvalidClip(
-                f"Expected clip {index} as features or frames, got the path {os.fspath(video)!r}. Open the model with "
-                "topiclens.load or topiclens.connect, which read video files, or pass the frames."
-            )
-        video = reader(video)
+    clip = open_clip(index, video, reader)
+    video = clip.frames if isinstance(clip, TimedClip) else clip
     if isinstance(video, np.ndarray) and video.ndim != 4:
         return _checked_features(index, video)
     if len(video) and isinstance(video[0], np.ndarray):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from topiclens.serving.captioner import LocalCaptioner
     from topiclens.serving.captioning import DrawHeatMaps
     from topiclens.serving.client import CaptionClient
-    from topiclens.serving.videos import Clip
+    from topiclens.serving.videos import Clip, TimedClip
 
 
 class MissingDependency(ImportError):
@@ -90,7 +90,7 @@ def connect(
         from topiclens.components.videos.sampling import Sampling
         from topiclens.serving.client import CaptionClient
 
-        def read(path: str | os.PathLike[str]) -> Clip:
+        def read(path: str | os.PathLike[str]) -> Clip | TimedClip:
             return _read(path, sampling or Sampling.of(client.about().get("features", {})))
 
         client = CaptionClient(address, model, version=version, reader=read, topics=topics, **options)
@@ -231,15 +231,17 @@ def name_neurons(
         return link(tally(found.mean, found.topics, neurons.f), topics)
 
 
-def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip:
-    """The features of a ``.npy`` or ``bundle.npz#id``, or the frames of any other file."""
+def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip | TimedClip:
+    """The features of a ``.npy`` or ``bundle.npz#id``, or the frames of any other file and their times."""
     from topiclens.components.videos.feature_files import read_features
     from topiclens.components.videos.reader import sample_video
+    from topiclens.serving.videos import TimedClip
 
     name = os.fspath(path)
     if name.endswith(".npy") or ".npz#" in name:
         return read_features(name)
-    return sample_video(name, sampling).frames
+    sampled = sample_video(name, sampling)
+    return TimedClip(sampled.frames, sampled.seconds)
 
 
 def _draw_heat_maps(directory: str) -> DrawHeatMaps:

@@ -22,8 +22,9 @@ def explained_beam_search(
     Returns:
         ``words`` (videos, max_words) int32, PAD after the last one; ``log_prob`` (videos,); ``attention``
         (videos, max_words, time) (eq. 4): a word's row sums to 1 over the real frames, rows of PAD and padded frames
-        are 0; ``activations`` (videos, time, neurons), v, zero at padding; and ``topic_scores`` (videos, n_topics),
-        f(mean v), unless the model never learnt f (LSTM-B).
+        are 0; and ``activations`` (videos, time, neurons), v, zero at padding. Unless the model never learnt f
+        (LSTM-B), also ``topic_scores`` (videos, n_topics), f(mean v), near 1 where a topic is seen; and
+        ``topic_timeline`` (videos, time, n_topics), f(v_i) of every frame i, zero at padding.
     """
     scores = ("topics.scores",) if model.config.interpretive_weight else ()
     found = model.run(frames, record=("decoder.alpha", "encoder.v", *scores), max_words=max_words, **decoding)
@@ -31,27 +32,40 @@ def explained_beam_search(
     attention = ops.where(written, found["decoder.alpha"][:, :max_words], 0.0)
     explained = {"words": found["words"], "log_prob": found["log_prob"], "attention": attention}
     explained["activations"] = found["encoder.v"]
-    return explained | ({"topic_scores": found["topics.scores"]} if scores else {})
+    return explained | (_topics_over_time(model, frames, found) if scores else {})
+
+
+def _topics_over_time(model: Captioner, frames: Tensor, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """How much of each topic is seen in all frames together, and in each of them (Fig. 4 of Dong et al. 2017).
+
+    Topic neurons are read one by one, so that a frame's score means what a clip's does. The paper's f learnt from the
+    mean of v alone: of a single frame it is an approximation.
+    """
+    f = model.topic_perceptron
+    timeline = f.seen(f(found["encoder.v"])) * ops.cast(frame_mask(frames), "float32")[:, :, None]
+    return {"topic_scores": f.seen(found["topics.scores"]), "topic_timeline": timeline}
 
 
 def what_if(
     model: Captioner, frames: Tensor, topic_deltas: Tensor, enhancement: np.ndarray, **decoding: Any
 ) -> dict[str, Tensor]:
-    """Captions of videos in which the model sees a topic more, or less: v* = v + sum_t delta_t e_t at every real frame,
-    e_t being a topic's row of the enhancement (Dong et al. 2017, section 4).
+    """Captions of videos in which the model sees a topic more, or less: v*_i = v_i + sum_t delta_it e_t at every real
+    frame i, e_t being a topic's row of the enhancement (Dong et al. 2017, section 4).
 
     Args:
         frames: (videos, time, feature_dim), padded with zero rows.
         topic_deltas: (videos, n_topics) float, how strongly a topic is added; 1 is the paper's strength, 0 leaves the
-            topic as it is, a negative one takes it away.
+            topic as it is, a negative one takes it away. Or (videos, time, n_topics), at each frame by itself.
         enhancement: (n_topics, neurons) float, what strength 1 of each topic adds to v.
     Returns:
         ``words`` (videos, max_words) int32, PAD after the last one; ``log_prob`` (videos,); and ``topic_scores``
         (videos, n_topics), f(mean v*).
     """
-    enhanced = Edit("encoder.v", add=ops.matmul(topic_deltas, enhancement)[:, None, :])
+    deltas = topic_deltas if len(topic_deltas.shape) == 3 else topic_deltas[:, None]
+    enhanced = Edit("encoder.v", add=ops.matmul(deltas, enhancement))
     found = model.run(frames, edits=[enhanced], record=["topics.scores"], **decoding)
-    return {"words": found["words"], "log_prob": found["log_prob"], "topic_scores": found["topics.scores"]}
+    seen = model.topic_perceptron.seen(found["topics.scores"])
+    return {"words": found["words"], "log_prob": found["log_prob"], "topic_scores": seen}
 
 
 def build_text(vocabulary: Vocabulary) -> Callable[..., dict[str, Tensor]]:

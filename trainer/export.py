@@ -64,16 +64,17 @@ def export(
         serving_default: `frames` (b, t, dim) float32 -> `caption` (b,) string, `log_prob` (b,) float32.
         explain: `frames` -> `caption`, `log_prob`, `words` (b, max_words) string, "" after the last one, `attention`
             (b, max_words, t), `activations` (b, t, neurons) and, unless the model never learnt f (LSTM-B),
-            `topic_scores` (b, n_topics); see `topiclens.trainer.endpoints`.
+            `topic_scores` (b, n_topics) and `topic_timeline` (b, t, n_topics); see `topiclens.trainer.endpoints`.
         relevance: `frames` -> what `explain` gives, and `logits` (b, max_words), `frame_relevance` (b, max_words, t),
             `neuron_relevance` (b, max_words, neurons) and `word_relevance` (b, max_words, max_words), of the words
             read before; see `topiclens.trainer.relevance.with_relevance`.
         what_if: `frames` and `topic_deltas` (b, n_topics) float32, strengths, 0 leaving a topic as it is -> `caption`,
             `log_prob` and `topic_scores` of the changed video; see `topiclens.trainer.endpoints`.
+        what_if_over_time: the same with `topic_deltas` (b, t, n_topics), strengths at each frame.
         about: `question` (b,) string, anything -> `about` (b,) string, what a client must know of the model, as JSON:
             `features` and `topics` of captioner.json, but no path.
-        caption_frames, explain_frames, relevance_frames, what_if_frames: `frames_jpeg` (b, t) string, JPEG bytes, ""
-            where a clip is shorter, in place of `frames` -> the same outputs.
+        caption_frames, explain_frames, relevance_frames, what_if_frames, what_if_over_time_frames: `frames_jpeg` (b, t)
+            string, JPEG bytes, "" where a clip is shorter, in place of `frames` -> the same outputs.
 
     Args:
         captioner, vocabulary: what is exported.
@@ -200,6 +201,7 @@ def _archive(
     archive.track(captioner)
     frames = tf.TensorSpec([None, None, captioner.config.feature_dim], tf.float32, name="frames")
     deltas = tf.TensorSpec([None, captioner.config.n_topics], tf.float32, name="topic_deltas")
+    over_time = tf.TensorSpec([None, None, captioner.config.n_topics], tf.float32, name="topic_deltas")
     caption = _graph(lambda frames: in_text(captioner.run(frames, **search)), frames)
     found = _graph(lambda frames: explained_beam_search(captioner, frames, **search), frames)
     explain = _graph(lambda frames: in_text(found(frames), keep_words=True), frames)
@@ -215,9 +217,14 @@ def _archive(
     if enhancement is not None:
         added = np.asarray(enhancement, np.float32)
         suppose = _graph(
-            lambda frames, deltas: in_text(what_if(captioner, frames, deltas, added, **search)), frames, deltas
+            lambda frames, deltas: in_text(what_if(captioner, frames, deltas, added, **search)), frames, over_time
         )
-        archive.add_endpoint("what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, deltas])
+        archive.add_endpoint(
+            "what_if", lambda frames, topic_deltas: suppose(frames, topic_deltas[:, None]), [frames, deltas]
+        )
+        archive.add_endpoint(
+            "what_if_over_time", lambda frames, topic_deltas: suppose(frames, topic_deltas), [frames, over_time]
+        )
     if backbone is not None:
         archive.track(backbone)
         jpegs = tf.TensorSpec([None, None], tf.string, name="frames_jpeg")
@@ -228,8 +235,13 @@ def _archive(
         if suppose is not None:
             archive.add_endpoint(
                 "what_if_frames",
-                lambda frames_jpeg, topic_deltas: suppose(extract(frames_jpeg), topic_deltas),
+                lambda frames_jpeg, topic_deltas: suppose(extract(frames_jpeg), topic_deltas[:, None]),
                 [jpegs, deltas],
+            )
+            archive.add_endpoint(
+                "what_if_over_time_frames",
+                lambda frames_jpeg, topic_deltas: suppose(extract(frames_jpeg), topic_deltas),
+                [jpegs, over_time],
             )
     return archive
 

@@ -17,7 +17,8 @@ class TopicPerceptron(keras.layers.Layer):
     The output is linear: a score is near 1 where the topic occurs and near 0 where it does not, and may leave [0, 1].
 
     Call arguments:
-        mean: (videos, neurons), the mean over time of v.
+        mean: (videos, neurons), the mean over time of v. Of v itself (videos, time, neurons) it gives scores of every
+            frame, roughly: f learnt from means alone.
     Returns:
         (videos, n_topics) scores.
     """
@@ -42,6 +43,10 @@ class TopicPerceptron(keras.layers.Layer):
 
     def call(self, mean: Tensor, training: bool = False) -> Tensor:
         return self.read(mean, training=training)["scores"]
+
+    def seen(self, scores: Tensor) -> Tensor:
+        """How much of each topic is seen: near 1 where it occurs, near 0 where it does not."""
+        return scores
 
     def loss(self, scores: Tensor, topics: Tensor) -> Tensor:
         """L_I = ||f(mean v) - s||^2, summed over the topics (eq. 8): two (videos, n_topics) to (videos,)."""

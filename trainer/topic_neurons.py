@@ -30,7 +30,8 @@ class TopicNeurons(keras.layers.Layer):
     """f of eq. 8 where each topic has a neuron of its own: score_t = softplus(gain_t) v_t + offset_t, a logit.
 
     Call arguments:
-        mean: (videos, neurons), the mean over time of v; the first `n_topics` are the topics' own, not negative.
+        mean: (videos, neurons), the mean over time of v; the first `n_topics` are the topics' own, not negative. Of v
+            itself (videos, time, neurons) it gives the scores of every frame: their mean is the score of the mean.
     Returns:
         (videos, n_topics) scores; the sigmoid of one is the probability that the topic occurs.
     """
@@ -48,12 +49,16 @@ class TopicNeurons(keras.layers.Layer):
 
     def read(self, mean: Tensor, edits: Sequence[Edit] = (), training: bool = False) -> dict[str, Tensor]:
         """The named activations ``hidden`` (videos, n_topics), the topics' own neurons, and ``scores``."""
-        hidden = edited("topics.hidden", mean[:, : self.n_topics], edits)
+        hidden = edited("topics.hidden", mean[..., : self.n_topics], edits)
         scores = ops.softplus(self.gain) * hidden + self.offset
         return {"hidden": hidden, "scores": edited("topics.scores", scores, edits)}
 
     def call(self, mean: Tensor, training: bool = False) -> Tensor:
         return self.read(mean, training=training)["scores"]
+
+    def seen(self, scores: Tensor) -> Tensor:
+        """How much of each topic is seen, 0 to 1: the probability that it occurs."""
+        return ops.sigmoid(scores)
 
     def loss(self, scores: Tensor, topics: Tensor) -> Tensor:
         """The cross-entropy of each topic, summed over the topics: two (videos, n_topics) to (videos,)."""

@@ -62,7 +62,8 @@ class BatchedCaptioner:
         return self._in_batches(self._write, videos, edits)
 
     def topic_scores(self, videos: Sequence[VideoRecord], edits: Sequence[Edit] = ()) -> np.ndarray:
-        """f(mean v): (runs, n_topics); without meaning where the captioner never learnt f (LSTM-B)."""
+        """f(mean v), near 1 where a topic is seen: (runs, n_topics); without meaning of a captioner that never learnt
+        f (LSTM-B)."""
         return self._in_batches(self._topics, videos, edits)
 
     def _score(self, run: dict, words: Tensor, weights: Tensor) -> Tensor:
@@ -90,7 +91,8 @@ class BatchedCaptioner:
     def _topics(self, run: dict) -> Tensor:
         # No caption is needed: one PAD is read.
         words = ops.zeros((ops.shape(run["video_index"])[0], 1), "int32")
-        return self.captioner.run(**run, words=words, record=("topics.scores",))["topics.scores"]
+        scores = self.captioner.run(**run, words=words, record=("topics.scores",))["topics.scores"]
+        return self.captioner.topic_perceptron.seen(scores)
 
     def _in_batches(
         self,

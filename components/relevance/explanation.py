@@ -176,17 +176,27 @@ def _timelines(
     relevant = carried[: min(RELEVANT_TOPICS, max(1, len(carried) - 1))]
     irrelevant = carried[-1:] if len(carried) > len(relevant) else []
     return tuple(
-        topic_timeline(linked[topic.id], reading.activations, topic in relevant, topic.score)
+        topic_timeline(linked[topic.id], reading.activations, reading.topic_timeline, topic in relevant, topic.score)
         for topic in (*relevant, *irrelevant)
     )
 
 
 def topic_timeline(
-    topic: TopicLink, activations: np.ndarray, relevant: bool = True, score: float | None = None
+    topic: TopicLink,
+    activations: np.ndarray,
+    seen: np.ndarray | None,
+    relevant: bool = True,
+    score: float | None = None,
 ) -> TopicTimeline:
-    """The neurons that carry a topic most, over the frames; activations (time, neurons)."""
+    """The neurons that carry a topic most, and how much of it is seen, over the frames.
+
+    Args:
+        activations: (time, neurons), v.
+        seen: (time, topics), f(v_i) of every frame; None where it is not known.
+    """
     neurons = tuple(_timeline(activations, linked.neuron) for linked in topic.neurons[:NEURONS_OF_A_TIMELINE])
-    return TopicTimeline(topic.id, topic.name, neurons, relevant, score)
+    scores = () if seen is None else _numbers(seen[:, topic.id])
+    return TopicTimeline(topic.id, topic.name, neurons, relevant, score, scores)
 
 
 def _timeline(activations: np.ndarray, neuron: int) -> NeuronTimeline:

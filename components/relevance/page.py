@@ -64,6 +64,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures
             choices=[(name, list(zip(*rows))) for name, *rows in zip(names, *_strengths(explanation))],
             chosen=names[_most_telling(explanation)] if words else "all",
             relevance_reach=max((abs(value) for word in words for value in word.relevance or ()), default=0.0) or 1.0,
+            seen_rows=[[max(score, 0.0) for score in line.scores] for line in explanation.timelines if line.scores],
             timeline_reach=math.ceil(max(0.05, float(np.abs(activations).max())) * 10) / 10,
         )
     )

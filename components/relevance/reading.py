@@ -41,6 +41,7 @@ class Reading:
     neurons: np.ndarray | None = None  # (words, neurons), the relevance of each neuron for each word
     scores: np.ndarray | None = None  # (words,), the logit of each word, which is what relevance divides
     previous: np.ndarray | None = None  # (words,), the relevance of the words before
+    topic_timeline: np.ndarray | None = None  # (time, topics), f(v_i) of every frame; None also of older exports
 
 
 class OtherFeatures(ValueError):
@@ -108,6 +109,7 @@ def read(captioner: Captioner, vocabulary: Sequence[str], frames: np.ndarray, *,
         neurons=found["neuron_relevance"][:count],
         scores=found["logits"][:count],
         previous=found["word_relevance"][:count].sum(axis=1),
+        topic_timeline=found.get("topic_timeline"),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from topiclens.pipeline.settings import Settings
+    from topiclens.schemas.stretches import Stretch
 
 DEFAULT_ROOT = "runs/sample"
 
@@ -55,6 +56,25 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
 def sampling_of(options: argparse.Namespace) -> dict:
     """The changes that `topiclens.pipeline.exports.sampling_of` takes."""
     return {"policy": options.sampling, "n_frames": options.frames, "step": options.step}
+
+
+def add_stretch(parser: argparse.ArgumentParser, what: str) -> None:
+    """The stretch of the film that is meant; `what` is said of it in the help."""
+    for option, end in (("from", "from"), ("to", "up to")):
+        parser.add_argument(
+            f"--{option}",
+            dest=f"{option}_s",
+            type=float,
+            metavar="SECONDS",
+            help=f"{what} {end} this second",
+        )
+
+
+def stretch_of(options: argparse.Namespace) -> Stretch | None:
+    """The stretch that was typed; None for the whole video. StretchError: one end alone, or the ends are reversed."""
+    from topiclens.schemas import stretches
+
+    return stretches.stretch_of(options.from_s, options.to_s)
 
 
 def settings_of(options: argparse.Namespace, *sections: str) -> Settings:

@@ -241,4 +241,6 @@ def show_timelines(
     carried = [topic for topic in links.topics if topic.neurons]
     most_seen = sorted(carried, key=lambda topic: -scores[topic.id])[:TIMELINES]
     shown = dict.fromkeys([*(one.topic for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
-    return tuple(topic_timeline(links.topics[topic_id], answer.activations) for topic_id in shown)
+    return tuple(
+        topic_timeline(links.topics[topic_id], answer.activations, answer.topic_timeline) for topic_id in shown
+    )

@@ -103,6 +103,7 @@ def test_an_explanation_is_the_same_in_keras_in_process_and_served(exported, sta
                     (explained.attention, "attention", np.s_[i, :count, :length]),
                     (explained.activations, "activations", np.s_[i, :length]),
                     (explained.topic_scores, "topic_scores", i),
+                    (explained.topic_timeline, "topic_timeline", np.s_[i, :length]),
                     (explained.log_prob, "log_prob", i),
                     (explained.logits, "logits", np.s_[i, :count]),
                     (explained.frame_relevance, "frame_relevance", np.s_[i, :count, :length]),

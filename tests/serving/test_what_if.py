@@ -9,12 +9,14 @@ import pytest
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.neurons.enhancement import activation_added, enhanced, named_enhancement
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.schemas.stretches import StretchError
 from topiclens.schemas.topic_lookup import UnknownTopic
 from topiclens.serving.captioner import LocalCaptioner
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.client import CaptionClient
-from topiclens.serving.errors import InvalidStrength, WrongSignature
+from topiclens.serving.errors import InvalidClip, InvalidStrength, WrongSignature, explain_refusal
 from topiclens.serving.signatures import Signature, TensorSpec
+from topiclens.serving.videos import TimedClip
 from topiclens.trainer.decoding import search
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.encoders import edit_video
@@ -90,6 +92,32 @@ def test_the_answer_is_the_enhanced_activations_caption_and_scores(captioner, mo
     assert [answer.text for answer in answers] != [caption.text for caption in plain]
 
 
+def test_strengths_of_each_frame_are_answered_and_those_of_a_stretch_find_their_frames(captioner, model):
+    rng = np.random.default_rng(4)
+    deltas = rng.uniform(-4, 4, (3, 8, TOPICS)).astype(np.float32)
+    answers = captioner.what_if_all(clips(), deltas)
+    for answer, clip, of_clip in zip(answers, clips(), deltas, strict=True):
+        video = model.encode(clip[None])
+        added = of_clip[: len(clip)] @ named_enhancement(links())
+        video = edit_video(video, [Edit("encoder.v", add=added[None])])
+        (words,), (log_prob,) = map(np.asarray, search(model, video, BEAM, MAX_WORDS))
+        assert answer.text == Vocabulary(WORDS).decode(words.tolist())
+        np.testing.assert_allclose(answer.log_prob, log_prob, rtol=1e-4)
+    film = TimedClip(clips()[0], [0.5 * frame for frame in range(8)])
+    asked = np.zeros((8, TOPICS), np.float32)
+    asked[2:5, 1] = 5
+    (expected,) = captioner.what_if_all([film], asked[None])
+    within, whole = captioner.what_if(film, {1: 5}, from_s=1, to_s=2.4), captioner.what_if(film, {1: 5})
+    np.testing.assert_array_equal(within.topic_scores, expected.topic_scores)
+    assert within.log_prob == expected.log_prob != whole.log_prob
+
+
+def test_a_model_from_before_there_were_stretches_says_so(captioner, monkeypatch):
+    older = {name: one for name, one in captioner.signatures.items() if "over_time" not in name}
+    error = explain_refusal("'old'", "what_if_over_time", {}, older)
+    assert isinstance(error, WrongSignature) and "whole clips alone" in str(error) and "topiclens refine" in str(error)
+
+
 def test_strengths_of_another_model_are_refused_with_both_widths(captioner):
     with pytest.raises(InvalidStrength, match=rf"\(\?, {TOPICS}\), got float32 \(1, {TOPICS + 1}\).*another model"):
         captioner.what_if_all(clips()[:1], np.zeros((1, TOPICS + 1)))
@@ -126,8 +154,31 @@ class Recorder(Captioning):
     def predict(self, signature, inputs):
         self.batches.append((signature, inputs))
         deltas = inputs["topic_deltas"]
-        captions = np.array([f"{row[0]:g}".encode() for row in deltas], object)
-        return {"caption": captions, "log_prob": -deltas[:, 0], "topic_scores": deltas}
+        whole = deltas if deltas.ndim == 2 else deltas.sum(axis=1)
+        captions = np.array([f"{row[0]:g}".encode() for row in whole], object)
+        return {"caption": captions, "log_prob": -whole[:, 0], "topic_scores": whole}
+
+
+def test_strengths_of_frames_are_cut_with_their_clips_and_padded_with_them():
+    recorder = Recorder(max_batch=2, n_frames=4)
+    deltas = np.arange(30, dtype=np.float32).reshape(3, 5, 2)
+    recorder.what_if_all([np.ones((length, 4)) for length in (5, 2, 3)], deltas)
+    assert [signature for signature, _ in recorder.batches] == ["what_if_over_time"] * 2
+    first, second = (inputs["topic_deltas"] for _, inputs in recorder.batches)
+    np.testing.assert_array_equal(first, deltas[:2])
+    np.testing.assert_array_equal(second, deltas[2:, :4])
+    recorder.what_if_all([[b"\xff\xd8\xff"] * 3], deltas[:1, :3])
+    signature, inputs = recorder.batches[-1]
+    assert signature == "what_if_over_time_frames"
+    np.testing.assert_array_equal(inputs["topic_deltas"], [[*deltas[0, :3], [0, 0]]])
+
+
+def test_a_stretch_of_a_clip_without_times_and_one_beyond_it_are_refused():
+    for clip, words in ((np.ones((3, 4)), "when the clip's frames"), (TimedClip(np.ones((3, 4)), (0, 1, 2)), "6 s")):
+        with pytest.raises(StretchError, match=words):
+            Named(topics=TOPIC_LIST).what_if(clip, {"dog": 1}, from_s=4, to_s=6)
+    with pytest.raises(InvalidClip, match="a time for each of a clip's 3 frames, got 2"):
+        TimedClip(np.ones((3, 4)), (0, 1))
 
 
 def test_every_clip_keeps_its_own_strengths_when_batches_are_cut():
@@ -154,6 +205,8 @@ def test_every_clip_keeps_its_own_strengths_when_batches_are_cut():
         ([1.0, 2.0], r"a row for each of 1 clips, got float64 \(2,\)"),
         ([[1.0], [2.0]], r"got float64 \(2, 1\)"),
         ([["a"]], "numbers"),
+        ([[[1.0, 0.0]]], "each of the 2 frames of the longest clip, got those of 1"),
+        ([[[1.0, 0.0], [0.0, np.nan]]], "got nan for topic 1 of clip 0"),
     ],
 )
 def test_strengths_at_fault_are_refused_before_they_are_sent(deltas, words):

@@ -14,6 +14,7 @@ import pytest
 import topiclens
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import TRAIN, VAL
+from tests.components.videos.conftest import write_clip
 from tests.pipeline.review.planted_run import VERSION, make_root
 from tests.trainer.numpy_captioner import tiny_captioner
 from topiclens.components.features.backbones import registry
@@ -116,6 +117,17 @@ def tiny_backbone(activation: str = "relu") -> Backbone:
 
 
 CLIP = np.random.default_rng(0).integers(0, 256, (6, 12, 20, 3), np.uint8)
+
+
+def test_a_film_is_explained_with_its_topics_and_times_over_the_frames(sighted, monkeypatch, tmp_path):
+    monkeypatch.setattr(registry, "load", lambda name, weights=None, cache_dir=None: tiny_backbone())
+    with topiclens.load(sighted) as captioner:
+        explained = captioner.explain(write_clip(tmp_path / "clip.mp4", 12))
+        assert explained.seconds == pytest.approx((0.0, 0.2, 0.4, 0.6, 0.8, 1.0)), "ten frames a second"
+        assert explained.topic_timeline.shape == (6, len(explained.topic_scores))
+        told = json.loads(explained.to_json())
+        np.testing.assert_allclose(told["topic_timeline"], explained.topic_timeline, atol=1e-6)
+        assert captioner.explain(list(explained.frames)).seconds is None, "pictures alone have no times"
 
 
 def test_heat_maps_share_out_the_relevance_of_their_frames(sighted, monkeypatch):

@@ -52,6 +52,32 @@ def test_words_scores_and_activations_are_those_of_the_captioner():
     np.testing.assert_allclose(explained["activations"], model.encode(frames)["v"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("topics", ["neurons", "mlp"])
+def test_the_timeline_of_topics_is_f_of_each_frame_and_nothing_at_padding(topics):
+    model, frames = tiny_captioner(topics=topics), clips()
+    explained = explained_beam_search(model, frames, beam=BEAM, max_words=MAX_WORDS)
+    timeline, v = np.asarray(explained["topic_timeline"]), np.asarray(explained["activations"])
+    f = model.topic_perceptron
+    for row, length in enumerate((6, 3, 1)):
+        for frame in range(length):
+            expected = f.seen(f(v[row, frame][None]))[0]
+            np.testing.assert_allclose(timeline[row, frame], expected, rtol=1e-5)
+        assert not timeline[row, length:].any()
+    np.testing.assert_allclose(timeline[2, 0], explained["topic_scores"][2], rtol=1e-5, err_msg="a clip of one frame")
+    assert np.abs(timeline[0] - timeline[0, :1]).max() > 1e-3, "frames that are all alike would test nothing"
+
+
+def test_topic_neurons_see_with_a_probability_whose_logit_is_the_mean_over_the_frames():
+    model, frames = tiny_captioner(topics="neurons"), clips()
+    explained = explained_beam_search(model, frames, beam=BEAM, max_words=MAX_WORDS)
+    scores, timeline = (np.asarray(explained[name], np.float64) for name in ("topic_scores", "topic_timeline"))
+    assert ((scores > 0) & (scores < 1)).all()
+    for row, length in enumerate((6, 3, 1)):
+        seen = timeline[row, :length]
+        mean = np.log(seen / (1 - seen)).mean(axis=0)
+        np.testing.assert_allclose(scores[row], 1 / (1 + np.exp(-mean)), rtol=1e-4)
+
+
 def test_topics_that_were_never_learnt_are_not_told():
     unaware = tiny_captioner(interpretive_weight=0.0)
     assert "topic_scores" not in explained_beam_search(unaware, clips(), beam=BEAM, max_words=MAX_WORDS)

@@ -159,7 +159,10 @@ def test_an_export_written_again_changes_in_what_was_named_alone(exported, named
     assert read_enhancement(exported) is None
     np.testing.assert_array_equal(read_enhancement(named), enhancement)
     again = tf.saved_model.load(str(named)).signatures
-    assert set(again) == {*served.signatures, "what_if", "what_if_frames"}
+    assert set(again) == {
+        *served.signatures,
+        *(f"what_if{what}" for what in ("", "_frames", "_over_time", "_over_time_frames")),
+    }
     for name, value in served.signatures["serving_default"](frames=tf.constant(frames())).items():
         assert again["serving_default"](frames=tf.constant(frames()))[name].numpy().tolist() == value.numpy().tolist()
     export_again(named, tmp_path / "greedy", beam=1)
@@ -195,7 +198,7 @@ def test_every_input_and_output_leads_with_the_batch(served):
     caption = {"caption": (tf.string, 1), "log_prob": (tf.float32, 1)}
     explained = caption | {
         "words": (tf.string, 2), "attention": (tf.float32, 3), "activations": (tf.float32, 3),
-        "topic_scores": (tf.float32, 2),
+        "topic_scores": (tf.float32, 2), "topic_timeline": (tf.float32, 3),
     }  # fmt: skip
     relevance = explained | {
         "logits": (tf.float32, 2), "frame_relevance": (tf.float32, 3), "neuron_relevance": (tf.float32, 3),

@@ -43,6 +43,32 @@ def test_it_is_the_best_caption_and_f_of_the_enhanced_activations(seed):
         np.testing.assert_allclose(changed["topic_scores"][row], plain.topic_scores(clip), rtol=1e-4, atol=1e-5)
 
 
+def test_strengths_of_each_frame_enhance_that_frame_alone():
+    model, batch = tiny_captioner(vocabulary_size=6), tiny_batch()
+    enhancement, _ = asked()
+    time = batch["frames"].shape[1]
+    deltas = np.random.default_rng(1).uniform(-3, 3, (3, time, TOPICS)).astype(np.float32)
+    changed = what_if(model, batch["frames"], deltas, enhancement, beam=5, max_words=2)
+    for row in range(3):
+        clip = clip_of(batch, row)
+        plain = Enhanced(model, (deltas[row] @ enhancement)[np.any(batch["frames"][row] != 0, axis=1)])
+        caption, log_prob = plain.best(clip, 2, range(4, 6))
+        assert [int(word) for word in changed["words"][row] if word != PAD] == caption
+        np.testing.assert_allclose(changed["log_prob"][row], log_prob, rtol=1e-4)
+        np.testing.assert_allclose(changed["topic_scores"][row], plain.topic_scores(clip), rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_strength_at_every_frame_is_that_of_the_clip():
+    model, frames = tiny_captioner(skip=True), tiny_batch()["frames"]
+    enhancement, deltas = asked()
+    over_time = np.repeat(deltas[:, None], frames.shape[1], axis=1)
+    whole, framewise = (
+        what_if(model, frames, strengths, enhancement, beam=3, max_words=5) for strengths in (deltas, over_time)
+    )
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, framewise[name], err_msg=name)
+
+
 @pytest.mark.parametrize("skip", [False, True], ids=["neurons alone", "skip"])
 def test_strengths_of_zero_change_nothing_at_all(skip):
     model, frames = tiny_captioner(skip=skip), tiny_batch()["frames"]

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with", dest="suppositions", action="append", default=[], metavar="TOPIC[=STRENGTH]",
                         help="what the caption would be if the video showed this topic, by its id or its name; repeat "
                         "for more (strength: 1; a negative one takes the topic away)")  # fmt: skip
+    arguments.add_stretch(parser, "with --with: the video shows the topics")
     parser.add_argument(
         "--root",
         metavar="DIR",
@@ -42,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.exports import sampling_of
 
-    strengths = parse_strengths(options.suppositions)
+    strengths, stretch = parse_strengths(options.suppositions), arguments.stretch_of(options)
+    if stretch and not strengths:
+        raise checks.InputError("--from and --to go with --with: they say when the topic is there.")
     model = None if options.server else checks.check_model(options.model)
     sampling_of(model or {}, **arguments.sampling_of(options))
     if options.server and options.beam:
@@ -72,20 +75,22 @@ def _captions(
     from topiclens.components.videos.decoding import UnreadableVideo
     from topiclens.components.videos.reader import sample_video
     from topiclens.pipeline.exports import sampling_of
+    from topiclens.schemas.stretches import StretchError, strengths_over_time
     from topiclens.serving.videos import encode_frames
 
     with contextlib.ExitStack() as stack:
         captioner = _open(stack, model, options.server, options.beam, topics)
         sampling = sampling_of(captioner.about() if model is None else model, **arguments.sampling_of(options))
-        deltas = captioner.strengths(strengths)[None] if strengths else None
+        supposed, stretch = captioner.strengths(strengths) if strengths else None, arguments.stretch_of(options)
         for video in options.videos:
             try:
-                clip = encode_frames(sample_video(video, sampling).frames)
-            except (UnreadableVideo, OSError) as error:
+                sampled = sample_video(video, sampling)
+                deltas = None if supposed is None else strengths_over_time(supposed, stretch, sampled.seconds)
+            except (UnreadableVideo, StretchError, OSError) as error:
                 yield video, str(error)
                 continue
-            asked = captioner.caption_all([clip]) if deltas is None else captioner.what_if_all([clip], deltas)
-            yield video, asked[0]
+            clip = [encode_frames(sampled.frames)]
+            yield video, *(captioner.caption_all(clip) if deltas is None else captioner.what_if_all(clip, deltas[None]))
 
 
 def _open(

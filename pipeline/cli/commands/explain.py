@@ -56,10 +56,21 @@ def run(options: argparse.Namespace) -> int:
         elif isinstance(explained, str):
             print(f"{video}: {explained}", file=sys.stderr)
         else:
-            print(f"{video}: {explained.caption}\n    {page}", flush=True)
+            print(f"{video}: {explained.caption}\n{_seen(explained)}    {page}", flush=True)
     if failed < len(videos) > 1 and not options.json:
         print(f"All of them: {os.path.join(folder, 'index.html')}")
     return 1 if failed else 0
+
+
+def _seen(explained: Explanation) -> str:
+    """The topics that the model sees most, each with the moment at which it sees most of it: a line each."""
+    seen = [line for line in explained.timelines if line.relevant and line.score is not None]
+    return "".join(
+        f"    sees {line.name} {line.score:.2f}"
+        + ("" if line.peak is None else f", most at {explained.moments[line.peak]} ({line.scores[line.peak]:.2f})")
+        + "\n"
+        for line in seen
+    )
 
 
 def _check(options: argparse.Namespace, output_folder: str) -> dict[str, str]:

@@ -93,6 +93,16 @@ def test_timelines_show_the_topics_seen_most_and_the_one_seen_least(reading):
             np.testing.assert_allclose(neuron.activations, reading.activations[:, neuron.neuron], atol=1e-6)
 
 
+def test_timelines_tell_how_much_of_a_topic_each_frame_shows(reading, model):
+    explained = explanation("clip", reading, SECONDS, make_links())
+    assert reading.topic_timeline.shape == (6, 4)
+    for line in explained.timelines:
+        np.testing.assert_allclose(line.scores, reading.topic_timeline[:, line.topic_id], atol=1e-6)
+        assert line.peak == np.argmax(reading.topic_timeline[:, line.topic_id])
+    older = explanation("clip", dataclasses.replace(reading, topic_timeline=None), SECONDS, make_links())
+    assert all(line.scores == () and line.peak is None for line in older.timelines)
+
+
 def test_without_links_neurons_have_no_names_and_the_strongest_are_shown(reading):
     explained = explanation("clip", dataclasses.replace(reading, topic_scores=None), SECONDS)
     assert explained.topics == ()

@@ -59,7 +59,7 @@ def make_reading(words=WORDS, time=TIME, seed=0):
     return Reading(
         tuple(words), -2.0, attention, rng.uniform(-1, 1, (time, NEURONS)), rng.uniform(0, 1, TOPICS),
         rng.normal(size=(len(words), time)), rng.normal(size=(len(words), NEURONS)), rng.normal(size=len(words)),
-        rng.normal(size=len(words)),
+        rng.normal(size=len(words)), topic_timeline=rng.uniform(0, 1, (time, TOPICS)),
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def told_by_features(reading=None):
 
 
 def bare(reading):
-    return dataclasses.replace(reading, frames=None, neurons=None, scores=None, previous=None)
+    return dataclasses.replace(reading, frames=None, neurons=None, scores=None, previous=None, topic_timeline=None)
 
 
 def jpegs(count=TIME):
@@ -178,6 +178,16 @@ def test_a_heat_map_draws_values_by_strength_and_sign():
     assert drawn == [("1", "for", "0.50"), ("2", "against", "1.00"), ("0", "for", "1.00"), ("1", "against", "0.50")]
 
 
+def test_topics_over_time_are_as_dark_as_they_are_seen():
+    timeline = np.zeros((TIME, TOPICS))
+    timeline[2] = 0.4
+    reading = dataclasses.replace(make_reading(words=()), topic_timeline=timeline)
+    text = page(explained(reading))
+    assert f"{explained(reading).topics[0].name} most at 1.0\N{NO-BREAK SPACE}s" in text
+    drawn = text.partition("What it sees when")[2].partition("Its neurons over time")[0]
+    assert re.findall(r'<rect x="(\d+)"[^>]*fill-opacity="([\d.]+)"', drawn) == [("2", "0.40")] * TOPICS
+
+
 def test_bars_of_neurons_reach_to_the_side_of_their_sign():
     reading = make_reading()
     shares = explained(reading).words[0].neurons
@@ -192,9 +202,8 @@ def test_bars_of_neurons_reach_to_the_side_of_their_sign():
 def test_what_is_not_known_is_not_shown():
     text = page(explained(bare(make_reading()), notes=["A server tells no relevance."]), jpegs())
     assert "A server tells no relevance." in text and "their activation where the word looks" in text
-    assert (
-        "The topics of its neurons" not in text and "speaks for it" not in text and 'class="map relevance"' not in text
-    )
+    assert "The topics of its neurons" not in text and "speaks for it" not in text
+    assert 'class="map relevance"' not in text and "What it sees when" not in text
 
 
 def test_features_alone_are_told_by_the_numbers_of_their_frames():

@@ -31,7 +31,7 @@ class Recorder(Captioning):
 
     def what_if_all(self, clips, topic_deltas):
         return [
-            WhatIf(f"{caption.text} {' '.join(f'{delta:g}' for delta in deltas)}", 0.0, deltas)
+            WhatIf(f"{caption.text} {' '.join(f'{delta:g}' for delta in deltas.flat)}", 0.0, deltas)
             for caption, deltas in zip(self.caption_all(clips), topic_deltas, strict=True)
         ]
 
@@ -119,6 +119,32 @@ def test_supposed_topics_reach_the_model_by_their_ids_with_every_clip(clip, mode
     assert cli.main(["caption", clip, "--model", model(n_frames=5), *asked]) == 0
     assert cli.main(["caption", clip, "--server", "grpc://127.0.0.1:1", *asked]) == 0
     assert capsys.readouterr().out == "0 30 -1.5 0 1\n" * 2
+
+
+def test_a_stretch_reaches_the_model_as_strengths_of_its_frames(clip, model, capsys):
+    asked = ["caption", clip, "--model", model(n_frames=5), "--frames", "4", "--with", "1=2"]
+    # Sixty frames, ten a second: those shown are at 0, 1.5, 3 and 4.5 s.
+    assert cli.main([*asked, "--from", "1.5", "--to", "3.2"]) == 0
+    assert capsys.readouterr().out == "0 15 30 45 0 0 0 0 2 0 0 2 0 0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("stretch", "words"),
+    [
+        (["--from", "7", "--to", "9"], "from 0.00 s to 4.50 s, got 7 s to 9 s"),
+        (["--from", "2", "--to", "2.5"], "between those at 1.50 s and 3.00 s"),
+        (["--from", "3", "--to", "1"], "the earlier second first"),
+        (["--from", "3"], "both ends"),
+    ],
+)
+def test_a_stretch_that_the_clip_does_not_have_is_refused(stretch, words, clip, model, capsys):
+    assert cli.main(["caption", clip, "--model", model(), "--frames", "4", "--with", "1", *stretch]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_stretch_without_a_topic_is_refused(clip, model, capsys):
+    assert cli.main(["caption", clip, "--model", model(), "--from", "1", "--to", "2"]) == 1
+    assert "go with --with" in capsys.readouterr().err
 
 
 def test_a_servers_topics_are_named_by_the_run_that_is_said_to_be_its_own(clip, model, tmp_path, capsys):

@@ -180,6 +180,21 @@ def test_neurons_are_named_by_the_run_that_trained_the_model(base, videos, tmp_p
     assert names == {*(f"topic name {i}" for i in range(TOPICS)), None}
 
 
+def test_the_topics_seen_most_are_told_with_the_moment_at_which_they_are(base, videos, tmp_path, run_at, capsys):
+    root = run_at(base / "1")
+    asked = [videos[0], "--model", base, "--root", root, "--output", tmp_path]
+    (told,) = explain(capsys, *asked)
+    cli.main(["explain", *map(str, asked)])
+    said = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("sees")]
+    seen = [line for line in told["timelines"] if line["relevant"]]
+    assert len(said) == len(seen) > 0
+    for text, line in zip(said, seen):
+        peak = int(np.argmax(line["scores"]))
+        moment = f"{told['seconds'][peak]:.1f}\N{NO-BREAK SPACE}s"
+        assert text == f"sees {line['name']} {line['score']:.2f}, most at {moment} ({line['scores'][peak]:.2f})"
+    assert "What it sees when" in (tmp_path / "one.html").read_text()
+
+
 def test_neurons_are_not_named_by_a_run_that_trained_another_model(base, videos, tmp_path, run_at, capsys):
     root = run_at(save(tiny_captioner(4), tmp_path / "other"))
     (told,) = explain(capsys, videos[0], "--model", base, "--root", root, "--output", tmp_path)
