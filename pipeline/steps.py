@@ -56,7 +56,7 @@ def trainer(settings: Settings, work_dir: str, cache_dir: str | None) -> Trainer
 
 def naming(settings: Settings, cache_dir: str | None) -> NamingConfig:
     """For NeuronNaming."""
-    return NamingConfig(settings.refinement.neurons, cache_dir)
+    return NamingConfig(settings.neurons.naming, settings.refinement.neurons, cache_dir)
 
 
 def neuron_evaluation(settings: Settings) -> NeuronEvaluationConfig:

@@ -211,8 +211,8 @@ def name_neurons(
     """
     with _installed("topiclens.name_neurons runs the model in this process"):
         from topiclens.components.neurons import activations
-        from topiclens.components.neurons.links import link, links_of
-        from topiclens.components.neurons.pdm import tally
+        from topiclens.components.neurons.links import links_of, name_all
+        from topiclens.components.neurons.settings import Naming
         from topiclens.schemas.records import files_of, read
         from topiclens.serving.saved_model import resolve_version
 
@@ -220,15 +220,16 @@ def name_neurons(
         videos = read(files_of(records)) if isinstance(records, str) else records
         neurons = activations.load(directory)
         found = activations.mean_activations(videos, neurons.encode)
+        links = links_of(directory)
         if topics is None:
-            links = links_of(directory)
             if links is None:
                 raise activations.NeuronsError(
                     f"The model in {directory} has no names of its topics. Pass `topics`, such as "
                     "`topiclens.fit_topics(...).model.topics`."
                 )
             topics = links.topics
-        return link(tally(found.mean, found.topics, neurons.f), topics)
+        naming = links.naming if links else Naming()
+        return name_all(found.mean, found.topics, neurons.f, topics, naming)[1]
 
 
 def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip | TimedClip:

@@ -56,12 +56,12 @@ def NeuronNaming(
             | beam.Create(files)
             | beam.Reshuffle()
             | beam.io.ReadAllFromTFRecord()
-            | TallyNeurons(path_utils.serving_model_path(model.uri))
+            | TallyNeurons(path_utils.serving_model_path(model.uri), baseline=config.naming.baseline)
             | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
     with readable(topic_model.uri) as folder:
         counted = Tally.load(links.uri)
-        named = link(counted, TopicModel.load(folder).topics)
+        named = link(counted, TopicModel.load(folder).topics, config.naming)
     named.save(links.uri)
     with (
         readable(path_utils.serving_model_path(model.uri)) as parent,
@@ -100,7 +100,10 @@ def NeuronEvaluator(
     seen_files, files = (records.files_of(artifact_utils.get_split_uri([examples], one)) for one in ("train", split))
     seen = activations.mean_activations(records.read(seen_files), neurons.encode)
     held_out = activations.mean_activations(records.read(files), neurons.encode)
-    found = measure_neurons(seen, held_out, named, neurons.f, rng=np.random.default_rng(config.seed))
+    found = measure_neurons(
+        seen, held_out, named, neurons.f,
+        topic_neurons=neurons.captioner.config.topic_neurons, rng=np.random.default_rng(config.seed),
+    )  # fmt: skip
     effects = None
     if count := config.neurons.effect_videos:
         asked = sampled(held_out.ids, count, config.seed)

@@ -55,7 +55,7 @@ def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named", topi
         is_named[topic, neuron] = True
     occurs = (tally.videos > 0)[:, None]
     if topic_neurons and neurons == "named":
-        return np.where(occurs, np.eye(*named.shape), 0).astype(np.float32)
+        return np.where(occurs, np.eye(len(named), links.n_neurons), 0).astype(np.float32)
     taken = {"named": is_named, "chosen": tally.votes > 0, "all": np.ones(named.shape, bool)}[neurons]
     common = tally.activations.sum(axis=0) / max(tally.videos.sum(), 1)
     added = tally.mean_activations - (0 if neurons == "named" else common)

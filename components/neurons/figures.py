@@ -115,6 +115,7 @@ class NeuronFigures(Detection):
     controls: Mapping[str, Detection]  # see `measure_controls`
     topics: int  # how many occur in some held-out videos and not in all
     linked_topics: int  # how many of these have a neuron
+    own_topics: int | None  # how many name their own neuron with most votes; None for a model without topic neurons
     detectors: int  # how many have a neuron with an AUC of at least `detector_auc`
     selectivity: float | None  # of the linked neurons; 0 for a topic without
     gini: float | None  # of the topic's mean activation profile over all neurons (the curves of Fig. 3)
@@ -131,6 +132,7 @@ def measure_neurons(
     links: TopicLinks,
     f: Perceptron,
     *,
+    topic_neurons: int = 0,
     rng: np.random.Generator,
     detector_auc: float = 0.7,
     steps: int = 5,
@@ -142,6 +144,7 @@ def measure_neurons(
             controls learn.
         held_out: what the figures are of.
         links, f: the links were found with f, on the training videos.
+        topic_neurons: how many neurons are one topic's own, the first of all.
         rng: of the random neurons and of the random names.
         detector_auc: from which AUC on a neuron detects its topic.
         steps: the most neurons that are deleted for a topic.
@@ -175,6 +178,7 @@ def measure_neurons(
         controls=measure_controls(seen, held_out, links, occurring, rng),
         topics=len(by_topic),
         linked_topics=sum(row.neurons > 0 for row in by_topic),
+        own_topics=sum(neurons[row.id][:1] == [row.id] for row in by_topic) if topic_neurons else None,
         detectors=len(detecting),
         **{name: _mean([getattr(row, name) for row in by_topic]) for name in ("selectivity", "gini", "deletion")},
         purity=_purity(held_out.mean, present, [(neurons[row.id][0], row.id) for row in by_topic if row.neurons]),

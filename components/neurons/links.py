@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from topiclens.components.neurons.settings import Naming
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.tables import html_table, markdown_table
 from topiclens.trainer.exported import EXTRA
 
 if TYPE_CHECKING:  # Numba and SciPy take a second to import, and to read links needs neither
-    from topiclens.components.neurons.pdm import Tally
+    from topiclens.components.neurons.pdm import Perceptron, Tally
     from topiclens.components.topics.table import Topic
 
 LINKS_FILE = "links.json"
@@ -46,10 +47,11 @@ class TopicLink:
 
 @dataclass(frozen=True)
 class TopicLinks:
-    """All topics by id, with their neurons if they have any, and how many neurons there are in all."""
+    """All topics by id, with their neurons if they have any; how many neurons there are, and how they were named."""
 
     topics: tuple[TopicLink, ...]
     n_neurons: int
+    naming: Naming = Naming()
 
     def topic_of(self, min_votes: int = 1) -> dict[int, int]:
         """Neuron -> the id of its topic, of neurons with at least `min_votes`."""
@@ -64,7 +66,7 @@ class TopicLinks:
 
     @property
     def without_topic(self) -> list[int]:
-        """Neurons that no topic chose in any video."""
+        """Neurons without a name."""
         named = self.topic_of()
         return [neuron for neuron in range(self.n_neurons) if neuron not in named]
 
@@ -109,8 +111,23 @@ def name_neurons(mean: np.ndarray, topics: np.ndarray, topic_perceptron: Any) ->
     return np.where(np.take_along_axis(counted.votes, best[None], axis=0)[0], best, -1)
 
 
-def link(tally: Tally, topics: Sequence[Topic | TopicLink]) -> TopicLinks:
-    """Names every neuron by the topic that chose it most often.
+def name_all(
+    mean: np.ndarray,
+    present: np.ndarray,
+    f: Perceptron,
+    topics: Sequence[Topic | TopicLink],
+    naming: Naming = Naming(),
+) -> tuple[Tally, TopicLinks]:
+    """The tally and the links of neurons, from mean activations (videos, neurons) of training videos and the topics
+    present in them (videos, topics); the topics are by id."""
+    from topiclens.components.neurons.pdm import tally
+
+    counted = tally(mean, present, f, mean.mean(axis=0) if naming.baseline == "mean" else None)
+    return counted, link(counted, topics, naming)
+
+
+def link(tally: Tally, topics: Sequence[Topic | TopicLink], naming: Naming = Naming()) -> TopicLinks:
+    """Names every neuron by the topic that chose it most often, if that was often enough.
 
     Where topics chose it equally often, the one to which it makes the larger mean difference has it, and then the one
     with the lower id. The tally is of the training videos; the topics are by id.
@@ -120,7 +137,7 @@ def link(tally: Tally, topics: Sequence[Topic | TopicLink]) -> TopicLinks:
     neurons: list[list[LinkedNeuron]] = [[] for _ in topics]
     for neuron in range(tally.votes.shape[1]):
         topic = int(best[neuron])
-        if tally.votes[topic, neuron]:
+        if tally.votes[topic, neuron] >= naming.min_votes:
             other = int(second[neuron])
             numbers = int(tally.votes[topic, neuron]), float(differences[topic, neuron])
             runner_up = other if other != topic and tally.votes[other, neuron] else None
@@ -131,7 +148,7 @@ def link(tally: Tally, topics: Sequence[Topic | TopicLink]) -> TopicLinks:
         TopicLink(one.id, one.name, one.words, one.npmi, int(tally.videos[one.id]), tuple(neurons[one.id]))
         for one in topics
     ]
-    return TopicLinks(tuple(links), tally.votes.shape[1])
+    return TopicLinks(tuple(links), tally.votes.shape[1], naming)
 
 
 def _preference(tally: Tally) -> np.ndarray:

@@ -91,11 +91,15 @@ class Tally:
         return self.activations / np.maximum(self.videos, 1)[:, None]
 
 
-def prediction_differences(mean: np.ndarray, occurrences: np.ndarray, f: Perceptron) -> np.ndarray:
+def prediction_differences(
+    mean: np.ndarray, occurrences: np.ndarray, f: Perceptron, baseline: np.ndarray | None = None
+) -> np.ndarray:
     """[f(v)]_i - [f(v without j)]_i for every neuron j and every given pair of a video and a topic i.
 
     Args:
+        mean: (videos, neurons), mean activations.
         occurrences: (pairs, 2) int, a row of `mean` and a topic; sorted by the row.
+        baseline: (neurons,), what a neuron is set to when it is taken out; 0, as in eq. 9, by default.
     Returns:
         (pairs, neurons) float32.
     Raises:
@@ -111,14 +115,15 @@ def prediction_differences(mean: np.ndarray, occurrences: np.ndarray, f: Percept
     starts = np.searchsorted(videos, np.arange(len(mean) + 1))
     mean = np.ascontiguousarray(mean, np.float32)
     inputs = mean @ f.hidden + f.hidden_bias
-    return _differences(mean, inputs, np.ascontiguousarray(f.hidden), np.ascontiguousarray(f.score.T), starts, topics)
+    taken = mean if baseline is None else np.ascontiguousarray(mean - baseline, np.float32)
+    return _differences(taken, inputs, np.ascontiguousarray(f.hidden), np.ascontiguousarray(f.score.T), starts, topics)
 
 
 @compiled(parallel=True, fastmath=True)
 def _differences(
-    mean: np.ndarray, inputs: np.ndarray, hidden: np.ndarray, score: np.ndarray, starts: np.ndarray, topics: np.ndarray
+    taken: np.ndarray, inputs: np.ndarray, hidden: np.ndarray, score: np.ndarray, starts: np.ndarray, topics: np.ndarray
 ) -> np.ndarray:
-    n_videos, n_neurons = mean.shape
+    n_videos, n_neurons = taken.shape
     n_units = hidden.shape[1]
     result = np.empty((len(topics), n_neurons), np.float32)
     for video in numba.prange(n_videos):
@@ -130,7 +135,7 @@ def _differences(
             second, third = min(first + 1, last - 1), last - 1
             of_first, of_second, of_third = score[topics[first]], score[topics[second]], score[topics[third]]
             for j in range(n_neurons):
-                v, row = mean[video, j], hidden[j]
+                v, row = taken[video, j], hidden[j]
                 x, y, z = np.float32(0), np.float32(0), np.float32(0)
                 for h in range(n_units):
                     without = a[h] - v * row[h]
@@ -142,16 +147,23 @@ def _differences(
     return result
 
 
-def tally(mean: np.ndarray, topics: np.ndarray, f: Perceptron) -> Tally:
+def tally(mean: np.ndarray, topics: np.ndarray, f: Perceptron, baseline: np.ndarray | None = None) -> Tally:
     """Counts, for every topic that occurs in every video, the neuron that makes the largest difference (eq. 9).
 
-    `mean` is (videos, neurons), the mean activations; `topics` (videos, topics), not 0 where a topic occurs.
+    With a baseline, a video in which no neuron's difference is above 0 has no vote: no neuron holds up the score. In
+    eq. 9 every video has one.
+
+    Args:
+        mean: (videos, neurons), the mean activations.
+        topics: (videos, topics), not 0 where a topic occurs.
+        baseline: (neurons,), as in `prediction_differences`.
     """
     occurrences = np.argwhere(topics)
     videos, topic = occurrences.T
-    differences = prediction_differences(mean, occurrences, f)
+    differences = prediction_differences(mean, occurrences, f, baseline)
     result = Tally.empty(f.n_topics, f.n_neurons)
-    np.add.at(result.votes, (topic, np.argmax(differences, axis=1)), 1)
+    voting = np.max(differences, axis=1) > (-np.inf if baseline is None else 0)
+    np.add.at(result.votes, (topic[voting], np.argmax(differences[voting], axis=1)), 1)
     by_topic = np.argsort(topic, kind="stable")
     present, starts = np.unique(topic[by_topic], return_index=True)
     if len(present):

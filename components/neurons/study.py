@@ -15,8 +15,9 @@ from topiclens.components.neurons.activations import encoder_of, mean_activation
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, naming_enhancement, sampled
 from topiclens.components.neurons.figures import NeuronFigures, measure_neurons
-from topiclens.components.neurons.links import TopicLinks, link
-from topiclens.components.neurons.pdm import Perceptron, Tally, tally
+from topiclens.components.neurons.links import TopicLinks, name_all
+from topiclens.components.neurons.pdm import Perceptron, Tally
+from topiclens.components.neurons.settings import Naming
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.captioner import Captioner
@@ -34,6 +35,7 @@ def study_neurons(
     effect_videos: int = VIDEOS,
     training: Sequence[VideoRecord] = (),
     decoding: Mapping[str, Any] | None = None,
+    naming: Naming = Naming(),
 ) -> tuple[Tally, TopicLinks, NeuronFigures, CaptionEffects]:
     """Names and measures the neurons of any captioner, LSTM-B too, in one way.
 
@@ -46,6 +48,7 @@ def study_neurons(
         effect_videos: the most held-out videos on which effects on captions are measured.
         training: some of the training videos, see `measure_effects`; without any, nothing is steered.
         decoding: `beam`, `max_words` and `length_penalty` of the captions that are steered; greedy without.
+        naming: how neurons are named.
     """
     encode = encoder_of(captioner)
     seen = mean_activations(train_videos, encode)
@@ -53,10 +56,11 @@ def study_neurons(
         f = Perceptron.of(captioner.topic_perceptron)
     else:
         f = fit_perceptron(seen.mean, seen.topics, seed=seed)
-    counted = tally(seen.mean, seen.topics, f)
-    links = link(counted, topics)
+    counted, links = name_all(seen.mean, seen.topics, f, topics, naming)
     held_out = mean_activations(held_out_videos, encode)
-    figures = measure_neurons(seen, held_out, links, f, rng=np.random.default_rng(seed))
+    figures = measure_neurons(
+        seen, held_out, links, f, topic_neurons=captioner.config.topic_neurons, rng=np.random.default_rng(seed)
+    )
     asked = sampled(held_out.ids, effect_videos, seed)
     named = naming_enhancement(links, captioner.config.topic_neurons)
     effects = measure_effects(

@@ -15,8 +15,8 @@ from topiclens.components.captions.evaluator import References, score_captions
 from topiclens.components.neurons.activations import encoder_of, load, mean_activations
 from topiclens.components.neurons.batched_captioner import ROWS, BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
-from topiclens.components.neurons.links import TopicLinks, link
-from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.neurons.links import TopicLinks, name_all
+from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement.descent import OnStep
 from topiclens.components.refinement.gate import Half
 from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
@@ -95,8 +95,7 @@ class CandidateCaptioner:
         """The tally and the links of a candidate's neurons, on the training videos."""
         self._take(candidate)
         found = mean_activations(train, self._encode)
-        counted = tally(found.mean, found.topics, self.f)
-        return counted, link(counted, topics)
+        return name_all(found.mean, found.topics, self.f, topics, self.links.naming)
 
     def _expected(self, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
         """How many of some words the model expects to say along a caption; see `BatchedCaptioner.expected`."""

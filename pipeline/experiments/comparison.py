@@ -158,7 +158,7 @@ def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
         "model": dataclasses.asdict(settings.model),
         "training": settings.training_config().fixed(),
         "captions": dataclasses.asdict(settings.decoding),
-        "neurons": {"effect_videos": settings.neurons.effect_videos},
+        "neurons": {"effect_videos": settings.neurons.effect_videos} | to_plain(settings.neurons.naming, False),
         "data": {"records": os.path.relpath(outcome.folder("Examples"), outcome.root)},
     }
     return {part: {name: value for name, value in facts.items() if name not in own} for part, facts in shared.items()}
@@ -201,7 +201,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
     held_out = list(records.read(files["val"]))
     tally, links, figures, effects = study_neurons(
         result.captioner, vocabulary, records.read(files["train"]), held_out, topics, seed=seed,
-        effect_videos=settings.neurons.effect_videos,
+        effect_videos=settings.neurons.effect_videos, naming=settings.neurons.naming,
         training=drawn(records.read(files["train"]), settings.neurons.effect_videos, seed),
         decoding=dataclasses.asdict(settings.decoding),
     )  # fmt: skip

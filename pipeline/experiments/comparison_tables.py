@@ -24,6 +24,7 @@ CAPTIONS = {name: name for name in ("BLEU-4", "METEOR", "CIDEr")}
 FIGURES = {
     **DETECTION,
     **{f"top.{key}": f"{label}, neuron with most votes" for key, label in DETECTION.items()},
+    "own_topics": "topics that name their own neuron",
     "detectors": "topics with a detector",
     "selectivity": "selectivity",
     "gini": "Gini",

@@ -25,7 +25,7 @@ def topic(id, videos, neurons, auc):
 
 FIGURES = NeuronFigures(
     **vars(detection(0.4, 0.8)), top=detection(0.45, 0.85), controls={"random_names": detection(0.1, 0.5)},
-    topics=2, linked_topics=1, detectors=1, selectivity=0.1, gini=0.4, purity=None,
+    topics=2, linked_topics=1, own_topics=None, detectors=1, selectivity=0.1, gini=0.4, purity=None,
     deletion=0.3, deletion_random=0.0, deletion_gradient=0.4, by_topic=(topic(0, 9, 2, 0.9), topic(1, 4, 0, 0.5)),
 )  # fmt: skip
 

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from tests.components.neurons.conftest import small_captioner
-from topiclens.components.neurons.links import TopicLinks, as_markdown, link, most_frequent, name_neurons
+from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.figures import measure_neurons
+from topiclens.components.neurons.links import TopicLinks, as_markdown, link, most_frequent, name_all, name_neurons
 from topiclens.components.neurons.pdm import Perceptron, Tally, tally
+from topiclens.components.neurons.settings import Naming
 from topiclens.components.topics.table import Topic
 
 TOPICS = [Topic(i, name, (name, "word"), 0.1, 0.5) for i, name in enumerate(("road", "man", "dance"))]
@@ -26,6 +29,50 @@ def test_a_neuron_has_the_topic_that_chose_it_most_often(links):
 def test_a_topic_that_few_videos_chose_a_neuron_for_can_be_left_out(links):
     assert links.topic_of() == {0: 0, 2: 1, 4: 0}
     assert links.topic_of(min_votes=2) == {0: 0, 4: 0}
+
+
+def test_neurons_with_too_few_votes_get_no_name_and_the_links_say_so(links, tmp_path):
+    votes = np.array([[5, 0, 1], [3, 2, 0], [0, 0, 0]])
+    counted = Tally(votes, votes.astype(float), votes.astype(float), np.array([8, 4, 1]))
+    assert link(counted, TOPICS).topic_of() == {0: 0, 1: 1, 2: 0}
+    named = link(counted, TOPICS, Naming(min_votes=2))
+    assert named.topic_of() == {0: 0, 1: 1} and named.without_topic == [2]
+    named.save(tmp_path)
+    assert TopicLinks.load(tmp_path).naming == Naming("zero", 2)
+
+
+def test_by_the_mean_as_baseline_a_neuron_that_is_always_on_has_no_say():
+    present = np.array([[1], [1], [0], [0]])
+    mean = np.array([[3.0, 1], [3, 1], [3, 0], [3, 0]], np.float32)  # the first is on in every video
+    weights = np.eye(2), np.zeros(2), np.ones((2, 1)), np.zeros(1)
+    f = Perceptron(*(one.astype(np.float32) for one in weights))
+    by_zero, by_mean = (name_all(mean, present, f, TOPICS[:1], Naming(baseline))[1] for baseline in ("zero", "mean"))
+    assert by_zero.topic_of() == {0: 0} and by_mean.topic_of() == {1: 0}
+
+
+@pytest.mark.parametrize("baseline", ("zero", "mean"))
+def test_topic_neurons_are_named_by_their_own_topics(baseline):
+    captioner = small_captioner(topics="neurons", interpretive_weight=1.0)
+    rng = np.random.default_rng(0)
+    present = rng.random((60, 5)) < 0.3
+    present[:, 3] = False  # a topic that does not occur
+    mean = rng.uniform(-1, 1, (60, captioner.encoder.n_neurons)).astype(np.float32)
+    mean[:, :5] = np.where(present, 1 + rng.random((60, 5)), 0.2 * rng.random((60, 5)))
+    topics = [Topic(i, f"topic {i}", (), None, 0.4) for i in range(5)]
+    f = Perceptron.of(captioner.topic_perceptron)
+    counted, named = name_all(mean, present, f, topics, Naming(baseline))
+    assert named.topic_of() == {0: 0, 1: 1, 2: 2, 4: 4}
+    seen = MeanActivations((), mean, mean, present.astype(int))
+    found = measure_neurons(seen, seen, named, f, topic_neurons=5, rng=rng)
+    assert found.own_topics == found.topics == 4 and found.top.f1 == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"baseline": "max"}, "expected one of zero, mean"), ({"min_votes": 0}, "1 or more")]
+)
+def test_a_way_to_name_that_does_not_exist_is_refused(change, said):
+    with pytest.raises(ValueError, match=said):
+        Naming(**change)
 
 
 def test_a_tie_goes_to_the_larger_mean_difference(links):

@@ -28,6 +28,24 @@ def test_the_differences_are_those_of_running_f_without_each_neuron(seed):
             assert row[neuron] == pytest.approx(f(mean[video])[topic] - f(without)[topic], abs=1e-5)
 
 
+def test_a_neuron_may_be_set_to_another_baseline_than_0():
+    mean, topics, f = random_case()
+    baseline = np.random.default_rng(9).normal(size=f.n_neurons).astype(np.float32)
+    pairs = np.argwhere(topics)
+    for (video, topic), row in zip(pairs, prediction_differences(mean, pairs, f, baseline), strict=True):
+        for neuron in range(f.n_neurons):
+            without = mean[video].copy()
+            without[neuron] = baseline[neuron]
+            assert row[neuron] == pytest.approx(f(mean[video])[topic] - f(without)[topic], abs=1e-5)
+
+
+def test_where_all_neurons_are_at_their_baseline_none_is_voted_for():
+    _, topics, f = random_case()
+    baseline = np.linspace(-1, 1, f.n_neurons, dtype=np.float32)
+    counted = tally(np.tile(baseline, (len(topics), 1)), topics, f, baseline)
+    assert not counted.votes.any() and counted.videos.sum() == topics.sum()
+
+
 def test_f_outside_keras_is_f():
     mean, _, _ = random_case()
     f = TopicPerceptron(n_topics=4, units=7)

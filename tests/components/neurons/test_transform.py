@@ -12,11 +12,11 @@ from topiclens.components.neurons.transform import TallyNeurons
 from topiclens.schemas import records
 
 
-@pytest.mark.parametrize("batch_size", (2, 64))
-def test_the_tally_is_that_of_all_videos_at_once(model_dir, videos, batch_size):
+@pytest.mark.parametrize(("batch_size", "baseline"), [(2, "zero"), (64, "zero"), (2, "mean")])
+def test_the_tally_is_that_of_all_videos_at_once(model_dir, videos, batch_size, baseline):
     model = activations.load(model_dir)
     whole = activations.mean_activations(videos, model.encode)
-    expected = tally(whole.mean, whole.topics, model.f)
+    expected = tally(whole.mean, whole.topics, model.f, whole.mean.mean(axis=0) if baseline == "mean" else None)
 
     def check(found):
         (found,) = found
@@ -26,4 +26,4 @@ def test_the_tally_is_that_of_all_videos_at_once(model_dir, videos, batch_size):
 
     with test_pipeline.TestPipeline() as pipeline:
         serialized = pipeline | beam.Create([records.encode(video) for video in videos])
-        assert_that(serialized | TallyNeurons(model_dir, batch_size=batch_size), check)
+        assert_that(serialized | TallyNeurons(model_dir, baseline=baseline, batch_size=batch_size), check)
