@@ -70,6 +70,32 @@ class TopicShare:
 
 
 @dataclass(frozen=True)
+class WordAccount:
+    """What a word came of, exactly: its score is the sum of all parts but the last two.
+
+    Attributes:
+        score: the word's logit less the mean logit of words of content at the same step.
+        own, other_topics, free: directly through the neurons of topics that have the word among theirs, of other topics
+            and of none.
+        features: directly through the raw features, where the model attends to them.
+        state, word_before, bias: through the decoder's state, the word before and the word's bias.
+        state_topics, state_free: what of `state` came through topics' neurons and free ones, by relevance; the rest of
+            it came of words and biases.
+    """
+
+    score: float
+    own: float
+    other_topics: float
+    free: float
+    features: float
+    state: float
+    word_before: float
+    bias: float
+    state_topics: float
+    state_free: float
+
+
+@dataclass(frozen=True)
 class ExplainedWord:
     """One word of the caption.
 
@@ -77,10 +103,12 @@ class ExplainedWord:
         attention: of each frame, 0 to 1, adding up to 1.
         relevance: of each frame, for the word where positive, against it where negative; None where it is not known.
         neurons: the strongest first, by relevance or, where that is not known, by activation where the word looks.
-        topics: those whose neurons carry most relevance, the strongest first, and last all neurons that no topic
-            names; empty where relevance or names are not known.
+        topics: those whose neurons carry most, the strongest first, and last all neurons that no topic names; empty
+            where relevance or names are not known. By relevance or, where there is an account, by what came directly
+            through the topic's neuron: then those that speak most for the word come first.
         score: the word's logit, the sum of the three parts below; None where relevance is not known.
         from_frames, from_words, from_biases: relevance of the frames, of the words before, and what the biases took.
+        account: of a model with topic neurons; None where it is not known.
     """
 
     text: str
@@ -92,6 +120,7 @@ class ExplainedWord:
     from_frames: float | None = None
     from_words: float | None = None
     from_biases: float | None = None
+    account: WordAccount | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from topiclens.components.common.blessing import Blessing, mark, read_blessing, 
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
-from topiclens.components.neurons.effects import drawn, measure_effects, naming_enhancement, sampled
+from topiclens.components.neurons.effects import drawn, measure_effects, sampled
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.figures import measure_neurons
 from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
@@ -104,13 +104,13 @@ def NeuronEvaluator(
         seen, held_out, named, neurons.f,
         topic_neurons=neurons.captioner.config.topic_neurons, rng=np.random.default_rng(config.seed),
     )  # fmt: skip
-    effects = None
+    effects, counted = None, Tally.load(links.uri)
     if count := config.neurons.effect_videos:
         asked = sampled(held_out.ids, count, config.seed)
         effects = measure_effects(
             BatchedCaptioner(neurons.captioner, **decoding), neurons.vocabulary,
             [video for video in records.read(files) if video.video_id in asked], named,
-            naming_enhancement(named, neurons.captioner.config.topic_neurons),
+            enhancement_of(named, counted, topic_neurons=neurons.captioner.config.topic_neurons),
             drawn(records.read(seen_files), count, config.seed), seed=config.seed,
         )  # fmt: skip
 
@@ -119,7 +119,7 @@ def NeuronEvaluator(
         before = read_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE))
         changed = evaluator.find_changes(named, TopicLinks.load(baseline_dir))
     evaluator.write_report(figures.uri, found, named, changed, effects)
-    write_neurons(logs_dir, Tally.load(links.uri), named, held_out)
+    write_neurons(logs_dir, counted, named, held_out)
 
     with readable(caption_blessing.uri) as folder:
         of_captions = read_blessing(folder)

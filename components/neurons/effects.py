@@ -18,7 +18,6 @@ from topiclens.components.neurons.accounts import AccountFigures, accounts
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.caption_words import CaptionWords
 from topiclens.components.neurons.deletion import DeletionEffects, deletion
-from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.neurons.steering import SteeringEffects, steering
 from topiclens.schemas.records import VideoRecord
@@ -47,14 +46,6 @@ def drawn(videos: Iterable[VideoRecord], count: int, seed: int) -> list[VideoRec
     return heapq.nsmallest(count, videos, key=lot)
 
 
-def naming_enhancement(links: TopicLinks, topic_neurons: int) -> np.ndarray:
-    """(topics, neurons), what strength 1 adds to the neurons that a topic names alone: the paper's or, where there are
-    topic neurons, 1 at the topic's own."""
-    if topic_neurons:
-        return np.eye(len(links.topics), links.n_neurons, dtype=np.float32)
-    return named_enhancement(links)
-
-
 def measure_effects(
     model: BatchedCaptioner,
     vocabulary: Vocabulary,
@@ -70,7 +61,7 @@ def measure_effects(
     Args:
         videos: held-out; the time taken is proportional to their number.
         links: of the training videos.
-        enhancement: (topics, neurons), see `naming_enhancement`.
+        enhancement: (topics, neurons), `enhancement_of` these links: not 0 at the neurons that a topic names alone.
         training: some training videos, by which doses are chosen and with which held-out videos are compared.
         seed: of the random neurons and of the topics that are steered.
     """

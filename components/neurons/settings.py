@@ -33,7 +33,8 @@ class NeuronSettings(Naming):
     """How the neurons of LSTM-I are named and measured, and what they must reach before the model is pushed.
 
     Args:
-        effect_videos: in the captions of this many videos, at most, topics are deleted and inserted; 0 leaves that out.
+        effect_videos: in the captions of this many held-out videos, at most, topics are steered and words accounted
+            for; as many training videos choose the doses. 0 leaves that out.
         min_detectors: how many topics must have a neuron that detects them.
         max_auc_drop: how far the mean AUC may fall below that of the last blessed model; null allows any fall.
     """

@@ -13,7 +13,8 @@ import numpy as np
 
 from topiclens.components.neurons.activations import encoder_of, mean_activations
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
-from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, naming_enhancement, sampled
+from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
+from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.figures import NeuronFigures, measure_neurons
 from topiclens.components.neurons.links import TopicLinks, name_all
 from topiclens.components.neurons.pdm import Perceptron, Tally
@@ -62,7 +63,7 @@ def study_neurons(
         seen, held_out, links, f, topic_neurons=captioner.config.topic_neurons, rng=np.random.default_rng(seed)
     )
     asked = sampled(held_out.ids, effect_videos, seed)
-    named = naming_enhancement(links, captioner.config.topic_neurons)
+    named = enhancement_of(links, counted, topic_neurons=captioner.config.topic_neurons)
     effects = measure_effects(
         BatchedCaptioner(captioner, **(decoding or {})), vocabulary,
         [video for video in held_out_videos if video.video_id in asked], links, named, training, seed=seed,

@@ -11,6 +11,7 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.relevance.reading import Reading, mean_drop
+from topiclens.components.relevance.word_account import DECIMALS, account_of, topics_by_account
 from topiclens.schemas.timelines import (
     ExplainedWord,
     HeatMap,
@@ -24,7 +25,6 @@ from topiclens.schemas.timelines import (
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
 RELEVANT_TOPICS = 3  # with timelines
 NEURONS_OF_A_TIMELINE = 3
-_DECIMALS = 6
 
 
 class OtherModel(ValueError):
@@ -144,10 +144,14 @@ def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | 
     if reading.frames is None or reading.scores is None or reading.previous is None:
         return word
     score, frames, previous = reading.scores[place], reading.frames[place], reading.previous[place]
+    carried, account = _topic_shares(values, links), None
+    if links and reading.accounts is not None:
+        parts = {name: rows[place] for name, rows in reading.accounts.items()}
+        carried, account = topics_by_account(parts, links, TOPICS_OF_A_WORD), account_of(word.text, parts, links)
     return dataclasses.replace(
-        word, relevance=_numbers(frames), topics=_topic_shares(values, links), score=_number(score),
+        word, relevance=_numbers(frames), topics=carried, score=_number(score),
         from_frames=_number(frames.sum()),
-        from_words=_number(previous), from_biases=_number(score - frames.sum() - previous),
+        from_words=_number(previous), from_biases=_number(score - frames.sum() - previous), account=account,
     )  # fmt: skip
 
 
@@ -204,7 +208,7 @@ def _timeline(activations: np.ndarray, neuron: int) -> NeuronTimeline:
 
 
 def _number(value: float) -> float:
-    return round(float(value), _DECIMALS)
+    return round(float(value), DECIMALS)
 
 
 def _numbers(values: Iterable[float]) -> tuple[float, ...]:

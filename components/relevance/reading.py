@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
+from topiclens.components.neurons.caption_words import content_numbers, evenly
+from topiclens.trainer.accounts import word_accounts
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.endpoints import explained_beam_search
 from topiclens.trainer.export import load_captioner
@@ -42,6 +44,9 @@ class Reading:
     scores: np.ndarray | None = None  # (words,), the logit of each word, which is what relevance divides
     previous: np.ndarray | None = None  # (words,), the relevance of the words before
     topic_timeline: np.ndarray | None = None  # (time, topics), f(v_i) of every frame; None also of older exports
+    # Of a model with topic neurons: the exact account of each word against words of content, see
+    # `topiclens.trainer.accounts.word_accounts`; a row of every array is a word.
+    accounts: Mapping[str, np.ndarray] | None = None
 
 
 class OtherFeatures(ValueError):
@@ -99,6 +104,11 @@ def read(captioner: Captioner, vocabulary: Sequence[str], frames: np.ndarray, *,
     found = {name: np.asarray(value)[0] for name, value in explained.items()}
     numbers = found["words"][found["words"] != PAD]
     texts, count = tuple(vocabulary), len(numbers)
+    accounts = None
+    if captioner.config.topic_neurons and count:
+        against = evenly(content_numbers(texts), len(texts))
+        parts = word_accounts(captioner, captioner.encode(frames[None]), numbers[None], against)
+        accounts = {name: np.asarray(part)[0] for name, part in parts.items()}
     return Reading(
         tuple(texts[number] for number in numbers),
         float(found["log_prob"]),
@@ -110,6 +120,7 @@ def read(captioner: Captioner, vocabulary: Sequence[str], frames: np.ndarray, *,
         scores=found["logits"][:count],
         previous=found["word_relevance"][:count].sum(axis=1),
         topic_timeline=found.get("topic_timeline"),
+        accounts=accounts,
     )
 
 

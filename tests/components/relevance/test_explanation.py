@@ -82,6 +82,30 @@ def test_the_relevance_of_a_topic_is_that_of_all_its_neurons(reading):
         assert sum(share.value for share in word.topics) == pytest.approx(neurons.sum(), abs=1e-4)
 
 
+def test_with_topic_neurons_a_words_topics_are_ranked_by_their_exact_account_which_adds_up():
+    frames, model = clip(), tiny_captioner(5, topics="neurons")
+    reading = read(model, WORDS, frames, decoding=DECODING)
+    links = make_links(((0,), (1,), (), (3,)))
+    links = dataclasses.replace(
+        links, topics=tuple(dataclasses.replace(t, words=(WORDS[4 + t.id],)) for t in links.topics)
+    )
+    words = explanation("clip", reading, SECONDS, links).words
+    assert len(words) > 1
+    logits = np.asarray(model.run(frames[None], np.array([[WORDS.index(word.text) for word in words]]),
+                                  record=("decoder.logits",))["decoder.logits"])[0]  # fmt: skip
+    for word, row, direct in zip(words, logits, reading.accounts["neurons"]):
+        account, number = word.account, WORDS.index(word.text)
+        assert account.score == pytest.approx(row[number] - row[[5, 6, 8]].mean(), abs=1e-4)  # "a" and "on" are not
+        parts = account.own, account.other_topics, account.free, account.state, account.word_before, account.bias
+        assert account.score == pytest.approx(sum(parts), abs=1e-4) and account.features == 0
+        own = direct[number - 4] if number < 8 else 0  # topic 0 has the word 4, and so on
+        assert account.own == pytest.approx(own, abs=1e-5)
+        *topics, free = [(share.topic, share.value) for share in word.topics]
+        assert [topic for topic, _ in topics] == np.argsort(-direct[:4]).tolist()
+        assert [value for _, value in topics] == pytest.approx(sorted(direct[:4], reverse=True), abs=1e-5)
+        assert free == (None, pytest.approx(direct[4:].sum(), abs=1e-5))
+
+
 def test_timelines_show_the_topics_seen_most_and_the_one_seen_least(reading):
     scored = dataclasses.replace(reading, topic_scores=np.array([0.2, 0.9, 2.0, -0.3], np.float32))
     explained = explanation("clip", scored, SECONDS, make_links())

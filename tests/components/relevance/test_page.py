@@ -80,6 +80,14 @@ def explained(reading=None, links=None, video="clip.mp4", notes=()):
     return explanation(video, reading, seconds, links or make_links(), notes)
 
 
+def with_accounts():
+    """A reading of a model with topic neurons."""
+    rng, reading = np.random.default_rng(2), make_reading()
+    parts = {name: rng.normal(size=len(WORDS)) for name in ("state", "word_before", "bias", "scores")}
+    parts |= {name: rng.normal(size=(len(WORDS), NEURONS)) for name in ("neurons", "neurons_by_state")}
+    return dataclasses.replace(reading, accounts=parts | {"features": np.zeros(len(WORDS))})
+
+
 def told_by_features(reading=None):
     reading = make_reading() if reading is None else reading
     return explanation("v7", reading, None, make_links(), [BROUGHT_FEATURES], ["a dog is running"])
@@ -119,6 +127,7 @@ PAGES = {
     "without a word": lambda: page(explained(make_reading(words=())), jpegs()),
     "one frame": lambda: page(explained(make_reading(time=1)), jpegs(1)),
     "heat maps and check": lambda: page(with_extras(), jpegs(), jpegs(2)),
+    "with accounts": lambda: page(explained(with_accounts()), jpegs()),
     "index": lambda: index([Entry("a b.mp4", "a-b.html", "a dog", jpegs()[0]), Entry("c.mp4", None, "cannot be read")]),
 }
 
@@ -197,6 +206,18 @@ def test_bars_of_neurons_reach_to_the_side_of_their_sign():
         assert float(bar["width"]) == pytest.approx(abs(share.value / shares[0].value), abs=1e-3)
     # An activation is neither for the word nor against it.
     assert {bar["class"] for bar in Parsed(CHARTS.neuron_bars(shares, relevance=False)).all("rect")} == {"topic"}
+
+
+def test_the_exact_account_ranks_topics_and_names_its_parts():
+    reading = with_accounts()
+    text = "".join(Parsed(page(explained(reading), jpegs())).text)
+    first = int(np.argmax(reading.accounts["neurons"][0][:TOPICS]))
+    found = text.index("Its topics, by what comes directly")
+    assert text[found:].split("neurons")[1].strip().startswith(f"name {first}")
+    score = f"{reading.accounts['scores'][0]:+.2f}".replace("-", "\u2212")
+    assert f"All that it is made of: {score} above" in text and "free neurons" in text and "An exact account" in text
+    assert "The topics of its neurons" not in text and "raw features" not in text
+    assert "exact account" not in page(explained(), jpegs())
 
 
 def test_what_is_not_known_is_not_shown():
