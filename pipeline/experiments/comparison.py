@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +21,7 @@ from topiclens.components.topics.model import TopicModel
 from topiclens.components.training.run_fn import TOPIC_WORDS_FILE, VOCABULARY_FILE
 from topiclens.components.videos.ingest import SUMMARY
 from topiclens.pipeline.experiments.comparison_tables import as_markdown, differences, is_complete, others_of, tables
+from topiclens.pipeline.experiments.topic_seeds import refitted
 from topiclens.pipeline.run_metadata import Outcome, split_files
 from topiclens.pipeline.settings import Settings
 from topiclens.schemas import records
@@ -103,6 +105,7 @@ def compare(
     other_weights: Sequence[float] = (),
     seeds: int,
     folder: str,
+    topic_seeds: bool = False,
     progress: Progress = print_progress,
 ) -> dict[str, list[dict]]:
     """Trains and studies every variant with every seed, and writes the table.
@@ -114,11 +117,13 @@ def compare(
         folder: gets a folder for each training, `comparison.json`, `comparison.md`, `differences.json`, and the
             profiles of the first seed's LSTM-I above LSTM-B (Fig. 3) as `profiles.png` and as a TensorBoard log,
             `logs/neurons`.
+        topic_seeds: with every seed the topic model is fitted anew too, and the records labelled by it, so that the
+            intervals cover both.
     Raises:
         topiclens.trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other
             records.
     """
-    claim(folder, _facts(outcome, settings))
+    claim(folder, _facts(outcome, settings) | ({"topics": dataclasses.asdict(settings.topics)} if topic_seeds else {}))
     chosen = variants(settings.model, other_weights)
     jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
     results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
@@ -129,9 +134,12 @@ def compare(
             minutes = (time.monotonic() - began) / 60 * (len(jobs) - done) / max(trained, 1)
             left = f", about {minutes:.0f} min left" if trained else ""
             progress(f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}{left}")
-            _train_and_study(outcome, settings, variant, seed, place)
+            of_seed = os.path.join(folder, "topics", f"seed-{seed}")
+            asked = refitted(outcome, settings.topics, seed, of_seed) if topic_seeds else outcome
+            _train_and_study(asked, settings, variant, seed, place)
             trained += 1
         results[variant.name].append(read_json(os.path.join(place, _RESULT)))
+    shutil.rmtree(os.path.join(folder, "topics"), ignore_errors=True)  # copies of the records
     write_json(os.path.join(folder, _JSON), results)
     write_text(os.path.join(folder, _TABLE), as_markdown(tables(results, OURS)))
     others = {name: differences(results[OURS], other) for name, other in others_of(results, OURS).items()}

@@ -16,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model (default: 5)")
     parser.add_argument("--also", type=float, nargs="+", default=[], metavar="LAMBDA",
                         help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
+    parser.add_argument(
+        "--topic-seeds",
+        action="store_true",
+        help="fit the topics anew with every seed too, so that intervals cover both",
+    )
     parser.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
     arguments.add_json(parser, "the figures of every training")
 
@@ -31,11 +36,13 @@ def run(options: argparse.Namespace) -> int:
     if not options.full:
         settings = comparison.reduced(settings, comparison.training_videos(outcome))
     settings = settings.changed(options.changes)
-    folder = os.path.join(options.root, "comparison", "full" if options.full else "reduced")
+    name = ("full" if options.full else "reduced") + ("-topic-seeds" if options.topic_seeds else "")
+    folder = os.path.join(options.root, "comparison", name)
     checks.check_writable(folder)
     results = comparison.compare(
-        outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder, progress=output.note
-    )
+        outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder,
+        topic_seeds=options.topic_seeds, progress=output.note,
+    )  # fmt: skip
     if options.json:
         output.print_json(results, indent=1)
     else:

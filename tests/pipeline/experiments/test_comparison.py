@@ -1,5 +1,6 @@
 """The comparison of models over seeds."""
 
+import dataclasses
 import json
 import os
 
@@ -114,3 +115,26 @@ def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, 
     assert list(drawn.items()) == [("LSTM-I", 11), ("LSTM-B", 1), ("topics", [0])]
     assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
     assert list((tmp_path / "logs" / "neurons").glob("events.*"))
+
+
+def test_with_topic_seeds_every_seed_has_records_of_its_own(tmp_path, monkeypatch):
+    asked = []
+
+    def refitted(outcome, topics, seed, folder):
+        return dataclasses.replace(outcome, artifacts={"Examples": f"topics of seed {seed}"})
+
+    def train(outcome, settings, variant, seed, place):
+        asked.append((seed, outcome.folder("Examples")))
+        counted = Tally(*np.ones((3, 1, 1)), np.array([2]))
+        counted.save(place)
+        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
+        with open(os.path.join(place, "result.json"), "w") as file:
+            json.dump(result(0.5), file)
+
+    monkeypatch.setattr(comparison, "refitted", refitted)
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    arguments = dict(seeds=2, folder=str(tmp_path), progress=lambda line: None)
+    comparison.compare(RUN, preset("flickr8k"), topic_seeds=True, **arguments)
+    assert set(asked) == {(0, "topics of seed 0"), (1, "topics of seed 1")}
+    with pytest.raises(CheckpointMismatch, match="topics"):  # results of one topic model are not mixed with these
+        comparison.compare(RUN, preset("flickr8k"), **arguments)
