@@ -31,7 +31,8 @@ def main() -> None:
     videos = len(seen.mean)
 
     def links_on(places: np.ndarray):
-        return link(tally(seen.mean[places], seen.topics[places], model.f), topics)
+        own = model.captioner.config.topic_neurons
+        return link(tally(seen.mean[places], seen.topics[places], model.f), topics, topic_neurons=own)
 
     named = links_on(np.arange(videos))
     draws = [np.random.default_rng(seed).integers(0, videos, videos) for seed in range(options.draws)]

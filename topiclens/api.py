@@ -229,7 +229,8 @@ def name_neurons(
                 )
             topics = links.topics
         naming = links.naming if links else Naming()
-        return name_all(found.mean, found.topics, neurons.f, topics, naming)[1]
+        own = neurons.captioner.config.topic_neurons
+        return name_all(found.mean, found.topics, neurons.f, topics, naming, own)[1]
 
 
 def _read(path: str | os.PathLike[str], sampling: Sampling) -> Clip | TimedClip:

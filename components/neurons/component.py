@@ -16,7 +16,7 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.neurons import activations, evaluator
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import drawn, measure_effects, sampled
-from topiclens.components.neurons.enhancement import enhancement_of
+from topiclens.components.neurons.enhancement import enhancement_of, named_enhancement
 from topiclens.components.neurons.figures import measure_neurons
 from topiclens.components.neurons.links import LINKS_FILE, TopicLinks, link
 from topiclens.components.neurons.pdm import Tally
@@ -59,18 +59,17 @@ def NeuronNaming(
             | TallyNeurons(path_utils.serving_model_path(model.uri), baseline=config.naming.baseline)
             | beam.Map(lambda tally, folder: tally.save(folder), links.uri)
         )
-    with readable(topic_model.uri) as folder:
-        counted = Tally.load(links.uri)
-        named = link(counted, TopicModel.load(folder).topics, config.naming)
-    named.save(links.uri)
     with (
+        readable(topic_model.uri) as of_topics,
         readable(path_utils.serving_model_path(model.uri)) as parent,
         writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
-        meta = read_meta(parent)
-        backbone = registry.of_features(meta["features"], config.cache_dir)
+        meta, counted = read_meta(parent), Tally.load(links.uri)
         own = CaptionerConfig(**meta["model"]).topic_neurons
-        added = enhancement_of(named, counted, config.neurons, own)
+        named = link(counted, TopicModel.load(of_topics).topics, config.naming, own)
+        named.save(links.uri)
+        backbone = registry.of_features(meta["features"], config.cache_dir)
+        added = enhancement_of(named, counted, config.neurons)
         topics = [{"id": topic.id, "name": topic.name, "words": topic.words} for topic in named.topics]
         export_again(parent, folder, backbone=backbone, enhancement=added, topics=topics)
         named.save(os.path.join(folder, EXTRA))  # the names go where the model goes
@@ -102,7 +101,7 @@ def NeuronEvaluator(
     held_out = activations.mean_activations(records.read(files), neurons.encode)
     found = measure_neurons(
         seen, held_out, named, neurons.f,
-        topic_neurons=neurons.captioner.config.topic_neurons, rng=np.random.default_rng(config.seed),
+        rng=np.random.default_rng(config.seed),
     )  # fmt: skip
     effects, counted = None, Tally.load(links.uri)
     if count := config.neurons.effect_videos:
@@ -110,7 +109,7 @@ def NeuronEvaluator(
         effects = measure_effects(
             BatchedCaptioner(neurons.captioner, **decoding), neurons.vocabulary,
             [video for video in records.read(files) if video.video_id in asked], named,
-            enhancement_of(named, counted, topic_neurons=neurons.captioner.config.topic_neurons),
+            named_enhancement(named),
             drawn(records.read(seen_files), count, config.seed), seed=config.seed,
         )  # fmt: skip
 

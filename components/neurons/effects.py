@@ -61,7 +61,7 @@ def measure_effects(
     Args:
         videos: held-out; the time taken is proportional to their number.
         links: of the training videos.
-        enhancement: (topics, neurons), `enhancement_of` these links: not 0 at the neurons that a topic names alone.
+        enhancement: (topics, neurons), see `named_enhancement`.
         training: some training videos, by which doses are chosen and with which held-out videos are compared.
         seed: of the random neurons and of the topics that are steered.
     """

@@ -16,30 +16,38 @@ from topiclens.components.neurons.pdm import Tally
 from topiclens.components.neurons.settings import ENHANCED_NEURONS
 from topiclens.trainer.exported import read_enhancement
 
+# A topic neuron stands at 1 where it is told of its topic. Raised by 1 it brings the topic's words into a third of the
+# captions of videos that lack it; by 3 into most, which still read well (`topiclens.components.neurons.steering`).
+TOPIC_NEURON_RISE = 3.0
+
 
 def named_enhancement(links: TopicLinks) -> np.ndarray:
-    """The paper's: the mean activation of the neurons that a topic names, over its training videos; 0 at the others."""
+    """The paper's: the mean activation of the neurons that a topic names, over its training videos; 0 at the others.
+
+    Of topic neurons, `TOPIC_NEURON_RISE` at each topic's own. A topic that occurs in no video gets nothing.
+    """
     enhancement = np.zeros((len(links.topics), links.n_neurons), np.float32)
     for topic in links.topics:
+        if links.topic_neurons:
+            enhancement[topic.id, topic.id] = TOPIC_NEURON_RISE if topic.videos else 0
+            continue
         for linked in topic.neurons:
             enhancement[topic.id, linked.neuron] = linked.mean_activation
     return enhancement
 
 
-def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named", topic_neurons: int = 0) -> np.ndarray:
+def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named") -> np.ndarray:
     """What strength 1 of each topic adds to v: (topics, neurons) float32, all 0 for a topic that occurs in no video.
 
-    The paper enhances the neurons that a topic names, by their mean activation over its videos. A topic neuron says of
-    itself what it stands at where its topic is there: 1. Without such neurons few carry much of a topic, and most of
-    what they do in its videos they do in all. So more neurons may be taken, by what sets the topic's videos apart.
+    The paper enhances the neurons that a topic names (`named_enhancement`). Without topic neurons few carry much of a
+    topic, and most of what they do in its videos they do in all. So more neurons may be taken, by what sets the topic's
+    videos apart.
 
     Args:
         links, tally: of the same training videos.
         neurons: `named`, those that the topic names, as in the paper; `chosen`, every neuron that it chose in some
             video (eq. 9), even one that another topic names; `all`, every neuron. These two take the mean over the
             topic's videos less the mean over all: that of the videos with each topic, weighted by their number.
-        topic_neurons: so many neurons, the first ones, are a topic's own (`CaptionerConfig.topic_neurons`); they are
-            what `named` takes.
     Raises:
         ValueError: there is no such choice, or the tally is another model's.
     """
@@ -50,16 +58,11 @@ def enhancement_of(links: TopicLinks, tally: Tally, neurons: str = "named", topi
         raise ValueError(
             f"The tally is of {tally.votes.shape} topics and neurons, the links of {named.shape}: take both of one run."
         )
-    is_named = np.zeros(named.shape, bool)
-    for neuron, topic in links.topic_of().items():
-        is_named[topic, neuron] = True
-    occurs = (tally.videos > 0)[:, None]
-    if topic_neurons and neurons == "named":
-        return np.where(occurs, np.eye(len(named), links.n_neurons), 0).astype(np.float32)
-    taken = {"named": is_named, "chosen": tally.votes > 0, "all": np.ones(named.shape, bool)}[neurons]
+    if neurons == "named":
+        return named
+    taken = tally.votes > 0 if neurons == "chosen" else np.ones(named.shape, bool)
     common = tally.activations.sum(axis=0) / max(tally.videos.sum(), 1)
-    added = tally.mean_activations - (0 if neurons == "named" else common)
-    return np.where(taken & occurs, added, 0).astype(np.float32)
+    return np.where(taken & (tally.videos > 0)[:, None], tally.mean_activations - common, 0).astype(np.float32)
 
 
 def enhancement_in(export: str | os.PathLike, links: TopicLinks) -> np.ndarray:

@@ -132,7 +132,6 @@ def measure_neurons(
     links: TopicLinks,
     f: Perceptron,
     *,
-    topic_neurons: int = 0,
     rng: np.random.Generator,
     detector_auc: float = 0.7,
     steps: int = 5,
@@ -144,7 +143,6 @@ def measure_neurons(
             controls learn.
         held_out: what the figures are of.
         links, f: the links were found with f, on the training videos.
-        topic_neurons: how many neurons are one topic's own, the first of all.
         rng: of the random neurons and of the random names.
         detector_auc: from which AUC on a neuron detects its topic.
         steps: the most neurons that are deleted for a topic.
@@ -178,7 +176,7 @@ def measure_neurons(
         controls=measure_controls(seen, held_out, links, occurring, rng),
         topics=len(by_topic),
         linked_topics=sum(row.neurons > 0 for row in by_topic),
-        own_topics=sum(neurons[row.id][:1] == [row.id] for row in by_topic) if topic_neurons else None,
+        own_topics=sum(neurons[row.id][:1] == [row.id] for row in by_topic) if links.topic_neurons else None,
         detectors=len(detecting),
         **{name: _mean([getattr(row, name) for row in by_topic]) for name in ("selectivity", "gini", "deletion")},
         purity=_purity(held_out.mean, present, [(neurons[row.id][0], row.id) for row in by_topic if row.neurons]),

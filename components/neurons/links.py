@@ -52,6 +52,7 @@ class TopicLinks:
     topics: tuple[TopicLink, ...]
     n_neurons: int
     naming: Naming = Naming()
+    topic_neurons: int = 0  # so many, the first ones, are a topic's own (`CaptionerConfig.topic_neurons`)
 
     def topic_of(self, min_votes: int = 1) -> dict[int, int]:
         """Neuron -> the id of its topic, of neurons with at least `min_votes`."""
@@ -117,16 +118,19 @@ def name_all(
     f: Perceptron,
     topics: Sequence[Topic | TopicLink],
     naming: Naming = Naming(),
+    topic_neurons: int = 0,
 ) -> tuple[Tally, TopicLinks]:
     """The tally and the links of neurons, from mean activations (videos, neurons) of training videos and the topics
     present in them (videos, topics); the topics are by id."""
     from topiclens.components.neurons.pdm import tally
 
     counted = tally(mean, present, f, mean.mean(axis=0) if naming.baseline == "mean" else None)
-    return counted, link(counted, topics, naming)
+    return counted, link(counted, topics, naming, topic_neurons)
 
 
-def link(tally: Tally, topics: Sequence[Topic | TopicLink], naming: Naming = Naming()) -> TopicLinks:
+def link(
+    tally: Tally, topics: Sequence[Topic | TopicLink], naming: Naming = Naming(), topic_neurons: int = 0
+) -> TopicLinks:
     """Names every neuron by the topic that chose it most often, if that was often enough.
 
     Where topics chose it equally often, the one to which it makes the larger mean difference has it, and then the one
@@ -148,7 +152,7 @@ def link(tally: Tally, topics: Sequence[Topic | TopicLink], naming: Naming = Nam
         TopicLink(one.id, one.name, one.words, one.npmi, int(tally.videos[one.id]), tuple(neurons[one.id]))
         for one in topics
     ]
-    return TopicLinks(tuple(links), tally.votes.shape[1], naming)
+    return TopicLinks(tuple(links), tally.votes.shape[1], naming, topic_neurons)
 
 
 def _preference(tally: Tally) -> np.ndarray:

@@ -18,8 +18,8 @@ from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.decoding import with_end
 from topiclens.trainer.edits import Edit
 
-INSERTION_DOSES = 0.5, 1.0, 1.5, 2.0, 3.0, 4.0
-SUPPRESSION_DOSES = 0.0, -1.0, -2.0, -3.0, -4.0
+INSERTION_DOSES = 0.5, 0.75, 1.0, 1.5, 2.0, 4.0  # strengths
+SUPPRESSION_DOSES = 0.0, -0.5, -1.0, -1.5, -2.0
 # What tables call the figures of `SteeringEffects`.
 STEERING = {
     "captions_fluent": "fluent captions, untouched",

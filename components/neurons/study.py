@@ -14,7 +14,7 @@ import numpy as np
 from topiclens.components.neurons.activations import encoder_of, mean_activations
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.effects import VIDEOS, CaptionEffects, measure_effects, sampled
-from topiclens.components.neurons.enhancement import enhancement_of
+from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.neurons.figures import NeuronFigures, measure_neurons
 from topiclens.components.neurons.links import TopicLinks, name_all
 from topiclens.components.neurons.pdm import Perceptron, Tally
@@ -57,13 +57,11 @@ def study_neurons(
         f = Perceptron.of(captioner.topic_perceptron)
     else:
         f = fit_perceptron(seen.mean, seen.topics, seed=seed)
-    counted, links = name_all(seen.mean, seen.topics, f, topics, naming)
+    counted, links = name_all(seen.mean, seen.topics, f, topics, naming, captioner.config.topic_neurons)
     held_out = mean_activations(held_out_videos, encode)
-    figures = measure_neurons(
-        seen, held_out, links, f, topic_neurons=captioner.config.topic_neurons, rng=np.random.default_rng(seed)
-    )
+    figures = measure_neurons(seen, held_out, links, f, rng=np.random.default_rng(seed))
     asked = sampled(held_out.ids, effect_videos, seed)
-    named = enhancement_of(links, counted, topic_neurons=captioner.config.topic_neurons)
+    named = named_enhancement(links)
     effects = measure_effects(
         BatchedCaptioner(captioner, **(decoding or {})), vocabulary,
         [video for video in held_out_videos if video.video_id in asked], links, named, training, seed=seed,

@@ -16,7 +16,7 @@ from topiclens.components.neurons.links import TopicLinks, as_markdown, most_fre
 from topiclens.components.neurons.pdm import Tally
 from topiclens.schemas.files import write_text
 
-_INK, _FAINT, _LINKED = "#2b3a42", "#b8c4c9", "#d1495b"
+_INK, _FAINT, _LINKED, _OWN = "#2b3a42", "#b8c4c9", "#d1495b", "#edf2f4"
 _COLUMNS = 3  # topics side by side; more stand below
 _TOPICS_SHOWN = 6
 _STEPS = "Mean activation in held-out videos; step 0: those without the topic, step 1: those with it."
@@ -118,11 +118,16 @@ def _metadata(ids: tuple[str, ...], topics: np.ndarray, links: TopicLinks) -> st
     return "\n".join(rows) + "\n"
 
 
-def plot_profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks], topics: Sequence[int]) -> bytes:
+def plot_profiles(
+    tallies: Mapping[str, Tally],
+    links: Mapping[str, TopicLinks],
+    topics: Sequence[int],
+) -> bytes:
     """The mean activation of all neurons over the videos with a topic, model above model (Dong et al. 2017, Fig. 3).
 
     Tallies and links are by the models' names; the first stands on top, three topics side by side. The neurons that are
-    linked to the topic are marked. PNG.
+    linked to the topic are marked. The topics' own neurons stand on tinted ground, which takes half the width however
+    few they are. PNG.
     """
     columns = min(len(topics), _COLUMNS)
     figure, axes = _canvas(len(tallies) * -(-len(topics) // columns), columns, 2.6, 1.7)
@@ -131,18 +136,29 @@ def plot_profiles(tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks],
         first = place // columns * len(tallies)
         for axis, (name, tally) in zip(axes[first:, place % columns], tallies.items()):
             activations, linked = tally.mean_activations[topic], links[name].topics[topic]
-            mine = [neuron.neuron for neuron in linked.neurons]
-            axis.vlines(np.arange(len(activations)), 0, activations, color=_FAINT, linewidth=0.6)
-            axis.vlines(mine, 0, activations[mine], color=_LINKED, linewidth=1.2)
+            mine, own, n = [neuron.neuron for neuron in linked.neurons], links[name].topic_neurons, len(activations)
+            if own:
+                axis.axvspan(-0.5, own - 0.5, color=_OWN)
+                _halve(axis, own - 0.5, n)
+            axis.vlines(np.arange(n), 0, activations, color=_INK if own else _FAINT, linewidth=0.6)
+            axis.vlines(np.arange(own, n), 0, activations[own:], color=_FAINT, linewidth=0.6)
+            axis.vlines(mine, 0, activations[mine], color=_LINKED, linewidth=1.6)
             axis.set_title(f"{name}: {linked.name} ({linked.videos} videos)", fontsize=8, color=_INK)
             axis.set_ylim(-1.05 * top, 1.05 * top)
             axis.tick_params(labelsize=7)
             axis.margins(x=0.01)
     for axis in axes.flat:
         axis.set_visible(axis.has_data())
-    figure.supxlabel("neuron; those linked to the topic in red", fontsize=8)
+    figure.supxlabel("neuron; those linked to the topic in red, topics' own neurons on tinted ground", fontsize=8)
     figure.supylabel("mean activation", fontsize=8)
     return _png(figure)
+
+
+def _halve(axis: Any, border: float, n: int) -> None:
+    """Gives the places up to a border half of an axis of n neurons, and the others the other half."""
+    there, back = (-0.5, border, n - 0.5), (0, 1, 2)
+    axis.set_xscale("function", functions=(lambda x: np.interp(x, there, back), lambda y: np.interp(y, back, there)))
+    axis.set_xticks([0, int(border + 0.5), n - 1])
 
 
 def plot_association(tally: Tally, links: TopicLinks) -> bytes:

@@ -95,7 +95,7 @@ class CandidateCaptioner:
         """The tally and the links of a candidate's neurons, on the training videos."""
         self._take(candidate)
         found = mean_activations(train, self._encode)
-        return name_all(found.mean, found.topics, self.f, topics, self.links.naming)
+        return name_all(found.mean, found.topics, self.f, topics, self.links.naming, self.links.topic_neurons)
 
     def _expected(self, video: VideoRecord, caption: str, words: Iterable[str]) -> float:
         """How many of some words the model expects to say along a caption; see `BatchedCaptioner.expected`."""

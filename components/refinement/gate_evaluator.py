@@ -218,8 +218,7 @@ class GateEvaluator:
     def _neurons(self, candidate: RefinedEncoder, found: dict) -> Iterator[Reason]:
         self._progress("Naming the neurons anew", 0.0)
         counted, found["links"] = self.candidates.named_anew(candidate, self._train, self._topics)
-        own = self.candidates.parent.config.topic_neurons
-        found["enhancement"] = enhancement_of(found["links"], counted, self._settings.neurons, own)
+        found["enhancement"] = enhancement_of(found["links"], counted, self._settings.neurons)
         settings = self._settings
         yield gate.check_neurons(self.candidates.links, found["links"], settings.max_renamed, settings.min_votes)
 

@@ -73,9 +73,8 @@ def correct_halves(
     """
     named = outcome.folder("topiclens.NeuronLinks")
     links = TopicLinks.load(named)
-    candidates = CandidateCaptioner(outcome.model, links)
-    own = candidates.parent.config.topic_neurons
-    candidates.enhancement = enhancement = enhancement_of(links, Tally.load(named), settings.neurons, own)
+    enhancement = enhancement_of(links, Tally.load(named), settings.neurons)
+    candidates = CandidateCaptioner(outcome.model, links, enhancement)
     videos = split_videos(outcome, split)
     train = list(itertools.islice(records.read(split_files(outcome, "train")), 2 * VIDEOS))
     min_share = MIN_SHARE if min_share is None else min_share

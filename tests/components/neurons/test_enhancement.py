@@ -5,6 +5,7 @@ import pytest
 
 from tests.components.neurons.test_figures import random_f
 from topiclens.components.neurons.enhancement import (
+    TOPIC_NEURON_RISE,
     activation_added,
     enhanced,
     enhancement_in,
@@ -90,14 +91,13 @@ def test_an_export_from_before_its_neurons_had_names_enhances_as_the_paper_does(
     np.testing.assert_array_equal(enhancement_in(tmp_path, links), np.full((3, 6), 2))
 
 
-def test_a_topic_neuron_is_raised_to_where_it_stands_when_its_topic_is_there():
+def test_a_topic_neuron_is_raised_by_three_and_all_neurons_as_ever():
     rng = np.random.default_rng(1)
     mean, present = rng.normal(size=(60, 6)).astype(np.float32), rng.random((60, 4)) < 0.4
     present[:, 3] = False
-    counted = tally(mean, present, random_f(rng, topics=4))
-    links = link(counted, [Topic(i, f"topic {i}", (), None, 0.5) for i in range(4)])
-    own = enhancement_of(links, counted, "named", 4)
-    np.testing.assert_array_equal(own[:3], np.eye(3, 6))
-    assert not own[3].any()  # it never occurred, and its neuron never learnt
-    other = enhancement_of(links, counted, "all", 4)
-    np.testing.assert_array_equal(other, enhancement_of(links, counted, "all"))
+    counted, topics = tally(mean, present, random_f(rng, topics=4)), [Topic(i, f"{i}", (), None, 0.5) for i in range(4)]
+    own, free = link(counted, topics, topic_neurons=4), link(counted, topics)
+    raised = enhancement_of(own, counted, "named")
+    np.testing.assert_array_equal(raised[:3], TOPIC_NEURON_RISE * np.eye(3, 6))
+    assert not raised[3].any()  # it never occurred, and its neuron never learnt
+    np.testing.assert_array_equal(enhancement_of(own, counted, "all"), enhancement_of(free, counted, "all"))

@@ -60,10 +60,10 @@ def test_topic_neurons_are_named_by_their_own_topics(baseline):
     mean[:, :5] = np.where(present, 1 + rng.random((60, 5)), 0.2 * rng.random((60, 5)))
     topics = [Topic(i, f"topic {i}", (), None, 0.4) for i in range(5)]
     f = Perceptron.of(captioner.topic_perceptron)
-    counted, named = name_all(mean, present, f, topics, Naming(baseline))
+    counted, named = name_all(mean, present, f, topics, Naming(baseline), topic_neurons=5)
     assert named.topic_of() == {0: 0, 1: 1, 2: 2, 4: 4}
     seen = MeanActivations((), mean, mean, present.astype(int))
-    found = measure_neurons(seen, seen, named, f, topic_neurons=5, rng=rng)
+    found = measure_neurons(seen, seen, named, f, rng=rng)
     assert found.own_topics == found.topics == 4 and found.top.f1 == 1
 
 

@@ -44,3 +44,15 @@ def test_the_association_of_a_model_with_links_and_of_one_without(tally):
 def test_equal_tallies_give_equal_bytes(tally):
     links = link(tally, TOPICS)
     assert tensorboard.plot_association(tally, links) == tensorboard.plot_association(tally, links)
+
+
+def test_topic_neurons_stand_on_tinted_ground_that_takes_half_the_width(tally):
+    wide = Tally(
+        *(np.pad(part, ((0, 0), (0, 96))) for part in (tally.votes, tally.differences, tally.activations)), tally.videos
+    )
+    links = link(wide, TOPICS, topic_neurons=3)  # three of a hundred
+    picture = pixels(tensorboard.plot_profiles({"LSTM-I": wide}, {"LSTM-I": links}, [0]))
+    tinted = np.all(picture == [0xED, 0xF2, 0xF4], axis=2)
+    framed = np.all(picture < 60, axis=2).sum(axis=0) > picture.shape[0] // 2  # the axes' left and right borders
+    left, right = np.flatnonzero(framed)[[0, -1]]
+    assert tinted.any(axis=0).sum() == pytest.approx((right - left) / 2, rel=0.05)
