@@ -170,22 +170,25 @@ def controls_table(results: Results) -> Table:
     return Table("Detection beside its controls", note, rows)
 
 
-def differences_table(results: Results, ours: str) -> Table:
-    """A row for each figure: how far one model is above each of the others, and above its own controls."""
-    found = {name: differences(results[ours], other) for name, other in others_of(results, ours).items()}
-    rows = [["figure", *found]]
-    for path, label in FIGURES.items():
-        rows.append([label, *(_difference(one.get(path), path in CAPTIONS) for one in found.values())])
+def differences_tables(results: Results, ours: str) -> Iterator[Table]:
+    """How far one model is above the others, and above its own controls: a row for each figure that both have."""
     note = (
         f"Paired by seed; ± is half of the 95 % interval (Student's t). * p < {LEVEL:g}, corrected for the figures of "
         f"the column by Holm's method. No worse: the interval lies above -{NO_WORSE:g}, which was named beforehand."
     )
-    return Table(f"{ours} less the others", note, rows)
+    controls = controls_of(results[ours])
+    models = {name: of_seeds for name, of_seeds in results.items() if name != ours}
+    for title, others in ((f"{ours} less the other models", models), (f"{ours} less its controls", controls)):
+        found = {name: differences(results[ours], other) for name, other in others.items()}
+        rows = [["figure", *found]]
+        for path in (path for path in FIGURES if any(path in one for one in found.values())):
+            rows.append([FIGURES[path], *(_difference(one.get(path), path in CAPTIONS) for one in found.values())])
+        yield Table(title, note, rows)
 
 
 def tables(results: Results, ours: str) -> Iterator[Table]:
     """All tables of a comparison; `ours` is the model that is held against the others."""
-    yield from (figures_table(results), controls_table(results), differences_table(results, ours))
+    yield from (figures_table(results), controls_table(results), *differences_tables(results, ours))
 
 
 def as_markdown(found: Iterable[Table]) -> str:

@@ -6,7 +6,8 @@ import dataclasses
 import os
 import shutil
 
-from topiclens.components.examples.transform import indicator
+import numpy as np
+
 from topiclens.components.topics.documents import content_words
 from topiclens.components.topics.fitting import fit
 from topiclens.components.topics.model import TABLE
@@ -44,7 +45,7 @@ def refitted(outcome: Outcome, sampler: SamplerSettings, seed: int, folder: str)
         labels = fitted.labels | held_out
         for split in SPLITS:
             relabelled = (
-                dataclasses.replace(video, topics=indicator(labels[video.video_id], model.n_topics))
+                dataclasses.replace(video, topics=np.isin(np.arange(model.n_topics), labels[video.video_id]) * 1)
                 for video in records.read(split_files(outcome, split))
             )
             records.write(os.path.join(examples, f"Split-{split}", "records.gz"), relabelled)

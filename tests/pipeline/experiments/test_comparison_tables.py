@@ -52,8 +52,8 @@ def test_captions_are_no_worse_where_the_whole_interval_is_above_the_margin():
     theirs = [result(0.4), result(0.41), result(0.42)]
     for loss, no_worse in ((0.004, True), (0.009, False)):  # half the interval is 0.0025 wide
         ours = [result(0.4 + n / 100, CIDEr=0.4 + n / 100 - loss + (n - 1) / 1000) for n in range(3)]
-        table = comparison_tables.differences_table({"LSTM-B": theirs, "LSTM-I": ours}, "LSTM-I").rows
-        (cells,) = [row for row in table if row[0] == "CIDEr"]
+        models, _ = comparison_tables.differences_tables({"LSTM-B": theirs, "LSTM-I": ours}, "LSTM-I")
+        (cells,) = [row for row in models.rows if row[0] == "CIDEr"]
         assert cells[1].endswith("no worse") is no_worse
 
 
@@ -62,10 +62,12 @@ def test_controls_stand_beside_the_neurons_and_in_the_differences():
     head, *rows = comparison_tables.controls_table(results).rows
     assert head[:3] == ["model", "detector of a topic", "F1"] and len(rows) == 2 * (2 + len(CONTROLS))
     assert ["LSTM-I", "random names", "0.0450 ± 0.0635"] in [row[:3] for row in rows]
-    head, *rows = comparison_tables.differences_table(results, "LSTM-I").rows
-    assert head == ["figure", "LSTM-B", *CONTROLS.values()]
-    (captions,) = [row for row in rows if row[0] == "CIDEr"]
-    assert captions[2:] == ["–"] * len(CONTROLS)
+    models, controls = comparison_tables.differences_tables(results, "LSTM-I")
+    assert models.rows[0] == ["figure", "LSTM-B"] and len(models.rows) == 1 + len(FIGURES)
+    assert controls.rows[0] == ["figure", *CONTROLS.values()]
+    assert [row[0] for row in controls.rows[1:]] == [
+        FIGURES[path] for path in FIGURES if path.split(".")[-1] in DETECTION
+    ]
 
 
 def test_a_result_without_a_figure_or_a_control_is_not_whole():
