@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from topiclens.schemas.plain import to_plain
+from topiclens.schemas.stretches import Stretch
 
 
 class State(enum.StrEnum):
@@ -77,6 +78,7 @@ class Correction(_Record):
     caption_before: str
     model_before: str  # the version that wrote that caption
     events: tuple[Event, ...] = ()  # its changes of state since, oldest first
+    stretch: Stretch | None = None  # in which the video shows the topic; None for all of it
 
     @property
     def key(self) -> str:
@@ -97,13 +99,21 @@ class Correction(_Record):
         return next((event.version for event in reversed(self.events) if event.state is State.LIVE), None)
 
     @property
+    def missed(self) -> str:
+        """What the caption misses, in words: the topic, and in which stretch of the video it is there."""
+        return self.topic.name if self.stretch is None else f"{self.topic.name}, {self.stretch}"
+
+    @property
     def history(self) -> tuple[Event, ...]:
         """The proposal and the events after it."""
         return Event(State.PROPOSED, self.time, self.author), *self.events
 
     def to_json(self) -> dict[str, Any]:
         derived = {"state": self.state, "caption_after": self.caption_after, "model_after": self.model_after}
-        return {**super().to_json(), **to_plain(derived)}
+        row = {**super().to_json(), **to_plain(derived)}
+        if self.stretch is None:
+            del row["stretch"]  # as in ledgers from before there were stretches
+        return row
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,10 @@ class RecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VideoRecord:
-    """One video as training knows it: `frames` (t, feature_dim) float32 and `topics` (n_topics,) int64."""
+    """One video as training knows it: `frames` (t, feature_dim) float32 and `topics` (n_topics,) int64.
+
+    `seconds` (t,), when each frame is shown, is no part of the stored record: who needs it looks at the film.
+    """
 
     video_id: str
     split: str
@@ -43,6 +46,18 @@ class VideoRecord:
     captions: tuple[str, ...]
     topics: np.ndarray
     label: str | None = None
+    seconds: np.ndarray | None = None
+
+    def timed(self, seconds: Sequence[float] | np.ndarray | None) -> VideoRecord:
+        """The video with the seconds at which its frames are shown; None where they are not known."""
+        return dataclasses.replace(self, seconds=None if seconds is None else np.asarray(seconds, np.float64))
+
+    def part(self, name: str, frames: slice) -> VideoRecord:
+        """The video with some of its frames alone."""
+        seconds = None if self.seconds is None else self.seconds[frames]
+        return dataclasses.replace(
+            self, video_id=f"{self.video_id}, {name}", frames=self.frames[frames], seconds=seconds
+        )
 
 
 def frame_mask(frames: np.ndarray) -> np.ndarray:

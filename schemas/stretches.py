@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+
+Seconds: TypeAlias = Sequence[float] | np.ndarray  # (frames,), when each frame of a clip is shown
 
 
 class StretchError(ValueError):
@@ -36,12 +39,12 @@ class Stretch:
     def __str__(self) -> str:
         return f"{self.start_s:g} s to {self.end_s:g} s"
 
-    def holds(self, seconds: Sequence[float] | np.ndarray) -> np.ndarray:
+    def holds(self, seconds: Seconds) -> np.ndarray:
         """Which frames lie in it: (frames,) bool, out of the seconds (frames,) at which they are shown."""
         moments = np.asarray(seconds, np.float64)
         return (self.start_s <= moments) & (moments <= self.end_s)
 
-    def of_clip(self, seconds: Sequence[float] | np.ndarray | None) -> np.ndarray:
+    def of_clip(self, seconds: Seconds | None) -> np.ndarray:
         """As `holds`, of a clip that must have it.
 
         Raises:
@@ -82,9 +85,7 @@ def stretch_of(start_s: float | None, end_s: float | None) -> Stretch | None:
     return Stretch(float(start_s), float(end_s))
 
 
-def strengths_over_time(
-    strengths: np.ndarray, stretch: Stretch | None, seconds: Sequence[float] | np.ndarray | None
-) -> np.ndarray:
+def strengths_over_time(strengths: np.ndarray, stretch: Stretch | None, seconds: Seconds | None) -> np.ndarray:
     """The strengths of topics at each frame of a clip, where they are meant for a stretch of it alone.
 
     Args:

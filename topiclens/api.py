@@ -149,7 +149,9 @@ def read_videos(root: str, split: str = "val") -> list[VideoRecord]:
         return split_videos(newest(root), split)
 
 
-def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
+def correct(
+    root: str, video: str, topic: int | str, author: str, *, from_s: float | None = None, to_s: float | None = None
+) -> Proposal:
     """Records that the caption of a video misses a topic, and what the caption is with the topic.
 
         topiclens.correct("runs/sample", "park-3", "dog", author="Ann")
@@ -160,6 +162,8 @@ def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
         root: of the run.
         video: the id of a video of the run's dataset, or a video file.
         topic: its id or name.
+        from_s, to_s: the stretch of the video in which it shows the topic, in seconds from the film's first frame on;
+            without them, all of it.
     Returns:
         The correction, and the caption at each strength of the topic.
     Raises:
@@ -168,8 +172,9 @@ def correct(root: str, video: str, topic: int | str, author: str) -> Proposal:
     """
     with _installed("topiclens.correct runs the model in this process"):
         from topiclens.pipeline.repair.proposals import propose
+        from topiclens.schemas.stretches import stretch_of
 
-        return propose(root, video, [topic], author)[0]
+        return propose(root, video, [topic], author, stretch=stretch_of(from_s, to_s))[0]
 
 
 def fit_topics(captions: Mapping[str, Iterable[str]], n_topics: int = 100, **options: Any) -> Fit:

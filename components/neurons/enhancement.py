@@ -71,19 +71,22 @@ def enhancement_in(export: str | os.PathLike, links: TopicLinks) -> np.ndarray:
     return named_enhancement(links) if carried is None else carried
 
 
-def activation_added(enhancement: np.ndarray, strengths: Mapping[int, float]) -> np.ndarray:
-    """What topics add to v together: (neurons,) float32.
+def activation_added(enhancement: np.ndarray, strengths: Mapping[int, float | np.ndarray]) -> np.ndarray:
+    """What topics add to v together: (neurons,) float32, or (frames, neurons) where one is given for each frame.
 
-    `strengths` is by topic id; 1 is the paper's, less than 0 takes a topic away. ValueError: there is no such topic.
+    `strengths` is by topic id: a number, or (frames,) numbers; 1 is the paper's, less than 0 takes a topic away.
+    ValueError: there is no such topic.
     """
     added = np.zeros(enhancement.shape[1], np.float32)
     for topic, strength in strengths.items():
         if not 0 <= topic < len(enhancement):
             raise ValueError(f"There is no topic {topic}: the model knows the topics 0 to {len(enhancement) - 1}.")
-        added += np.float32(strength) * enhancement[topic]
+        added = added + np.multiply.outer(np.asarray(strength, np.float32), enhancement[topic])
     return added
 
 
 def enhanced(v: np.ndarray, mask: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """v* = v + what topics add, at real frames only: v (..., time, neurons), mask (..., time), added (..., neurons)."""
-    return v + added[..., None, :] * mask[..., None]
+    """v* = v + what topics add, at real frames only: v (..., time, neurons), mask (..., time); added (..., neurons) at
+    every frame alike, or (..., time, neurons)."""
+    over_time = added if added.ndim == v.ndim else added[..., None, :]
+    return v + over_time * mask[..., None]

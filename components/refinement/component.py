@@ -14,12 +14,16 @@ from topiclens.components.common.blessing import Blessing, mark, read_blessing, 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.refine import Evidence, refine
 from topiclens.components.refinement.settings import RefineConfig
+from topiclens.components.relevance.report import film_of
 from topiclens.components.topics.model import TopicModel
+from topiclens.components.videos.sampling import Sampling
 from topiclens.schemas import records
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.files import readable, writable
 from topiclens.schemas.json_lines import read_rows
 from topiclens.schemas.plain import from_json, from_plain
+from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.exported import read_meta
 
 _dsl = tfx.dsl.components
 _log = logging.getLogger(__name__)
@@ -53,12 +57,13 @@ def Refine(
         splits[split] = list(records.read(files, only=ids if split == "test" else None))
     with readable(topic_model.uri) as folder:
         topics = TopicModel.load(folder).topics
-    corrected = [video for videos in splits.values() for video in videos]
-    evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), corrected=corrected)
+    videos = [video for videos in splits.values() for video in videos]
     with (
         readable(path_utils.serving_model_path(model.uri)) as parent,
         writable(refined_model.uri) as refined,
     ):
+        corrected = _timed(videos, corrections, dataset.uri, parent)
+        evidence = Evidence(splits["train"], splits["val"], topics, TopicLinks.load(links.uri), corrected=corrected)
         verdict = refine(
             parent, path_utils.serving_model_path(refined), corrections, evidence, config.refinement,
             cache_dir=config.cache_dir,
@@ -67,6 +72,20 @@ def Refine(
     with writable(blessing.uri) as folder:
         write_blessing(folder, found)
     mark(blessing, found)
+
+
+def _timed(videos: list[VideoRecord], corrections: Sequence[Correction], uri: str, parent: str) -> list[VideoRecord]:
+    """The videos; those of which a stretch was corrected know when their frames are shown."""
+    stretched = {one.video_id for one in corrections if one.stretch is not None}
+    if not stretched:
+        return videos
+    rows = {row["video_id"]: row for row in read_rows(os.path.join(uri, "videos.jsonl"))}
+    sampling = Sampling.of(read_meta(parent)["features"])
+
+    def seen(video: VideoRecord) -> VideoRecord:
+        return video.timed(film_of(rows[video.video_id], sampling, len(video.frames)).seconds)
+
+    return [seen(video) if video.video_id in stretched else video for video in videos]
 
 
 def _of_the_dataset(corrections: Sequence[Correction], uri: str) -> list[Correction]:

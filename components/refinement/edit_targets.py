@@ -16,6 +16,7 @@ from topiclens.components.topics.matching import resolve_topic
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.stretches import Stretch, StretchError
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,10 @@ def edit_target(
     def says(caption: str) -> bool:
         return bool(gained(topics[topic].words, correction.caption_before, caption))
 
-    found, strength = taught_strength(candidates, video, topic, says, settings)
+    try:
+        found, strength = taught_strength(candidates, video, topic, says, settings, correction.stretch)
+    except StretchError as error:
+        raise NotTeachable(f"Correction {label(correction)} is set aside: {error}") from error
     if strength is not None:
         return EditTarget(correction, video, topic, strength)
     stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
@@ -65,6 +69,7 @@ def taught_strength(
     topic: int,
     says: Callable[[str], bool],
     settings: RefinementSettings,
+    stretch: Stretch | None = None,
 ) -> tuple[StrengthSweep, float | None]:
     """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
 
@@ -72,14 +77,22 @@ def taught_strength(
     yet, and learning takes in only a part of what is asked for. So the parts of the video are asked too, and more is
     taught. Beyond `max_strength` the activations would have to leave -1 .. 1.
 
+    Args:
+        stretch: of the video, in which the topic is there; parts that have no frame of it are not asked.
     Returns:
         The sweep of the video itself; and the strength, None where none up to the bound brings the topic in.
     """
     strengths = strengths_up_to(settings.max_strength)
     asked = (candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement)
-    responses = [sweep_strengths(*asked, one, topic, strengths) for one in (video, *parts(video))]
+    shown = [part for part in parts(video) if stretch is None or _shows(part, stretch)]
+    responses = [sweep_strengths(*asked, one, topic, strengths, stretch) for one in (video, *shown)]
     said = np.array([[says(point.caption) for point in response.points] for response in responses])
     return responses[0], steady(said, strengths, settings.strength_factor)
+
+
+def _shows(part: VideoRecord, stretch: Stretch) -> bool:
+    """Whether a part of a video has a frame of a stretch."""
+    return part.seconds is not None and bool(stretch.holds(part.seconds).any())
 
 
 def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:
@@ -106,24 +119,26 @@ def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | No
 
 
 def corrected_videos(targets: Sequence[EditTarget]) -> list[CorrectedVideo]:
-    """Each video once, with all that was said of it; a topic that was said twice counts by the stronger."""
-    videos: dict[str, tuple[VideoRecord, dict[int, float]]] = {}
+    """Each video once, with all that was said of it; what was said twice of a frame counts by the stronger."""
+    videos: dict[str, tuple[VideoRecord, dict[int, float | np.ndarray]]] = {}
     for taught in targets:
         _, topics = videos.setdefault(taught.video.video_id, (taught.video, {}))
-        topics[taught.topic] = max(taught.strength, topics.get(taught.topic, 0.0))
+        stretch = taught.correction.stretch
+        strength = taught.strength if stretch is None else taught.strength * stretch.of_clip(taught.video.seconds)
+        topics[taught.topic] = np.maximum(strength, topics.get(taught.topic, 0.0))
     return [CorrectedVideo(video, topics) for video, topics in videos.values()]
 
 
-def halves(video: VideoRecord) -> tuple[VideoRecord, VideoRecord] | None:
-    """The first and the second half of a video's frames; None where there is one frame."""
-    middle = len(video.frames) // 2
-    if not middle:
+def halves(video: VideoRecord, stretch: Stretch | None = None) -> tuple[VideoRecord, VideoRecord] | None:
+    """The first and the second half of a video's frames; None where there is one frame.
+
+    They part where a stretch has had half of its frames, so that both halves show what is said of it.
+    """
+    meant = np.arange(len(video.frames)) if stretch is None else np.flatnonzero(stretch.of_clip(video.seconds))
+    if len(meant) < 2:
         return None
-    parts = {"first half": video.frames[:middle], "second half": video.frames[middle:]}
-    first, second = (
-        replace(video, video_id=f"{video.video_id}, {name}", frames=frames) for name, frames in parts.items()
-    )
-    return first, second
+    middle = meant[len(meant) // 2]
+    return video.part("first half", slice(middle)), video.part("second half", slice(middle, None))
 
 
 def parts(video: VideoRecord) -> list[VideoRecord]:
@@ -131,18 +146,19 @@ def parts(video: VideoRecord) -> list[VideoRecord]:
     n = len(video.frames)
     third = n // 3
     left = {
-        "odd frames": video.frames[::2],
-        "even frames": video.frames[1::2],
-        "first two thirds": video.frames[: n - third],
-        "last two thirds": video.frames[third:],
+        "odd frames": slice(None, None, 2),
+        "even frames": slice(1, None, 2),
+        "first two thirds": slice(n - third),
+        "last two thirds": slice(third, None),
     }
-    return [
-        replace(video, video_id=f"{video.video_id}, {name}", frames=frames)
-        for name, frames in left.items()
-        if 0 < len(frames) < n
-    ]
+    found = (video.part(name, frames) for name, frames in left.items())
+    return [part for part in found if 0 < len(part.frames) < n]
 
 
 def on_first_halves(targets: Sequence[EditTarget]) -> list[EditTarget]:
     """The same targets, taught on the first halves alone."""
-    return [replace(taught, video=parts[0]) for taught in targets if (parts := halves(taught.video))]
+    return [
+        replace(taught, video=parts[0])
+        for taught in targets
+        if (parts := halves(taught.video, taught.correction.stretch))
+    ]

@@ -128,7 +128,7 @@ def _fixed(correction: Correction) -> dict:
 
 def _differing_fields(one: Record, other: Record) -> str:
     first, second = one.to_json(), other.to_json()
-    return ", ".join(f"`{name}`" for name in first if first[name] != second[name])
+    return ", ".join(f"`{name}`" for name in {**first, **second} if first.get(name) != second.get(name))
 
 
 def _raise(faults: dict[int, str]) -> None:

@@ -24,6 +24,7 @@ from topiclens.components.refinement.edit_targets import EditTarget, corrected_v
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import read_json, write_json
+from topiclens.schemas.plain import to_plain
 from topiclens.schemas.progress import Progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Reason, Verdict
@@ -111,7 +112,14 @@ class GateEvaluator:
     def passes(self, targets: Sequence[EditTarget]) -> bool:
         """Whether a batch is blessed; one that was tried before is not tried again."""
         taught = [
-            [one.correction.id, one.correction.video_id, one.correction.caption_before, self._words(one), one.strength]
+            [
+                one.correction.id,
+                one.correction.video_id,
+                one.correction.caption_before,
+                self._words(one),
+                one.strength,
+                to_plain(one.correction.stretch),
+            ]
             for one in targets
         ]
         live = sorted(one.correction.id for one in self._live)
@@ -156,7 +164,7 @@ class GateEvaluator:
 
     def _teach(self, targets: Sequence[EditTarget], mu: float) -> RefinedEncoder:
         """The parent with an encoder that learnt the targets; itself where none asks for anything."""
-        corrections = [one for one in corrected_videos(targets) if any(one.topics.values())]
+        corrections = [one for one in corrected_videos(targets) if any(map(np.any, one.topics.values()))]
         if not corrections:
             return self.candidates.untouched
         what = f"Teaching {len(targets)} correction{'s' if len(targets) > 1 else ''} with mu {mu:g}"
@@ -175,7 +183,7 @@ class GateEvaluator:
     def _halves(self, targets: Sequence[EditTarget], mu: float) -> Iterator[Reason]:
         candidate = self._teach(on_first_halves(targets), mu)
         for taught in targets:
-            parts = halves(taught.video)
+            parts = halves(taught.video, taught.correction.stretch)
             words, both = self._words(taught), self.candidates.before_and_after
             half = None if parts is None else both(candidate, parts[1], taught.topic, words)
             yield gate.check_held_out_half(taught.correction, words, half)

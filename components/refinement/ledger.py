@@ -28,6 +28,7 @@ from topiclens.components.refinement import exchange, rules, store
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version, now
+from topiclens.schemas.stretches import Stretch
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Ledger:
         caption_before: str,
         model_before: str,
         previewed: str | None = None,
+        stretch: Stretch | None = None,
     ) -> Correction:
         """Writes down that a caption misses a topic; see `Correction` for the arguments.
 
@@ -80,7 +82,9 @@ class Ledger:
             LedgerError: a text is empty, too long or of more than one line.
         """
         named = (uuid.uuid4().hex, self._now(), author)
-        correction = exchange.check_record(Correction(*named, video_id, content, topic, caption_before, model_before))
+        correction = exchange.check_record(
+            Correction(*named, video_id, content, topic, caption_before, model_before, stretch=stretch)
+        )
         with self._database.writing() as connection:
             store.append(connection, correction)
             if previewed is None:

@@ -34,11 +34,12 @@ TIME_MULTIPLE = 7
 class CorrectedVideo:
     """A video with all that was said of it: two corrections by themselves would pull its v in two directions.
 
-    `topics` is topic id -> strength of its enhancement; 1 is the paper's, less than 0 takes a topic away.
+    `topics` is topic id -> strength of its enhancement; 1 is the paper's, less than 0 takes a topic away. Where a topic
+    is there for a stretch alone, its strength is (frames,), one for each frame.
     """
 
     video: VideoRecord
-    topics: Mapping[int, float]
+    topics: Mapping[int, float | np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ def propagate(
     """
     _check(parent, enhancement, corrections, mu)
     encoder = parent.encoder
-    added = np.array([activation_added(enhancement, correction.topics) for correction in corrections])
+    added = _added(enhancement, corrections)
     if not added.any():
         nothing = np.zeros(len(corrections), np.float32)
         return Propagation(encoder.get_weights(), (), nothing, nothing, nothing, 0.0)
@@ -98,6 +99,15 @@ def propagate(
         moved = dict(zip(map(id, encoder.trainable_variables), objective.theta(end), strict=True))
         weights = [moved[id(weight)] if id(weight) in moved else np.array(weight) for weight in encoder.weights]
         return Propagation(weights, losses, before, objective.distances(end), objective.least(), objective.moved(end))
+
+
+def _added(enhancement: np.ndarray, corrections: Sequence[CorrectedVideo]) -> np.ndarray:
+    """v* - v of each video at each frame: (videos, time of the longest, neurons)."""
+    time = max((len(correction.video.frames) for correction in corrections), default=0)
+    added = np.zeros((len(corrections), time, enhancement.shape[1]), np.float32)
+    for row, correction in zip(added, corrections):
+        row[: len(correction.video.frames)] = activation_added(enhancement, correction.topics)
+    return added
 
 
 def _check(parent: Captioner, enhancement: np.ndarray, corrections: Sequence[CorrectedVideo], mu: float) -> None:
@@ -131,7 +141,7 @@ class Eq10:
 
     Args:
         videos: each with at least one frame.
-        added: (videos, neurons), v* - v at every real frame.
+        added: (videos, neurons), v* - v at every real frame; or (videos, time of the longest, neurons), at each.
     Attributes:
         start: the coordinates at which theta' is theta: (nearness.size,) zeros.
     """
@@ -155,7 +165,10 @@ class Eq10:
         mask = frame_mask(self._frames)
         self._real_frames = mask.sum(axis=1).astype(np.float32)
         v, _, _ = self._at(self._theta, np.zeros((*mask.shape, encoder.n_neurons), np.float32))
-        self._target = enhanced(v, mask, np.asarray(added, np.float32))
+        over_time = np.asarray(added, np.float32).reshape(len(videos), -1, encoder.n_neurons)
+        if over_time.shape[1] > 1:
+            over_time = np.pad(over_time, ((0, 0), (0, mask.shape[1] - over_time.shape[1]), (0, 0)))
+        self._target = enhanced(v, mask, over_time)
 
     def __call__(self, coordinates: np.ndarray) -> tuple[float, np.ndarray]:
         """The value, and its gradient in the coordinates."""

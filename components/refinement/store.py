@@ -16,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
+    Double,
     ForeignKey,
     Integer,
     MetaData,
@@ -59,6 +60,14 @@ CORRECTIONS = Table(
     Column("topic_words", JSON, nullable=False),
     *_texts("caption_before", "model_before"),
 )
+# The seconds of those that are meant for a stretch of their video; in a table of its own, which older ledgers gain.
+STRETCHES = Table(
+    "correction_stretches",
+    METADATA,
+    Column("correction_id", Text, ForeignKey("corrections.id"), primary_key=True),
+    Column("start_s", Double, nullable=False),
+    Column("end_s", Double, nullable=False),
+)
 # A correction's state is that of its event with the highest number. Two writers cannot both write the next one.
 EVENTS = Table(
     "correction_events",
@@ -93,7 +102,7 @@ SERVINGS = Table(
 )
 refuse_changes(METADATA)
 
-_C, _E = CORRECTIONS.c, EVENTS.c
+_C, _E, _S = CORRECTIONS.c, EVENTS.c, STRETCHES.c
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -105,7 +114,8 @@ def read_corrections(
     ids: Collection[str] | None = None,
 ) -> tuple[Correction, ...]:
     """The corrections in a state, of a video or with some ids, where that is asked; oldest first."""
-    query = select(CORRECTIONS, EVENTS).select_from(CORRECTIONS.outerjoin(EVENTS))
+    joined = CORRECTIONS.outerjoin(EVENTS).outerjoin(STRETCHES, _S.correction_id == _C.id)
+    query = select(CORRECTIONS, EVENTS, STRETCHES).select_from(joined)
     if state is not None:
         its = EVENTS.alias().c
         last = select(its.state).where(its.correction_id == _C.id).order_by(its.number.desc()).limit(1)
@@ -154,6 +164,8 @@ def append(connection: Connection, record: Record, known: Correction | None = No
             if known is None:
                 topic = {f"topic_{name}": value for name, value in row["topic"].items()}
                 _insert(connection, CORRECTIONS, row | topic)
+                if record.stretch is not None:
+                    _insert(connection, STRETCHES, {**row["stretch"], "correction_id": record.id})
             for number, event in enumerate(row["events"][there:], start=there + 1):
                 _insert(connection, EVENTS, {**event, "correction_id": record.id, "number": number})
         case Version():
@@ -175,4 +187,5 @@ def _correction(rows: list) -> Correction:
     row = {column.name: rows[0][column] for column in _C}
     topic = {name: row[f"topic_{name}"] for name in ("id", "name", "words")}
     events = [{column.name: one[column] for column in _E} for one in rows if one[_E.number] is not None]
-    return from_plain(Correction, {**row, "topic": topic, "events": events})
+    stretch = None if rows[0][_S.start_s] is None else {name: rows[0][_S[name]] for name in ("start_s", "end_s")}
+    return from_plain(Correction, {**row, "topic": topic, "events": events, "stretch": stretch})

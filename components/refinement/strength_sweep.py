@@ -11,6 +11,7 @@ from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import activation_added
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.stretches import Stretch
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.vocabulary import Vocabulary
 
@@ -64,17 +65,20 @@ def sweep_strengths(
     video: VideoRecord,
     topic: int,
     strengths: Sequence[float] | np.ndarray | None = None,
+    stretch: Stretch | None = None,
 ) -> StrengthSweep:
     """Enhances a topic in a video (Dong et al. 2017, section 4) with every strength at once.
 
     Args:
         enhancement: (topics, neurons), what strength 1 of each topic adds.
         strengths: to be tried; 0 is tried always. By default `strengths_up_to()`.
+        stretch: of the video, in whose frames alone the topic is enhanced; None for all of it.
     Raises:
+        StretchError: the video does not have the stretch.
         ValueError: there is no such topic, or the links are of another model.
     """
     links.check_fit(model.captioner.encoder.n_neurons)
-    added = activation_added(enhancement, {topic: 1.0})
+    added = activation_added(enhancement, {topic: 1.0 if stretch is None else stretch.of_clip(video.seconds)})
     tried = np.union1d(0.0, strengths_up_to() if strengths is None else strengths)
     runs, edits = [video] * len(tried), [Edit("encoder.v", add=tried[:, None, None].astype(np.float32) * added)]
     captions = [vocabulary.decode(words.tolist()) for words in model.write(runs, edits)]

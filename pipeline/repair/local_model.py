@@ -18,6 +18,7 @@ from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
+from topiclens.components.relevance.report import film_of
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.reader import sample_video
@@ -32,6 +33,7 @@ from topiclens.schemas.corrections import Correction
 from topiclens.schemas.files import replacing
 from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.topic_lookup import find_topic
 from topiclens.schemas.verdicts import Verdict
 from topiclens.serving.videos import encode_frames
@@ -69,7 +71,8 @@ class LocalModel:
         """
         rows, stored = stored_videos(run_metadata.newest(self._root), {wanted})
         if wanted in stored:
-            return VideoFeatures(wanted, rows[wanted]["content"], stored[wanted].frames)
+            row, frames = rows[wanted], stored[wanted].frames
+            return VideoFeatures(wanted, row["content"], frames, lambda: self._seconds_of(row, len(frames)))
         if not os.path.isfile(wanted):
             raise UnknownVideo(
                 f"{wanted!r} is no video of the dataset of {self._root!r}, and there is no such file. Check the path, "
@@ -77,18 +80,31 @@ class LocalModel:
             )
         return self._file(wanted)
 
-    def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
+    def sweep(
+        self,
+        video: VideoFeatures,
+        topic: int,
+        strengths: Sequence[float] | None = None,
+        stretch: Stretch | None = None,
+    ) -> StrengthSweep:
         nothing = np.zeros(len(self.links.topics), np.int64)
         record = VideoRecord(video.video_id, "test", video.frames, (), nothing)
-        return sweep_strengths(self._model, self._vocabulary, self.links, self._enhancement, record, topic, strengths)
+        if stretch is not None:
+            record = record.timed(video.seconds())
+        asked = (self._model, self._vocabulary, self.links, self._enhancement)
+        return sweep_strengths(*asked, record, topic, strengths, stretch)
+
+    def _seconds_of(self, row: Mapping, time: int) -> Sequence[float] | None:
+        return film_of(row, sampling_of(self._folder), time, limits=self._limits).seconds
 
     def _file(self, path: str) -> VideoFeatures:
         with open(path, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         extract = frame_features(self._meta, self._folder)  # before a long film is decoded for a model that sees none
-        frames = extract(encode_frames(sample_video(path, sampling_of(self._folder), limits=self._limits).frames))
-        keep_features(self._root, content, self._meta["features"], frames)
-        return VideoFeatures(f"{content[:8]}-{os.path.basename(path)}", content, frames)
+        sampled = sample_video(path, sampling_of(self._folder), limits=self._limits)
+        frames = extract(encode_frames(sampled.frames))
+        keep_features(self._root, content, self._meta["features"], frames, sampled.seconds)
+        return VideoFeatures(f"{content[:8]}-{os.path.basename(path)}", content, frames, lambda: sampled.seconds)
 
 
 def load_version_links(root: str, folder: str) -> TopicLinks:
@@ -102,10 +118,16 @@ def load_version_links(root: str, folder: str) -> TopicLinks:
     return links
 
 
-def keep_features(root: str, content: str, features: Mapping, frames: np.ndarray) -> None:
-    """Keeps the features (time, feature_dim) of a file with this SHA-256; `features` tells how they were made."""
-    with replacing(_kept(root, content, features)) as aside, open(aside, "wb") as file:
-        np.save(file, frames)
+def keep_features(
+    root: str, content: str, features: Mapping, frames: np.ndarray, seconds: Sequence[float] | None = None
+) -> None:
+    """Keeps the features (time, feature_dim) of a file with this SHA-256, and when its frames are shown; `features`
+    tells how they were made."""
+    path = _kept(root, content, features)
+    kept = {path: frames} if seconds is None else {_seconds_beside(path): np.asarray(seconds), path: frames}
+    for place, array in kept.items():
+        with replacing(place) as aside, open(aside, "wb") as file:
+            np.save(file, array)
 
 
 def load_kept_features(root: str, content: str, features: Mapping) -> np.ndarray | None:
@@ -115,6 +137,16 @@ def load_kept_features(root: str, content: str, features: Mapping) -> np.ndarray
     """
     path = _kept(root, content, features)
     return np.load(path, allow_pickle=False) if path.exists() else None
+
+
+def load_kept_seconds(root: str, content: str, features: Mapping) -> np.ndarray | None:
+    """(time,), when the frames of `load_kept_features` are shown; None where it was not kept."""
+    path = _seconds_beside(_kept(root, content, features))
+    return np.load(path, allow_pickle=False) if path.exists() else None
+
+
+def _seconds_beside(path: Path) -> Path:
+    return path.with_suffix(".seconds.npy")
 
 
 def _kept(root: str, content: str, features: Mapping) -> Path:
@@ -155,14 +187,22 @@ def _corrected(
     outcome: run_metadata.Outcome, features: Mapping, corrections: Sequence[Correction], n_topics: int
 ) -> list[VideoRecord]:
     """The corrected videos, of whatever split, and the corrected files; one whose content has changed is left out, and
-    so is a file whose features were made otherwise than those that the parent reads.
+    so is a file whose features were made otherwise than those that the parent reads. Those of which a stretch was
+    corrected know when their frames are shown.
     """
     rows, stored = stored_videos(outcome, {correction.video_id for correction in corrections})
-    found = {}
+    stretched = {correction.video_id for correction in corrections if correction.stretch is not None}
+    found: dict[str, VideoRecord] = {}
     for correction in corrections:
         video_id = correction.video_id
+        if video_id in found:
+            continue
         if video_id in stored and rows[video_id]["content"] == correction.content:
             found[video_id] = stored[video_id]
+            if video_id in stretched:
+                seconds = film_of(rows[video_id], Sampling.of(features), len(stored[video_id].frames)).seconds
+                found[video_id] = stored[video_id].timed(seconds)
         elif (frames := load_kept_features(outcome.root, correction.content, features)) is not None:
-            found[video_id] = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
+            record = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
+            found[video_id] = record.timed(load_kept_seconds(outcome.root, correction.content, features))
     return list(found.values())

@@ -5,7 +5,7 @@ Nothing here loads a model, unless no `AskedModel` is given: then the served ver
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,7 @@ from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.schemas.corrections import CorrectedTopic, Correction
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.tables import html_table
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ class VideoFeatures:
     video_id: str
     content: str  # SHA-256 of what it holds
     frames: np.ndarray  # (time, feature_dim) float32
+    # When each frame is shown: (time,), None where that is not known. It is asked only where a stretch of the video is
+    # meant, since the film may have to be decoded for it.
+    seconds: Callable[[], Sequence[float] | None] = lambda: None
 
 
 class AskedModel(Protocol):
@@ -49,8 +53,15 @@ class AskedModel(Protocol):
     def video(self, wanted: str) -> VideoFeatures:
         """A video of the dataset by its id, or a file."""
 
-    def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
-        """What the model says of a video at each strength of a topic, and without it; by default all strengths."""
+    def sweep(
+        self,
+        video: VideoFeatures,
+        topic: int,
+        strengths: Sequence[float] | None = None,
+        stretch: Stretch | None = None,
+    ) -> StrengthSweep:
+        """What the model says of a video at each strength of a topic, and without it; by default all strengths. With a
+        stretch, the topic is there in its frames alone; StretchError: the video does not have it."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,7 @@ def propose(
     topics: Sequence[int | str],
     author: str,
     *,
+    stretch: Stretch | None = None,
     settings: RefinementSettings | None = None,
     limits: DecodingLimits = DecodingLimits(),
     model: AskedModel | None = None,
@@ -85,8 +97,10 @@ def propose(
 
     Args:
         video: the id of a video of the run's dataset, of any split, or a video file.
+        stretch: of the video, in which it shows the topics; None for all of it.
         model: what looks at the video; by default the served model in this process.
     Raises:
+        StretchError: no frame of the video lies in the stretch.
         VersionError: nothing is served.
     """
     with open_recovered_ledger(root, settings) as ledger:
@@ -95,15 +109,21 @@ def propose(
 
             model = LocalModel(root, versions.find_served(ledger), limits)
         missed, seen = [model.topic(topic) for topic in topics], model.video(video)
-        sweeps = [model.sweep(seen, topic.id) for topic in missed]
+        sweeps = [model.sweep(seen, topic.id, stretch=stretch) for topic in missed]
         return tuple(
-            _write_down(ledger, seen, topic, sweep, author, model.version)
+            _write_down(ledger, seen, topic, sweep, author, model.version, stretch)
             for topic, sweep in zip(missed, sweeps, strict=True)
         )
 
 
 def _write_down(
-    ledger: Ledger, seen: VideoFeatures, missed: TopicLink, sweep: StrengthSweep, author: str, version: str
+    ledger: Ledger,
+    seen: VideoFeatures,
+    missed: TopicLink,
+    sweep: StrengthSweep,
+    author: str,
+    version: str,
+    stretch: Stretch | None,
 ) -> Proposal:
     correction = ledger.propose(
         author=author,
@@ -113,5 +133,6 @@ def _write_down(
         caption_before=sweep.points[0].caption,
         model_before=version,
         previewed=None if sweep.smallest is None else sweep.smallest.caption,
+        stretch=stretch,
     )
     return Proposal(correction, sweep)

@@ -20,6 +20,7 @@ from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, State, now
+from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review.backend import NotFound, Refused, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.text import count
@@ -57,8 +58,11 @@ class RunReviewBackend(Viewer):
             lacking = versions.list_lacking(ledger)
         return [ReviewedCorrection(**vars(one), lacking=one.id in lacking) for one in reversed(recorded)]
 
-    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[ReviewedCorrection]:
+    def propose(
+        self, video_id: str, topics: Sequence[int | str], author: str, stretch: Stretch | None = None
+    ) -> Sequence[ReviewedCorrection]:
         self._check(video_id)
+        self._held(video_id, stretch)  # or it is refused before anything is written down
         model = self._model(self._served.version())
         missed = {topic.id: topic for topic in map(self._topic, topics)}
         for topic in missed.values():
@@ -67,8 +71,9 @@ class RunReviewBackend(Viewer):
                 raise Refused(f"No clip can miss the topic “{topic.name}”: it is {why}. Choose another.")
         with self._kept():
             proposed = proposals.propose(
-                self._context.root, video_id, list(missed), author, settings=self._context.settings, model=model
-            )
+                self._context.root, video_id, list(missed), author, stretch=stretch, settings=self._context.settings,
+                model=model,
+            )  # fmt: skip
         return [ReviewedCorrection(**vars(one.correction), note=one.sweep.verdict) for one in proposed]
 
     def withdraw(self, correction_id: str, by: str) -> ReviewedCorrection:
@@ -209,7 +214,7 @@ def list_history(ledger: Ledger) -> list[HistoryEntry]:
     entries = []
     for one in ledger.corrections():
         for event in one.history:
-            said = _DID[event.state].format(topic=one.topic.name)
+            said = _DID[event.state].format(topic=one.missed)
             caption = f": “{event.caption}”" if event.caption else ""
             entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
     servings = ledger.servings()

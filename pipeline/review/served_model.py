@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.refinement.strength_sweep import StrengthSweep, read_sweep, strengths_up_to
 from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.review.clips import Clips
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.client import CaptionClient
@@ -53,14 +54,22 @@ class ServedModel:
         return answers
 
     def what_if(
-        self, frames: np.ndarray, strengths: Sequence[Mapping[int, float]], version: str | None = None
+        self,
+        frames: np.ndarray,
+        strengths: Sequence[Mapping[int, float]],
+        version: str | None = None,
+        held: np.ndarray | None = None,
     ) -> list[WhatIf]:
-        """An answer for each mapping of topics to strengths; Unavailable if another than the named version answers."""
+        """An answer for each mapping of topics to strengths; Unavailable if another than the named version answers.
+
+        `held` (time,) bool tells the frames that show the topics so; None means all.
+        """
         deltas = np.zeros((len(strengths), self._n_topics), np.float32)
         for row, added in zip(deltas, strengths):
             row[list(added)] = list(added.values())
         with _errors_for_people():
-            answers = self._client.what_if_all([frames] * len(strengths), deltas)
+            over_time = deltas if held is None else deltas[:, None] * held[:, None]
+            answers = self._client.what_if_all([frames] * len(strengths), over_time)
         if version is not None:
             self._check(version)
         return answers
@@ -92,6 +101,7 @@ class ServedVersion:
     clips: Clips
     links: TopicLinks
     vocabulary: Vocabulary
+    seconds: Callable[[str], Sequence[float] | None] = lambda video_id: None  # when each frame of a clip is shown
 
     def topic(self, wanted: int | str) -> TopicLink:
         return find_topic(wanted, self.links.topics)
@@ -99,11 +109,19 @@ class ServedVersion:
     def video(self, wanted: str) -> VideoFeatures:
         if wanted not in self.clips:
             raise NotFound("There is no such clip in this run.")
-        return VideoFeatures(wanted, self.clips.rows[wanted]["content"], self.clips.frames(wanted))
+        content, frames = self.clips.rows[wanted]["content"], self.clips.frames(wanted)
+        return VideoFeatures(wanted, content, frames, lambda: self.seconds(wanted))
 
-    def sweep(self, video: VideoFeatures, topic: int, strengths: Sequence[float] | None = None) -> StrengthSweep:
+    def sweep(
+        self,
+        video: VideoFeatures,
+        topic: int,
+        strengths: Sequence[float] | None = None,
+        stretch: Stretch | None = None,
+    ) -> StrengthSweep:
+        held = None if stretch is None else stretch.of_clip(video.seconds())
         tried = [0.0, *strengths] if strengths is not None else strengths_up_to().tolist()
-        answers = self.served.what_if(video.frames, [{topic: strength} for strength in tried], self.version)
+        answers = self.served.what_if(video.frames, [{topic: strength} for strength in tried], self.version, held)
         captions = [answer.text for answer in answers]
         scores = [float(answer.topic_scores[topic]) for answer in answers]
         return read_sweep(video.video_id, self.topic(topic), tried, captions, scores, self.vocabulary)

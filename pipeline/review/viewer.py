@@ -21,6 +21,7 @@ from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
 from topiclens.schemas.corrections import State
+from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.schemas.timelines import TopicScore, TopicTimeline
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
@@ -120,8 +121,14 @@ class Viewer(abc.ABC):
         ]
         return search_topics(search, topics)
 
-    def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> WhatIfResult:
+    def what_if(
+        self,
+        video_id: str,
+        strengths: Mapping[int, float] | Mapping[int | str, float],
+        stretch: Stretch | None = None,
+    ) -> WhatIfResult:
         self._check(video_id)
+        held = self._held(video_id, stretch)
         topics = self._sources.topics(self._served.version())
         by_id: defaultdict[int, float] = defaultdict(float)
         for topic, strength in strengths.items():
@@ -130,7 +137,7 @@ class Viewer(abc.ABC):
             if not abs(strength) <= MAX_STRENGTH:  # NaN compares as false
                 raise ReviewError(f"A strength goes from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}, and not {strength}.")
         begun = time.perf_counter()
-        (answer,) = self._served.what_if(self._sources.clips.frames(video_id), [by_id])
+        (answer,) = self._served.what_if(self._sources.clips.frames(video_id), [by_id], held=held)
         milliseconds = 1000 * (time.perf_counter() - begun)
         return WhatIfResult(answer.text, rank_scores(answer.topic_scores, topics), milliseconds)
 
@@ -191,7 +198,18 @@ class Viewer(abc.ABC):
         links = self._sources.links(version)
         if links is None:
             raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
-        return ServedVersion(self._served, version, self._sources.clips, links, self._sources.vocabulary(version))
+        sources = self._sources
+        return ServedVersion(self._served, version, sources.clips, links, sources.vocabulary(version), self._seconds)
+
+    def _seconds(self, video_id: str) -> Sequence[float] | None:
+        return self._sources.media.film(video_id).seconds
+
+    def _held(self, video_id: str, stretch: Stretch | None) -> np.ndarray | None:
+        """The frames (time,) bool of a stretch of a clip; None for the whole of it, ReviewError where it has none."""
+        try:
+            return None if stretch is None else stretch.of_clip(self._seconds(video_id))
+        except StretchError as error:
+            raise ReviewError(str(error)) from error
 
     def _explain(self, version: str, video_id: str) -> ExplainedCaption:
         return self._served.explain([self._sources.clips.frames(video_id)], version, relevance=True)[0]

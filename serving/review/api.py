@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from topiclens.schemas.corrections import State
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review import shown, uploads
 from topiclens.serving.review.backend import NotFound
@@ -40,12 +41,16 @@ class _Body(BaseModel):
 
 
 class WhatIfQuestion(_Body):
-    """`strengths`: topic, by id or name -> times the topic's mean activation that is added; below 0 takes away."""
+    """`strengths`: topic, by id or name -> times the topic's mean activation that is added; below 0 takes away.
+
+    `stretch`: the seconds of the film between which it is; the whole clip where it is left out.
+    """
 
     video_id: Id
     strengths: Annotated[
         dict[TopicName, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]], Field(max_length=MOST_TOPICS)
     ]
+    stretch: Stretch | None = None
     before: Annotated[str, Field(max_length=2000, description="the caption to compare with")] = ""
 
 
@@ -59,9 +64,10 @@ class WhatIfAnswer(BaseModel):
 
 
 class ProposalRequest(_Body):
-    """Topics that the caption of a clip misses."""
+    """Topics that the caption of a clip misses; `stretch`: the seconds of the film between which it shows them."""
 
     video_id: Id
+    stretch: Stretch | None = None
     topics: Annotated[list[TopicName], Field(min_length=1, max_length=MOST_TOPICS)]
 
 
@@ -123,7 +129,7 @@ def topics(backend: TheBackend, _: Reader, search: Search = "") -> list[shown.To
 @ROUTER.post("/what-if")
 def what_if(backend: TheBackend, _: Writer, question: WhatIfQuestion) -> WhatIfAnswer:
     """What the served model would say if it saw more (or less) of some topics. Nothing is kept."""
-    answer: shown.WhatIfResult = backend.what_if(question.video_id, question.strengths)
+    answer: shown.WhatIfResult = backend.what_if(question.video_id, question.strengths, question.stretch)
     phrases = compare_captions(question.before or answer.caption, answer.caption)
     return WhatIfAnswer(
         caption=answer.caption, phrases=phrases, scores=list(answer.scores), milliseconds=answer.milliseconds
@@ -139,7 +145,8 @@ def corrections(backend: TheBackend, _: Reader, state: State | None = None) -> l
 @ROUTER.post("/corrections", status_code=201)
 def propose(backend: TheBackend, person: Writer, proposal: ProposalRequest) -> list[shown.ReviewedCorrection]:
     """Notes what a caption misses."""
-    return list(backend.propose(proposal.video_id, list(dict.fromkeys(proposal.topics)), person.name))
+    topics = list(dict.fromkeys(proposal.topics))
+    return list(backend.propose(proposal.video_id, topics, person.name, proposal.stretch))
 
 
 @ROUTER.post("/corrections/withdraw")

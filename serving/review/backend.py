@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from topiclens.schemas.corrections import State
+from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review import shown
 
 
@@ -54,16 +55,27 @@ class ReviewBackend(Protocol):
         """Topics that a caption may miss and whose name or words hold `search`, the best match first; all of them, by
         name, where it is empty."""
 
-    def what_if(self, video_id: str, strengths: Mapping[int, float] | Mapping[int | str, float]) -> shown.WhatIfResult:
+    def what_if(
+        self,
+        video_id: str,
+        strengths: Mapping[int, float] | Mapping[int | str, float],
+        stretch: Stretch | None = None,
+    ) -> shown.WhatIfResult:
         """Asks the served model.
 
         Args:
             strengths: topic, by id or name -> times the topic's mean activation that is added to the encoder's (paper,
                 section 4); below 0 takes away. Topics that are not named stay as they are.
+            stretch: of the clip, in whose frames alone this is done; None for all of it.
         """
 
-    def propose(self, video_id: str, topics: Sequence[int | str], author: str) -> Sequence[shown.ReviewedCorrection]:
-        """Notes that the caption misses these topics: a correction each, in their order, previewed where it can be."""
+    def propose(
+        self, video_id: str, topics: Sequence[int | str], author: str, stretch: Stretch | None = None
+    ) -> Sequence[shown.ReviewedCorrection]:
+        """Notes that the caption misses these topics: a correction each, in their order, previewed where it can be.
+
+        `stretch` is that of the clip which shows them; None for all of it.
+        """
 
     def withdraw(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
         """Takes back a correction that is in no served version."""

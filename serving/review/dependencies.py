@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Request
 from pydantic import StringConstraints
 from starlette.datastructures import FormData, UploadFile
 
+from topiclens.schemas.stretches import Stretch, StretchError, stretch_of
 from topiclens.serving.review.access import Person
 from topiclens.serving.review.backend import ReviewBackend
 from topiclens.serving.review.limits import PageLimits
@@ -107,6 +108,18 @@ def topics_in(form: FormData) -> list[int]:
     if len(values) > MOST_TOPICS or not all(isinstance(v, str) and re.fullmatch("[0-9]{1,9}", v) for v in values):
         raise Refusal(422, f"Expected at most {MOST_TOPICS} topics.")
     return list(dict.fromkeys(int(str(value)) for value in values))
+
+
+def stretch_in(fields: Mapping[str, str | UploadFile]) -> Stretch | None:
+    """The stretch of a clip, out of the fields ``from_s`` and ``to_s``; None, for all of it, where both are empty."""
+    try:
+        ends = [float(str(value)) if (value := fields.get(name)) else None for name in ("from_s", "to_s")]
+    except ValueError:
+        raise Refusal(422, "Expected the stretch as seconds of the film, such as 3 and 5.") from None
+    try:
+        return stretch_of(*ends)
+    except StretchError as error:
+        raise Refusal(422, str(error)) from None
 
 
 def strengths_in(query: Mapping[str, str]) -> dict[int, float]:

@@ -6,7 +6,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from topiclens.serving.review import uploads
-from topiclens.serving.review.dependencies import Form, FormPublisher, Reader, TheBackend, TheLimits, text, topics_in
+from topiclens.serving.review.dependencies import (
+    Form,
+    FormPublisher,
+    Reader,
+    TheBackend,
+    TheLimits,
+    stretch_in,
+    text,
+    topics_in,
+)
 from topiclens.serving.review.rendering import keep_session, redirect, render_page
 from topiclens.serving.review.request_limits import Refusal
 
@@ -16,7 +25,7 @@ ROUTER = APIRouter(include_in_schema=False)
 @ROUTER.post("/corrections")
 def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
     video_id = text(form, "video_id")
-    backend.propose(video_id, topics_in(form), person.name)
+    backend.propose(video_id, topics_in(form), person.name, stretch_in(form))
     return redirect("/clip", id=video_id, done="proposed")
 
 

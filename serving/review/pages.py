@@ -12,7 +12,16 @@ from topiclens.schemas.corrections import State
 from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
-from topiclens.serving.review.dependencies import STRONGEST, Id, Reader, Search, TheBackend, TheLimits, strengths_in
+from topiclens.serving.review.dependencies import (
+    STRONGEST,
+    Id,
+    Reader,
+    Search,
+    TheBackend,
+    TheLimits,
+    strengths_in,
+    stretch_in,
+)
 from topiclens.serving.review.rendering import render_page
 from topiclens.serving.review.shown import ClipPage, JobState, RefinementJob, TopicChoice
 
@@ -34,8 +43,8 @@ def queue(
 @ROUTER.get("/clip")
 def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search = "") -> Response:
     shown = backend.clip(id)
-    strengths = strengths_in(request.query_params)
-    answer = backend.what_if(id, strengths) if strengths else None
+    strengths, stretch = strengths_in(request.query_params), stretch_in(request.query_params)
+    answer = backend.what_if(id, strengths, stretch) if strengths else None
     found = backend.topics(topic) if topic else ()
     return render_page(
         request,
@@ -47,6 +56,7 @@ def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search
         scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
         search=topic,
         strongest=STRONGEST,
+        stretch=stretch,
         video=backend.video(id) if shown.playable else None,
     )
 

@@ -10,6 +10,7 @@ EXAMPLE = "topiclens correct clip-17 --topic dance --author Ann --root runs/samp
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", metavar="VIDEO_ID_OR_FILE")
     parser.add_argument("--topic", required=True, metavar="TOPIC", help="the topic that is missing: its name or its id")
+    arguments.add_stretch(parser, "the video shows it")
     arguments.add_by(parser, "--author", "who says so")
     arguments.add_root(parser)
     arguments.add_changes(parser, " of refinement, or of what a file may cost",
@@ -20,11 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.repair.proposals import propose
 
-    settings = arguments.settings_of(options, "refinement", "limits")
+    settings, stretch = arguments.settings_of(options, "refinement", "limits"), arguments.stretch_of(options)
     checks.check_correction(options.root, options.video, options.topic, settings.refinement)
     (proposal,) = propose(
-        options.root, options.video, [options.topic], options.author or arguments.user(), settings=settings.refinement,
-        limits=settings.limits,
+        options.root, options.video, [options.topic], options.author or arguments.user(), stretch=stretch,
+        settings=settings.refinement, limits=settings.limits,
     )  # fmt: skip
     if options.json:
         output.print_json(proposal.correction.to_json())
@@ -35,6 +36,6 @@ def run(options: argparse.Namespace) -> int:
             print(proposal.sweep.verdict)
             print(f"Correction {correction.id} is kept as proposed; no refinement takes it in.")
         else:
-            print(f"with {correction.topic.name}, strength {point.strength:g}:  {point.caption}")
+            print(f"with {correction.missed}, strength {point.strength:g}:  {point.caption}")
             print(f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.")
     return 0

@@ -59,7 +59,7 @@ def _tell(corrections: Sequence[Correction]) -> str:
     if not corrections:
         return "No corrections. 'topiclens correct VIDEO --topic TOPIC' makes one."
     rows = [
-        (one.id[:_SHOWN], one.state.value, one.video_id, one.topic.name, one.author, f"{one.time:%Y-%m-%d %H:%M}",
+        (one.id[:_SHOWN], one.state.value, one.video_id, one.missed, one.author, f"{one.time:%Y-%m-%d %H:%M}",
          " → ".join(filter(None, (one.caption_before, one.caption_after)))) for one in corrections
     ]  # fmt: skip
     return output.table(("id", "state", "video", "misses", "by", "proposed (UTC)", "captions"), *rows)
@@ -67,7 +67,7 @@ def _tell(corrections: Sequence[Correction]) -> str:
 
 def _tell_history(correction: Correction) -> str:
     """Who did what with a correction, and when."""
-    lines = [f"Correction {correction.id}: {correction.video_id} misses {correction.topic.name}"]
+    lines = [f"Correction {correction.id}: {correction.video_id} misses {correction.missed}"]
     for event in correction.history:
         with_version = f" with version {event.version}" if event.version else ""
         caption = f": {event.caption}" if event.caption else ""

@@ -63,6 +63,25 @@ function strengths() {
   );
 }
 
+// The seconds between which the clip shows the topics: from its beginning where the first field is empty, to its end
+// where the second is; null where both are.
+const ends = [...document.querySelectorAll(".stretch input[type=number]")];
+function stretch() {
+  if (!ends.some((end) => end.value)) return null;
+  const [from, to] = ends.map((end) => end.value);
+  return { start_s: Number(from || 0), end_s: Number(to || ends[1].closest(".stretch").dataset.last) };
+}
+
+function showStretch() {
+  const chosen = stretch();
+  for (const frame of byId("frames").children) {
+    const second = Number(frame.dataset.second);
+    frame.classList.toggle("outside", chosen !== null && (second < chosen.start_s || second > chosen.end_s));
+  }
+  const [from, to] = document.querySelectorAll(".stretch input[type=hidden]");
+  [from.value, to.value] = chosen ? [chosen.start_s, chosen.end_s] : ["", ""];
+}
+
 async function showCaption() {
   asked?.abort();
   const mine = (asked = new AbortController());
@@ -75,7 +94,7 @@ async function showCaption() {
       method: "POST",
       signal: mine.signal,
       headers: { "Content-Type": "application/json", "X-CSRF-Token": document.querySelector("meta[name=csrf]").content },
-      body: JSON.stringify({ video_id: videoId, strengths: wanted, before: caption.dataset.served }),
+      body: JSON.stringify({ video_id: videoId, strengths: wanted, stretch: stretch(), before: caption.dataset.served }),
     });
     showPhrases(answer.phrases);
     byId("echo").replaceChildren(...copies(caption.childNodes));
@@ -108,10 +127,15 @@ function showPhrases(phrases) {
 
 const soon = later(showCaption);
 
+document.querySelector(".stretch")?.addEventListener("input", () => {
+  showStretch();
+  if (Object.keys(strengths()).length) soon();
+});
+
 // To slide a topic up is to say that it is missed, and to tick it slides it to where its words come in.
 document.querySelector(".misses").addEventListener("input", (event) => {
   const row = rowOf(event.target);
-  if (!row) return;
+  if (!row) return; // the search, or the stretch
   const slider = row.querySelector("input[type=range]");
   if (event.target === slider) tickOf(row).checked = Number(slider.value) > 0;
   else if (!slider.disabled) slider.value = tickOf(row).checked ? slider.dataset.first : 0;
@@ -213,5 +237,6 @@ if (looks) {
 byId("show").hidden = true; // the caption shows by itself
 document.querySelector(".misses .search button").hidden = true;
 sliders().forEach(showStrength);
+if (ends.length) showStretch();
 showChosen();
 if (Object.keys(strengths()).length) soon(); // sliders that the browser kept over a reload

@@ -37,6 +37,9 @@ def test_topics_add_up_each_by_its_strength():
     enhancement = np.arange(6, dtype=np.float32).reshape(3, 2)
     np.testing.assert_array_equal(activation_added(enhancement, {0: 2, 2: -1}), [-4, -3])
     assert not activation_added(enhancement, {}).any()
+    over_time = activation_added(enhancement, {0: np.array([1, 0, 2]), 2: -1})
+    each = [activation_added(enhancement, {0: strength, 2: -1}) for strength in (1, 0, 2)]
+    np.testing.assert_array_equal(over_time, each)
     for topic in (3, -1):
         with pytest.raises(ValueError, match=f"no topic {topic}: the model knows the topics 0 to 2"):
             activation_added(enhancement, {topic: 1.0})

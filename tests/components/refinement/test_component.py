@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 
 from tests.components.neurons.planted import links
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction, export_parent, hashes
+from tests.components.videos.conftest import write_clip
 from topiclens.components.common import artifacts
 from topiclens.components.common.blessing import Blessing, read_blessing, write_blessing
 from topiclens.components.refinement.component import Refine
@@ -19,6 +20,7 @@ from topiclens.components.topics.model import TopicModel
 from topiclens.schemas import records
 from topiclens.schemas.json_lines import write_rows
 from topiclens.schemas.plain import to_json
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.verdicts import Reason
 from topiclens.trainer.exported import read_meta
 
@@ -85,6 +87,18 @@ def test_corrections_are_taught_and_the_gates_reasons_join_the_others(inputs, tm
     folder, blessed, found = refined(inputs, tmp_path, correction())
     assert read_meta(folder)["refinement"]["corrections"] == [correction().id]
     assert blessed == 1 and [reason.check for reason in found.reasons][:2] == ["CIDEr minimum", "corrected"]
+
+
+def test_the_frames_of_a_stretch_are_found_by_the_times_of_the_film(inputs, tmp_path):
+    filmed, said = artifacts.DatasetArtifact(), dataclasses.replace(correction(), stretch=Stretch(0, 0.25))
+    filmed.uri = str(tmp_path / "dataset")
+    row = {"video_id": said.video_id, "content": said.content, "path": str(write_clip(tmp_path / "film.mp4", 4))}
+    write_rows(str(tmp_path / "dataset" / "videos.jsonl"), [row])
+    folder, _, _ = refined({**inputs, "dataset": filmed}, tmp_path / "filmed", said)
+    assert read_meta(folder)["refinement"]["corrections"] == [said.id]
+    folder, _, found = refined(inputs, tmp_path / "features alone", said)
+    assert hashes(folder) == hashes(pathlib.Path(inputs["model"].uri, "Format-Serving"))
+    assert "when the clip's frames are shown" in found.reasons[-1].words
 
 
 def test_what_was_said_of_files_is_left_to_a_refinement_and_holds_nothing_up(inputs, tmp_path, caplog):

@@ -9,10 +9,12 @@ from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.store import METADATA
+from topiclens.schemas.stretches import Stretch
 
 
 def test_the_database_itself_refuses_to_change_or_delete_rows(ledger, url, making):
     correction_id = making.candidate(ledger)
+    ledger.propose(**making.proposal, stretch=Stretch(1, 2))
     ledger.record_version("2", parent="1", corrections=[correction_id], by="Ben")
     before = ledger.export_lines()
     for table in METADATA.sorted_tables:
@@ -20,6 +22,16 @@ def test_the_database_itself_refuses_to_change_or_delete_rows(ledger, url, makin
             with pytest.raises(LedgerError, match="append-only"), Database(url).writing() as connection:
                 connection.execute(statement)
     assert ledger.export_lines() == before
+
+
+def test_a_ledger_from_before_there_were_stretches_opens_and_takes_them(ledger, url, making):
+    old = ledger.propose(**making.proposal)
+    with Database(url).writing() as connection:
+        connection.execute(sqlalchemy.text("DROP TABLE correction_stretches"))
+    opened = Ledger.open(url)
+    new = opened.propose(**making.proposal, stretch=Stretch(1, 2))
+    assert opened.correction(old.id).stretch is None and opened.correction(new.id) == new
+    assert new.stretch == Stretch(1, 2)
 
 
 def test_an_error_in_a_transaction_leaves_nothing_of_it(ledger, url):

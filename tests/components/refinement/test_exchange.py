@@ -9,6 +9,7 @@ from topiclens.components.common import json_schema
 from topiclens.components.refinement.exchange import MAX_LINE_BYTES
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
+from topiclens.schemas.stretches import Stretch
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def rich(ledger, making):
     ledger.record_version("3", parent="1", corrections=[second], by="Cem", revoked=[first])
     ledger.record_version("4", parent="3", by="Cem", serve=False)
     ledger.transition(ledger.propose(**making.proposal | {"author": "Zoë\u2028"}).id, "previewed", by="Ann")
-    ledger.propose(**making.proposal)
+    ledger.propose(**making.proposal, stretch=Stretch(2.5, 4))
     return ledger
 
 
@@ -56,6 +57,17 @@ def test_a_ledger_moves_between_databases_without_a_difference(rich, empty):
 def test_every_line_follows_the_schema(rich):
     for line in rich.export_lines():
         assert json_schema.find_fault(json.loads(line), json_schema.load_validator("correction.schema.json")) is None
+
+
+def test_only_a_correction_of_a_stretch_tells_one_and_it_must_end_after_it_began(rich, empty):
+    rows = [json.loads(line) for line in rich.export_lines()]
+    (told,) = [row for row in rows if "stretch" in row]
+    assert told["stretch"] == {"start_s": 2.5, "end_s": 4.0}
+    (read,) = [one for one in rich.corrections() if one.stretch]
+    assert read.stretch == Stretch(2.5, 4) and read.missed.endswith(", 2.5 s to 4 s")
+    for stretch, words in (({"start_s": 4, "end_s": 2}, "earlier second first"), ({"start_s": 1}, "end_s")):
+        with pytest.raises(LedgerError, match=words):
+            empty.import_lines([json.dumps(told | {"stretch": stretch}).encode()])
 
 
 def test_importing_twice_or_in_another_order_is_importing_once(rich, empty):

@@ -185,3 +185,21 @@ def test_frames_that_are_no_numbers_are_said_to_be_the_cause(parent, videos):
     broken = dataclasses.replace(videos[1], frames=np.full((2, 6), np.nan, np.float32))
     with pytest.raises(ValueError, match="The loss is nan after 0 steps.*NaN in the frames"):
         propagate(parent, ENHANCEMENT, [CorrectedVideo(broken, {1: 1.0})])
+
+
+def test_a_stretch_asks_for_more_in_its_frames_and_for_v_as_it_is_elsewhere(parent, videos):
+    held = np.array([0.0, 1.0, 1.0, 0.0])
+    over_time, whole = (CorrectedVideo(videos[3], {1: 0.2 * strength}) for strength in (held, 1.0))
+    within, everywhere = (propagate(parent, ENHANCEMENT, [asked], mu=1e-6, steps=40) for asked in (over_time, whole))
+    np.testing.assert_allclose(within.before, everywhere.before / 2, rtol=1e-5)
+    before, after = v_of(parent, videos[3]), v_of(refined(within), videos[3])
+    moved = (after - before)[:, MAN]
+    assert within.after[0] < 0.2 * within.before[0]
+    assert moved[1:3].min() > 0.05 and np.abs(moved[[0, 3]]).max() < moved[1:3].min()
+
+
+def test_the_same_strength_in_every_frame_is_that_of_the_video(parent, videos):
+    each = [CorrectedVideo(videos[1], {0: np.full(2, 0.2)}), CorrectedVideo(videos[2], {1: 0.2})]
+    whole = [CorrectedVideo(videos[1], {0: 0.2}), CorrectedVideo(videos[2], {1: 0.2})]
+    one, other = (propagate(parent, ENHANCEMENT, asked, steps=5) for asked in (each, whole))
+    assert all(np.array_equal(a, b) for a, b in zip(one.encoder, other.encoder, strict=True))

@@ -17,6 +17,7 @@ from topiclens.components.refinement.gate_evaluator import ParentCache, Trial
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.topics.table import Fate
 from topiclens.schemas.corrections import CorrectedTopic
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import EXTRA, read_enhancement, read_meta
@@ -113,6 +114,15 @@ def test_what_cannot_be_taught_is_set_aside_and_nothing_else_makes_no_version(pa
     assert "topic 0 (dog) is banned" in banned
     assert "no features of its video as this model reads them" in no_video
     assert hashes(tmp_path / "2") == hashes(parent)
+
+
+def test_a_stretch_is_taught_where_the_times_of_its_frames_are_known(parent, tmp_path):
+    said = dataclasses.replace(correction(), stretch=Stretch(0, 2))
+    timed = dataclasses.replace(EVIDENCE, corrected=[VAL[0].timed(range(4))])
+    verdict = refine(parent, tmp_path / "2", [said], timed, SETTINGS)
+    assert verdict.taught == (said.id,) and "man" in verdict.captions[said.id]
+    untimed = refine(parent, tmp_path / "3", [said], EVIDENCE, SETTINGS)
+    assert untimed.taught == () and "when the clip's frames are shown" in untimed.set_aside[said.id]
 
 
 def test_a_video_that_is_another_one_now_is_not_taught_what_was_said_of_it(parent, tmp_path):

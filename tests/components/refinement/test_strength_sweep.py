@@ -12,6 +12,7 @@ from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import named_enhancement
 from topiclens.components.refinement.strength_sweep import strengths_up_to, sweep_strengths
 from topiclens.schemas.records import VideoRecord
+from topiclens.schemas.stretches import Stretch, StretchError
 
 # The dog's logit is its weight times tanh(1). The man's grows by 40 times the mean activation, 0.5, for each strength.
 THRESHOLD = DOGS_WEIGHT * np.tanh(1) / (0.5 * MANS_WEIGHT)  # 0.1523
@@ -65,6 +66,19 @@ def test_scores_are_those_of_f_on_the_enhanced_mean():
     for point in found.points:
         enhanced = mean + 0.5 * point.strength * (np.arange(8) == 5)  # the man's neuron and its mean activation
         assert point.score == pytest.approx(float(captioner.topic_perceptron(enhanced)[0, 1]), abs=1e-5)
+
+
+def test_a_stretch_is_enhanced_in_its_frames_alone():
+    captioner = small_captioner(n_topics=3, interpretive_weight=0.1)
+    named, clip = links(), CLIP.timed((0.0, 1.0, 2.0))
+    stretch, model = Stretch(0.5, 2.5), BatchedCaptioner(captioner, max_words=3)
+    found = sweep_strengths(model, VOCABULARY, named, named_enhancement(named), clip, 1, (0.5, 2), stretch)
+    mean = np.asarray(captioner.encode(pad_videos([CLIP]))["mean"])
+    for point in found.points:
+        enhanced = mean + 2 / 3 * 0.5 * point.strength * (np.arange(8) == 5)  # in two of three frames
+        assert point.score == pytest.approx(float(captioner.topic_perceptron(enhanced)[0, 1]), abs=1e-5)
+    with pytest.raises(StretchError, match="from 0.00 s to 2.00 s"):
+        sweep_strengths(model, VOCABULARY, named, named_enhancement(named), clip, 1, (1,), Stretch(3, 4))
 
 
 def test_a_captioner_without_f_has_no_scores(planted):

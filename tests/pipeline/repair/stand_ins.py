@@ -89,7 +89,7 @@ class AskedModel:
     def video(self, wanted: str) -> VideoFeatures:
         return VideoFeatures(wanted, "0" * 64, np.ones((2, 4), np.float32))
 
-    def sweep(self, video: VideoFeatures, topic: int, strengths=None) -> Sweep:
+    def sweep(self, video: VideoFeatures, topic: int, strengths=None, stretch=None) -> Sweep:
         return Sweep(works=video.video_id != "hopeless")
 
 

@@ -14,6 +14,7 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import local_model
 from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, _corrected, load_kept_features
 from topiclens.pipeline.settings import SettingError
+from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.trainer.exported import read_meta
 
 
@@ -68,6 +69,23 @@ def test_a_file_is_known_by_its_content_and_its_features_are_kept_for_a_refineme
     said = dataclasses.replace(correction(seen.video_id), content=seen.content)
     (video,) = _corrected(run_metadata.newest(root), features, [said], 3)
     assert video.video_id == seen.video_id and np.array_equal(video.frames, seen.frames)
+
+
+def test_a_stretch_of_a_video_and_of_a_file_is_previewed_and_known_again_when_it_is_taught(
+    root, film, network, features
+):
+    model, outcome = LocalModel(root, VERSION), run_metadata.newest(root)
+    for wanted in ("val0", film):
+        seen = model.video(wanted)
+        assert list(seen.seconds()) == pytest.approx([0.0, 0.1, 0.2, 0.3])
+        whole, within = (model.sweep(seen, 1, (1.0,), stretch) for stretch in (None, Stretch(0.05, 0.2)))
+        (_, one), (_, other) = whole.points, within.points
+        assert other.score - within.points[0].score == pytest.approx((one.score - whole.points[0].score) / 2, rel=1e-4)
+        said = dataclasses.replace(correction(seen.video_id), content=seen.content, stretch=Stretch(0.05, 0.2))
+        (video,) = _corrected(outcome, features, [said], 3)
+        np.testing.assert_array_equal(video.seconds, seen.seconds())
+    with pytest.raises(StretchError, match="when the clip's frames are shown"):
+        model.sweep(model.video("val1"), 1, (1.0,), Stretch(0.05, 0.2))
 
 
 @pytest.mark.parametrize("change", [{"backbone": "googlenet"}, {"sampling": "centred"}, {"n_frames": 28}])

@@ -29,7 +29,7 @@ def test_of_several_topics_all_are_written_down_or_none(root, ledger):
     class Failing(stand_ins.AskedModel):
         answers = [stand_ins.Sweep()]  # and no second one
 
-        def sweep(self, video, topic, strengths=None):
+        def sweep(self, video, topic, strengths=None, stretch=None):
             return self.answers.pop()
 
     with pytest.raises(IndexError):

@@ -44,6 +44,13 @@ def test_the_version_that_is_meant_answers(served):
     assert len(served().what_if(CLIP, [{1: 0.5}, {1: 1.0}], "7")) == 2
 
 
+def test_frames_that_are_not_held_are_given_no_strength(served, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Client, "what_if_all", lambda self, clips, deltas: asked.append(deltas) or [None])
+    served().what_if(CLIP, [{1: 0.5}], held=np.array([False, True]))
+    np.testing.assert_array_equal(asked[0], [[[0, 0, 0], [0, 0.5, 0]]])
+
+
 def test_what_another_version_may_have_answered_is_not_taken(served):
     for ask in (lambda one: one.explain([CLIP], "7"), lambda one: one.what_if(CLIP, [{1: 0.5}], "7")):
         with pytest.raises(Unavailable, match="Another version of the model has just been published"):

@@ -22,6 +22,7 @@ from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
 from topiclens.schemas.corrections import CorrectedTopic, Event, State, now
 from topiclens.schemas.progress import no_progress
+from topiclens.schemas.stretches import Stretch
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
 from topiclens.serving.review.shown import ReviewedCorrection, TopicChoice
@@ -59,7 +60,8 @@ class ServedModel:
         answer = ExplainedCaption(said, -3.0, tuple(said.split()), attention, activations, scores)
         return [dataclasses.replace(answer, **(WHY if relevance else {})) for _ in clips]
 
-    def what_if(self, frames, strengths, version=None):
+    def what_if(self, frames, strengths, version=None, held=None):
+        self.held = held
         told = [strength.get(1, 0.0) >= 1 for strength in strengths]
         return [WhatIf("man man man" if man else "dog dog dog", -3.0, np.array([0.1, 0.9, 0.2])) for man in told]
 
@@ -214,6 +216,17 @@ def test_what_if_tells_the_caption_the_scores_and_the_time(backend):
     assert told.caption == "man man man" and 0 < told.milliseconds < 1000
     assert dataclasses.astuple(told.scores[0]) == (1, "man", 0.9)
     assert backend.what_if("v0", {}).caption == "dog dog dog"
+
+
+def test_a_stretch_is_that_of_the_frames_of_the_film(backend, served):
+    backend.what_if("v0", {1: 1.0}, Stretch(0.05, 0.2))  # a film of ten frames a second
+    np.testing.assert_array_equal(served.held, [0.05 <= 0.1 * frame <= 0.2 for frame in range(FRAMES)])
+    backend.what_if("v0", {1: 1.0})
+    assert served.held is None
+    with pytest.raises(ReviewError, match="got 7 s to 9 s"):
+        backend.what_if("v0", {1: 1.0}, Stretch(7, 9))
+    with pytest.raises(ReviewError, match="when the clip's frames are shown"):
+        backend.what_if("v1", {1: 1.0}, Stretch(0, 1))
 
 
 @pytest.mark.parametrize("strength", [9.0, -9.0, float("nan"), float("inf")])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from PIL import Image
 
 from topiclens.schemas.corrections import CorrectedTopic, Event, State
+from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import (
     ExplainedWord,
     NeuronShare,
@@ -69,6 +70,7 @@ class MemoryBackend:
         self._job: RefinementJob | None = None
         self._lock = threading.RLock()
         self.asked: list[dict[int, float]] = []
+        self.stretches: list[Stretch | None] = []
 
     # What is looked at.
 
@@ -140,11 +142,12 @@ class MemoryBackend:
         text = search.lower()
         return [t for t in self._topics.values() if text in t.name.lower() or any(text in w for w in t.words)]
 
-    def what_if(self, video_id, strengths):
+    def what_if(self, video_id, strengths, stretch=None):
         caption = self._caption(video_id)
         strengths = {self._topic(wanted).id: strength for wanted, strength in strengths.items()}
         with self._lock:
             self.asked.append(dict(strengths))
+            self.stretches.append(stretch)
         for topic_id, strength in strengths.items():
             if self._topics[topic_id].neurons and strength >= STRENGTH_THAT_TELLS:
                 caption += f" {self._topics[topic_id].words[0]}"
@@ -152,7 +155,7 @@ class MemoryBackend:
 
     # What is changed.
 
-    def propose(self, video_id, topics, author):
+    def propose(self, video_id, topics, author, stretch=None):
         before = self._caption(video_id)
         made = []
         with self._lock:
@@ -164,7 +167,7 @@ class MemoryBackend:
                 seen = Event(State.PREVIEWED, time, author, after)
                 missed = CorrectedTopic(topic.id, topic.name, topic.words)
                 correction = ReviewedCorrection(
-                    key, time, author, video_id, "0" * 64, missed, before, self._served().version, (seen,)
+                    key, time, author, video_id, "0" * 64, missed, before, self._served().version, (seen,), stretch
                 )
                 self._corrections[key] = correction
                 made.append(correction)

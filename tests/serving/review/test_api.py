@@ -4,6 +4,7 @@ import pytest
 
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.plain import from_plain
+from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review.backend import ReviewError, Unavailable
 
 
@@ -53,9 +54,21 @@ def test_a_correction_s_life(browser, backend):
 def test_a_correction_has_the_fields_of_an_exported_one(browser, backend):
     (told,) = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]}).json()
     correction = from_plain(Correction, told)
-    assert (told.pop("note"), told.pop("lacking")) == ("", False)
+    assert (told.pop("note"), told.pop("lacking"), told.pop("stretch")) == ("", False, None)
     assert {"kind", *told} == set(correction.to_json())
     assert (correction.history, correction.state) == (backend.corrections()[0].history, told["state"])
+
+
+def test_a_stretch_of_the_clip_is_tried_and_written_down(browser, backend):
+    stretch = {"start_s": 1.5, "end_s": 3}
+    asked = {"video_id": "stage", "strengths": {"1": 2}, "stretch": stretch}
+    assert browser.post("/api/what-if", json=asked).status_code == 200
+    (told,) = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1], "stretch": stretch}).json()
+    assert told["stretch"] == {"start_s": 1.5, "end_s": 3.0}
+    assert backend.stretches == [backend.corrections()[0].stretch] == [Stretch(1.5, 3)]
+    for wrong in ({"start_s": 3, "end_s": 1}, {"start_s": 3}, {"start_s": None, "end_s": 4}, "3 to 5"):
+        refused = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1], "stretch": wrong})
+        assert refused.status_code == 422 and len(backend.corrections()) == 1
 
 
 def test_reading(browser):

@@ -1,6 +1,7 @@
 """The page in a headless Chromium, used as a person would: keys alone, a phone, no script, a screen reader's view."""
 
 import dataclasses
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.serving.review.browser import Browser
 from tests.serving.review.conftest import CAPTIONS
 from tests.serving.review.memory_backend import MemoryBackend
 from topiclens.schemas.corrections import State
+from topiclens.schemas.stretches import Stretch
 from topiclens.serving.asgi import ServerThread, build_server, open_socket
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
@@ -82,6 +84,29 @@ def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wid
     wide.press("Enter")
     wide.until("document.body.innerText.includes('Rolled back')")
     assert backend.versions()[-1].served
+    assert not wide.faults
+
+
+def test_with_the_keyboard_a_stretch_is_chosen_tried_and_submitted(wide, served, backend):
+    wide.faults.clear()
+    wide.go(f"{served}/clip?id=stage")
+    outside = "[...document.querySelectorAll('.frames figure')].map(f => f.classList.contains('outside'))"
+    assert not any(wide.run(outside))
+    wide.tab_to("dance")
+    wide.press(" ")
+    wide.until("document.querySelector('#caption mark')")
+    wide.run("document.querySelector('.stretch input[name=from_s]').focus()")
+    wide.type("1")
+    wide.press("Tab")
+    wide.type("2.5")
+    wide.until("[...document.querySelectorAll('.frames .outside')].length === 4")  # 0, 0.5, 3 and 3.5 s
+    end = time.monotonic() + 10
+    while backend.stretches[-1] is None and time.monotonic() < end:  # until the page has asked anew
+        time.sleep(0.05)
+    wide.tab_to("Submit correction")
+    wide.press("Enter")
+    wide.until("document.querySelector('.done')")
+    assert backend.stretches[-1] == backend.corrections()[0].stretch == Stretch(1, 2.5)
     assert not wide.faults
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.serving.review.conftest import CAPTIONS, opened, send
 from tests.serving.review.memory_backend import FRAMES, TOPICS, MemoryBackend
 from topiclens.schemas.corrections import State
+from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review import text
 from topiclens.serving.review.shown import JobState, TopicChoice
 
@@ -112,6 +113,33 @@ def test_without_a_script_the_form_shows_the_caption_of_moved_topics(browser, ba
     assert backend.asked == [{1: 1.25, 0: -2.0}]
     assert "<mark>dancing</mark>" in text and "<mark>woman</mark>" not in text
     assert "would say" in text and "answered in 12 ms" in text
+
+
+def test_without_a_script_a_stretch_is_tried_and_submitted(browser, backend):
+    text = browser.get("/clip?id=stage&strength-1=2&from_s=0.5&to_s=2").text
+    assert backend.stretches == [Stretch(0.5, 2)] and "its frames are at 0.0 s to 3.5 s" in text
+    for name, value in (("from_s", "0.5"), ("to_s", "2.0")):
+        assert re.search(rf'<input type="hidden" form="correct" name="{name}" value="{value}">', text)
+        assert re.search(rf'<input type="number" form="try" name="{name}"[^>]* value="{value}">', text)
+    send(browser, "/corrections", video_id="stage", topic="1", from_s="0.5", to_s="2")
+    assert backend.corrections()[0].stretch == Stretch(0.5, 2)
+    for page in ("/clip?id=stage", "/corrections"):
+        assert "misses <strong>dance, 0.5 s to 2 s</strong>" in browser.get(page).text
+    send(browser, "/corrections", video_id="stage", topic="1", from_s="", to_s="")
+    assert backend.corrections()[0].stretch is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [("from_s=3&to_s=1", "the earlier second first"), ("from_s=3", "both ends"), ("from_s=x&to_s=y", "as seconds")],
+)
+def test_a_stretch_that_is_none_is_refused_in_a_sentence(browser, backend, fields, said):
+    answer = browser.get(f"/clip?id=stage&strength-1=2&{fields}")
+    assert answer.status_code == 422 and said in answer.text and not backend.asked
+
+
+def test_a_clip_of_unknown_times_offers_no_stretch():
+    assert 'class="stretch"' not in opened(MemoryBackend(CAPTIONS, pictures=False)).get("/clip?id=stage").text
 
 
 @pytest.mark.parametrize("strength", ["9", "-8.1", "nan", "inf", "1e400", "x", "1,5"])
