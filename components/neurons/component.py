@@ -99,10 +99,7 @@ def NeuronEvaluator(
     seen_files, files = (records.files_of(artifact_utils.get_split_uri([examples], one)) for one in ("train", split))
     seen = activations.mean_activations(records.read(seen_files), neurons.encode)
     held_out = activations.mean_activations(records.read(files), neurons.encode)
-    found = measure_neurons(
-        seen, held_out, named, neurons.f,
-        rng=np.random.default_rng(config.seed),
-    )  # fmt: skip
+    found = measure_neurons(seen, held_out, named, neurons.f, rng=np.random.default_rng(config.seed))
     effects, counted = None, Tally.load(links.uri)
     if count := config.neurons.effect_videos:
         asked = sampled(held_out.ids, count, config.seed)

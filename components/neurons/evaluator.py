@@ -10,7 +10,7 @@ from topiclens.components.common.blessing import verdict_of
 from topiclens.components.neurons.detection import DETECTION, METRICS, Detection
 from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.figures import NeuronFigures
-from topiclens.components.neurons.links import TopicLinks
+from topiclens.components.neurons.links import TopicLinks, remarks
 from topiclens.components.neurons.settings import NeuronSettings
 from topiclens.schemas.files import write_json, write_text
 from topiclens.schemas.tables import markdown_table
@@ -109,6 +109,9 @@ def format_summary(
     heads = ("detector of a topic", *DETECTION.values())
     lines = ["# Neurons", "", _PREFACE, ""]
     lines += [markdown_table(heads, [(label, *_shown(one)) for label, one in detectors.items()])]
+    lines += ["", remarks(links)[0]]
+    if figures.own_topics is not None:
+        lines += [f"{figures.own_topics} of {figures.topics} topics name their own neuron with most votes."]
     apart = {"by_topic", "top", "controls", *METRICS}
     others = [(name, _cell(value)) for name, value in _values(figures, effects).items() if name not in apart]
     lines += ["", "## Other figures", "", markdown_table(("figure", "value"), others)]

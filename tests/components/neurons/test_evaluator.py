@@ -1,5 +1,6 @@
 """The evaluation of neurons says why."""
 
+import dataclasses
 import json
 
 import pytest
@@ -68,8 +69,14 @@ def test_the_report_is_json_and_words(tmp_path):
     assert "| detector of a topic | F1 | IoU | Pearson |" in text and "| its neurons | 0.400 | 0.250 |" in text
     assert "| its neuron with most votes | 0.450 |" in text and "| random names | 0.100 |" in text
     assert "| man | 9 | 2 | 0.400 | 0.250 | 0.500 | 0.600 | 0.500 | 0.900 |" in text and "| road | 4" not in text
+    assert "1 of 4 neurons are named, 1 of them by at least 3 votes." in text and "their own neuron" not in text
     assert "1 neurons changed meaning" in text and "- 0: road → man" in text
     assert "| purity | – |" in text and "word_deletion" not in text
+
+
+def test_the_report_says_how_many_topics_name_their_own_neuron(tmp_path):
+    write_report(tmp_path, dataclasses.replace(FIGURES, own_topics=1), links(man=[0], road=[]), None)
+    assert "1 of 2 topics name their own neuron with most votes." in (tmp_path / "summary.md").read_text()
 
 
 def test_effects_on_captions_are_reported_where_they_were_measured(tmp_path):
