@@ -21,6 +21,7 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.features.backbones.base import Backbone
 from topiclens.components.neurons import activations
 from topiclens.pipeline.settings import SettingError
+from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.serving.errors import InvalidClip, NeedsWeights
 from topiclens.serving.local.server import LocalServer
 from topiclens.trainer.export import export
@@ -197,6 +198,10 @@ def test_a_correction_is_recorded_with_the_caption_that_it_brings(root):
     proposal = topiclens.correct(root, "val0", "man", author="Ann")
     assert (proposal.correction.author, proposal.correction.topic.name) == ("Ann", "man")
     assert "man" in proposal.sweep.smallest.caption
+    within = topiclens.correct(root, "val0", "man", author="Ann", from_s=0.1, to_s=0.2)
+    assert (within.correction.stretch, within.correction.missed) == (Stretch(0.1, 0.2), "man, 0.1 s to 0.2 s")
+    with pytest.raises(StretchError, match="frames are shown from 0.00 s to 0.30 s"):
+        topiclens.correct(root, "val0", "man", author="Ann", from_s=3, to_s=5)
 
 
 def test_a_run_takes_preset_settings_and_data(monkeypatch, tmp_path):

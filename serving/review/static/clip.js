@@ -150,6 +150,8 @@ byId("reset").addEventListener("click", () => {
     tickOf(rowOf(slider)).checked = false;
     showStrength(slider);
   }
+  for (const end of ends) end.value = "";
+  if (ends.length) showStretch();
   showChosen();
   showCaption();
   byId("topic").focus();

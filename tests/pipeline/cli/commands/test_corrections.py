@@ -48,6 +48,12 @@ def test_a_proposal_is_told_with_its_strength_or_with_why_there_is_none(root, ru
     assert told.startswith("now:  a girl\nwith dance, strength 0.5:  a girl dancing\n") and correction.id in told
     told = run("correct", "hopeless", "--topic", "dance")
     assert "as the stand-in says" in told and "no refinement takes it in" in told
+    told = run("correct", "v2", "--topic", "dance", "--from", "3", "--to", "5")
+    assert "with dance, 3 s to 5 s, strength 0.5:  a girl dancing" in told
+    listed = json.loads(run("corrections", "--json").splitlines()[-1])
+    assert listed["stretch"] == {"start_s": 3.0, "end_s": 5.0}
+    assert "v2 misses dance, 3 s to 5 s" in run("corrections", "--history", listed["id"])
+    assert run("correct", "v2", "--topic", "dance", "--from", "5", "--to", "3").startswith("1 ")
 
 
 def test_corrections_are_listed_with_their_captions_and_in_one_state(root, run):
