@@ -71,8 +71,10 @@ def random_names(neurons: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def best_feature(values: np.ndarray, topics: np.ndarray) -> Scores:
     """For each topic the one value that correlates most with it, up or down. Values are (videos, values), topics
     (videos, topics)."""
-    best = np.argmax(np.abs(correlations(values, topics)), axis=0)
-    return lambda values: values[:, best]
+    found = correlations(values, topics)
+    best = np.argmax(np.abs(found), axis=0)
+    sign = np.sign(found[best, np.arange(found.shape[1])])
+    return lambda values: sign * values[:, best]
 
 
 def linear_map(values: np.ndarray, topics: np.ndarray, ridge: float = 1.0) -> Scores:

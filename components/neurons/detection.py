@@ -59,11 +59,13 @@ def mean_detection(found: Iterable[Detection]) -> Detection:
 def oriented(seen: np.ndarray, seen_present: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Scores of detectors with the sign that speaks for their topics, and a zero below which none fell in training.
 
-    A neuron may speak for its topic by a low activation, and an LSTM's activation is in (-1, 1). The sign is that of
-    the correlation on the training videos. A score that falls below 0 there is raised by as much as it does: the cosine
+    An LSTM's activation is in (-1, 1), and a low one may speak for the topic: its sign is that of the correlation on
+    the training videos. A score that never fell below 0 there, as a topic neuron's, keeps its sign: 0 says that the
+    topic is absent. A score that falls below 0 there is raised by as much as it does: the cosine
     and selectivity are made for scores that are not negative. All arrays are (videos, detectors).
     """
-    sign = np.where(_correlation(seen, seen_present) < 0, -1, 1).astype(seen.dtype)
+    turned = (seen.min(axis=0) < 0) & (_correlation(seen, seen_present) < 0)
+    sign = np.where(turned, -1, 1).astype(seen.dtype)
     return scores * sign - np.minimum((seen * sign).min(axis=0), 0)
 
 

@@ -28,7 +28,7 @@ def test_random_names_leave_no_neuron_with_its_topic():
 def test_the_best_feature_is_chosen_by_training_whatever_its_scale_and_sign():
     values, topics = case(0)
     scores = controls.best_feature(values, topics)(values)
-    np.testing.assert_array_equal(scores[:, 0], values[:, 1])
+    np.testing.assert_array_equal(scores[:, 0], -values[:, 1])
 
 
 def test_the_linear_map_is_the_regression_of_the_definition():

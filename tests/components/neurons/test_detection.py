@@ -79,6 +79,14 @@ def test_sign_zero_and_threshold_are_of_the_training_videos():
     assert (reversed_now.f1, reversed_now.auc) == (0, 0)  # nothing is chosen on the held-out videos
 
 
+def test_a_neuron_that_is_never_negative_speaks_by_being_active():
+    present = np.array([[1], [1], [0], [0]])
+    absent = np.array([[0.0], [0.1], [0.8], [0.9]])  # is active where its topic is not: its name is wrong
+    np.testing.assert_array_equal(detection.oriented(absent, present, absent), absent)
+    (wrong,) = detection.detect(absent, present, absent, present)
+    assert wrong.auc == 0 and wrong.pearson < -0.9
+
+
 # NeuronEval's checks (Oikarinen et al., ICML 2025): a neuron that is its concept, with noise, and wrong labels.
 def concept(seed, share=0.03, videos=6000):
     rng = np.random.default_rng(seed)
