@@ -12,8 +12,8 @@ from topiclens.schemas.tables import markdown_table
 class Reason:
     """One check of a model.
 
-    `check` is its name: a threshold such as `CIDEr minimum`; or, of a refinement, `corrected`, `held-out half`, `live`,
-    `metric`, `neurons` or `teachable`.
+    `check` is its name: a threshold such as `CIDEr minimum`; or, of a refinement, `corrected`, `kept`, `held-out half`,
+    `live`, `metric`, `neurons` or `teachable`.
     """
 
     check: str

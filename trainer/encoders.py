@@ -100,6 +100,14 @@ class Encoder(keras.layers.Layer):
         """
         return []
 
+    def columns_of(self, neuron: int) -> list[tuple[list[keras.Variable], list[int]]]:
+        """Which columns of kernels make a neuron, with their variables as `kernel_inputs` gives them.
+
+        Refinement moves these alone where it is to move some neurons, and may begin by raising all of them. By default
+        none is told, and everything may move.
+        """
+        return []
+
     def call(self, frames: Tensor, training: bool = False, linearised: bool = False) -> dict[str, Tensor]:
         mask = frame_mask(frames)
         frames = self.dropout(frames, training=training)
@@ -146,6 +154,11 @@ class BiLstmEncoder(Encoder):
             ([cell.kernel, cell.recurrent_kernel, cell.bias], ops.concatenate([frames, states, one], axis=-1))
             for cell, states in zip((self.forward, self.backward), before)
         ]
+
+    def columns_of(self, neuron: int) -> list[tuple[list[keras.Variable], list[int]]]:
+        cell = self.forward if neuron < self.units else self.backward
+        gates = [gate * self.units + neuron % self.units for gate in range(4)]
+        return [([cell.kernel, cell.recurrent_kernel, cell.bias], gates)]
 
     def _read_both(self, frames: Tensor, mask: Tensor, *step: Any) -> Tensor:
         ahead = self._read(self.forward, frames, mask, False, *step)

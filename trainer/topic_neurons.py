@@ -20,7 +20,7 @@ TOLD = 0.5  # share of the topic neurons that are told the truth while the decod
 # A neuron that is told of its topic stands at 1. What lies above is left to enhancement, and within an encoder's reach:
 # were 1 its end, a word that only an enhancement of 3 brings in could never be taught.
 CEILING = 4.0
-_NAMED = 0.25  # a caption names a topic that it says so much of; its likeliest word says all
+NAMED = 0.25  # a caption names a topic that it says so much of; its likeliest word says all
 _EPSILON = 0.1  # of the epsilon rule, against a state of 0
 WORDS_STRENGTH = 0.5  # of what the topic model says of words, at the start
 NAMING_LIFT = 1.0  # a word names a topic that it is e times as likely in as in all captions
@@ -102,7 +102,7 @@ def not_negative(v: Tensor, n_topics: int, linearised: bool = False) -> Tensor:
 def topics_said(words: Tensor, naming: Tensor) -> Tensor:
     """Which topics a caption names: words (captions, steps) int and naming (vocabulary_size, n_topics), how much each
     word says of each topic, to (captions, n_topics), 0 or 1."""
-    return ops.cast(ops.sum(ops.take(naming, words, axis=0), axis=1) >= _NAMED, "float32")
+    return ops.cast(ops.sum(ops.take(naming, words, axis=0), axis=1) >= NAMED, "float32")
 
 
 def put_in(video: dict[str, Tensor], truth: Tensor, at: Tensor) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from topiclens.components.neurons.links import TopicLinks, name_all
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement.descent import OnStep
 from topiclens.components.refinement.gate import Half
+from topiclens.components.refinement.naming_words import naming_words
 from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate
 from topiclens.components.refinement.settings import RefinementSettings
@@ -48,6 +49,7 @@ class CandidateCaptioner:
         enhancement: (topics, neurons), what strength 1 of each topic adds to v; None is what the parent carries.
     Attributes:
         untouched: the candidate that is the parent itself.
+        naming: the words by which a caption names each topic, by its id.
         model: captions with whichever encoder it was given last.
     Raises:
         topiclens.components.neurons.activations.NeuronsError: the parent never learnt topics (LSTM-B).
@@ -61,6 +63,7 @@ class CandidateCaptioner:
         self.parent, self.vocabulary, self.f, self.links = loaded.captioner, loaded.vocabulary, loaded.f, links
         self.model = BatchedCaptioner(twin(self.parent), **self.meta["decoding"])
         links.check_fit(self.parent.encoder.n_neurons)
+        self.naming = naming_words(self.parent, self.vocabulary, links.topics)
         self.enhancement = enhancement_in(folder, links) if enhancement is None else enhancement
         self._encode = encoder_of(self.model.captioner)
         self.untouched = RefinedEncoder(self.parent.encoder.get_weights())

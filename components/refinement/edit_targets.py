@@ -50,7 +50,7 @@ def edit_target(
     topic = known.topic.id
 
     def says(caption: str) -> bool:
-        return bool(gained(topics[topic].words, correction.caption_before, caption))
+        return bool(gained(candidates.naming[topic], correction.caption_before, caption))
 
     try:
         found, strength = taught_strength(candidates, video, topic, says, settings, correction.stretch)
@@ -58,7 +58,9 @@ def edit_target(
         raise NotTeachable(f"Correction {label(correction)} is set aside: {error}") from error
     if strength is not None:
         return EditTarget(correction, video, topic, strength)
-    stronger = "A stronger one wants activations beyond -1 and 1, which cannot be learnt (refinement.max_strength)."
+    stronger = (
+        "A stronger one wants more of the neurons than they can say, which cannot be learnt (refinement.max_strength)."
+    )
     limit = f" {stronger}" if candidates.enhancement[topic].any() else ""
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
 

@@ -2,7 +2,8 @@
 
 Every check gives its reason in words. A model is blessed where all are met:
 
-- the corrected videos' captions say the topic;
+- the corrected videos' captions say the topic, by a word that names it;
+- they lose no other topic that they rightly named;
 - so do **held-out halves**: taught on the first half of a video's frames alone, the model does better on the second,
   which it never saw (Dong et al. 2017, section 4: 17 of 20 second halves got more accurate words about the topic);
 - earlier corrections that are live hold;
@@ -18,17 +19,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from topiclens.components.common.blessing import verdict_of
+from topiclens.components.refinement.naming_words import NamingWords, named_by
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.plain import from_plain, to_plain
+from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.trainer.exported import EXTRA
+from topiclens.trainer.vocabulary import tokenize
 
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLinks
 
 VERDICT_FILE = "verdict.json"
-CORRECTED, HALF, LIVE, METRIC, NEURONS = "corrected", "held-out half", "live", "metric", "neurons"
+CORRECTED, KEPT, HALF, LIVE, METRIC, NEURONS = "corrected", "kept", "held-out half", "live", "metric", "neurons"
 _SHOWN = 3  # neurons
 
 
@@ -62,6 +66,35 @@ def check_corrected(correction: Correction, words: Sequence[str], caption: str) 
         CORRECTED,
         bool(entered),
         f"Correction {label(correction)}: “{caption}” {found}: {verdict_of(bool(entered))}.",
+        correction.id,
+    )
+
+
+def lost_topics(video: VideoRecord, topic: int, before: str, after: str, naming: NamingWords) -> list[int]:
+    """The topics that a caption rightly named, and that it names no longer now that another topic is taught.
+
+    A topic is rightly named where people name it too. Where nobody described the video, nobody knows; then one topic
+    may make room for the taught one, as "cat" does for "dog", and of two or more all count as lost.
+    """
+    gone = sorted(named_by(before, naming) - named_by(after, naming) - {topic})
+    if not video.captions:
+        return gone if len(gone) > 1 else []
+    told = {word for caption in video.captions for word in tokenize(caption)}
+    return [one for one in gone if not told.isdisjoint(naming[one])]
+
+
+def check_kept(
+    correction: Correction, topic: int, video: VideoRecord, before: str, after: str, naming: NamingWords
+) -> Reason:
+    """Whether a corrected video's caption still names every other topic that it rightly named (`lost_topics`)."""
+    lost = lost_topics(video, topic, before, after, naming)
+    words = [word for word in before.split() if any(word in naming[one] for one in lost)]
+    by = "which people name too" if video.captions else "more than one topic"
+    found = f"loses {', '.join(dict.fromkeys(words))}, {by}" if lost else "loses no topic that it rightly named"
+    return Reason(
+        KEPT,
+        not lost,
+        f"Correction {label(correction)}: “{before}” becomes “{after}” and {found}: {verdict_of(not lost)}.",
         correction.id,
     )
 

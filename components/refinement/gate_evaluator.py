@@ -145,6 +145,7 @@ class GateEvaluator:
         reasons = gate.collect_reasons(
             [
                 self._corrected(targets, candidate),
+                self._kept(targets, candidate),
                 self._halves(targets, mu),
                 self._lives(candidate),
                 self._metrics(candidate, found, [metric for metric in judged if metric != "METEOR"]),
@@ -179,6 +180,14 @@ class GateEvaluator:
         for taught in targets:
             correction = taught.correction
             yield gate.check_corrected(correction, self._words(taught), captions[correction.id])
+
+    def _kept(self, targets: Sequence[EditTarget], candidate: RefinedEncoder) -> Iterator[Reason]:
+        before, after = (self._captions_of(targets, one) for one in (self.candidates.untouched, candidate))
+        for taught in targets:
+            known = taught.correction.id
+            yield gate.check_kept(
+                taught.correction, taught.topic, taught.video, before[known], after[known], self.candidates.naming
+            )
 
     def _halves(self, targets: Sequence[EditTarget], mu: float) -> Iterator[Reason]:
         candidate = self._teach(on_first_halves(targets), mu)
@@ -231,7 +240,7 @@ class GateEvaluator:
         yield gate.check_neurons(self.candidates.links, found["links"], settings.max_renamed, settings.min_votes)
 
     def _words(self, taught: EditTarget) -> tuple[str, ...]:
-        return self._topics[taught.topic].words
+        return self.candidates.naming[taught.topic]
 
     def _captions_of(self, targets: Sequence[EditTarget], candidate: RefinedEncoder) -> dict[str, str]:
         """Correction id -> the caption of its video."""

@@ -17,6 +17,7 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder, Teacher, furthest
 from topiclens.components.refinement.edit_targets import taught_strength
 from topiclens.components.refinement.gate import Half, gained
+from topiclens.components.refinement.naming_words import NamingWords
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.schemas.records import VideoRecord
@@ -30,7 +31,7 @@ class InaccurateCaption:
     """A video and the topic that its captions miss."""
 
     video_id: str  # of the whole video
-    # topic, name, words: the topic's id, name and words
+    # topic, name, words: the topic's id and name, and the words that name it
     topic: int
     name: str
     words: tuple[str, ...]
@@ -54,6 +55,7 @@ def find_missing(
     links: TopicLinks,
     enhancement: np.ndarray,
     vocabulary: Vocabulary,
+    naming: NamingWords,
     *,
     min_share: float = MIN_SHARE,
 ) -> InaccuracySearch:
@@ -62,7 +64,7 @@ def find_missing(
     A video misses a topic where people say it and the model does not:
 
     1. the topic is one of the video's own (`topics`, which follow from its human captions);
-    2. at least `min_share` of its human captions hold a word of the topic;
+    2. at least `min_share` of its human captions hold a word that names the topic;
     3. the model's captions of both halves of its frames hold none;
     4. the topic has a neuron that can be enhanced, and a word that the model can say.
 
@@ -71,6 +73,7 @@ def find_missing(
     refined model.
 
     Args:
+        naming: the words that name each topic.
         captions: video id -> the model's captions of the first and the second half; videos that cannot be halved are
             not in it.
     """
@@ -80,18 +83,18 @@ def find_missing(
     seen = [
         (video, topic, count)
         for video, topic in present
-        if (count := sum(not said.isdisjoint(topic.words) for said in sentences[video.video_id]))
+        if (count := sum(not said.isdisjoint(naming[topic.id]) for said in sentences[video.video_id]))
         and count >= min_share * len(video.captions)
     ]
     unsaid = [
         (video, topic, count)
         for video, topic, count in seen
-        if set(" ".join(captions[video.video_id]).split()).isdisjoint(topic.words)
+        if set(" ".join(captions[video.video_id]).split()).isdisjoint(naming[topic.id])
     ]
     sayable = [
         (video, topic, count)
         for video, topic, count in unsaid
-        if enhancement[topic.id].any() and any(word in vocabulary for word in topic.words)
+        if enhancement[topic.id].any() and any(word in vocabulary for word in naming[topic.id])
     ]
     sayable.sort(key=lambda found: (-found[2] / len(found[0].captions), found[0].video_id, found[1].id))
     best: dict[str, InaccurateCaption] = {}
@@ -99,7 +102,13 @@ def find_missing(
         best.setdefault(
             video.video_id,
             InaccurateCaption(
-                video.video_id, topic.id, topic.name, topic.words, count, len(video.captions), captions[video.video_id]
+                video.video_id,
+                topic.id,
+                topic.name,
+                tuple(naming[topic.id]),
+                count,
+                len(video.captions),
+                captions[video.video_id],
             ),
         )
     counts = (
@@ -182,7 +191,7 @@ class HalfTrials:
             for topic in self.candidates.links.topics
             if self.candidates.enhancement[topic.id].any()
             and not corrects.topics[topic.id]
-            and set(topic.words).isdisjoint(item.words)
+            and set(self.candidates.naming[topic.id]).isdisjoint(item.words)
         ]
         if not drawable:
             raise ValueError(f"No other topic than those of video {item.video_id!r} has a neuron to control with.")

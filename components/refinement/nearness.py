@@ -9,7 +9,9 @@ correction what sets its video apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from keras import ops
@@ -31,18 +33,61 @@ class WeightNearness:
     """
 
     def __init__(self, encoder: Encoder):
+        self._encoder = encoder
         self._shapes = [tuple(variable.shape) for variable in encoder.trainable_variables]
-        self._ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
-        self.size = int(self._ends[-1])
+        self._columns = [np.arange(shape[-1]) for shape in self._shapes]  # that may move, of each variable
+
+    def only(self, neurons: Iterable[int]) -> WeightNearness:
+        """The same for a correction of these neurons; in the paper all weights may move."""
+        return self
+
+    @property
+    def size(self) -> int:
+        return sum(map(math.prod, self._moving_shapes))
+
+    @property
+    def _moving_shapes(self) -> list[tuple[int, ...]]:
+        return [(*shape[:-1], len(columns)) for shape, columns in zip(self._shapes, self._columns, strict=True)]
 
     def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
         """theta' - theta, in the order of the encoder's variables."""
-        parts = np.split(coordinates, self._ends[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        shapes = self._moving_shapes
+        parts = np.split(coordinates, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+        moving = self._scaled([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+        moves = [np.zeros(shape, coordinates.dtype) for shape in self._shapes]
+        for move, part, columns in zip(moves, moving, self._columns, strict=True):
+            move[..., columns] = part
+        return moves
 
     def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
         """The gradient with respect to the coordinates of what has these gradients with respect to theta'."""
-        return np.concatenate([np.ravel(gradient) for gradient in gradients])
+        moving = [np.asarray(one)[..., columns] for one, columns in zip(gradients, self._columns, strict=True)]
+        return np.concatenate([np.ravel(one) for one in self._scaled(moving)])  # a scale is symmetric
+
+    def raising(self, neuron: int, video: VideoRecord, at: np.ndarray) -> np.ndarray:
+        """The coordinates at which all gates of a neuron receive 1 more in a video, in the mean over some frames.
+
+        Of all such it is the nearest to the parent. Zeros where the encoder does not tell what makes the neuron.
+
+        Args:
+            at: (real frames,) bool, which frames these are.
+        """
+        columns = {id(one): columns for variables, columns in self._encoder.columns_of(neuron) for one in variables}
+        of_columns = [np.zeros(shape, np.float32) for shape in self._shapes]
+        place = {id(variable): i for i, variable in enumerate(self._encoder.trainable_variables)}
+        for variables, z in _read_by_kernels(self._encoder, [video]):
+            ends = np.cumsum([math.prod(variable.shape[:-1]) for variable in variables])
+            for variable, rows in zip(variables, np.split(z[at].mean(axis=0), ends[:-1]), strict=True):
+                if id(variable) in columns:
+                    part = of_columns[place[id(variable)]]
+                    part[..., columns[id(variable)]] = rows.reshape(part.shape[:-1])[..., None]
+        along = self.gradient(of_columns)
+        gates = max(map(len, columns.values()), default=1)
+        return along / np.float32(max(along @ along / gates, np.finfo(np.float32).tiny))
+
+    def _scaled(self, moving: list[np.ndarray]) -> list[np.ndarray]:
+        """Arrays like the columns of theta that may move, in the scale of the weights for one of the coordinates."""
+        return moving
 
 
 class GateNearness(WeightNearness):
@@ -51,7 +96,8 @@ class GateNearness(WeightNearness):
     z_t is what a kernel of the encoder reads at frame t: (x_t, h_{t-1}, 1) for the gates of an LSTM's direction; see
     `Encoder.kernel_inputs`. So this is how far the gates' inputs move, to first order; the metric of Gauss and Newton
     for them (Martens and Grosse 2015, section 3, without the backward factor). A ridge prices the directions that
-    training videos do not have. Weights that `kernel_inputs` leaves out count as in `WeightNearness`.
+    training videos do not have. Only the gates of neurons that a correction asks for move (`only`), so that all else
+    that an encoder says stays nearly as it is. Weights that `kernel_inputs` leaves out count as in `WeightNearness`.
     """
 
     def __init__(self, encoder: Encoder, videos: Sequence[VideoRecord], ridge: float = RIDGE):
@@ -62,20 +108,34 @@ class GateNearness(WeightNearness):
             for variables, moments in second_moments(encoder, videos)
         ]
 
-    def moves(self, coordinates: np.ndarray) -> list[np.ndarray]:
-        return self._by_roots(super().moves(coordinates))
+    def only(self, neurons: Iterable[int]) -> GateNearness:
+        """The same where nothing may move but the columns of kernels that make these neurons.
 
-    def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
-        return super().gradient(self._by_roots(list(gradients)))  # a root is symmetric
+        Where the encoder does not tell which these are (`Encoder.columns_of`), everything may.
+        """
+        told: dict[int, list[int]] = {}
+        for neuron in neurons:
+            of_neuron = self._encoder.columns_of(neuron)
+            if not of_neuron:
+                return self
+            for variables, columns in of_neuron:
+                for variable in variables:
+                    told.setdefault(id(variable), []).extend(columns)
+        narrowed = copy.copy(self)
+        variables = self._encoder.trainable_variables
+        narrowed._columns = [np.unique(told.get(id(variable), [])).astype(int) for variable in variables]
+        return narrowed
 
-    def _by_roots(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Arrays like theta; those that read one z, stacked, are multiplied by the root of its moments."""
+    def _scaled(self, moving: list[np.ndarray]) -> list[np.ndarray]:
+        """Those that read one z, stacked, are multiplied by the root of its moments."""
         for places, root in self._roots:
-            rows = [arrays[place].reshape(-1, arrays[place].shape[-1]) for place in places]
+            if not moving[places[0]].size:
+                continue
+            rows = [moving[place].reshape(-1, moving[place].shape[-1]) for place in places]
             parts = np.split(root @ np.vstack(rows), np.cumsum([len(part) for part in rows])[:-1])
             for place, part in zip(places, parts, strict=True):
-                arrays[place] = part.reshape(self._shapes[place])
-        return arrays
+                moving[place] = part.reshape(moving[place].shape)
+        return moving
 
 
 def near_and_others(train: Sequence[VideoRecord], seed: int) -> tuple[list[VideoRecord], list[VideoRecord]]:
@@ -114,10 +174,12 @@ class InverseRoot:
 
 def second_moments(encoder: Encoder, videos: Sequence[VideoRecord]) -> list[tuple[Sequence, np.ndarray]]:
     """E[z z^T] over the real frames, (n, n) float64, of what each kernel reads, with the variables that make it up."""
+    return [(variables, z.T @ z / len(z)) for variables, z in _read_by_kernels(encoder, videos)]
+
+
+def _read_by_kernels(encoder: Encoder, videos: Sequence[VideoRecord]) -> list[tuple[Sequence, np.ndarray]]:
+    """What each kernel reads at the real frames of all videos, (frames, n) float64, with its variables."""
     frames = pad_videos(videos)
     mask = frame_mask(frames)
-    moments: list[tuple[Sequence, np.ndarray]] = []
-    for variables, inputs in encoder.kernel_inputs(ops.convert_to_tensor(frames), ops.convert_to_tensor(mask)):
-        z = np.asarray(inputs)[mask].astype(np.float64)
-        moments.append((variables, z.T @ z / len(z)))
-    return moments
+    inputs = encoder.kernel_inputs(ops.convert_to_tensor(frames), ops.convert_to_tensor(mask))
+    return [(variables, np.asarray(z)[mask].astype(np.float64)) for variables, z in inputs]

@@ -29,8 +29,8 @@ class RefinementSettings:
         strength_factor: a topic is taught with up to this many times the smallest strength at which the caption of the
             corrected video, and of its parts, names it. At the smallest itself, the least that learning loses would
             lose it again.
-        max_strength: the greatest strength. A correction that needs more is set aside: it asks for activations beyond
-            -1 and 1, which no LSTM has.
+        max_strength: the greatest strength. A correction that needs more is set aside: it asks for more than neurons
+            can say, 1 or, of topic neurons, 4.
         nearness: how the distance of the encoder from its parent is measured (eq. 10): `gates`, by what its gates
             receive on training videos, or `weights`, as in the paper; each needs its own values of `mu`.
         mu: the weight of that distance (eq. 10): one value, or several, of which the smallest that `max_cost` allows is
@@ -55,7 +55,7 @@ class RefinementSettings:
     strength_factor: float = 2.0
     max_strength: float = 4.0
     nearness: str = NEARNESS[0]
-    mu: tuple[float, ...] = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+    mu: tuple[float, ...] = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
     max_cost: float = 0.03
     max_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.005, "METEOR": 0.005, "CIDEr": 0.02})
     max_slice_drop: Mapping[str, float] = field(default_factory=lambda: {"BLEU-4": 0.05, "METEOR": 0.03, "CIDEr": 0.15})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import activation_added
 from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.refinement.naming_words import naming_words
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch
 from topiclens.trainer.edits import Edit
@@ -26,7 +27,8 @@ class SweepPoint:
     strength: float  # the factor of the mean activations that are added; 0 leaves the video as it is
     caption: str
     score: float | None  # of the topic, f(mean v*); None where the captioner never learnt f (LSTM-B)
-    entered: tuple[str, ...]  # the topic's words that the caption at strength 0 lacks, in their order
+    # the words that name the topic (`naming_words`) and that the caption at strength 0 lacks, in their order
+    entered: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def sweep_strengths(
     learnt = model.captioner.config.interpretive_weight > 0
     scores = model.topic_scores(runs, edits)[:, topic].tolist() if learnt else [None] * len(tried)
 
-    return read_sweep(video.video_id, links.topics[topic], tried.tolist(), captions, scores, vocabulary)
+    link = links.topics[topic]
+    named = replace(link, words=naming_words(model.captioner, vocabulary, [link])[0])
+    return read_sweep(video.video_id, named, tried.tolist(), captions, scores, vocabulary)
 
 
 def read_sweep(

@@ -87,7 +87,9 @@ def correct_halves(
     parents = kept.of("captions", lambda: _captions_of_halves(candidates, halved, progress))
     for video_id, captions in parents.items():
         candidates.untouched.captions.update(zip((half.video_id for half in halved[video_id]), captions))
-    found = find_missing(videos, parents, links, enhancement, candidates.vocabulary, min_share=min_share)
+    found = find_missing(
+        videos, parents, links, enhancement, candidates.vocabulary, candidates.naming, min_share=min_share
+    )
     for stage, count in found.counts:
         progress(f"{count:7d}  {stage}")
     if not found.items:

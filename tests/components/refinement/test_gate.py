@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
@@ -10,6 +11,7 @@ from topiclens.components.refinement import gate
 from topiclens.components.refinement.gate import Half
 from topiclens.schemas.corrections import CorrectedTopic, Correction, now
 from topiclens.schemas.plain import from_plain, to_plain
+from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.verdicts import Reason, Verdict
 
 WORDS = ("dancing", "dance", "girl")
@@ -26,6 +28,33 @@ def test_a_corrected_video_must_say_a_word_of_the_topic_that_it_lacked():
     # She was a girl before, too.
     missed = gate.check_corrected(CORRECTION, WORDS, "a girl is sitting")
     assert not missed.met and missed.words.endswith("has no further word of dancing, dance, girl: not met.")
+
+
+NAMING = (("man",), ("roof",), ("cat", "kitten"), ("woman",), ("dancing",))
+WOMAN = 3
+
+
+def kept(before, after, *captions, topic=WOMAN):
+    video = VideoRecord("v17", "val", np.ones((2, 3), np.float32), captions, np.zeros(5))
+    return gate.check_kept(CORRECTION, topic, video, before, after, NAMING)
+
+
+def test_a_caption_must_not_lose_topics_that_it_rightly_named():
+    told = ("a woman and a man on a roof", "people")
+    before, lost = "a man is on a roof", kept("a man is on a roof", "a woman is walking on the grass", *told)
+    assert not lost.met and lost.check == "kept" and lost.correction == CORRECTION.id
+    assert lost.words.endswith("and loses man, roof, which people name too: not met.")
+    assert not kept(before, "a woman and a man", *told).met  # the roof is enough
+    assert kept(before, "a woman and a man on the roof", *told).met
+    assert kept(before, "a woman is walking", "a woman walks").met  # no person sees a man or a roof
+    assert kept("a cat sits", "a kitten sits", "a cat").met  # another word for the same topic
+    assert kept("a woman dances", "a girl dances", "a woman", topic=WOMAN).met  # the taught topic has its own check
+
+
+def test_of_a_video_that_nobody_described_one_topic_may_make_room_for_the_taught_one():
+    assert kept("a cat is on a roof", "a woman is on a roof").met
+    lost = kept("a man is on a roof", "a woman is walking on the grass")
+    assert not lost.met and "loses man, roof, more than one topic: not met." in lost.words
 
 
 def half(before="a man stands", after="a man sits", scores=(0.1, 0.2), expected=(0.01, 0.02)) -> Half:

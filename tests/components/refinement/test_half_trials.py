@@ -10,6 +10,7 @@ from topiclens.schemas.records import VideoRecord
 
 DOG, MAN, SEA = np.eye(3, dtype=np.int64)  # topics; only the dog's and the man's have a neuron and a known word
 NOTHING = ("a", "a")
+NAMING = [topic.words for topic in links().topics]
 
 
 def video(name, topics, *captions):
@@ -18,7 +19,7 @@ def video(name, topics, *captions):
 
 def found(videos, captions=NOTHING, **rule):
     said = {one.video_id: captions for one in videos} if isinstance(captions, tuple) else captions
-    return find_missing(videos, said, links(), named_enhancement(links()), VOCABULARY, **rule)
+    return find_missing(videos, said, links(), named_enhancement(links()), VOCABULARY, NAMING, **rule)
 
 
 def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
@@ -30,11 +31,18 @@ def test_a_topic_is_missing_where_people_say_it_and_neither_half_does():
     assert not found([video("clip", DOG, *clip.captions)]).items  # the video's topic must be it
 
 
+def test_a_word_that_does_not_name_the_topic_does_not_count():
+    clip = video("clip", MAN, "man", "man")
+    weak = [("dog",), ("he",), ("sea",)]  # of the man's topic "man" says too little
+    search = find_missing([clip], {"clip": NOTHING}, links(), named_enhancement(links()), VOCABULARY, weak)
+    assert not search.items and dict(search.counts)["that at least 50% of its human captions say"] == 0
+
+
 def test_a_topic_that_cannot_be_enhanced_or_said_is_no_item():
     clip = video("clip", SEA + MAN, "waves", "waves")
     assert not found([clip]).items
     nothing = np.zeros((3, NEURONS))
-    search = find_missing([video("clip", MAN, "man", "man")], {"clip": NOTHING}, links(), nothing, VOCABULARY)
+    search = find_missing([video("clip", MAN, "man", "man")], {"clip": NOTHING}, links(), nothing, VOCABULARY, NAMING)
     assert not search.items
 
 

@@ -122,6 +122,42 @@ def test_a_correction_leaves_other_videos_more_alone_than_by_the_weights(parent,
     assert moved_by_gates < 0.8 * np.interp(taken_by_gates, taken, moved)
 
 
+def test_only_the_gates_of_the_neurons_that_are_asked_for_move(parent, videos):
+    whole = GateNearness(parent.encoder, videos)
+    narrow, rng = whole.only([1, UNITS + 2]), np.random.default_rng(5)
+    assert narrow.size == (DIM + UNITS + 1) * 4 * 2 and whole.size == narrow.size * UNITS
+    phi = rng.normal(size=narrow.size).astype(np.float32)
+    for move, neuron in zip(narrow.moves(phi), 3 * [1] + 3 * [2], strict=True):
+        gates = move.reshape(-1, 4, UNITS)
+        assert gates[:, :, neuron].all() and not np.delete(gates, neuron, axis=2).any()
+    of_theta = [rng.normal(size=values.shape).astype(np.float32) for values in theta_of(parent)]
+    slope = sum(np.sum(one * move) for one, move in zip(of_theta, narrow.moves(phi), strict=True))
+    assert narrow.gradient(of_theta) @ phi == pytest.approx(slope, rel=1e-4)
+    every = whole.only(range(2 * UNITS))
+    for one, other in zip(every.moves(np.ones(every.size)), whole.moves(np.ones(whole.size)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    weights = nearness_of("weights", parent, videos)
+    assert weights.only([1]) is weights  # in the paper everything may move
+
+
+def test_where_the_encoder_does_not_tell_its_columns_everything_may_move(parent, videos, monkeypatch):
+    monkeypatch.setattr(parent.encoder, "columns_of", lambda neuron: [])
+    gates = GateNearness(parent.encoder, videos)
+    assert gates.only([1]) is gates and not gates.raising(1, videos[3], np.ones(4, bool)).any()
+
+
+@pytest.mark.parametrize("name", ["weights", "gates"])
+@pytest.mark.parametrize("neuron", [1, UNITS + 2])
+def test_raising_gives_every_gate_of_a_neuron_1_more_in_the_mean_over_frames(parent, videos, name, neuron):
+    near, at = nearness_of(name, parent, videos).only([neuron]), np.array([True, False, True, True])
+    moves = near.moves(near.raising(neuron, videos[3], at))
+    z = read_by_gates(parent, [videos[3]])[neuron >= UNITS][at]
+    kernel, recurrent, bias = moves[3:] if neuron >= UNITS else moves[:3]
+    risen = np.mean(z @ np.concatenate([kernel, recurrent, bias[None]]), axis=0).reshape(4, UNITS)
+    np.testing.assert_allclose(risen[:, neuron % UNITS], 1, rtol=1e-4)
+    np.testing.assert_allclose(np.delete(risen, neuron % UNITS, axis=1), 0, atol=1e-6)
+
+
 @pytest.mark.parametrize("videos, near, others", [(300, 128, 128), (130, 128, 2), (128, 128, 128), (5, 5, 5)])
 def test_what_is_held_and_what_is_looked_at_are_other_videos_where_there_are_others(videos, near, others):
     drawn = near_and_others(range(videos), seed=0)

@@ -47,7 +47,7 @@ def test_a_correction_is_taught_and_the_exported_model_says_it(refined):
     folder, verdict, told = refined
     assert verdict.blessed, "\n".join(verdict.lines())
     assert verdict.taught == (correction().id,) and verdict.captions == {correction().id: "man man man"}
-    assert [reason.check for reason in verdict.reasons[:2]] == ["corrected", "held-out half"]
+    assert [reason.check for reason in verdict.reasons[:3]] == ["corrected", "kept", "held-out half"]
     assert set(verdict.metrics) == {"BLEU-4", "CIDEr"} and verdict.reasons[-1].check == "neurons"
     frames = VAL[0].frames[None]
     assert open_captioner(folder)(frames) == ["man man man"]

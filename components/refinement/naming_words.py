@@ -1,0 +1,42 @@
+"""By which words a caption names a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from topiclens.components.neurons.links import TopicLink
+from topiclens.components.topics.table import Topic
+from topiclens.trainer.captioner import Captioner
+from topiclens.trainer.topic_neurons import NAMED
+from topiclens.trainer.vocabulary import Vocabulary
+
+NamingWords = Sequence[Sequence[str]]  # by topic id
+
+
+def naming_words(
+    captioner: Captioner, vocabulary: Vocabulary, topics: Iterable[Topic | TopicLink]
+) -> tuple[tuple[str, ...], ...]:
+    """The words that name each topic by themselves, the likeliest first.
+
+    A decoder of topic neurons knows them: those that are much likelier in the topic than in all captions, and not much
+    rarer there than its likeliest (`topiclens.trainer.topic_neurons`). Where it knows none, a topic's words are all
+    that there is: some of them, such as "people", say little of it.
+    """
+    if not captioner.config.topic_neurons:
+        return tuple(tuple(topic.words) for topic in topics)
+    said, words = np.array(captioner.decoder.naming), tuple(vocabulary)
+
+    def of(topic: Topic | TopicLink) -> tuple[str, ...]:
+        column = said[:, topic.id]
+        likeliest = np.argsort(-column, kind="stable")[: np.count_nonzero(column >= NAMED)]
+        return tuple(words[word] for word in likeliest) or tuple(topic.words)
+
+    return tuple(map(of, topics))
+
+
+def named_by(caption: str, naming: NamingWords) -> set[int]:
+    """The topics that a caption names."""
+    said = set(caption.split())
+    return {topic for topic, words in enumerate(naming) if not said.isdisjoint(words)}
