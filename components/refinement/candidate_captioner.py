@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from topiclens.components.captions.evaluator import References, score_captions
-from topiclens.components.neurons.activations import encoder_of, load, mean_activations
+from topiclens.components.neurons.activations import NeuronModel, encoder_of, load, mean_activations
 from topiclens.components.neurons.batched_captioner import ROWS, BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, name_all
@@ -47,6 +47,7 @@ class CandidateCaptioner:
 
     Args:
         enhancement: (topics, neurons), what strength 1 of each topic adds to v; None is what the parent carries.
+        loaded: the parent with its f, for one whose f was fitted afterwards; None loads it from the folder.
     Attributes:
         untouched: the candidate that is the parent itself.
         naming: the words by which a caption names each topic, by its id.
@@ -57,8 +58,15 @@ class CandidateCaptioner:
         ValueError: the links are another model's.
     """
 
-    def __init__(self, folder: str | os.PathLike, links: TopicLinks, enhancement: np.ndarray | None = None):
-        loaded = load(folder)
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        links: TopicLinks,
+        enhancement: np.ndarray | None = None,
+        *,
+        loaded: NeuronModel | None = None,
+    ):
+        loaded = loaded or load(folder)
         self.meta = read_meta(folder)
         self.parent, self.vocabulary, self.f, self.links = loaded.captioner, loaded.vocabulary, loaded.f, links
         self.model = BatchedCaptioner(twin(self.parent), **self.meta["decoding"])

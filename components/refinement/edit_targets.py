@@ -11,12 +11,15 @@ from topiclens.components.refinement.candidate_captioner import CandidateCaption
 from topiclens.components.refinement.gate import gained, label
 from topiclens.components.refinement.propagation import CorrectedVideo
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.components.refinement.strength_sweep import StrengthSweep, strengths_up_to, sweep_strengths
+from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
 from topiclens.components.topics.matching import resolve_topic
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch, StretchError
+from topiclens.trainer.topic_neurons import CEILING
+
+_TRIED = 17  # strengths, 0 included
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +80,14 @@ def taught_strength(
 
     At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
     yet, and learning takes in only a part of what is asked for. So the parts of the video are asked too, and more is
-    taught. Beyond `max_strength` the activations would have to leave -1 .. 1.
+    taught. No more is tried than `max_strength`, and than a topic neuron can say.
 
     Args:
         stretch: of the video, in which the topic is there; parts that have no frame of it are not asked.
     Returns:
         The sweep of the video itself; and the strength, None where none up to the bound brings the topic in.
     """
-    strengths = strengths_up_to(settings.max_strength)
+    strengths = _strengths(candidates, topic, settings.max_strength)
     asked = (candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement)
     shown = [part for part in parts(video) if stretch is None or _shows(part, stretch)]
     responses = [sweep_strengths(*asked, one, topic, strengths, stretch) for one in (video, *shown)]
@@ -95,6 +98,14 @@ def taught_strength(
 def _shows(part: VideoRecord, stretch: Stretch) -> bool:
     """Whether a part of a video has a frame of a stretch."""
     return part.seconds is not None and bool(stretch.holds(part.seconds).any())
+
+
+def _strengths(candidates: CandidateCaptioner, topic: int, bound: float) -> np.ndarray:
+    """The strengths that are tried, from 0 up to a bound, or to what a topic neuron can say of itself."""
+    own = candidates.enhancement[topic, : candidates.links.topic_neurons]
+    if own.any():
+        bound = min(bound, CEILING / float(own.max()))
+    return np.unique(np.linspace(0, bound, _TRIED))
 
 
 def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:

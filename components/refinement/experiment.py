@@ -6,6 +6,7 @@ of 17 of the 20 second halves the caption got more accurate words about the topi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,44 @@ from topiclens.schemas.plain import to_plain
 from topiclens.schemas.tables import markdown_table
 
 PAPER = "the paper: 17 of 20"
+_Z = 1.96  # of 95 %
+
+
+@dataclass(frozen=True)
+class Others:
+    """What one refinement did to videos that nobody corrected."""
+
+    judged: int
+    unchanged: int  # of these, whose caption stays word by word
+    # of those judged that do not have the topic and whose captions did not name it: how many, and whose captions do now
+    without: int
+    wrongly_gained: int
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """So many of so many."""
+
+    count: int
+    of: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's, of 95 % (1927)."""
+        if not self.of:
+            return 0.0, 1.0
+        n, share, z = self.of, self.count / self.of, _Z
+        middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def to_json(self) -> dict:
+        return {"count": self.count, "of": self.of, "interval": self.interval}
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        share = f"{self.count / self.of:.1%}" if self.of else "–"
+        return f"{self.count} of {self.of} ({share}; {low:.1%} to {high:.1%})"
 
 
 @dataclass(frozen=True)
@@ -29,7 +68,9 @@ class Result:
     back: HalfTrial | None = None
     control_topic: str | None = None
     control: HalfTrial | None = None
-    metrics: Mapping[str, float] | None = None  # of the captions by the model refined by the first half
+    # of the captions by the model refined by the first half
+    metrics: Mapping[str, float] | None = None
+    others: Others | None = None
 
     @property
     def enhanced(self) -> bool:
@@ -61,6 +102,9 @@ class Experiment:
     metrics: Mapping[str, float]  # of the parent's captions
     videos: str  # how many of them are judged, and how they were chosen
     settings: Mapping[str, object]
+    baseline: Experiment | None = (
+        None  # the same on a model that never learnt topics, through an f that was fitted later
+    )
 
     @property
     def enhanced(self) -> list[Result]:
@@ -73,7 +117,17 @@ class Experiment:
         words = [result.item.words for result in done]
         forth = [result.forth for result in done]
         back = [(result.item.words, result.back) for result in done if result.back and result.back.tested]
+        others, n = [r.others for r in done if r.others], len(done)
+        edits = {
+            "reliability": Proportion(sum(_gains(w, t.taught) for w, t in zip(words, forth)), n),
+            "generality": Proportion(sum(_gains(w, t.tested) for w, t in zip(words, forth)), n),
+            "other_topic": Proportion(sum(_gains(r.item.words, r.control.tested) for r in done if r.control), n),
+            "losing_a_topic": Proportion(sum(t.lost > 0 for t in forth), n),
+            "wrong_gains": Proportion(sum(one.wrongly_gained for one in others), sum(one.without for one in others)),
+            "unchanged": Proportion(sum(one.unchanged for one in others), sum(one.judged for one in others)),
+        }
         return {
+            **{name: proportion.to_json() for name, proportion in edits.items()},
             "enhanced": len(done),
             "not_enhanced": len(self.results) - len(done),
             "second_halves_gained": sum(_gains(w, t.tested) for w, t in zip(words, forth)),
@@ -95,14 +149,15 @@ class Experiment:
 
     def to_json(self) -> dict:
         rule = [{"stage": stage, "left": count} for stage, count in self.counts]
-        fields = {name: value for name, value in vars(self).items() if name != "counts"}
-        return {"figures": self.figures(), "rule": rule, **to_plain(fields)}
+        fields = {name: value for name, value in vars(self).items() if name not in ("counts", "baseline")}
+        baseline = None if self.baseline is None else self.baseline.to_json()
+        return {"figures": self.figures(), "rule": rule, **to_plain(fields), "baseline": baseline}
 
     def to_markdown(self) -> str:
         """The experiment as a person reads it."""
         lines = ["# Corrections: one half corrects, the other tests", "", f"What is halved: {self.parts}."]
         lines += [f"The captions of two halves have {self.alike:.0%} of their words in common.", ""]
-        lines += [*self._findings(), "", "## Videos with an inaccurate caption, by rule", ""]
+        lines += [*self._findings(), *self._edits(), "", "## Videos with an inaccurate caption, by rule", ""]
         tried = ("tried in this order", len(self.results))
         brought = ("of which a strength brings the topic into the first half", len(self.enhanced))
         lines += [markdown_table(("stage", "left"), [*self.counts, tried, brought])]
@@ -120,7 +175,7 @@ class Experiment:
         if not n:
             yield "No video could be enhanced, so nothing was taught."
             return
-        yield f"- **{found['second_halves_gained']} of {n} second halves gain a word of the topic** ({PAPER})."
+        yield f"- **{found['second_halves_gained']} of {n} second halves gain a word that names the topic** ({PAPER})."
         yield f"- Of the first halves, which corrected, {found['first_halves_gained']} of {n} say it."
         yield f"- The other way round, {found['back_gained']} of {found['back_taught']} first halves gain a word."
         if found["together_gained"] is not None:
@@ -143,6 +198,16 @@ class Experiment:
             "beyond what an LSTM can say."
         )
         yield f"- {found['seconds']:.1f} s a correction, on average."
+
+    def _edits(self) -> Iterator[str]:
+        """The table of reliability, generality and locality, as benchmarks of editing report them."""
+        models = {"this model": self} | ({} if self.baseline is None else {"without topics": self.baseline})
+        figures = {name: one.figures() for name, one in models.items()}
+        rows = []
+        for key, words in _EDITS.items():
+            cells = (Proportion(found[key]["count"], found[key]["of"]) for found in figures.values())
+            rows.append((words, *map(str, cells)))
+        yield from ("", "With intervals of 95 % (Wilson):", "", markdown_table(("", *figures), rows))
 
     def _metrics(self) -> str:
         names = list(self.metrics)
@@ -176,6 +241,16 @@ class Experiment:
                 numbers = (f"{trial.strength:g}", f"{trial.mu:g}", f"{trial.seconds:.1f}")
                 rows.append((*who, *said, *numbers, *only_forth))
         return markdown_table(heads, rows)
+
+
+_EDITS = {
+    "reliability": "reliability: the half that corrects names the topic",
+    "generality": "generality: the other half names it too",
+    "other_topic": "control: it does when another topic is taught",
+    "losing_a_topic": "the other half loses a topic that it rightly named",
+    "wrong_gains": "locality: other videos without the topic wrongly name it",
+    "unchanged": "locality: captions of other videos that stay word by word",
+}
 
 
 def _gains(words: Sequence[str], half: Half | None) -> bool:

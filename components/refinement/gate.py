@@ -14,6 +14,7 @@ Every check gives its reason in words. A model is blessed where all are met:
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 VERDICT_FILE = "verdict.json"
 CORRECTED, KEPT, HALF, LIVE, METRIC, NEURONS = "corrected", "kept", "held-out half", "live", "metric", "neurons"
 _SHOWN = 3  # neurons
+AGREED = 0.5  # a topic that this share of a video's human captions names is rightly named
 
 
 def save_verdict(verdict: Verdict, export: str | os.PathLike) -> None:
@@ -73,14 +75,15 @@ def check_corrected(correction: Correction, words: Sequence[str], caption: str) 
 def lost_topics(video: VideoRecord, topic: int, before: str, after: str, naming: NamingWords) -> list[int]:
     """The topics that a caption rightly named, and that it names no longer now that another topic is taught.
 
-    A topic is rightly named where people name it too. Where nobody described the video, nobody knows; then one topic
-    may make room for the taught one, as "cat" does for "dog", and of two or more all count as lost.
+    A topic is rightly named where half of the people name it too, or more. Where nobody described the video, nobody
+    knows; then one topic may make room for the taught one, as "cat" does for "dog", and of two or more all count as
+    lost.
     """
     gone = sorted(named_by(before, naming) - named_by(after, naming) - {topic})
     if not video.captions:
         return gone if len(gone) > 1 else []
-    told = {word for caption in video.captions for word in tokenize(caption)}
-    return [one for one in gone if not told.isdisjoint(naming[one])]
+    told = Counter(one for caption in video.captions for one in named_by(" ".join(tokenize(caption)), naming))
+    return [one for one in gone if told[one] >= AGREED * len(video.captions)]
 
 
 def check_kept(

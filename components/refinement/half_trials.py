@@ -16,7 +16,7 @@ import numpy as np
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder, Teacher, furthest
 from topiclens.components.refinement.edit_targets import taught_strength
-from topiclens.components.refinement.gate import Half, gained
+from topiclens.components.refinement.gate import Half, gained, lost_topics
 from topiclens.components.refinement.naming_words import NamingWords
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation
 from topiclens.components.refinement.settings import RefinementSettings
@@ -134,6 +134,7 @@ class HalfTrial:
     # taught, tested: the two halves, before and after; None where nothing could be taught
     taught: Half | None = None
     tested: Half | None = None
+    lost: int = 0  # topics that the half that tests rightly named before, and names no longer (`gate.lost_topics`)
     # asked, left, least: ||v* - v||^2 before and after the propagation, and what no LSTM gets below
     asked: float = 0.0
     left: float = 0.0
@@ -237,6 +238,7 @@ class HalfTrials:
             begun,
             taught=taught,
             tested=tested,
+            lost=len(lost_topics(halves[1], item.topic, *tested.captions, self.candidates.naming)),
             asked=float(refined.before[0]),
             left=float(refined.after[0]),
             least=float(refined.least[0]),

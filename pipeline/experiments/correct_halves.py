@@ -15,13 +15,16 @@ import numpy as np
 
 from topiclens.components.captions.evaluator import References, evaluate_captions
 from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
+from topiclens.components.neurons.activations import NeuronModel, NeuronsError, encoder_of, mean_activations
 from topiclens.components.neurons.effects import sampled
 from topiclens.components.neurons.enhancement import enhancement_of
-from topiclens.components.neurons.links import LINKS_FILE, TopicLinks
-from topiclens.components.neurons.pdm import Tally
+from topiclens.components.neurons.links import TopicLinks, link
+from topiclens.components.neurons.pdm import Tally, tally
+from topiclens.components.neurons.study import fit_perceptron
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner
 from topiclens.components.refinement.edit_targets import halves
-from topiclens.components.refinement.experiment import Experiment, Result, Together
+from topiclens.components.refinement.experiment import Experiment, Others, Result, Together
+from topiclens.components.refinement.gate import gained
 from topiclens.components.refinement.half_trials import MIN_SHARE, HalfTrials, InaccurateCaption, find_missing
 from topiclens.components.refinement.nearness import VIDEOS
 from topiclens.components.refinement.settings import RefinementSettings
@@ -31,6 +34,7 @@ from topiclens.schemas.files import read_bytes, read_json, write_json, write_tex
 from topiclens.schemas.plain import from_plain, to_plain
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.schemas.records import VideoRecord
+from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import weights_path
 
 METRICS = ("BLEU-4", "METEOR", "CIDEr")
@@ -38,8 +42,8 @@ JUDGED = 200  # videos whose captions are judged after each refinement, unless a
 _DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
     "neurons", "strength_factor", "max_strength", "nearness", "mu", "max_cost",
 )  # fmt: skip
-_METHOD = 5  # counts the ways in which the same settings were followed: what was kept of another is not taken
-_TABLE, _JSON = "corrections.md", "corrections.json"
+_METHOD = 6  # counts the ways in which the same settings were followed: what was kept of another is not taken
+_TABLE, _JSON, _BASELINE = "corrections.md", "corrections.json", "without-topics"
 
 
 class NothingToCorrect(ValueError):
@@ -55,6 +59,7 @@ def correct_halves(
     min_share: float | None = None,
     alternating: bool = False,
     full: bool = False,
+    baseline: Outcome | None = None,
     folder: str,
     progress: Progress = print_progress,
 ) -> Experiment:
@@ -66,22 +71,83 @@ def correct_halves(
 
     Args:
         min_share: of a video's human captions that must say the topic; None for the rule's own.
+        baseline: of a run whose model never learnt topics (LSTM-B), on the same dataset: the same is done with it,
+            through an f that is fitted afterwards and the neurons that this f names.
         alternating: takes every second frame for a half, in place of halves cut in the middle.
     Raises:
         NothingToCorrect: the rule finds no video.
         topiclens.pipeline.run_metadata.NothingThere: the run did not come so far.
     """
+    min_share = MIN_SHARE if min_share is None else min_share
+    options = dict(items=items, split=split, min_share=min_share, alternating=alternating, full=full, progress=progress)
+    candidates = _named(outcome, settings)
+    experiment = _experiment(outcome, candidates, settings, folder=folder, required=True, **options)
+    if baseline is not None:
+        progress(f"The same with {baseline.model}, which never learnt topics")
+        without = _named_afterwards(outcome, baseline, candidates, settings)
+        found = _experiment(baseline, without, settings, folder=os.path.join(folder, _BASELINE), **options)
+        experiment = replace(experiment, baseline=found)
+    write_json(os.path.join(folder, _JSON), experiment.to_json())
+    write_text(os.path.join(folder, _TABLE), experiment.to_markdown())
+    return experiment
+
+
+def _named(outcome: Outcome, settings: RefinementSettings) -> CandidateCaptioner:
+    """A run's model with the names that it gave its neurons."""
     named = outcome.folder("topiclens.NeuronLinks")
     links = TopicLinks.load(named)
-    enhancement = enhancement_of(links, Tally.load(named), settings.neurons)
-    candidates = CandidateCaptioner(outcome.model, links, enhancement)
+    return CandidateCaptioner(outcome.model, links, enhancement_of(links, Tally.load(named), settings.neurons))
+
+
+def _named_afterwards(
+    outcome: Outcome, baseline: Outcome, named: CandidateCaptioner, settings: RefinementSettings
+) -> CandidateCaptioner:
+    """A model that never learnt topics, its neurons named through an f that is fitted to it (eq. 8, the encoder held).
+
+    The topics, and the words that name them, are those of the other run, whose training videos fit f.
+    """
+    captioner, vocabulary, _ = load_captioner(baseline.model)
+    if captioner.config.interpretive_weight:
+        raise NeuronsError(
+            f"The model in {baseline.model} learnt topics itself; expected one that was trained with "
+            "model.interpretive_weight=0."
+        )
+    encode = encoder_of(captioner)
+    seen = mean_activations(records.read(split_files(outcome, "train")), encode)
+    f = fit_perceptron(seen.mean, seen.topics, seed=settings.seed, units=captioner.config.topic_units)
+    captioner.topic_perceptron.set_weights([f.hidden, f.hidden_bias, f.score, f.score_bias])
+    counted = tally(seen.mean, seen.topics, f)
+    links = link(counted, named.links.topics)
+    loaded = NeuronModel(captioner, vocabulary, encode, f)
+    candidates = CandidateCaptioner(
+        baseline.model, links, enhancement_of(links, counted, settings.neurons), loaded=loaded
+    )
+    candidates.naming = named.naming
+    return candidates
+
+
+def _experiment(
+    outcome: Outcome,
+    candidates: CandidateCaptioner,
+    settings: RefinementSettings,
+    *,
+    items: int,
+    split: str,
+    min_share: float,
+    alternating: bool,
+    full: bool,
+    folder: str,
+    progress: Progress,
+    required: bool = False,
+) -> Experiment:
+    """The experiment on one model; NothingToCorrect where something is required and the rule finds no video."""
+    links, enhancement = candidates.links, candidates.enhancement
     videos = split_videos(outcome, split)
     train = list(itertools.islice(records.read(split_files(outcome, "train")), 2 * VIDEOS))
-    min_share = MIN_SHARE if min_share is None else min_share
     told = {"split": split, "alternating": alternating, "min_share": min_share}
     told |= {f"refinement.{name}": getattr(settings, name) for name in _DECISIVE}
     told |= {f"decoding.{name}": value for name, value in candidates.meta["decoding"].items()}
-    kept = _Kept(os.path.join(folder, _fingerprint(outcome, told)))
+    kept = _Kept(os.path.join(folder, _fingerprint(outcome, links, told)))
     halved = _halves(videos, alternating)
 
     parents = kept.of("captions", lambda: _captions_of_halves(candidates, halved, progress))
@@ -92,7 +158,7 @@ def correct_halves(
     )
     for stage, count in found.counts:
         progress(f"{count:7d}  {stage}")
-    if not found.items:
+    if required and not found.items:
         raise NothingToCorrect(
             f"No video of {split} has an inaccurate caption by the rule, whose stages left "
             f"{[count for _, count in found.counts]} of them. Ask for a smaller share of human captions that "
@@ -104,7 +170,7 @@ def correct_halves(
         trials = HalfTrials(candidates, settings, train)
         results = _in_turn(trials, found.items, halved, items, kept, judge, progress)
         together = _at_once(trials, results, halved, kept, judge, progress)
-    experiment = Experiment(
+    return Experiment(
         parts=_parts(outcome, split, alternating),
         alike=float(np.mean([_words_in_common(*captions) for captions in parents.values()])),
         counts=found.counts,
@@ -114,9 +180,6 @@ def correct_halves(
         videos=str(judge),
         settings=told,
     )
-    write_json(os.path.join(folder, _JSON), experiment.to_json())
-    write_text(os.path.join(folder, _TABLE), experiment.to_markdown())
-    return experiment
 
 
 def _in_turn(trials, found, halved, items, kept, judge, progress) -> list[Result]:
@@ -150,7 +213,8 @@ def _corrected(trials, item: InaccurateCaption, halved, judge) -> Result:
         return Result(item, forth)
     back, _ = trials.correct(item, second, first, "second → first")
     other, controlled = trials.control(item, forth, first, second)
-    return Result(item, forth, back, other, controlled, judge(trials.candidates, candidate))
+    metrics, others = judge(trials.candidates, candidate), judge.others(trials.candidates, candidate, item)
+    return Result(item, forth, back, other, controlled, metrics, others)
 
 
 def _at_once(trials, results, halved, kept, judge, progress) -> Together | None:
@@ -217,6 +281,22 @@ class _Judge(contextlib.ExitStack):
         captions = candidates.captions(candidate, self._videos)
         return evaluate_captions(self._references, captions, METRICS, start_meteor=self._start).metrics
 
+    def others(self, candidates, candidate, item: InaccurateCaption) -> Others:
+        """What a refinement by one video did to the captions of the others."""
+        videos = [video for video in self._videos if video.video_id != item.video_id]
+        before, after = (candidates.captions(one, videos) for one in (candidates.untouched, candidate))
+        without = [
+            video.video_id
+            for video in videos
+            if not video.topics[item.topic] and not gained(item.words, "", before[video.video_id])
+        ]
+        return Others(
+            judged=len(videos),
+            unchanged=sum(before[video_id] == after[video_id] for video_id in before),
+            without=len(without),
+            wrongly_gained=sum(bool(gained(item.words, "", after[video_id])) for video_id in without),
+        )
+
 
 def _halves(videos: Sequence[VideoRecord], alternating: bool) -> dict[str, tuple[VideoRecord, VideoRecord]]:
     """Video id -> its halves, of the videos that have two."""
@@ -246,11 +326,11 @@ def _words_in_common(one: str, other: str) -> float:
     return len(one & other) / max(len(one | other), 1)
 
 
-def _fingerprint(outcome: Outcome, told: Mapping) -> str:
+def _fingerprint(outcome: Outcome, links: TopicLinks, told: Mapping) -> str:
     """Of all that the results follow from: the method, the model's weights, the links, the videos and the settings."""
     digest = hashlib.sha256(json.dumps([_METHOD, told, outcome.folder("Examples")], sort_keys=True).encode())
-    for path in (weights_path(outcome.model), os.path.join(outcome.folder("topiclens.NeuronLinks"), LINKS_FILE)):
-        digest.update(read_bytes(path))
+    digest.update(read_bytes(weights_path(outcome.model)))
+    digest.update(json.dumps(to_plain(links), sort_keys=True).encode())
     return digest.hexdigest()[:12]
 
 

@@ -3,14 +3,17 @@
 import dataclasses
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
 
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner
 from topiclens.components.captions.meteor import MeteorUnavailable
+from topiclens.components.neurons.activations import NeuronsError
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement import half_trials as halving
+from topiclens.components.refinement.experiment import Others
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.cli import main as cli
@@ -104,7 +107,7 @@ def test_one_half_corrects_and_the_other_gains_the_topic(outcome, kept):
             assert trial["left"] < 0.5 * trial["asked"]
     # Without inputs to tell frames apart by, what is learnt of one half is learnt of every frame.
     assert told["figures"]["second_halves_gained"] == told["figures"]["together_gained"] == 2
-    assert "**2 of 2 second halves gain a word of the topic**" in table
+    assert "**2 of 2 second halves gain a word that names the topic**" in table
     assert "the regions of each photo, halved in the middle" in table and "words in common" in table
     assert table == (kept / "corrections.md").read_text()
     assert any("min left" in line for line in said)
@@ -117,6 +120,41 @@ def test_the_control_teaches_another_topic_and_brings_nothing_in(outcome, kept):
         assert result["control"]["strength"] == result["forth"]["strength"]
         assert result["control"]["tested"]["captions"] == ["dog dog dog", "dog dog dog"]
     assert told["figures"]["control_gained"] == 0
+
+
+class Said:
+    """Candidates that said what is written here."""
+
+    untouched = {"one": "a dog", "same": "a dog", "gains": "a dog", "names it": "a man", "has it": "a dog"}
+    refined = {"one": "a man", "same": "a dog", "gains": "a man", "names it": "man", "has it": "a man"}
+
+    def captions(self, candidate, videos):
+        return {video.video_id: candidate[video.video_id] for video in videos}
+
+
+def test_what_other_videos_wrongly_gain_is_counted():
+    item = halving.InaccurateCaption("one", 1, "man", ("man",), 3, 3, ("a dog", "a dog"))
+    videos = [video(name, "val", 0, topics=(1, int(name in ("one", "has it")), 0)) for name in Said.untouched]
+    with correct_halves._Judge(videos, len(videos), seed=0) as judge:
+        found = judge.others(Said(), Said.refined, item)
+    assert found == Others(judged=4, unchanged=1, without=2, wrongly_gained=1)
+
+
+def test_a_model_that_never_learnt_topics_is_corrected_through_an_f_that_is_fitted_to_it(outcome, tmp_path):
+    without, root = planted_captioner(), tmp_path / "without"
+    extra = root / run_metadata.EXPORTED / EXTRA
+    extra.mkdir(parents=True)
+    without.save_weights(extra / WEIGHTS_FILE)
+    meta = json.loads((pathlib.Path(outcome.model) / EXTRA / JSON_FILE).read_text())
+    (extra / JSON_FILE).write_text(json.dumps({**meta, "model": dataclasses.asdict(without.config)}))
+    baseline = dataclasses.replace(outcome, artifacts={**outcome.artifacts, "Model": str(root)})
+    table, told, _ = run(outcome, tmp_path / "experiment", baseline=baseline)
+    found = told["baseline"]
+    assert [row["left"] for row in found["rule"]][:5] == [row["left"] for row in told["rule"]][:5]  # the same rule
+    assert "| without topics |" in table and found["baseline"] is None
+    assert (tmp_path / "experiment" / "without-topics").is_dir()
+    with pytest.raises(NeuronsError, match="learnt topics itself"):
+        run(outcome, tmp_path / "other", baseline=outcome)
 
 
 def test_what_is_done_is_kept_and_a_stopped_experiment_goes_on(outcome, kept, tmp_path, monkeypatch):
