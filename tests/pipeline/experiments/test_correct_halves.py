@@ -22,7 +22,7 @@ from topiclens.schemas import records
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.exported import EXTRA, FORMAT, JSON_FILE, WEIGHTS_FILE
 
-SETTINGS = RefinementSettings(nearness="weights", mu=(1e-4,))
+SETTINGS = RefinementSettings(strength_factor=2.0, nearness="weights", mu=(1e-4,))
 DECODING = {"beam": 1, "max_words": 3, "length_penalty": 0.0}
 
 
