@@ -32,12 +32,12 @@ from topiclens.trainer.exported import (
     JSON_FILE,
     WEIGHTS_FILE,
     ExportError,
+    read_config,
     read_enhancement,
     read_meta,
     weights_path,
 )
 from topiclens.trainer.relevance import with_relevance
-from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
 # In TensorFlow's own registry, yet nothing a server without this Python process can run.
@@ -165,7 +165,7 @@ def load_captioner(directory: str | os.PathLike) -> tuple[Captioner, Vocabulary,
     """Rebuilds the Keras model of an export: (captioner, vocabulary, the content of captioner.json)."""
     meta = read_meta(directory)
     vocabulary = Vocabulary(meta["vocabulary"][len(SPECIAL_WORDS) :])
-    captioner = Captioner(CaptionerConfig(**meta["model"]), name="captioner")
+    captioner = Captioner(read_config(directory), name="captioner")
     captioner.load_weights(weights_path(directory))
     return captioner, vocabulary, meta
 

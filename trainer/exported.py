@@ -1,10 +1,12 @@
 """What an exported captioner tells of itself, read without building it: neither Keras nor TensorFlow is needed."""
 
+import dataclasses
 import os
 
 import numpy as np
 
 from topiclens.schemas.files import read_json
+from topiclens.trainer.settings import MLP, CaptionerConfig
 
 FORMAT = 1
 EXTRA = "assets.extra"
@@ -27,6 +29,19 @@ def read_meta(directory: str | os.PathLike) -> dict:
     if meta.get("format") != FORMAT:
         raise ExportError(f"{path} has format {meta.get('format')}; this program reads {FORMAT}. Export it again.")
     return meta
+
+
+def read_config(directory: str | os.PathLike) -> CaptionerConfig:
+    """What an exported captioner is made of; ExportError where it was exported by a version with other settings."""
+    model = read_meta(directory)["model"]
+    known = {field.name for field in dataclasses.fields(CaptionerConfig)}
+    if unknown := sorted(model.keys() - known):
+        raise ExportError(
+            f"The model in {os.fspath(directory)} was exported by another version of TopicLens: it has the setting "
+            f"{unknown[0]}, which this version does not know. Run `topiclens run` again, or use the version that "
+            "exported it."
+        )
+    return CaptionerConfig(**{"topics": MLP} | model)  # before there were topic neurons, nobody said so
 
 
 def weights_path(directory: str | os.PathLike) -> str:

@@ -28,8 +28,7 @@ from topiclens.schemas import records
 from topiclens.schemas.files import read_json, readable, writable, write_json
 from topiclens.schemas.plain import from_json, to_plain
 from topiclens.trainer.export import export_again
-from topiclens.trainer.exported import EXTRA, read_meta
-from topiclens.trainer.settings import CaptionerConfig
+from topiclens.trainer.exported import EXTRA, read_config, read_meta
 
 _dsl = tfx.dsl.components
 
@@ -64,11 +63,10 @@ def NeuronNaming(
         readable(path_utils.serving_model_path(model.uri)) as parent,
         writable(path_utils.serving_model_path(named_model.uri)) as folder,
     ):
-        meta, counted = read_meta(parent), Tally.load(links.uri)
-        own = CaptionerConfig(**meta["model"]).topic_neurons
-        named = link(counted, TopicModel.load(of_topics).topics, config.naming, own)
+        counted = Tally.load(links.uri)
+        named = link(counted, TopicModel.load(of_topics).topics, config.naming, read_config(parent).topic_neurons)
         named.save(links.uri)
-        backbone = registry.of_features(meta["features"], config.cache_dir)
+        backbone = registry.of_features(read_meta(parent)["features"], config.cache_dir)
         added = enhancement_of(named, counted, config.neurons)
         topics = [{"id": topic.id, "name": topic.name, "words": topic.words} for topic in named.topics]
         export_again(parent, folder, backbone=backbone, enhancement=added, topics=topics)

@@ -13,7 +13,7 @@ from topiclens.trainer import decoding
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.endpoints import build_extract, what_if
 from topiclens.trainer.export import ExportError, assert_core_ops, export, export_again, load_captioner
-from topiclens.trainer.exported import read_enhancement, read_meta
+from topiclens.trainer.exported import read_config, read_enhancement, read_meta
 
 FEATURES = {"backbone": "tiny", "n_frames": 3, "dim": toy_clips.DIM}
 BEAM, MAX_WORDS = 3, 5
@@ -266,3 +266,17 @@ def test_a_folder_that_is_no_export_is_an_error_that_says_what_was_expected(expo
     (tmp_path / "assets.extra" / "captioner.json").write_text(json.dumps(meta | {"format": 99}))
     with pytest.raises(ExportError, match="format 99; this program reads 1"):
         load_captioner(tmp_path)
+
+
+def test_what_an_export_of_another_version_is_made_of_is_said_or_refused(exported, tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    meta = json.loads((exported / "assets.extra" / "captioner.json").read_text())
+
+    def config(**changes):
+        model = {name: value for name, value in (meta["model"] | changes).items() if value is not None}
+        (tmp_path / "assets.extra" / "captioner.json").write_text(json.dumps(meta | {"model": model}))
+        return read_config(tmp_path)
+
+    assert config(topics=None).topics == "mlp"  # from before there were topic neurons
+    with pytest.raises(ExportError, match="another version of TopicLens: it has the setting colour"):
+        config(colour="red")
