@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLinks, name_all
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement.descent import OnStep
-from topiclens.components.refinement.gate import Half
+from topiclens.components.refinement.gate import Half, gained
 from topiclens.components.refinement.naming_words import naming_words
 from topiclens.components.refinement.nearness import WeightNearness, near_and_others, nearness_of
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation, propagate
@@ -158,6 +158,25 @@ class Teacher:
         )  # fmt: skip
         return refined, RefinedEncoder(refined.encoder)
 
+    def affords(self, candidate: RefinedEncoder, topics: Collection[int]) -> bool:
+        """Whether a candidate that was taught some topics costs captions of other videos no more than it may."""
+        settings = self._settings
+        return self.cost(candidate) <= settings.max_cost and self.wrong(candidate, topics) <= settings.max_wrong
+
+    def wrong(self, candidate: RefinedEncoder, topics: Collection[int]) -> float:
+        """The share of videos without a taught topic, and whose caption did not name it, that name it now."""
+        naming = self._candidates.naming
+        before, after = (
+            self._candidates.captions(one, self._others) for one in (self._candidates.untouched, candidate)
+        )
+        asked = [
+            bool(gained(naming[topic], before[video.video_id], after[video.video_id]))
+            for video in self._others
+            for topic in topics
+            if not video.topics[topic] and not gained(naming[topic], "", before[video.video_id])
+        ]
+        return float(np.mean(asked)) if asked else 0.0
+
     def cost(self, candidate: RefinedEncoder) -> float:
         """By which share BLEU-4 and CIDEr are below the parent's, the mean of both; below 0 where they are better."""
         before, after = (
@@ -171,18 +190,17 @@ def furthest(
     mus: Iterable[float],
     teach: Callable[[float], Refined],
     is_said: Callable[[Refined], bool],
-    cost: Callable[[Refined], float],
-    max_cost: float,
+    affords: Callable[[Refined], bool],
 ) -> tuple[Refined, float]:
     """The refinement that goes furthest from its parent for what it may cost, and its mu of eq. 10.
 
-    The smallest mu is taken that costs no more than `max_cost`, since what is taught no more strongly than one video
+    The smallest mu is taken whose cost other videos afford, since what is taught no more strongly than one video
     asks for does not hold in others. It is found by halving the range: what is taught further costs more. Where the
     corrected videos do not all say by it what they should, the next mu by which they do is taken, whatever it costs:
     the gate has the last word on that. The largest mu may be taken at any cost.
     """
     grid, taught = sorted(set(mus), reverse=True), functools.cache(teach)
-    too_dear = bisect.bisect_left(grid, True, lo=1, key=lambda mu: cost(taught(mu)) > max_cost)
+    too_dear = bisect.bisect_left(grid, True, lo=1, key=lambda mu: not affords(taught(mu)))
     affordable = grid[too_dear - 1]
     mu = next((mu for mu in grid[too_dear - 1 :] if is_said(taught(mu))), affordable)
     return taught(mu), mu

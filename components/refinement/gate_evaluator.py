@@ -137,8 +137,7 @@ class GateEvaluator:
             settings.mu,
             lambda mu: self._teach(targets, mu),
             lambda refined: all(reason.met for reason in self._corrected(targets, refined)),
-            self._teacher.cost,
-            settings.max_cost,
+            lambda refined: self._teacher.affords(refined, {taught.topic for taught in targets}),
         )
         judged = [metric for metric in METRICS if metric in {*settings.max_drop, *settings.max_slice_drop}]
         found: dict = {"metrics": {}}

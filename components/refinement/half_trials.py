@@ -219,8 +219,7 @@ class HalfTrials:
             settings.mu,
             lambda mu: teacher.teach(videos, mu),
             is_said,
-            lambda refined: teacher.cost(refined[1]),
-            settings.max_cost,
+            lambda refined: teacher.affords(refined[1], {item.topic for item, _, _ in targets}),
         )
 
     def _finished(

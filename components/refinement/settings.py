@@ -46,6 +46,7 @@ class RefinementSettings:
     # The same for every refinement; no settings.
     steps: typing.ClassVar[int] = 60  # of the optimiser, at most
     slice_videos: typing.ClassVar[int] = 30  # a topic with fewer validation videos is not evaluated by itself
+    max_wrong: typing.ClassVar[float] = 0.01  # of other training videos that may name a taught topic which they lack
     min_votes: typing.ClassVar[int] = 3  # a name that fewer training videos gave to a neuron is no name to lose
     allow_unmeasured: typing.ClassVar[bool] = True  # what is measured of neither model (METEOR without Java)
     seed: typing.ClassVar[int] = 0  # of the videos that are drawn

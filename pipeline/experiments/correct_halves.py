@@ -42,7 +42,7 @@ JUDGED = 200  # videos whose captions are judged after each refinement, unless a
 _DECISIVE = (  # settings of the refinement that the results follow from; the gate's are not asked
     "neurons", "strength_factor", "max_strength", "nearness", "mu", "max_cost",
 )  # fmt: skip
-_METHOD = 6  # counts the ways in which the same settings were followed: what was kept of another is not taken
+_METHOD = 7  # counts the ways in which the same settings were followed: what was kept of another is not taken
 _TABLE, _JSON, _BASELINE = "corrections.md", "corrections.json", "without-topics"
 
 

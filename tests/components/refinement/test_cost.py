@@ -9,7 +9,7 @@ from topiclens.schemas.records import VideoRecord
 
 BETTER, SAME, WORSE = "a dog runs on the grass", "a dog runs on grass there", "a cat"
 VIDEOS = [
-    VideoRecord(f"v{i}", "train", np.ones((1, 2)), (BETTER.replace("grass", word),), np.zeros(1))
+    VideoRecord(f"v{i}", "train", np.ones((1, 2)), (BETTER.replace("grass", word),), np.array([1, i == 2, 0]))
     for i, word in enumerate(("grass", "sand", "snow"))
 ]
 
@@ -18,6 +18,7 @@ class PlantedCandidates:
     """Whose candidates say what their encoder is."""
 
     untouched = RefinedEncoder(SAME)
+    naming = (("dog",), ("cat", "kitten"), ("grass",))
 
     def captions(self, candidate, videos):
         return {video.video_id: candidate.encoder for video in videos}
@@ -41,6 +42,16 @@ def test_where_the_parent_scores_nothing_there_is_nothing_to_lose():
     assert Teacher(candidates, RefinementSettings(), VIDEOS).cost(RefinedEncoder("nothing of this")) == 0
 
 
+def test_a_video_is_wrong_that_names_a_taught_topic_which_it_lacks_and_did_not_name():
+    """The third video has a cat; all captions name the grass before."""
+    teacher = Teacher(PlantedCandidates(), RefinementSettings(), VIDEOS)
+    cat = RefinedEncoder("a cat and a kitten on the grass")
+    assert teacher.wrong(cat, {1}) == 1 and teacher.wrong(PlantedCandidates.untouched, {1}) == 0
+    assert teacher.wrong(cat, {2}) == 0, "there is no video of which it could be asked"
+    assert teacher.wrong(RefinedEncoder("a dog"), {0, 1, 2}) == 0
+    assert not teacher.affords(cat, {1}) and teacher.affords(PlantedCandidates.untouched, {1})
+
+
 GRID = (3, 30, 100, 10, 30)
 
 
@@ -62,9 +73,9 @@ def test_all_is_taken_that_may_be(says, costs, chosen, taught):
         tried.add(mu)
         return mu
 
-    assert furthest(GRID, teach, says.__contains__, costs.get, max_cost=0.05) == (chosen, chosen)
+    assert furthest(GRID, teach, says.__contains__, lambda mu: costs[mu] <= 0.05) == (chosen, chosen)
     assert tried == taught
 
 
 def test_a_single_mu_is_fixed_and_costs_nothing_to_find():
-    assert furthest((7.0,), str, lambda _: False, None, max_cost=0.0) == ("7.0", 7.0)
+    assert furthest((7.0,), str, lambda _: False, None) == ("7.0", 7.0)
