@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink
 from topiclens.components.topics.table import Topic
-from topiclens.trainer.captioner import Captioner
-from topiclens.trainer.topic_neurons import NAMED
 from topiclens.trainer.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from topiclens.trainer.captioner import Captioner
 
 NamingWords = Sequence[Sequence[str]]  # by topic id
 
@@ -26,6 +28,8 @@ def naming_words(
     """
     if not captioner.config.topic_neurons:
         return tuple(tuple(topic.words) for topic in topics)
+    from topiclens.trainer.topic_neurons import NAMED  # with Keras, which the gate's words do without
+
     said, words = np.array(captioner.decoder.naming), tuple(vocabulary)
 
     def of(topic: Topic | TopicLink) -> tuple[str, ...]:
