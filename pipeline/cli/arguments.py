@@ -17,6 +17,13 @@ def add_root(parser: argparse.ArgumentParser, purpose: str = "the root of the ru
     parser.add_argument("--root", default=DEFAULT_ROOT, metavar="DIR", help=f"{purpose} (default: %(default)s)")
 
 
+def at_least_one(text: str) -> int:
+    """A number of things, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, not {text!r}")
+    return int(text)
+
+
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"print JSON: {what}")
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import multiprocessing
 import os
 import shutil
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 from topiclens.components.captions.evaluator import EpochScores, evaluate_captions
 from topiclens.components.captions.generate import pad_videos
@@ -106,6 +111,7 @@ def compare(
     seeds: int,
     folder: str,
     topic_seeds: bool = False,
+    jobs: int = 1,
     progress: Progress = print_progress,
 ) -> dict[str, list[dict]]:
     """Trains and studies every variant with every seed, and writes the table.
@@ -119,25 +125,47 @@ def compare(
             `logs/neurons`.
         topic_seeds: with every seed the topic model is fitted anew too, and the records labelled by it, so that the
             intervals cover both.
+        jobs: so many trainings at once, which share the cores.
     Raises:
         topiclens.trainer.checkpoints.CheckpointMismatch: the folder holds a comparison with other settings or of other
             records.
     """
     claim(folder, _facts(outcome, settings) | ({"topics": dataclasses.asdict(settings.topics)} if topic_seeds else {}))
     chosen = variants(settings.model, other_weights)
-    jobs = [(variant, settings.run.seed + n) for n in range(seeds) for variant in chosen]
+    asked = [
+        (variant, seed, os.path.join(folder, variant.folder, f"seed-{seed}"))
+        for seed in range(settings.run.seed, settings.run.seed + seeds)
+        for variant in chosen
+    ]
+    todo = [one for one in asked if not _is_done(one[-1])]
+    began, started, fitting = time.monotonic(), itertools.count(), threading.Lock()
+    ended = threading.Event()  # by a failure or by hand: no further training begins
+
+    def train_one(variant: Variant, seed: int, place: str) -> None:
+        if ended.is_set():
+            return
+        before = next(started)
+        done = max(0, before + 1 - jobs)
+        left = f", about {(time.monotonic() - began) / 60 * (len(todo) - done) / done:.0f} min left" if done else ""
+        number = len(asked) - len(todo) + before + 1
+        progress(f"{variant.name}, seed {seed}: training {number} of {len(asked)}{left}")
+        try:
+            with fitting:  # the topics of a seed, once for all of its trainings
+                of_seed = os.path.join(folder, "topics", f"seed-{seed}")
+                trained_on = refitted(outcome, settings.topics, seed, of_seed) if topic_seeds else outcome
+            _train_and_study(trained_on, settings, variant, seed, place, jobs)
+        except BaseException:
+            ended.set()
+            raise
+
+    with ThreadPoolExecutor(jobs) as at_once:
+        try:
+            for training in [at_once.submit(train_one, *one) for one in todo]:
+                training.result()
+        finally:
+            ended.set()
     results: dict[str, list[dict]] = {variant.name: [] for variant in chosen}
-    began, trained = time.monotonic(), 0
-    for done, (variant, seed) in enumerate(jobs):
-        place = os.path.join(folder, variant.folder, f"seed-{seed}")
-        if not _is_done(place):
-            minutes = (time.monotonic() - began) / 60 * (len(jobs) - done) / max(trained, 1)
-            left = f", about {minutes:.0f} min left" if trained else ""
-            progress(f"{variant.name}, seed {seed}: training {done + 1} of {len(jobs)}{left}")
-            of_seed = os.path.join(folder, "topics", f"seed-{seed}")
-            asked = refitted(outcome, settings.topics, seed, of_seed) if topic_seeds else outcome
-            _train_and_study(asked, settings, variant, seed, place)
-            trained += 1
+    for variant, _, place in asked:
         results[variant.name].append(read_json(os.path.join(place, _RESULT)))
     shutil.rmtree(os.path.join(folder, "topics"), ignore_errors=True)  # copies of the records
     write_json(os.path.join(folder, _JSON), results)
@@ -172,10 +200,18 @@ def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
     return {part: {name: value for name, value in facts.items() if name not in own} for part, facts in shared.items()}
 
 
-def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:
+def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str, jobs: int) -> None:
     """In a process of its own: graphs and kept frames, a gigabyte of them with Flickr8k, go with it."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _share_cores, (jobs,)) as process:
         process.submit(_trained_and_studied, outcome, settings, variant, seed, place).result()
+
+
+def _share_cores(jobs: int) -> None:
+    """Takes this process its part of the cores."""
+    if jobs > 1:
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        threadpool_limits(threads)
 
 
 def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str) -> None:

@@ -13,7 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_root(parser, "the run whose records are used")
     arguments.add_preset(parser)
     arguments.add_changes(parser)
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model (default: 5)")
+    parser.add_argument("--seeds", type=arguments.at_least_one, default=5, metavar="N",
+                        help="trainings of each model (default: 5)")  # fmt: skip
     parser.add_argument("--also", type=float, nargs="+", default=[], metavar="LAMBDA",
                         help="more weights of the interpretive loss, beside the preset's")  # fmt: skip
     parser.add_argument(
@@ -21,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fit the topics anew with every seed too, so that intervals cover both",
     )
+    parser.add_argument("--jobs", type=arguments.at_least_one, default=1, metavar="N",
+                        help="trainings at once, which share the cores (default: 1)")  # fmt: skip
     parser.add_argument("--full", action="store_true", help="train at full size, not with the reduced decoder")
     arguments.add_json(parser, "the figures of every training")
 
@@ -41,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     checks.check_writable(folder)
     results = comparison.compare(
         outcome, settings, other_weights=options.also, seeds=options.seeds, folder=folder,
-        topic_seeds=options.topic_seeds, progress=output.note,
+        topic_seeds=options.topic_seeds, jobs=options.jobs, progress=output.note,
     )  # fmt: skip
     if options.json:
         output.print_json(results, indent=1)

@@ -90,6 +90,13 @@ def test_no_command_is_wrong_usage():
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize("typed", ["0", "-1", "two", "1.5"])
+def test_a_number_of_things_is_one_or_more(typed, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["compare", "--jobs", typed])
+    assert f"expected a whole number of 1 or more, not '{typed}'" in " ".join(capsys.readouterr().err.split())
+
+
 def test_lists_and_tables_are_shown_without_waiting_for_what_they_do_not_need():
     """`topics`, `neurons`, `corrections` and `versions` load what takes seconds only where something is written."""
     code = "import sys, topiclens.pipeline.governing, topiclens.pipeline.repair.refinements"

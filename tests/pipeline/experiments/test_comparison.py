@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -49,18 +50,23 @@ def test_of_fewer_videos_more_captions_are_read_at_the_reduced_size(videos, capt
     assert (training.max_captions_per_video, training.epochs) == (captions, epochs)
 
 
+def left(place, figures, activation=1.0):
+    """What a finished training leaves in its folder."""
+    counted = Tally(*np.full((3, 1, 1), activation), np.array([2]))
+    counted.save(place)
+    link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
+    with open(os.path.join(place, "result.json"), "w") as file:
+        json.dump(figures, file)
+
+
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     trained = []
 
-    def train(outcome, settings, variant, seed, place):
+    def train(outcome, settings, variant, seed, place, jobs):
         trained.append((variant.name, seed))
         if len(trained) == 5:
             raise KeyboardInterrupt
-        counted = Tally(*np.full((3, 1, 1), 1 + seed), np.array([2]))
-        counted.save(place)
-        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
-        with open(os.path.join(place, "result.json"), "w") as file:
-            json.dump(result(0.5 + seed / 10), file)
+        left(place, result(0.5 + seed / 10))
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
     arguments = dict(seeds=2, folder=str(tmp_path), progress=lambda line: None)
@@ -80,8 +86,37 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     assert trained[10:] == [("LSTM-B", 0)] and len(json.loads(old.read_text())) > 1
 
 
+def test_so_many_trainings_run_at_once_and_give_what_they_give_in_turn(tmp_path, monkeypatch):
+    two = threading.Barrier(2, timeout=20)
+
+    def train(outcome, settings, variant, seed, place, jobs):
+        if jobs == 2:
+            two.wait()  # breaks where one is alone
+        left(place, result(0.5 + seed / 10 + variant.interpretive_weight / 100))
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    of = {
+        jobs: comparison.compare(RUN, preset("flickr8k"), seeds=2, folder=str(tmp_path / str(jobs)), jobs=jobs)
+        for jobs in (1, 2)
+    }
+    assert of[1] == of[2]
+
+
+def test_after_a_failed_training_no_further_one_begins(tmp_path, monkeypatch):
+    begun = []
+
+    def train(outcome, settings, variant, seed, place, jobs):
+        begun.append(variant.name)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(comparison, "_train_and_study", train)
+    with pytest.raises(OSError, match="disk full"):
+        comparison.compare(RUN, preset("flickr8k"), seeds=5, folder=str(tmp_path))
+    assert len(begun) <= 2
+
+
 def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, monkeypatch):
-    def train(outcome, settings, variant, seed, place):
+    def train(outcome, settings, variant, seed, place, jobs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
@@ -95,12 +130,8 @@ def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, monkeypatch
 
 
 def test_the_profiles_are_those_of_the_first_seed_lstm_i_above_lstm_b(tmp_path, monkeypatch):
-    def train(outcome, settings, variant, seed, place):
-        counted = Tally(*np.full((3, 1, 1), 1 + seed + 10 * variant.interpretive_weight), np.array([2]))
-        counted.save(place)
-        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
-        with open(os.path.join(place, "result.json"), "w") as file:
-            json.dump(result(0.5), file)
+    def train(outcome, settings, variant, seed, place, jobs):
+        left(place, result(0.5), 1 + seed + 10 * variant.interpretive_weight)
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
     drawn = {}
@@ -123,13 +154,9 @@ def test_with_topic_seeds_every_seed_has_records_of_its_own(tmp_path, monkeypatc
     def refitted(outcome, topics, seed, folder):
         return dataclasses.replace(outcome, artifacts={"Examples": f"topics of seed {seed}"})
 
-    def train(outcome, settings, variant, seed, place):
+    def train(outcome, settings, variant, seed, place, jobs):
         asked.append((seed, outcome.folder("Examples")))
-        counted = Tally(*np.ones((3, 1, 1)), np.array([2]))
-        counted.save(place)
-        link(counted, [Topic(0, "road", ("road",), None, 0.5)]).save(place)
-        with open(os.path.join(place, "result.json"), "w") as file:
-            json.dump(result(0.5), file)
+        left(place, result(0.5))
 
     monkeypatch.setattr(comparison, "refitted", refitted)
     monkeypatch.setattr(comparison, "_train_and_study", train)
