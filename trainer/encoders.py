@@ -147,7 +147,7 @@ class BiLstmEncoder(Encoder):
         return self._read_both(frames, mask, lstm_signal_step, lstm_signal_step_gradient)
 
     def kernel_inputs(self, frames: Tensor, mask: Tensor) -> list[tuple[list[keras.Variable], Tensor]]:
-        ahead, back = ops.split(self.read(frames, mask), 2, axis=-1)
+        ahead, back = ops.split(self._read_both(frames, mask), 2, axis=-1)
         nothing, one = ops.zeros_like(ahead[:, :1]), ops.ones_like(ahead[:, :, :1])
         before = ops.concatenate([nothing, ahead[:, :-1]], axis=1), ops.concatenate([back[:, 1:], nothing], axis=1)
         return [
@@ -156,6 +156,8 @@ class BiLstmEncoder(Encoder):
         ]
 
     def columns_of(self, neuron: int) -> list[tuple[list[keras.Variable], list[int]]]:
+        if neuron >= 2 * self.units:  # what a subclass adds
+            return []
         cell = self.forward if neuron < self.units else self.backward
         gates = [gate * self.units + neuron % self.units for gate in range(4)]
         return [([cell.kernel, cell.recurrent_kernel, cell.bias], gates)]
@@ -178,6 +180,26 @@ class BiLstmEncoder(Encoder):
         return super().get_config() | {"units": self.units, "skip": self.skip, "dropout": self.dropout.rate}
 
 
+class JoinedEncoder(BiLstmEncoder):
+    """The v that the paper's authors released: behind the BiLSTM's states, the raw features of the frame.
+
+    So the last `feature_dim` "neurons" are features that no training moves. The comparison asks what they do to names.
+    """
+
+    def __init__(self, feature_dim: int, units: int = 256, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(units, dropout=dropout, **kwargs)
+        self.n_neurons = 2 * units + feature_dim
+
+    def read(self, frames: Tensor, mask: Tensor) -> Tensor:
+        return ops.concatenate([super().read(frames, mask), frames], axis=-1)
+
+    def read_linearised(self, frames: Tensor, mask: Tensor) -> Tensor:
+        return ops.concatenate([super().read_linearised(frames, mask), frames], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"feature_dim": self.feature_dim}
+
+
 MakeEncoder = Callable[[CaptionerConfig], Encoder]
 
 
@@ -185,7 +207,12 @@ def _bilstm(config: CaptionerConfig) -> Encoder:
     return BiLstmEncoder(config.encoder_units, config.skip, config.frame_dropout, name="encoder")
 
 
-_KNOWN: dict[str, MakeEncoder] = {"bilstm": _bilstm}
+def _joined(config: CaptionerConfig) -> Encoder:
+    return JoinedEncoder(config.feature_dim, config.encoder_units, config.frame_dropout, name="encoder")
+
+
+BILSTM, JOINED = "bilstm", "bilstm with features"
+_KNOWN: dict[str, MakeEncoder] = {BILSTM: _bilstm, JOINED: _joined}
 
 
 def register_encoder(name: str, make: MakeEncoder) -> None:

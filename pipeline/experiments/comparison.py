@@ -34,6 +34,7 @@ from topiclens.schemas.files import read_json, write_bytes, write_json, write_te
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.trainer.checkpoints import claim
+from topiclens.trainer.encoders import BILSTM, JOINED
 from topiclens.trainer.settings import MLP, NEURONS, CaptionerConfig, CaptionerSettings
 from topiclens.trainer.training import train
 from topiclens.trainer.validation import VIDEOS_A_BATCH, CaptionWriter
@@ -55,15 +56,17 @@ class Variant:
     interpretive_weight: float
     shuffle_topics: bool = False
     topics: str = NEURONS
+    encoder: str = BILSTM
 
     @property
     def folder(self) -> str:
-        return f"{'shuffled' if self.shuffle_topics else self.topics}-{self.interpretive_weight:g}"
+        kind = "shuffled" if self.shuffle_topics else "released" if self.encoder == JOINED else self.topics
+        return f"{kind}-{self.interpretive_weight:g}"
 
 
 def variants(model: CaptionerSettings, other_weights: Sequence[float] = ()) -> list[Variant]:
-    """LSTM-B, LSTM-I and its control with one weight of the interpretive loss, then LSTM-I with other weights; and with
-    the paper's f, where the model has topic neurons."""
+    """LSTM-B, LSTM-I and its control with one weight of the interpretive loss, then LSTM-I with other weights; and,
+    where the model has topic neurons, LSTM-I as in the paper, and with the v of its authors' code."""
     weight, kind = model.interpretive_weight, model.topics
     others = [other for other in other_weights if other not in (0, weight)]
     return [
@@ -71,8 +74,14 @@ def variants(model: CaptionerSettings, other_weights: Sequence[float] = ()) -> l
         Variant(OURS, weight, topics=kind),
         Variant("LSTM-I, shuffled topics", weight, shuffle_topics=True, topics=kind),
         *(Variant(f"LSTM-I, lambda {other:g}", other, topics=kind) for other in others),
-        *([Variant("LSTM-I, the paper's f", _PAPERS_WEIGHT, topics=MLP)] if kind == NEURONS else []),
+        *(_as_published() if kind == NEURONS else []),
     ]
+
+
+def _as_published() -> list[Variant]:
+    """LSTM-I with the paper's f; and then with its authors' v, of which most "neurons" are raw features."""
+    papers = Variant("LSTM-I, the paper's f", _PAPERS_WEIGHT, topics=MLP)
+    return [papers, dataclasses.replace(papers, name="LSTM-I, the paper's f, the released v", encoder=JOINED)]
 
 
 def training_videos(outcome: Outcome) -> int:
@@ -233,6 +242,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
             vocabulary_size=len(vocabulary),
             feature_dim=next(records.read(files["train"])).frames.shape[1],
             n_topics=len(topics),
+            encoder=variant.encoder,
             **dataclasses.asdict(settings.model),
         ),
         training=settings.training_config(),

@@ -17,7 +17,7 @@ from topiclens.components.refinement.propagation import CorrectedVideo, propagat
 from topiclens.components.relevance.reading import explain
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.edits import Edit
-from topiclens.trainer.encoders import Encoder, register_encoder
+from topiclens.trainer.encoders import BILSTM, JOINED, Encoder, register_encoder
 from topiclens.trainer.export import export, load_captioner
 from topiclens.trainer.vocabulary import EOS, Vocabulary
 
@@ -173,3 +173,21 @@ def test_an_encoder_that_nobody_registered_is_named_with_those_there_are():
         small_captioner(encoder="conv")
     with pytest.raises(ValueError, match="an encoder 'bilstm' already"):
         register_encoder("bilstm", make_linear)
+
+
+def test_the_released_v_is_the_states_and_then_the_features_which_no_correction_moves(videos, tmp_path):
+    joined, plain = small_captioner(encoder=JOINED), small_captioner(encoder=BILSTM)
+    plain.encoder.set_weights(joined.encoder.get_weights())
+    frames, states = pad_videos(videos), plain.encoder.n_neurons
+    v = np.asarray(joined.encode(frames)["v"])
+    np.testing.assert_array_equal(v[:, :, :states], plain.encode(frames)["v"])
+    np.testing.assert_array_equal(v[:, :, states:], frames)
+
+    enhancement = np.random.default_rng(0).normal(size=(TOPICS, states + DIM)).astype(np.float32)
+    nearness = nearness_of("gates", joined, videos[3:])
+    taught = propagate(joined, enhancement, [CorrectedVideo(videos[0], {0: 1.0})], nearness=nearness, mu=0.1)
+    assert taught.losses[-1] < taught.losses[0]
+    assert taught.after[0] >= np.sum(np.square(enhancement[0, states:])) - 1e-4  # what the features are asked for
+    export(joined, Vocabulary(WORDS), tmp_path / "model", features={"backbone": None, "dim": DIM})
+    loaded, *_ = load_captioner(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.encode(frames)["v"], v)

@@ -30,10 +30,12 @@ def test_a_sweep_trains_every_weight_once_and_the_control_of_the_chosen_one():
     assert len({variant.folder for variant in swept}) == len({variant.name for variant in swept}) == 5
 
 
-def test_topic_neurons_are_compared_with_the_papers_f():
-    *own, papers = comparison.variants(CaptionerSettings(topics="neurons", interpretive_weight=1.0))
+def test_topic_neurons_are_compared_with_the_papers_f_and_the_released_v():
+    *own, papers, released = comparison.variants(CaptionerSettings(topics="neurons", interpretive_weight=1.0))
     assert [variant.topics for variant in own] == 3 * ["neurons"]
-    assert (papers.topics, papers.interpretive_weight) == ("mlp", 0.1)
+    assert (papers.topics, papers.interpretive_weight, papers.encoder) == ("mlp", 0.1, "bilstm")
+    assert (released.topics, released.interpretive_weight) == ("mlp", 0.1) and released.encoder != papers.encoder
+    assert len({variant.folder for variant in (*own, papers, released)}) == 5
 
 
 def test_the_reduced_size_keeps_the_encoder_and_the_topics():
@@ -60,12 +62,13 @@ def left(place, figures, activation=1.0):
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
-    trained = []
+    trained, interrupted = [], []
 
     def train(outcome, settings, variant, seed, place, jobs):
-        trained.append((variant.name, seed))
-        if len(trained) == 5:
+        if len(trained) == 4 and not interrupted:
+            interrupted.append(True)
             raise KeyboardInterrupt
+        trained.append((variant.name, seed))
         left(place, result(0.5 + seed / 10))
 
     monkeypatch.setattr(comparison, "_train_and_study", train)
@@ -73,17 +76,17 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         comparison.compare(RUN, preset("flickr8k"), **arguments)
     comparison.compare(RUN, preset("flickr8k"), **arguments)
-    names = ["LSTM-B", "LSTM-I", "LSTM-I, shuffled topics", "LSTM-I, the paper's f"]
-    assert trained == [*((name, 0) for name in names), ("LSTM-B", 1), *((name, 1) for name in names)]
+    names = [variant.name for variant in comparison.variants(preset("flickr8k").model)]
+    assert trained == [*((name, 0) for name in names), *((name, 1) for name in names)]
     assert "0.5500 ±" in (tmp_path / "comparison.md").read_text()
 
     os.remove(tmp_path / "neurons-1" / "seed-1" / "tally.npz")  # as an earlier version left it
     comparison.compare(RUN, preset("flickr8k"), **arguments)
-    assert trained[9:] == [("LSTM-I", 1)]
+    assert trained[10:] == [("LSTM-I", 1)]
     old = tmp_path / "neurons-0" / "seed-0" / "result.json"
     old.write_text(json.dumps({"auc": 0.5}))  # an earlier version knew fewer figures
     comparison.compare(RUN, preset("flickr8k"), **arguments)
-    assert trained[10:] == [("LSTM-B", 0)] and len(json.loads(old.read_text())) > 1
+    assert trained[11:] == [("LSTM-B", 0)] and len(json.loads(old.read_text())) > 1
 
 
 def test_so_many_trainings_run_at_once_and_give_what_they_give_in_turn(tmp_path, monkeypatch):
