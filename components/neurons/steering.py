@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from topiclens.components.captions.evaluator import References, score_captions
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.caption_words import CaptionWords
 from topiclens.schemas.records import VideoRecord
@@ -34,6 +35,10 @@ STEERING = {
     "suppression_fluent": "and are fluent",
     "suppression_off_topic": "that gain another topic's",
     "suppression_kept": "other words of content kept, median",
+    "needless_insertion_same": "raised where the caption says the topic, same caption",
+    "needless_insertion_cider": "change of CIDEr",
+    "needless_suppression_same": "put down where there is no topic, same caption",
+    "needless_suppression_cider": "change of CIDEr",
 }
 
 
@@ -58,6 +63,11 @@ class SteeringEffects:
     suppression_fluent: float | None = None  # the share in which none is, and the caption is fluent
     suppression_off_topic: float | None = None  # as above
     suppression_kept: float | None = None
+    # What is asked for is so already: the share of captions that stay word for word, and what their CIDEr gains.
+    needless_insertion_same: float | None = None
+    needless_insertion_cider: float | None = None
+    needless_suppression_same: float | None = None
+    needless_suppression_cider: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +81,17 @@ class Asked:
     def __len__(self) -> int:
         return len(self.videos)
 
+    def unsaid(self, words: CaptionWords) -> Asked:
+        """Those whose caption has no word of the topic."""
+        rows = zip(self.videos, self.topics, self.before)
+        return _pairs([row for row in rows if words.topics[row[1]].isdisjoint(row[2].tolist())], self.before)
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What became of each caption: (pairs,)."""
 
+    after: np.ndarray  # (pairs, max_words)
     done: np.ndarray  # bool: what was asked for has happened
     fluent: np.ndarray  # bool
     off_topic: np.ndarray  # the share of the other topics that the video lacks whose words entered
@@ -138,7 +154,7 @@ class Steering:
             off_topic = float(np.mean([bool((new - old) & numbers) for numbers in others])) if others else 0.0
             kept = len(content & new) / len(content) if content else np.nan
             rows.append((is_done(own, old, new), words.fluent(caption), off_topic, kept))
-        return Answers(*(np.array(column) for column in zip(*rows)))
+        return Answers(after, *(np.array(column) for column in zip(*rows)))
 
 
 def steering(
@@ -166,19 +182,23 @@ def steering(
     steer, writes = Steering(model, words, enhancement), model.write(training)
     found: dict[str, Any] = {"captions_fluent": float(np.mean([words.fluent(caption) for caption in captions]))}
     inserting, suppressing = rng.spawn(2)
-
     choosing = lacked(words, training, writes, inserting, 1)
-    asked = lacked(words, held_out, captions, inserting, topics)
-    if len(choosing) and len(asked):
+    lacking = lacked(words, held_out, captions, inserting, topics)
+    if len(choosing) and len(lacking):
         dose = choose_dose({dose: steer.insert(choosing, dose) for dose in INSERTION_DOSES})
-        found |= _figures("insertion", "on_topic", asked, dose, steer.insert(asked, dose))
-        found["insertion_gain"] = float(np.mean(steer.gains(asked, dose)))
+        found |= _figures("insertion", "on_topic", lacking, dose, steer.insert(lacking, dose))
+        found["insertion_gain"] = float(np.mean(steer.gains(lacking, dose)))
 
     choosing = told(words, training, writes, suppressing, 1)
-    asked = told(words, held_out, captions, suppressing, topics)
-    if len(choosing) and len(asked):
+    telling = told(words, held_out, captions, suppressing, topics)
+    if len(choosing) and len(telling):
         dose = choose_dose({dose: steer.suppress(choosing, dose) for dose in SUPPRESSION_DOSES})
-        found |= _figures("suppression", "removed", asked, dose, steer.suppress(asked, dose))
+        found |= _figures("suppression", "removed", telling, dose, steer.suppress(telling, dose))
+
+    if "insertion_dose" in found and len(telling):
+        found |= _needless("insertion", words, telling, steer.insert(telling, found["insertion_dose"]))
+    if "suppression_dose" in found and len(unsaid := lacking.unsaid(words)):
+        found |= _needless("suppression", words, unsaid, steer.suppress(unsaid, found["suppression_dose"]))
     return SteeringEffects(**found)
 
 
@@ -207,9 +227,14 @@ def told(
 
 
 def _asked(videos: Sequence[VideoRecord], captions: np.ndarray, topics: Sequence[Sequence[int] | np.ndarray]) -> Asked:
-    pairs = [(place, int(topic)) for place, chosen in enumerate(topics) for topic in chosen]
-    places = [place for place, _ in pairs]
-    return Asked([videos[i] for i in places], np.array([topic for _, topic in pairs], int), captions[places])
+    rows = zip(videos, topics, captions)
+    return _pairs([(video, topic, caption) for video, chosen, caption in rows for topic in chosen], captions)
+
+
+def _pairs(rows: Sequence[tuple[VideoRecord, int, np.ndarray]], like: np.ndarray) -> Asked:
+    """Rows of a video, a topic and a caption; captions are arrays as those of ``like``."""
+    videos, topics, before = zip(*rows) if rows else ((), (), ())
+    return Asked(videos, np.array(topics, int), np.array(before, like.dtype).reshape(-1, like.shape[1]))
 
 
 def _others(words: CaptionWords, video: VideoRecord, topic: int) -> list[frozenset[int]]:
@@ -227,3 +252,18 @@ def _figures(what: str, done: str, asked: Asked, dose: float, answers: Answers) 
         "kept": answers.median_kept,
     }
     return {f"{what}_{name}": value for name, value in figures.items()}
+
+
+def _needless(what: str, words: CaptionWords, asked: Asked, answers: Answers) -> dict[str, float]:
+    """What steering does to captions that were as it asks already."""
+    references = References({str(i): video.captions for i, video in enumerate(asked.videos)})
+    before, after = (
+        score_captions(
+            references, {str(i): words.vocabulary.decode(row.tolist()) for i, row in enumerate(rows)}, ["CIDEr"]
+        )
+        for rows in (asked.before, answers.after)
+    )
+    return {
+        f"needless_{what}_same": float(np.mean(np.all(asked.before == answers.after, axis=1))),
+        f"needless_{what}_cider": after["CIDEr"] - before["CIDEr"],
+    }

@@ -51,7 +51,7 @@ def steer(model, held_out, training=None, named=None, **options):
 
 def answers(done, fluent):
     nothing = np.zeros(len(done))
-    return Answers(np.array(done, bool), np.array(fluent, bool), nothing, nothing)
+    return Answers(np.zeros((len(done), 1), int), np.array(done, bool), np.array(fluent, bool), nothing, nothing)
 
 
 def test_the_dose_with_most_success_in_fluent_captions_is_chosen_and_the_least_of_several():
@@ -119,6 +119,17 @@ def test_what_is_kept_is_what_else_the_caption_said(again):
                    np.random.default_rng(0), 1)  # fmt: skip
     unmoved = Steering(again, words(), np.zeros((3, 8))).insert(asked, 1.0)  # writes "dog dog dog"
     assert unmoved.median_kept == 0.5 and not unmoved.fluent.any()
+
+
+def test_a_caption_that_is_as_asked_already_is_to_stay_as_it_is(once, again):
+    # Dogs are raised where "dog" is said, men put down where there is no man, and "man" was not going to be said.
+    found = steer(once, clips([1, 0, 0], [0, 1, 0]), clips([1, 0, 0], [1, 0, 1], [0, 1, 0]))
+    assert found.insertion_dose and found.suppression_dose == 0.0
+    assert (found.needless_suppression_same, found.needless_suppression_cider) == (1, 0)
+    assert (found.needless_insertion_same, found.needless_insertion_cider) == (1, 0)
+    # The neuron that speaks for "man" is called the dog's: what is raised where "dog" is said is "man".
+    wrong = steer(again, clips([1, 0, 0]), clips([1, 0, 0], [0, 0, 0]), named=links(dog=(MAN,), man=()))
+    assert wrong.needless_insertion_same == 0
 
 
 def test_without_training_videos_or_where_nothing_is_lacked_nothing_is_claimed(once):
