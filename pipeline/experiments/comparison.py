@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.connection import wait
 
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
@@ -211,12 +212,15 @@ def _facts(outcome: Outcome, settings: Settings) -> dict[str, dict]:
 
 def _train_and_study(outcome: Outcome, settings: Settings, variant: Variant, seed: int, place: str, jobs: int) -> None:
     """In a process of its own: graphs and kept frames, a gigabyte of them with Flickr8k, go with it."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _share_cores, (jobs,)) as process:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin_process, (jobs,)) as process:
         process.submit(_trained_and_studied, outcome, settings, variant, seed, place).result()
 
 
-def _share_cores(jobs: int) -> None:
-    """Takes this process its part of the cores."""
+def _begin_process(jobs: int) -> None:
+    """Takes this process its part of the cores, and ends it as soon as the one that asked for it is killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: wait([parent.sentinel]) and os._exit(1), daemon=True).start()
     if jobs > 1:
         threads = max(1, (os.cpu_count() or 1) // jobs)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -251,6 +255,7 @@ def _trained_and_studied(outcome: Outcome, settings: Settings, variant: Variant,
         name_neurons=name_neurons,
         topic_words=read_json(os.path.join(outcome.folder("TransformGraph"), TOPIC_WORDS_FILE)),
         shuffle_topics=variant.shuffle_topics,
+        progress=lambda what, share=None: print_progress(f"{variant.name}, seed {seed}: {what}"),  # several may run
     )
     held_out = list(records.read(files["val"]))
     tally, links, figures, effects = study_neurons(

@@ -176,3 +176,18 @@ def test_people_are_asked_no_more_about_what_was_banned_since_the_run():
     decided = Governance(rename={0: "hound"}, merge=((0, 1),), ban=(2,))  # the ban of 3 was taken back since
     asked = mark_banned((*table[:3], banned_before), decided)
     assert asked == (*table[:2], replace(table[2], fate=Fate.BANNED), banned_before)
+
+
+def test_under_decisions_every_topic_keeps_its_neuron(documents, plain, ids):
+    """A topic's neuron is its id. One that is merged away or banned says nothing from its neuron, and no video has it;
+    what it said comes from the neuron of the topic that it counts as."""
+    into, merged, banned, other = ids[2], ids[0], ids[1], ids[3]
+    fit = _fit(documents, governance=Governance(merge=((into, merged),), ban=(banned,)))
+    found = _fit(documents, governance=Governance(merge=((into, merged),), ban=(banned,)), previous=fit.model, seed=5)
+    for model, labels in ((fit.model, fit.labels), (found.model, found.labels)):
+        lifts = model.word_lifts()
+        assert not lifts[merged] and not lifts[banned]
+        assert {word[:2] for word in lifts[into]} == {"t0", "t2"}
+        assert {word[:2] for word in lifts[other]} == {"t3"}
+        assert not any({merged, banned} & set(topics) for topics in labels.values())
+    assert fit.model.word_lifts()[other].keys() == plain.model.word_lifts()[other].keys()

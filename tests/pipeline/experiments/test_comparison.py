@@ -3,7 +3,11 @@
 import dataclasses
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -168,3 +172,31 @@ def test_with_topic_seeds_every_seed_has_records_of_its_own(tmp_path, monkeypatc
     assert set(asked) == {(0, "topics of seed 0"), (1, "topics of seed 1")}
     with pytest.raises(CheckpointMismatch, match="topics"):  # results of one topic model are not mixed with these
         comparison.compare(RUN, preset("flickr8k"), **arguments)
+
+
+def test_a_training_ends_with_the_process_that_asked_for_it(tmp_path):
+    """Killed, a comparison leaves no training behind that goes on for minutes and takes the cores."""
+    code = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from topiclens.pipeline.experiments import comparison
+
+if __name__ == "__main__":
+    process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), comparison._begin_process, (1,))
+    print(process.submit(os.getpid).result(), flush=True)
+    process.submit(time.sleep, 600)
+    time.sleep(600)
+"""
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(next(line for line in parent.stdout if line.strip().isdigit()))
+        parent.kill()
+        parent.wait()
+    for _ in range(200):
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(child)], capture_output=True, text=True).stdout.strip()
+        if state[:1] in ("", "Z"):
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the training went on")
