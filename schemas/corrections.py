@@ -88,6 +88,15 @@ class Correction(_Record):
     def state(self) -> State:
         return self.events[-1].state if self.events else State.PROPOSED
 
+    def says_again(self, other: Correction) -> bool:
+        """Whether another says what this one says already: the same person, of the same frames, topic, stretch and
+        version. What was revoked may be said anew."""
+
+        def said(one: Correction) -> tuple:
+            return one.author, one.video_id, one.content, one.topic.id, one.topic.name, one.stretch, one.model_before
+
+        return self.state is not State.REVOKED and said(self) == said(other)
+
     @property
     def caption_after(self) -> str | None:
         """The caption that the last event told of."""

@@ -166,8 +166,7 @@ def check_metrics(
     """
     for metric, allowed in max_drop.items():
         if why := after["not_measured"].get(metric) or before["not_measured"].get(metric):
-            end = "passed over, as `allow_unmeasured` asks" if allow_unmeasured else "not met"
-            yield Reason(METRIC, allow_unmeasured, f"{metric} was not measured: {why}; {end}.")
+            yield unmeasured(metric, why, allow_unmeasured)
         elif metric in after["metrics"]:
             yield _fall(f"{metric} on validation", before["metrics"][metric], after["metrics"][metric], allowed)
     for metric, allowed in max_slice_drop.items():
@@ -181,6 +180,12 @@ def check_metrics(
             old, new = (figures["slices"][worst] for figures in (before, after))
             where = f"{metric} on the {old['videos']} videos of {worst}, which lose most of {len(falls)} topics,"
             yield _fall(where, old["metrics"][metric], new["metrics"][metric], allowed)
+
+
+def unmeasured(metric: str, why: str, allow_unmeasured: bool) -> Reason:
+    """That a metric was not measured of one of the models, or of both."""
+    end = "passed over, as `allow_unmeasured` asks" if allow_unmeasured else "not met"
+    return Reason(METRIC, allow_unmeasured, f"{metric} was not measured: {why}; {end}.")
 
 
 def _fall(what: str, before: float, after: float, allowed: float) -> Reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -88,7 +89,8 @@ class GateEvaluator:
     """Tries batches of targets, all by the same evidence.
 
     Args:
-        train, val: videos with their captions and topics; the candidates' neurons are named on `train`.
+        train, val: videos with their captions and topics; the candidates' neurons are named on `train`. What is
+            taught, or was, is not to be in `val`: metrics would rise by it alone.
         live: earlier corrections that must hold, as targets.
     """
 
@@ -106,8 +108,12 @@ class GateEvaluator:
         self.candidates, self._train, self._val, self._topics = candidates, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._teacher = Teacher(candidates, settings, train)
-        self._references = References({video.video_id: video.captions for video in val})
-        candidates.untouched.captions.update(memory.recall(_CAPTIONS) or {})
+        self._recalled = memory.recall(_CAPTIONS) or {}
+        candidates.untouched.captions.update(self._recalled)
+
+    @functools.cached_property
+    def _references(self) -> References:
+        return References({video.video_id: video.captions for video in self._val})
 
     def passes(self, targets: Sequence[EditTarget]) -> bool:
         """Whether a batch is blessed; one that was tried before is not tried again."""
@@ -205,6 +211,10 @@ class GateEvaluator:
     def _metrics(self, candidate: RefinedEncoder, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
         if not metrics:
             return
+        if not self._val:
+            why, passed = "every video of validation was corrected", self._settings.allow_unmeasured
+            yield from (gate.unmeasured(metric, why, passed) for metric in metrics)
+            return
         before, after = self.figures(self.candidates.untouched, metrics), self.figures(candidate, metrics)
         found["metrics"] |= {metric: (before["metrics"][metric], value) for metric, value in after["metrics"].items()}
         settings = self._settings
@@ -220,7 +230,7 @@ class GateEvaluator:
     def figures(self, candidate: RefinedEncoder, metrics: Sequence[str]) -> dict:
         """Of a candidate's captions of validation, as `captions.report.split_figures` gives them."""
         names = {topic.id: topic.name for topic in self._topics}
-        key = "figures", list(metrics), self._settings.slice_videos, names
+        key = "figures", list(metrics), self._settings.slice_videos, names, [video.video_id for video in self._val]
         if candidate is self.candidates.untouched and (known := self._memory.recall(*key)):
             return known
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
@@ -250,7 +260,7 @@ class GateEvaluator:
     def _captions(self, candidate: RefinedEncoder, videos: Sequence[VideoRecord], what: str) -> dict[str, str]:
         written = self.candidates.captions(candidate, videos, lambda _, share=None: self._progress(what, share))
         if candidate is self.candidates.untouched:
-            known = {video.video_id for video in self._val}
+            known = {video.video_id for video in self._val} | self._recalled.keys()
             said = {video_id: caption for video_id, caption in candidate.captions.items() if video_id in known}
             self._memory.remember(said, _CAPTIONS)
         return written

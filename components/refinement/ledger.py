@@ -76,6 +76,8 @@ class Ledger:
     ) -> Correction:
         """Writes down that a caption misses a topic; see `Correction` for the arguments.
 
+        Said again (`Correction.says_again`), by a second click or from a second window, it is the same correction.
+
         Args:
             previewed: the caption with the topic, where the author has seen one.
         Raises:
@@ -86,10 +88,13 @@ class Ledger:
             Correction(*named, video_id, content, topic, caption_before, model_before, stretch=stretch)
         )
         with self._database.writing() as connection:
-            store.append(connection, correction)
-            if previewed is None:
-                return correction
-            return _append(connection, correction, Event(State.PREVIEWED, self._now(), author, previewed))
+            said = store.read_corrections(connection, video_id=video_id)
+            known = next((one for one in said if one.says_again(correction)), None)
+            if known is None:
+                store.append(connection, correction)
+            if previewed is None or (known or correction).state is not State.PROPOSED:
+                return known or correction
+            return _append(connection, known or correction, Event(State.PREVIEWED, self._now(), author, previewed))
 
     def transition(self, correction_id: str, to: State | str, *, by: str, caption: str | None = None) -> Correction:
         """Moves a correction on, or revokes one that is not live yet. Of several who try the same, one succeeds.

@@ -90,9 +90,9 @@ def refine(
         return Verdict(False, (reason,), set_aside=set_aside)
     cache = ParentCache(parent, evidence.val, None if memory is None else os.fspath(memory))
     live = _live(evidence, videos)
-    evaluator = GateEvaluator(
-        candidates, evidence.train, evidence.val, evidence.topics, live, settings, cache, progress
-    )
+    corrected = {target.video.video_id for target in (*targets, *live)}
+    val = [video for video in evidence.val if video.video_id not in corrected]
+    evaluator = GateEvaluator(candidates, evidence.train, val, evidence.topics, live, settings, cache, progress)
     trial = evaluator.try_batch(targets)
     verdict = _verdict(evaluator, targets, trial, set_aside)
     progress("Exporting the candidate", 0.0)

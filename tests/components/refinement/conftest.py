@@ -126,8 +126,8 @@ PROPOSAL = {
 
 
 def candidate(ledger: Ledger, **changes) -> str:
-    """The id of a new correction that is in a candidate."""
-    correction = ledger.propose(**{**PROPOSAL, **changes})
+    """The id of a new correction that is in a candidate; each is of a video of other content."""
+    correction = ledger.propose(**{**PROPOSAL, "content": f"{len(ledger.corrections()):064x}", **changes})
     ledger.transition(correction.id, "previewed", by="Ann", caption="a girl is dancing")
     return ledger.transition(correction.id, "in candidate", by="Ben").id
 

@@ -18,19 +18,22 @@ PROPOSALS = 10
 
 # Each waits for a line on its standard input, so that all begin together.
 PREFIX = """
-import json, sys
+import itertools, json, sys
 sys.modules["rfc3987_syntax"] = None  # where it is installed, jsonschema loads it for two seconds, and nobody needs it
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.schemas.corrections import CorrectedTopic
 url, me, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+contents = (f"{number:064x}" for number in itertools.count())
 def propose():
-    return ledger.propose(author=me, video_id="v", content="5f" * 32, topic=CorrectedTopic(4, "dance", ("dance",)),
+    return ledger.propose(author=me, video_id="v", content=next(contents), topic=CorrectedTopic(4, "dance", ("dance",)),
                           caption_before="a girl", model_before="1").id
 print("ready", flush=True)
 sys.stdin.readline()
 ledger = Ledger.open(url)
 """
+SAME = """{"author": "Ann", "video_id": "v", "content": "5f" * 32, "caption_before": "a girl", "model_before": "1",
+"topic": CorrectedTopic(4, "dance", ("dance",))}"""
 PROPOSE_AND_COMPETE = """
 mine = [propose() for _ in range(job["proposals"])]
 won = []
@@ -80,7 +83,7 @@ def run_together(script: str, url: str, job: object) -> list:
 
 def test_processes_that_write_at_once_lose_nothing_and_one_wins_each_transition(url, making):
     ledger = making.started(url)
-    contested = [ledger.propose(**making.proposal).id for _ in range(5)]
+    contested = [ledger.propose(**making.proposal | {"content": f"{number:064x}"}).id for number in range(5)]
     outputs = run_together(PROPOSE_AND_COMPETE, url, {"proposals": PROPOSALS, "contested": contested})
     written = {correction.id for correction in ledger.corrections()} - set(contested)
     assert written == {correction_id for mine, _ in outputs for correction_id in mine}
@@ -89,6 +92,13 @@ def test_processes_that_write_at_once_lose_nothing_and_one_wins_each_transition(
     for correction_id in contested:
         winner = next(str(number) for number, (_, won) in enumerate(outputs) if correction_id in won)
         assert [event.by for event in ledger.correction(correction_id).history] == ["Ann", winner]
+
+
+def test_processes_that_say_the_same_at_once_write_one_correction(url, making):
+    ledger = making.started(url)
+    said = f"print(json.dumps(ledger.propose(**{SAME}).id))"
+    assert {*run_together(said, url, None)} == {correction.id for correction in ledger.corrections()}
+    assert len(ledger.corrections()) == 1
 
 
 def test_of_processes_that_publish_from_one_parent_at_once_one_succeeds(url, making):

@@ -33,8 +33,8 @@ def evaluator(tmp_path, monkeypatch):
     (parent / EXTRA / "captioner.json").write_text("{}")
     (parent / EXTRA / "captioner.weights.h5").write_bytes(b"weights")
 
-    def held(topics, told=lambda what, share: None) -> GateEvaluator:
-        return GateEvaluator(PlantedCandidates(), TRAIN, VAL, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
+    def held(topics, told=lambda what, share: None, val=VAL) -> GateEvaluator:
+        return GateEvaluator(PlantedCandidates(), TRAIN, val, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
 
     return held
 
@@ -57,3 +57,13 @@ def test_figures_of_topics_that_are_called_otherwise_now_are_measured_anew(evalu
         reasons = list(later._metrics(later.candidates.candidate, {"metrics": {}}, ["BLEU-4"]))
         assert all(reason.met for reason in reasons)
         assert f"of topic 1: {topics[1].name}, which" in reasons[-1].words
+
+
+def test_without_a_corrected_video_figures_are_others_and_without_any_video_none_is_measured(evaluator):
+    whole, fewer = (evaluator(TOPICS, val=val) for val in (VAL, VAL[1:]))
+    figures = [one.figures(one.candidates.untouched, ["BLEU-4"]) for one in (whole, fewer)]
+    assert figures[0]["slices"] != figures[1]["slices"]
+    nothing = evaluator(TOPICS, val=[])
+    reasons = list(nothing._metrics(nothing.candidates.candidate, {"metrics": {}}, ["BLEU-4", "CIDEr"]))
+    assert [reason.met for reason in reasons] == [True, True]
+    assert reasons[1].words.startswith("CIDEr was not measured: every video of validation was corrected; passed over")

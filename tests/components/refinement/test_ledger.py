@@ -5,6 +5,7 @@ import pytest
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.schemas.corrections import CorrectedTopic, State
+from topiclens.schemas.stretches import Stretch
 
 
 def states(ledger, *ids) -> list[str]:
@@ -18,6 +19,25 @@ def test_a_correction_is_read_as_it_was_proposed_by_whoever_opens_the_ledger(led
     assert proposed.state is State.PROPOSED and (proposed.author, proposed.caption_before) == ("Zoë", hostile)
     assert proposed.topic == CorrectedTopic(4, "dance", ("dancing", "dance", "girl"))
     assert proposed.caption_after is None and proposed.model_after is None
+
+
+def test_what_is_said_again_is_the_same_correction_until_it_is_revoked(ledger, making):
+    first = ledger.propose(**making.proposal)
+    assert ledger.propose(**making.proposal) == first
+    seen = ledger.propose(**making.proposal, previewed="a girl is dancing")
+    assert (seen.id, seen.state, seen.caption_after) == (first.id, State.PREVIEWED, "a girl is dancing")
+    assert ledger.propose(**making.proposal, previewed="a girl is dancing") == ledger.propose(**making.proposal) == seen
+    others = (
+        {"author": "Ben"},
+        {"content": "00" * 32},
+        {"model_before": "2"},
+        {"topic": CorrectedTopic(5, "sing", ("singing",))},
+        {"stretch": Stretch(1, 2)},
+    )
+    apart = {ledger.propose(**making.proposal | other).id for other in others}
+    assert len(apart | {first.id}) == 1 + len(others) == len(ledger.corrections())
+    ledger.transition(first.id, State.REVOKED, by="Ben")
+    assert ledger.propose(**making.proposal).id not in apart | {first.id}
 
 
 def test_a_correction_goes_live_with_the_version_that_carries_it(ledger, making):
@@ -56,7 +76,8 @@ def test_only_the_moves_of_the_lifecycle_can_be_made_and_a_refused_one_leaves_no
 
     def correction_in(state) -> str:
         if state in (State.PROPOSED, State.PREVIEWED):
-            correction_id = ledger.propose(**making.proposal).id
+            content = f"{len(ledger.corrections()):064x}"
+            correction_id = ledger.propose(**making.proposal | {"content": content}).id
             return correction_id if state is State.PROPOSED else ledger.transition(correction_id, state, by="Ann").id
         correction_id = making.candidate(ledger)
         if state is State.REVOKED:

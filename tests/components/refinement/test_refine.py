@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.components.refinement.planted_parent import EVIDENCE, SETTINGS, TRAIN, VAL, correction, export_parent, hashes
+from topiclens.components.captions.evaluator import score_captions
 from topiclens.components.captions.generate import open_captioner
 from topiclens.components.neurons.enhancement import enhancement_of
 from topiclens.components.neurons.links import TopicLinks
@@ -54,6 +55,21 @@ def test_a_correction_is_taught_and_the_exported_model_says_it(refined):
     assert all(0 <= share <= 1 for _, share in told) and len({what for what, _ in told}) >= 4
 
 
+def test_the_corrected_video_does_not_count_in_the_metrics_that_the_gate_compares(refined, parent):
+    _, verdict, _ = refined
+    write = open_captioner(parent)
+    captions = {video.video_id: write(video.frames[None])[0] for video in VAL}
+    of_all, of_others = (
+        score_captions(
+            {video.video_id: video.captions for video in videos},
+            {video.video_id: captions[video.video_id] for video in videos},
+            ["BLEU-4"],
+        )["BLEU-4"]
+        for videos in (VAL, VAL[1:])
+    )
+    assert verdict.metrics["BLEU-4"][0] == pytest.approx(of_others) and of_all != pytest.approx(of_others)
+
+
 def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined):
     folder, verdict, _ = refined
     assert load_verdict(folder) == verdict
@@ -69,10 +85,11 @@ def test_the_candidate_carries_its_verdict_its_links_and_its_corrections(refined
 
 def test_the_parents_captions_and_figures_are_remembered_beside_it(refined, parent):
     memory = ParentCache(str(parent), VAL)
-    assert memory.recall("captions") == {video.video_id: "dog dog dog" for video in VAL}
+    assert memory.recall("captions") == {video.video_id: "dog dog dog" for video in VAL[1:]}  # the first was taught
     _, verdict, _ = refined
     names = {topic.id: topic.name for topic in EVIDENCE.topics}
-    figures = memory.recall("figures", ["BLEU-4", "CIDEr"], SETTINGS.slice_videos, names)
+    judged = [video.video_id for video in VAL[1:]]
+    figures = memory.recall("figures", ["BLEU-4", "CIDEr"], SETTINGS.slice_videos, names, judged)
     assert figures["metrics"] == {metric: before for metric, (before, _) in verdict.metrics.items()}
 
 
