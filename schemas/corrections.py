@@ -22,6 +22,7 @@ class State(enum.StrEnum):
     PROPOSED = "proposed"  # a person said which topic a caption misses
     PREVIEWED = "previewed"  # the caption with the topic was shown
     IN_CANDIDATE = "in candidate"  # in the batch of a refinement
+    REFUSED = "refused"  # the gate refused it, or it could not be taught; taught again where it is asked for by name
     LIVE = "live"  # in the version that is served
     REVOKED = "revoked"  # taken back
 

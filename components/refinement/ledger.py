@@ -100,7 +100,7 @@ class Ledger:
         """Moves a correction on, or revokes one that is not live yet. Of several who try the same, one succeeds.
 
         Args:
-            to: PREVIEWED, IN_CANDIDATE or REVOKED. LIVE comes with `serve`, and so does the end of it.
+            to: PREVIEWED, IN_CANDIDATE, REFUSED or REVOKED. LIVE comes with `serve`, and so does the end of it.
             caption: the video's caption from then on, where it was found.
         Raises:
             LedgerError: there is no such correction, or it cannot go there from where it is.

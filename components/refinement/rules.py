@@ -12,11 +12,12 @@ class LedgerError(ValueError):
     """The ledger cannot be reached, or refuses; the message says what was expected, what came and what to do."""
 
 
-# What a person or a step may do to a correction. What the gate left out goes back from IN_CANDIDATE to PREVIEWED.
+# What a person or a step may do to a correction. What a batch is made without goes back from IN_CANDIDATE to PREVIEWED.
 MOVES: Mapping[State, tuple[State, ...]] = {
     State.PROPOSED: (State.PREVIEWED, State.REVOKED),
     State.PREVIEWED: (State.IN_CANDIDATE, State.REVOKED),
-    State.IN_CANDIDATE: (State.PREVIEWED, State.REVOKED),
+    State.IN_CANDIDATE: (State.PREVIEWED, State.REFUSED, State.REVOKED),
+    State.REFUSED: (State.IN_CANDIDATE, State.REVOKED),
     State.LIVE: (),
     State.REVOKED: (),
 }
@@ -25,6 +26,7 @@ SERVING_MOVES: Mapping[State, tuple[State, ...]] = {
     State.PROPOSED: (),
     State.PREVIEWED: (),
     State.IN_CANDIDATE: (State.LIVE,),
+    State.REFUSED: (),
     State.LIVE: (State.REVOKED,),
     State.REVOKED: (State.LIVE,),
 }

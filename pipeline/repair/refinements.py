@@ -24,6 +24,9 @@ Teacher = Callable[
 ]
 
 
+WAITING = (State.PREVIEWED, State.IN_CANDIDATE)  # corrections that a refinement teaches unless others are named
+
+
 class NothingToRefine(RuntimeError):
     """No correction waits to be taught."""
 
@@ -49,10 +52,10 @@ def refine(
     """Teaches every previewed correction to the served model. What comes of it waits, whatever the gate says of it.
 
     An earlier candidate that waited gives way. After a training, the live corrections are taught anew beside the
-    others. The corrections of a refused batch are previewed as before.
+    others. Of a refused batch, those whose fault it is are refused, and the others wait as before.
 
     Args:
-        only: ids of the corrections to teach; None takes all that wait.
+        only: ids of the corrections to teach, refused ones among them; None takes all that wait.
     Raises:
         NothingToRefine: no correction waits.
         RootBusy: somebody is at work on the root.
@@ -63,12 +66,15 @@ def refine(
         if not batch:
             raise NothingToRefine(
                 "No correction waits to be taught. Say what a caption misses with `topiclens correct VIDEO --topic "
-                "TOPIC`; `topiclens corrections` lists what was said."
+                "TOPIC`; `topiclens corrections` lists what was said. What was refused is taught again by `topiclens "
+                "refine --only ID`."
             )
         lesson = _Lesson(store, ledger, by, settings, progress, teacher)
         versions.release(ledger, {correction.id for correction in batch}, by)
         taken = [
-            ledger.transition(one.id, State.IN_CANDIDATE, by=by) if one.state is State.PREVIEWED else one
+            one
+            if one.state in (State.IN_CANDIDATE, State.LIVE)
+            else ledger.transition(one.id, State.IN_CANDIDATE, by=by)
             for one in batch
         ]
         return lesson.teach(parent, taken)
@@ -131,10 +137,11 @@ def rollback(
 def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
     """What is taught to the parent: the live corrections that it lacks, and then those that wait."""
     live = [ledger.correction(correction_id) for correction_id in versions.list_lacking(ledger)]
-    ready = [item for item in ledger.corrections() if item.state in (State.PREVIEWED, State.IN_CANDIDATE)]
+    everything = ledger.corrections()
     if only is None:
-        return [*live, *ready]
+        return [*live, *(item for item in everything if item.state in WAITING)]
     wanted = {find_correction(ledger, start).id for start in only}
+    ready = [item for item in everything if item.state in (*WAITING, State.REFUSED)]
     batch = [correction for correction in (*live, *ready) if correction.id in wanted]
     for correction_id in wanted - {correction.id for correction in batch}:
         state = ledger.correction(correction_id).state.value
@@ -175,7 +182,8 @@ class _Lesson:
         revoked, told = versions.list_lost(ledger, (*kept, *taught)), _scalars(self.settings)
         candidate = CandidateVersion(version, parent, taught, revoked, self.by, verdict, told)
         candidate.save(store)
-        versions.release(ledger, set(taught) if candidate.blessed else set(), self.by)
+        refused = {*verdict.set_aside, *(() if candidate.blessed else verdict.culprits or taught)}
+        versions.release(ledger, taught if candidate.blessed else (), self.by, refused)
         return candidate
 
 

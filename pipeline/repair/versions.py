@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from topiclens.components.refinement.gate import load_verdict
 from topiclens.components.refinement.ledger import Ledger
@@ -217,11 +217,11 @@ def _still_fits(ledger: Ledger, candidate: CandidateVersion) -> bool:
     return not candidate.blessed or all(ledger.correction(item).state in ready for item in candidate.corrections)
 
 
-def release(ledger: Ledger, kept: set[str], by: str) -> None:
-    """Takes corrections out of the batch that are in no candidate: they are as before, previewed."""
+def release(ledger: Ledger, kept: Collection[str], by: str, refused: Collection[str] = ()) -> None:
+    """Takes corrections out of the batch that are in no candidate: they are as before, previewed, or now refused."""
     for correction in ledger.corrections(State.IN_CANDIDATE):
         if correction.id not in kept:
-            ledger.transition(correction.id, State.PREVIEWED, by=by)
+            ledger.transition(correction.id, State.REFUSED if correction.id in refused else State.PREVIEWED, by=by)
 
 
 def _recorded(ledger: Ledger, version: str) -> Version:

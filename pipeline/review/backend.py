@@ -25,7 +25,6 @@ from topiclens.serving.review.backend import NotFound, Refused, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
 from topiclens.serving.review.text import count
 
-_WAITING = (State.PREVIEWED, State.IN_CANDIDATE)
 # Seconds: a server looks for versions every one to five, and loads one in a few.
 FOLLOWING = 20.0
 
@@ -56,7 +55,25 @@ class RunReviewBackend(Viewer):
         with self._kept() as ledger:
             recorded = ledger.corrections(state)
             lacking = versions.list_lacking(ledger)
-        return [ReviewedCorrection(**vars(one), lacking=one.id in lacking) for one in reversed(recorded)]
+        why = self._refusals() if any(one.state is State.REFUSED for one in recorded) else {}
+        return [
+            ReviewedCorrection(
+                **vars(one), lacking=one.id in lacking, note=why.get(one.id, "") if one.state is State.REFUSED else ""
+            )
+            for one in reversed(recorded)
+        ]
+
+    def _refusals(self) -> dict[str, str]:
+        """Why corrections were refused, by id, as the last job that taught them tells."""
+        why: dict[str, str] = {}
+        for job in map(self._context.jobs.read, self._context.jobs.ids()):
+            if job.verdict is not None:
+                unmet = [reason for reason in job.verdict.reasons if not reason.met]
+                of_all = " ".join(reason.words for reason in unmet if reason.correction is None)
+                why |= dict.fromkeys(job.corrections, of_all)
+                why |= {reason.correction: reason.words for reason in reversed(unmet) if reason.correction}
+                why |= job.verdict.set_aside
+        return why
 
     def propose(
         self, video_id: str, topics: Sequence[int | str], author: str, stretch: Stretch | None = None
@@ -93,7 +110,8 @@ class RunReviewBackend(Viewer):
     def start_refinement(self, by: str, corrections: Sequence[str] | None = None) -> RefinementJob:
         with self._kept() as ledger:
             lacking = versions.list_lacking(ledger)
-            ready = [one for one in ledger.corrections() if one.id in lacking or one.state in _WAITING]
+            taught = refinements.WAITING if corrections is None else (*refinements.WAITING, State.REFUSED)
+            ready = [one for one in ledger.corrections() if one.id in lacking or one.state in taught]
             if corrections is not None:
                 wanted = {self._recorded(ledger, correction_id).id for correction_id in corrections}
                 ready = [one for one in ready if one.id in wanted]
@@ -205,16 +223,20 @@ _DID = {
     State.PROPOSED: "said that the caption misses “{topic}”",
     State.PREVIEWED: "saw the caption with “{topic}”",
     State.IN_CANDIDATE: "took “{topic}” into a refinement",
+    State.REFUSED: "refined the model by “{topic}”, and the gate refused it",
     State.LIVE: "published “{topic}”",
     State.REVOKED: "took back “{topic}”",
 }
+_LEFT_OUT = "left “{topic}” out of the refinement; it waits for the next one"
 
 
 def list_history(ledger: Ledger) -> list[HistoryEntry]:
     entries = []
     for one in ledger.corrections():
+        before = None
         for event in one.history:
-            said = _DID[event.state].format(topic=one.missed)
+            left_out = event.state is State.PREVIEWED and before is State.IN_CANDIDATE
+            said, before = (_LEFT_OUT if left_out else _DID[event.state]).format(topic=one.missed), event.state
             caption = f": “{event.caption}”" if event.caption else ""
             entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
     servings = ledger.servings()

@@ -111,8 +111,10 @@ def video(backend: TheBackend, _: Reader, id: Id) -> Response:
 def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     everything = backend.corrections()
     ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
-    others, job = [c for c in everything if c not in ready][:NEWEST], job_shown(backend, backend.latest_job())
-    return render_page(request, "corrections.html", ready=ready, others=others, **job)
+    refused = [c for c in everything if c.state is State.REFUSED]
+    others = [c for c in everything if c not in ready and c not in refused][:NEWEST]
+    job = job_shown(backend, backend.latest_job())
+    return render_page(request, "corrections.html", ready=ready, refused=refused, others=others, **job)
 
 
 @ROUTER.get("/refinement")

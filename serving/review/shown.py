@@ -42,7 +42,7 @@ class JobState(enum.StrEnum):
 
     RUNNING = "running"  # it learns, or the gate looks at what it learnt
     BLESSED = "blessed"  # its candidate waits to be published
-    REFUSED = "refused"  # by the gate; the corrections are as before
+    REFUSED = "refused"  # by the gate
     FAILED = "failed"  # it broke off
     PUBLISHED = "published"  # its candidate is served
     SUPERSEDED = "superseded"  # a later refinement took its place before it was published

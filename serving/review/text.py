@@ -56,7 +56,8 @@ def strongest_frames(relevance: Sequence[float], most: int = 3) -> str:
 STATES = {
     State.PROPOSED: "proposed",
     State.PREVIEWED: "ready",
-    State.IN_CANDIDATE: "being taught",
+    State.IN_CANDIDATE: "in a refinement",
+    State.REFUSED: "refused",
     State.LIVE: "live",
     State.REVOKED: "taken back",
 }

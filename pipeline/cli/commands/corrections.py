@@ -17,7 +17,7 @@ _SHOWN = 8  # characters of an id: enough to tell it from the others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--state", choices=("proposed", "previewed", "in candidate", "live", "revoked"),
+    parser.add_argument("--state", choices=("proposed", "previewed", "in candidate", "refused", "live", "revoked"),
                         help="only corrections in this state")  # fmt: skip
     parser.add_argument("--history", metavar="ID", help="show who did what with one correction, and when")
     arguments.add_json(parser, "one correction a line")

@@ -67,7 +67,8 @@ def test_the_history_says_who_did_what_and_when(ledger, making):
 ALLOWED = {
     ("proposed", "previewed"), ("proposed", "revoked"),
     ("previewed", "in candidate"), ("previewed", "revoked"),
-    ("in candidate", "previewed"), ("in candidate", "revoked"),
+    ("in candidate", "previewed"), ("in candidate", "refused"), ("in candidate", "revoked"),
+    ("refused", "in candidate"), ("refused", "revoked"),
 }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def test_only_the_moves_of_the_lifecycle_can_be_made_and_a_refused_one_leaves_no
             correction_id = ledger.propose(**making.proposal | {"content": content}).id
             return correction_id if state is State.PROPOSED else ledger.transition(correction_id, state, by="Ann").id
         correction_id = making.candidate(ledger)
-        if state is State.REVOKED:
+        if state in (State.REFUSED, State.REVOKED):
             ledger.transition(correction_id, state, by="Ann")
         if state is State.LIVE:
             served = ledger.served().version

@@ -100,7 +100,8 @@ def teach(root, parent: str, output: str, batch, live, settings=None, progress=N
     _write(Path(output), [*taught_to(Path(parent)), *ids])
     captions = dict.fromkeys(ids, "a girl dancing")
     passing = tuple(item for item in ids if item not in culprits)
-    return Verdict(not culprits, (), culprits, captions, taught=tuple(ids), passing=passing)
+    aside = {correction.id: "No strength brings it in." for correction in batch if correction.video_id == "mute"}
+    return Verdict(not culprits, (), culprits, captions, taught=tuple(ids), passing=passing, set_aside=aside)
 
 
 def disagreements(root, ledger) -> list[str]:

@@ -28,23 +28,34 @@ def test_a_blessed_candidate_waits_until_it_is_published(root, ledger):
     assert stand_ins.disagreements(root, ledger) == []
 
 
-def test_a_refused_batch_is_as_before_and_the_rest_of_it_can_be_refined(root, ledger):
+def test_of_a_refused_batch_the_culprit_is_refused_and_the_rest_of_it_can_be_refined(root, ledger):
     good, bad = propose(root), propose(root, "bad")
     candidate = refine(root)
     assert not candidate.blessed and candidate.verdict.passing == (good,)
-    assert states(ledger) == {good: "previewed", bad: "previewed"}
+    assert states(ledger) == {good: "previewed", bad: "refused"}
     with pytest.raises(versions.VersionError, match="was refused, and is not published"):
         refinements.publish(root, "Ben")
     assert waiting(root).verdict.culprits == (bad,)
     assert refine(root, only=[good[:8]]).blessed
     assert refinements.publish(root, "Ben").corrections == (good,)
-    assert states(ledger) == {good: "live", bad: "previewed"}
+    assert states(ledger) == {good: "live", bad: "refused"}
 
 
-def test_what_cannot_be_taught_is_left_out_and_previewed_as_before(root, ledger):
+def test_what_was_refused_is_taught_again_only_where_it_is_named(root, ledger):
+    bad = propose(root, "bad")
+    assert not refine(root).blessed and states(ledger) == {bad: "refused"}
+    with pytest.raises(refinements.NothingToRefine, match="refine --only ID"):
+        refine(root)
+    assert refine(root, only=[bad]).verdict.taught == (bad,)
+    history = [event.state.value for event in ledger.correction(bad).history]
+    assert history == ["proposed", "previewed", "in candidate", "refused", "in candidate", "refused"]
+    assert stand_ins.disagreements(root, ledger) == []
+
+
+def test_what_cannot_be_taught_is_left_out_and_refused(root, ledger):
     good, mute = propose(root), propose(root, "mute")
     assert refine(root).corrections == (good,)
-    assert states(ledger) == {good: "in candidate", mute: "previewed"}
+    assert states(ledger) == {good: "in candidate", mute: "refused"}
 
 
 def test_a_later_refinement_takes_a_candidates_place(root, ledger):

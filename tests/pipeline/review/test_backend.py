@@ -1,5 +1,7 @@
 """What becomes of what people say on the page: on a root without a model, and with jobs that are only noted."""
 
+import dataclasses
+
 import pytest
 
 from tests.pipeline.repair import stand_ins
@@ -8,6 +10,7 @@ from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair.corrections import open_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.schemas.corrections import State
+from topiclens.schemas.verdicts import Reason
 from topiclens.serving.review.backend import Refused
 from topiclens.serving.review.shown import JobState, RefinementJob
 
@@ -18,6 +21,8 @@ class Noted:
     def __init__(self):
         self.requests = []
 
+    verdict = None
+
     def running(self):
         return None
 
@@ -25,9 +30,14 @@ class Noted:
         self.requests.append(request)
         return str(len(self.requests) - 1)
 
+    def ids(self):
+        return list(map(str, range(len(self.requests))))
+
     def read(self, job_id):
         asked = self.requests[int(job_id)]
-        return RefinementJob(job_id, asked.title, JobState.RUNNING, asked.by, asked.time, asked.corrections)
+        return RefinementJob(
+            job_id, asked.title, JobState.RUNNING, asked.by, asked.time, asked.corrections, verdict=self.verdict
+        )
 
 
 class Pinned:
@@ -109,3 +119,17 @@ def test_a_correction_is_the_ledger_s_with_what_the_page_adds(root, backend):
     assert shown.to_json() == {**recorded.to_json(), "note": "", "lacking": False}
     assert shown.history == recorded.history
     assert backend.withdraw(correction_id, "Cleo").state is State.REVOKED
+
+
+def test_what_was_refused_says_why_and_is_taught_again_only_where_it_is_named(root, backend):
+    bad, mute = propose(root, "bad"), propose(root, "mute")
+    job = backend.start_refinement("Ben")
+    verdict = refine(root).verdict
+    reason = Reason("corrected", False, "The caption has no further word of dance: not met.", bad)
+    backend._context.jobs.verdict = dataclasses.replace(verdict, reasons=(Reason("metric", True, "Fine."), reason))
+    notes = {shown.id: (shown.state, shown.note) for shown in backend.corrections()}
+    assert job.corrections == (bad, mute)
+    assert notes == {bad: (State.REFUSED, reason.words), mute: (State.REFUSED, "No strength brings it in.")}
+    with pytest.raises(Refused, match="nothing to teach"):
+        backend.start_refinement("Ben")
+    assert backend.start_refinement("Ben", [bad]).corrections == (bad,)

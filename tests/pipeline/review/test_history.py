@@ -18,6 +18,10 @@ def ledger(tmp_path):
     )
     ledger.transition(one.id, State.PREVIEWED, by="Ann", caption="a girl dancing")
     ledger.transition(one.id, State.IN_CANDIDATE, by="Ben")
+    ledger.transition(one.id, State.PREVIEWED, by="Ben")
+    ledger.transition(one.id, State.IN_CANDIDATE, by="Ben")
+    ledger.transition(one.id, State.REFUSED, by="Ben")
+    ledger.transition(one.id, State.IN_CANDIDATE, by="Ben")
     ledger.record_version("2", parent="1", corrections=[one.id], by="Ben", verdict="# Refinement: blessed\n\n- all")
     ledger.serve("1", by="Cid", revoked=[one.id])
     return ledger
@@ -30,5 +34,8 @@ def test_history_tells_who_did_what_newest_first(ledger):
     assert told[-1] == ("training", "served version 1")
     assert ("Ann", "said that the caption misses “dance”") in told
     assert ("Ann", "saw the caption with “dance”: “a girl dancing”") in told
+    assert told.count(("Ann", "saw the caption with “dance”: “a girl dancing”")) == 1
+    assert ("Ben", "left “dance” out of the refinement; it waits for the next one") in told
+    assert ("Ben", "refined the model by “dance”, and the gate refused it") in told
     assert ("Ben", "published “dance”") in told and ("Cid", "rolled back to version 1") in told
     assert {entry.video_id for entry in entries if "dance" in entry.what} == {"v1"}

@@ -177,7 +177,7 @@ class MemoryBackend:
     def withdraw(self, correction_id, by):
         with self._lock:
             correction = self._correction(correction_id)
-            if correction.state not in (State.PROPOSED, State.PREVIEWED):
+            if correction.state not in (State.PROPOSED, State.PREVIEWED, State.REFUSED):
                 raise Refused("This correction is live. Take it back on the page of versions.")
             self._note(by, f"withdrew {correction.topic.name}", correction.video_id)
             return self._move(correction, State.REVOKED)
@@ -191,7 +191,7 @@ class MemoryBackend:
                 raise Refused("A refinement runs already. Wait until it is done.")
             ids = corrections or [c.id for c in self.corrections(State.PREVIEWED)]
             chosen = [self._correction(i) for i in ids]
-            if not chosen or any(c.state is not State.PREVIEWED for c in chosen):
+            if not chosen or any(c.state not in (State.PREVIEWED, State.REFUSED) for c in chosen):
                 raise Refused("Only corrections that are ready can be taught.")
             for correction in chosen:
                 self._move(correction, State.IN_CANDIDATE)
@@ -228,7 +228,7 @@ class MemoryBackend:
             )  # fmt: skip
             if not blessed:
                 for correction in taught:
-                    self._move(correction, State.PREVIEWED)
+                    self._move(correction, State.REFUSED if correction.id in culprits else State.PREVIEWED)
 
     def job(self, job_id):
         if self._job is None or self._job.id != job_id:

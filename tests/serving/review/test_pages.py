@@ -195,8 +195,25 @@ def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, backend)
     assert "Refused by the gate" in text and "the gate refuses it" in text
     offer = re.search(r"<form[^>]*>(?:(?!</form>).)*Refine without it", text, re.S)[0]
     assert re.findall('name="correction" value="([^"]+)"', offer) == [dance]
+    ticked = re.findall(r'<input type="checkbox" form="refine" name="correction" value="(\w+)"( checked)?>', text)
+    assert ticked == [(dance, " checked"), (guitar, "")], "what was refused is not tried again by itself"
+    assert "Say another topic that the clip shows" in text[text.index(">Refused<") :]
     send(browser, "/refinements", correction=[dance])
     assert backend.latest_job().state is JobState.RUNNING and backend.latest_job().corrections == (dance,)
+
+
+def test_what_was_refused_can_be_tried_again_or_withdrawn(browser, backend):
+    send(browser, "/corrections", video_id="stage", topic=["1"])
+    (one,) = [c.id for c in backend.corrections()]
+    send(browser, "/refinements", correction=[one])
+    backend.finish(culprits=[one])
+    text = browser.get("/corrections").text
+    assert "Start refinement" in text and "None wait" in text
+    send(browser, "/refinements", correction=[one])
+    assert backend.latest_job().state is JobState.RUNNING
+    backend.finish(culprits=[one])
+    send(browser, "/corrections/withdraw", correction_id=one)
+    assert "Refused</h2>" not in browser.get("/corrections").text
 
 
 def test_a_live_correction_is_taken_back_by_a_rebuild(browser, backend):
