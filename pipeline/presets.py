@@ -6,7 +6,7 @@ from topiclens.pipeline.settings import SettingError, Settings, did_you_mean
 from topiclens.trainer.settings import MLP, CaptionerSettings, DecodingSettings, TrainingSettings, VocabularySettings
 
 # For some thousand videos with a few captions each: without these, a model learns its captions by heart in ten epochs.
-_REGULARISED = CaptionerSettings(frame_dropout=0.3, word_dropout=0.3, label_smoothing=0.1)
+_REGULARISED = CaptionerSettings(frame_dropout=0.5, word_dropout=0.3, label_smoothing=0.1)
 _TO_ZERO = TrainingSettings(
     epochs=12, patience=0, learning_rate=1e-3, schedule="cosine", warmup_epochs=0.5, average_weights=0.99
 )
