@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from topiclens.schemas.corrections import State
 from topiclens.serving.review import uploads
 from topiclens.serving.review.dependencies import (
     Form,
@@ -25,8 +26,9 @@ ROUTER = APIRouter(include_in_schema=False)
 @ROUTER.post("/corrections")
 def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
     video_id = text(form, "video_id")
-    backend.propose(video_id, topics_in(form), person.name, stretch_in(form))
-    return redirect("/clip", id=video_id, done="proposed")
+    noted = backend.propose(video_id, topics_in(form), person.name, stretch_in(form))
+    refused = any(correction.state is State.REFUSED for correction in noted)  # and said again
+    return redirect("/clip", id=video_id, done="refused-before" if refused else "proposed")
 
 
 @ROUTER.post("/corrections/withdraw")

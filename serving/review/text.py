@@ -72,6 +72,7 @@ JOB_STATES = {
 # What was just done, by the name that the address carries after a form was sent.
 DONE = {
     "proposed": "Noted. The correction is in the ledger and waits for the next refinement.",
+    "refused-before": "The gate refused this already. The page of corrections says why; tick it there to try it again.",
     "withdrawn": "The correction is taken back.",
     "started": "The refinement has started.",
     "published": "Published: the new version answers from now on.",

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from topiclens.pipeline.repair.proposals import propose
+    from topiclens.schemas.corrections import State
 
     settings, stretch = arguments.settings_of(options, "refinement", "limits"), arguments.stretch_of(options)
     checks.check_correction(options.root, options.video, options.topic, settings.refinement)
@@ -37,5 +38,10 @@ def run(options: argparse.Namespace) -> int:
             print(f"Correction {correction.id} is kept as proposed; no refinement takes it in.")
         else:
             print(f"with {correction.missed}, strength {point.strength:g}:  {point.caption}")
-            print(f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.")
+            if correction.state is State.REFUSED:  # and said again
+                print(
+                    f"Correction {correction.id} was refused; 'topiclens refine --only {correction.id}' tries it again."
+                )
+            else:
+                print(f"Correction {correction.id} is previewed; 'topiclens refine' teaches it to the model.")
     return 0

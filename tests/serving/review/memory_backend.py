@@ -169,7 +169,9 @@ class MemoryBackend:
                 correction = ReviewedCorrection(
                     key, time, author, video_id, "0" * 64, missed, before, self._served().version, (seen,), stretch
                 )
-                self._corrections[key] = correction
+                said = (one for one in self._corrections.values() if one.says_again(correction))
+                correction = next(said, correction)  # as the ledger does
+                self._corrections[correction.id] = correction
                 made.append(correction)
                 self._note(author, f"said that the caption misses {topic.name}", video_id)
         return made

@@ -212,6 +212,7 @@ def test_what_was_refused_can_be_tried_again_or_withdrawn(browser, backend):
     send(browser, "/refinements", correction=[one])
     assert backend.latest_job().state is JobState.RUNNING
     backend.finish(culprits=[one])
+    assert "The gate refused this already" in send(browser, "/corrections", video_id="stage", topic=["1"]).text
     send(browser, "/corrections/withdraw", correction_id=one)
     assert "Refused</h2>" not in browser.get("/corrections").text
 

@@ -56,6 +56,18 @@ def test_a_proposal_is_told_with_its_strength_or_with_why_there_is_none(root, ru
     assert run("correct", "v2", "--topic", "dance", "--from", "5", "--to", "3").startswith("1 ")
 
 
+def test_what_was_refused_and_is_said_again_is_told_with_the_way_to_try_it_again(root, run, monkeypatch):
+    monkeypatch.setattr(proposals, "propose", functools.partial(proposals.propose, model=stand_ins.AskedModel()))
+    monkeypatch.setattr(checks, "check_correction", lambda *asked: None)
+    say = ("correct", "bad", "--topic", "dance", "--author", "Ann")
+    assert "is previewed" in run(*say)
+    assert "not blessed" in run("refine")
+    (correction,) = look(root)
+    assert f"was refused; 'topiclens refine --only {correction.id}'" in run(*say)
+    assert run("refine").startswith("1 ") and "refine --only ID" in run("refine")
+    assert f"{correction.id[:8]}  refused" in run("corrections", "--state", "refused") and len(look(root)) == 1
+
+
 def test_corrections_are_listed_with_their_captions_and_in_one_state(root, run):
     assert run("corrections").startswith("No corrections.")
     one = propose(root, "v1").correction.id
