@@ -91,10 +91,10 @@ class Ledger:
             said = store.read_corrections(connection, video_id=video_id)
             known = next((one for one in said if one.says_again(correction)), None)
             if known is None:
-                store.append(connection, correction)
-            if previewed is None or (known or correction).state is not State.PROPOSED:
-                return known or correction
-            return _append(connection, known or correction, Event(State.PREVIEWED, self._now(), author, previewed))
+                store.append(connection, known := correction)
+            if previewed is None or known.state is not State.PROPOSED:
+                return known
+            return _append(connection, known, Event(State.PREVIEWED, self._now(), author, previewed))
 
     def transition(self, correction_id: str, to: State | str, *, by: str, caption: str | None = None) -> Correction:
         """Moves a correction on, or revokes one that is not live yet. Of several who try the same, one succeeds.
