@@ -15,7 +15,7 @@ from topiclens.trainer.encoders import edit_video, make_encoder
 from topiclens.trainer.losses import TopicPerceptron
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.tensor import Tensor
-from topiclens.trainer.topic_neurons import NAMING_LIFT, TOLD, WORDS_STRENGTH, TopicNeurons, put_in, topics_said
+from topiclens.trainer.topic_neurons import NAMING_LIFT, TOLD, WORDS_STRENGTH, TopicScores, put_in, topics_said
 from topiclens.trainer.vocabulary import PAD
 
 
@@ -50,9 +50,9 @@ class Captioner(keras.Model):
             config.topic_neurons,
             name="decoder",
         )
-        self.topic_perceptron: TopicNeurons | TopicPerceptron
+        self.topic_perceptron: TopicScores | TopicPerceptron
         if config.topic_neurons:
-            self.topic_perceptron = TopicNeurons(config.n_topics, name="topics")
+            self.topic_perceptron = TopicScores(config.n_topics, name="topics")
             self.told = keras.random.SeedGenerator()
             self.captions_name_topics = False  # until it is known by which words
         else:

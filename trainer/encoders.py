@@ -10,7 +10,7 @@ from topiclens.trainer.edits import Edit, edited
 from topiclens.trainer.lstm import lstm_over_time, lstm_signal_step, lstm_signal_step_gradient
 from topiclens.trainer.settings import CaptionerConfig
 from topiclens.trainer.tensor import Tensor
-from topiclens.trainer.topic_neurons import not_negative
+from topiclens.trainer.topic_neurons import TopicNeurons
 
 
 def frame_mask(frames: Tensor) -> Tensor:
@@ -45,16 +45,19 @@ class Encoder(keras.layers.Layer):
     """An encoder: frames to named activations. The captioner knows nothing else of it.
 
     A subclass creates its weights in ``build`` (after ``super().build``) and writes ``read``. A neuron is one column of
-    ``v``. Everything else that is named follows from ``v`` here.
+    ``v``: the topics' own, which are read off the states, and the states themselves. Everything else that is named
+    follows from ``v`` here.
 
     Args:
+        n_states: numbers that ``read`` gives for a frame.
         skip: joins the raw features to what the decoder attends to. The neurons, ``v``, stay those of the encoder: no
             correction of the encoder can move a raw feature.
         dropout: share of the frames' numbers that is dropped in training.
 
     Attributes:
-        topic_neurons: so many neurons, the first ones, are one topic's own: moved from (-1, 1) to (0, 1), see
-            `topiclens.trainer.topic_neurons`. `make_encoder` sets it.
+        topic_neurons: so many neurons, the first ones, are one topic's own, see `topiclens.trainer.topic_neurons`.
+            `make_encoder` sets it, before anything is built.
+        n_neurons: of v, the topic neurons and the states.
 
     Call arguments:
         frames: (videos, time, feature_dim) float; padded with all-zero rows.
@@ -64,22 +67,29 @@ class Encoder(keras.layers.Layer):
         (videos, time, memory_dim), what the decoder attends to; ``memory_mean`` (videos, memory_dim), its mean.
     """
 
-    def __init__(self, n_neurons: int, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, n_states: int, skip: bool = False, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.n_neurons = n_neurons
+        self.n_states = n_states
         self.topic_neurons = 0
         self.skip = skip
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
+    @property
+    def n_neurons(self) -> int:
+        return self.topic_neurons + self.n_states
+
     def build(self, frames_shape: tuple[Any, ...]) -> None:
         self.feature_dim = frames_shape[-1]
         self.memory_dim = self.n_neurons + (self.feature_dim if self.skip else 0)
+        if self.topic_neurons:
+            self.topics = TopicNeurons(self.topic_neurons, name="topics")
+            self.topics.build((None, None, self.n_states))
 
     def read(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """The neurons' activations at every frame: (videos, time, n_neurons); those at padding are dropped.
+        """The states at every frame: (videos, time, n_states); those at padding are dropped.
 
-        Real frames are where `mask` (videos, time) is True, at any place. Padding must not change the activations of
-        real frames. Topic neurons are given between -1 and 1.
+        Real frames are where `mask` (videos, time) is True, at any place. Padding must not change the states of real
+        frames.
         """
         raise NotImplementedError
 
@@ -96,24 +106,28 @@ class Encoder(keras.layers.Layer):
 
         Returns:
             For each product ``z @ kernel`` the trainable variables whose rows, stacked, are the kernel (a bias is one
-            row), and z (videos, time, rows). Variables that are missing are measured by themselves. By default all are.
+            row), and z (videos, time, rows). Variables that are missing are measured by themselves; a subclass adds its
+            own to those of the topic neurons.
         """
-        return []
+        if not self.topic_neurons:
+            return []
+        states = self.read(frames, mask)
+        return [([self.topics.kernel, self.topics.bias], _and_one(states))]
 
     def columns_of(self, neuron: int) -> list[tuple[list[keras.Variable], list[int]]]:
         """Which columns of kernels make a neuron, with their variables as `kernel_inputs` gives them.
 
-        Refinement moves these alone where it is to move some neurons, and may begin by raising all of them. By default
-        none is told, and everything may move.
+        Refinement moves these alone where it is to move some neurons. Where none is told, everything may move; a
+        subclass tells those of its states.
         """
-        return []
+        return [([self.topics.kernel, self.topics.bias], [neuron])] if neuron < self.topic_neurons else []
 
     def call(self, frames: Tensor, training: bool = False, linearised: bool = False) -> dict[str, Tensor]:
         mask = frame_mask(frames)
         frames = self.dropout(frames, training=training)
         v = self.read_linearised(frames, mask) if linearised else self.read(frames, mask)
         if self.topic_neurons:
-            v = not_negative(v, self.topic_neurons, linearised)
+            v = ops.concatenate([self.topics(v, linearised=linearised), v], axis=-1)
         v = v * ops.cast(mask, v.dtype)[:, :, None]
         memory = ops.concatenate([v, frames], axis=-1) if self.skip else v
         memory_mean = masked_mean(memory, mask)
@@ -124,7 +138,7 @@ class Encoder(keras.layers.Layer):
 class BiLstmEncoder(Encoder):
     """Reads a clip forwards and backwards, with so many LSTM units a direction (Dong et al. 2017, section 2.2).
 
-    The first half of the neurons reads the clip forwards, the second half backwards. Padded frames do not change a
+    The first half of the states reads the clip forwards, the second half backwards. Padded frames do not change a
     state, at any place of the clip.
     """
 
@@ -148,18 +162,19 @@ class BiLstmEncoder(Encoder):
 
     def kernel_inputs(self, frames: Tensor, mask: Tensor) -> list[tuple[list[keras.Variable], Tensor]]:
         ahead, back = ops.split(self._read_both(frames, mask), 2, axis=-1)
-        nothing, one = ops.zeros_like(ahead[:, :1]), ops.ones_like(ahead[:, :, :1])
+        nothing = ops.zeros_like(ahead[:, :1])
         before = ops.concatenate([nothing, ahead[:, :-1]], axis=1), ops.concatenate([back[:, 1:], nothing], axis=1)
-        return [
-            ([cell.kernel, cell.recurrent_kernel, cell.bias], ops.concatenate([frames, states, one], axis=-1))
+        return super().kernel_inputs(frames, mask) + [
+            ([cell.kernel, cell.recurrent_kernel, cell.bias], _and_one(ops.concatenate([frames, states], axis=-1)))
             for cell, states in zip((self.forward, self.backward), before)
         ]
 
     def columns_of(self, neuron: int) -> list[tuple[list[keras.Variable], list[int]]]:
-        if neuron >= 2 * self.units:  # what a subclass adds
-            return []
-        cell = self.forward if neuron < self.units else self.backward
-        gates = [gate * self.units + neuron % self.units for gate in range(4)]
+        state = neuron - self.topic_neurons
+        if not 0 <= state < 2 * self.units:  # a topic's own, or what a subclass adds
+            return super().columns_of(neuron)
+        cell = self.forward if state < self.units else self.backward
+        gates = [gate * self.units + state % self.units for gate in range(4)]
         return [([cell.kernel, cell.recurrent_kernel, cell.bias], gates)]
 
     def _read_both(self, frames: Tensor, mask: Tensor, *step: Any) -> Tensor:
@@ -188,7 +203,7 @@ class JoinedEncoder(BiLstmEncoder):
 
     def __init__(self, feature_dim: int, units: int = 256, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(units, dropout=dropout, **kwargs)
-        self.n_neurons = 2 * units + feature_dim
+        self.n_states = 2 * units + feature_dim
 
     def read(self, frames: Tensor, mask: Tensor) -> Tensor:
         return ops.concatenate([super().read(frames, mask), frames], axis=-1)
@@ -198,6 +213,11 @@ class JoinedEncoder(BiLstmEncoder):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"feature_dim": self.feature_dim}
+
+
+def _and_one(rows: Tensor) -> Tensor:
+    """Rows (videos, time, n) with a last column of ones, what a bias is the weight of."""
+    return ops.concatenate([rows, ops.ones_like(rows[:, :, :1])], axis=-1)
 
 
 MakeEncoder = Callable[[CaptionerConfig], Encoder]
@@ -233,10 +253,5 @@ def make_encoder(config: CaptionerConfig) -> Encoder:
             "call topiclens.trainer.encoders.register_encoder before the model is made or loaded."
         )
     encoder = _KNOWN[config.encoder](config)
-    if config.topic_neurons > encoder.n_neurons:
-        raise ValueError(
-            f"The encoder has {encoder.n_neurons} neurons, and {config.topic_neurons} topics are to have one each. Set "
-            " model.encoder_units to more, topics.n_topics to fewer, or model.topics to mlp."
-        )
     encoder.topic_neurons = config.topic_neurons
     return encoder

@@ -22,9 +22,9 @@ class CaptionerSettings:
         attention_units: width of the attention's comparison.
         decoder_units: LSTM units of the decoder.
         embedding_units: width of a word's vector.
-        topics: how f reads topics from the neurons. `neurons`: each topic off a neuron of its own, which is not
-            negative, with a cross-entropy. `mlp`: all topics off all neurons, by a perceptron with two layers and the
-            squared error (the paper's).
+        topics: how f reads topics from the neurons. `neurons`: each topic off a neuron of its own, which reads all
+            states of the encoder and is not negative, with a cross-entropy. `mlp`: all topics off all neurons, by a
+            perceptron with two layers and the squared error (the paper's).
         topic_units: hidden units of the perceptron of `mlp`.
         dropout: share that is dropped before the choice of a word and inside f.
         frame_dropout: share of the numbers of a frame that is dropped before the encoder reads it.

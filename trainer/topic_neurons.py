@@ -1,7 +1,8 @@
 """Topic neurons: one neuron a topic, what f reads off it, and what it is told while the decoder learns.
 
 Eq. 8 of Dong et al. 2017 allows any f. A free two-layer f reads a topic off all neurons at once, so that no neuron has
-to carry it. Here the first N_t neurons are the topics' own: f reads topic t off neuron t alone.
+to carry it. Here the first N_t neurons are the topics' own, read off all states of the encoder at a frame, and f reads
+topic t off neuron t alone.
 """
 
 from collections.abc import Sequence
@@ -14,19 +15,53 @@ from keras import ops
 from topiclens.trainer.edits import Edit, edited
 from topiclens.trainer.tensor import Tensor
 
-# To begin with, a state of 0 gives the topic a probability of 0.27. The gain lets it reach both 0 and 1.
+# To begin with, a topic that is absent has a probability of 0.02; f reads both 0 and 1 off what a neuron can say.
+_ABSENT = -2.0
 _GAIN, _OFFSET = 8.0, -5.0
 TOLD = 0.5  # share of the topic neurons that are told the truth while the decoder learns
-# A neuron that is told of its topic stands at 1. What lies above is left to enhancement, and within an encoder's reach:
-# were 1 its end, a word that only an enhancement of 3 brings in could never be taught.
-CEILING = 4.0
 NAMED = 0.25  # a caption names a topic that it says so much of; its likeliest word says all
-_EPSILON = 0.1  # of the epsilon rule, against a state of 0
 WORDS_STRENGTH = 0.5  # of what the topic model says of words, at the start
 NAMING_LIFT = 1.0  # a word names a topic that it is e times as likely in as in all captions
 
 
 class TopicNeurons(keras.layers.Layer):
+    """One neuron a topic at every frame: v_t = softplus(w_t . h + b_t), h the encoder's states.
+
+    None is negative, so that to take one out is to say that its topic is absent; and none has a ceiling, so that
+    whatever an enhancement asks for can be taught. What the frame before and after shows is in the states: a topic
+    neuron has no memory of its own, and to teach one moves no other neuron.
+
+    Call arguments:
+        states: (videos, time, states).
+        linearised: a neuron hands its relevance on to the states as its slope says. What stands beside them, the bias
+            and the bend, was not seen.
+    Returns:
+        (videos, time, n_topics).
+    """
+
+    def __init__(self, n_topics: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n_topics = n_topics
+
+    def build(self, states_shape: tuple[int | None, ...]) -> None:
+        shape = (states_shape[-1], self.n_topics)
+        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
+        absent = keras.initializers.Constant(_ABSENT)
+        self.bias = self.add_weight(shape=(self.n_topics,), initializer=absent, name="bias")
+
+    def call(self, states: Tensor, linearised: bool = False) -> Tensor:
+        rise = ops.matmul(states, self.kernel) + self.bias
+        neurons = ops.softplus(rise)
+        if linearised:
+            along = ops.stop_gradient(ops.sigmoid(rise)) * rise
+            neurons = ops.stop_gradient(neurons - along) + along
+        return neurons
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"n_topics": self.n_topics}
+
+
+class TopicScores(keras.layers.Layer):
     """f of eq. 8 where each topic has a neuron of its own: score_t = softplus(gain_t) v_t + offset_t, a logit.
 
     Call arguments:
@@ -79,24 +114,6 @@ class TopicNeurons(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"n_topics": self.n_topics}
-
-
-def not_negative(v: Tensor, n_topics: int, linearised: bool = False) -> Tensor:
-    """v (videos, time, neurons) with its first `n_topics` neurons moved from (-1, 1) to (0, `CEILING`): to take one out
-    is to say that its topic is absent.
-
-    A state h becomes (b^(1 + h) - 1) / (2 (b - 1)) with b = 2 `CEILING` - 1: 0 at -1, 1/2 at 0, `CEILING` at 1.
-
-    Linearised, each hands its relevance on to the state h that it is made of, by the epsilon rule: what stands beside h
-    was not seen.
-    """
-    h = v[:, :, :n_topics]
-    base = 2 * CEILING - 1
-    own = (ops.power(base, 1 + h) - 1) / (2 * (base - 1))
-    if linearised:
-        slope = own / (h + ops.where(h < 0, -_EPSILON, _EPSILON))
-        own = ops.stop_gradient(own - slope * h) + ops.stop_gradient(slope) * h
-    return ops.concatenate([own, v[:, :, n_topics:]], axis=-1)
 
 
 def topics_said(words: Tensor, naming: Tensor) -> Tensor:

@@ -220,14 +220,16 @@ def warm_start(
     """Copies what fits from one captioner, `source`, into another, `model`.
 
     Weights of equal name and shape are copied. The rows of the word vectors and of the readout are matched by the word;
-    words that only the new vocabulary has keep their initial weights. The topic perceptron f is copied only when both
-    models name the same topics: topic 3 of one corpus is not topic 3 of another, even where shapes agree.
+    words that only the new vocabulary has keep their initial weights. The topic perceptron f and the topic neurons are
+    copied only when both models name the same topics: topic 3 of one corpus is not topic 3 of another, even where
+    shapes agree.
 
     Returns:
         For each variable of `model`, by its name, what was done: "copied", "k of n words" or "new".
     """
     known = {_name(variable): ops.convert_to_numpy(variable) for variable in source.trainable_variables}
-    topics = {id(variable) for variable in model.topic_perceptron.variables}
+    of_topics = [model.topic_perceptron, *([model.encoder.topics] if model.encoder.topic_neurons else [])]
+    topics = {id(variable) for layer in of_topics for variable in layer.variables}
     word_axis = {id(variable): 0 for variable in model.decoder.embedding.variables}
     word_axis |= {id(variable): -1 for variable in model.decoder.readout.variables}
     pairs = [(i, source_vocabulary.id(w)) for i, w in enumerate(vocabulary) if w in source_vocabulary]

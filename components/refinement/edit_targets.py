@@ -17,7 +17,6 @@ from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch, StretchError
-from topiclens.trainer.topic_neurons import CEILING
 
 _TRIED = 17  # strengths, 0 included
 
@@ -61,10 +60,7 @@ def edit_target(
         raise NotTeachable(f"Correction {label(correction)} is set aside: {error}") from error
     if strength is not None:
         return EditTarget(correction, video, topic, strength)
-    stronger = (
-        "A stronger one wants more of the neurons than they can say, which cannot be learnt (refinement.max_strength)."
-    )
-    limit = f" {stronger}" if candidates.enhancement[topic].any() else ""
+    limit = " No stronger one is tried (refinement.max_strength)." if candidates.enhancement[topic].any() else ""
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
 
 
@@ -80,14 +76,14 @@ def taught_strength(
 
     At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
     yet, and learning takes in only a part of what is asked for. So the parts of the video are asked too, and more is
-    taught. No more is tried than `max_strength`, and than a topic neuron can say.
+    taught. No more is tried than `max_strength`.
 
     Args:
         stretch: of the video, in which the topic is there; parts that have no frame of it are not asked.
     Returns:
         The sweep of the video itself; and the strength, None where none up to the bound brings the topic in.
     """
-    strengths = _strengths(candidates, topic, settings.max_strength)
+    strengths = np.linspace(0, settings.max_strength, _TRIED)
     asked = (candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement)
     shown = [part for part in parts(video) if stretch is None or _shows(part, stretch)]
     responses = [sweep_strengths(*asked, one, topic, strengths, stretch) for one in (video, *shown)]
@@ -98,14 +94,6 @@ def taught_strength(
 def _shows(part: VideoRecord, stretch: Stretch) -> bool:
     """Whether a part of a video has a frame of a stretch."""
     return part.seconds is not None and bool(stretch.holds(part.seconds).any())
-
-
-def _strengths(candidates: CandidateCaptioner, topic: int, bound: float) -> np.ndarray:
-    """The strengths that are tried, from 0 up to a bound, or to what a topic neuron can say of itself."""
-    own = candidates.enhancement[topic, : candidates.links.topic_neurons]
-    if own.any():
-        bound = min(bound, CEILING / float(own.max()))
-    return np.unique(np.linspace(0, bound, _TRIED))
 
 
 def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:

@@ -64,27 +64,6 @@ class WeightNearness:
         moving = [np.asarray(one)[..., columns] for one, columns in zip(gradients, self._columns, strict=True)]
         return np.concatenate([np.ravel(one) for one in self._scaled(moving)])  # a scale is symmetric
 
-    def raising(self, neuron: int, video: VideoRecord, at: np.ndarray) -> np.ndarray:
-        """The coordinates at which all gates of a neuron receive 1 more in a video, in the mean over some frames.
-
-        Of all such it is the nearest to the parent. Zeros where the encoder does not tell what makes the neuron.
-
-        Args:
-            at: (real frames,) bool, which frames these are.
-        """
-        columns = {id(one): columns for variables, columns in self._encoder.columns_of(neuron) for one in variables}
-        of_columns = [np.zeros(shape, np.float32) for shape in self._shapes]
-        place = {id(variable): i for i, variable in enumerate(self._encoder.trainable_variables)}
-        for variables, z in _read_by_kernels(self._encoder, [video]):
-            ends = np.cumsum([math.prod(variable.shape[:-1]) for variable in variables])
-            for variable, rows in zip(variables, np.split(z[at].mean(axis=0), ends[:-1]), strict=True):
-                if id(variable) in columns:
-                    part = of_columns[place[id(variable)]]
-                    part[..., columns[id(variable)]] = rows.reshape(part.shape[:-1])[..., None]
-        along = self.gradient(of_columns)
-        gates = max(map(len, columns.values()), default=1)
-        return along / np.float32(max(along @ along / gates, np.finfo(np.float32).tiny))
-
     def _scaled(self, moving: list[np.ndarray]) -> list[np.ndarray]:
         """Arrays like the columns of theta that may move, in the scale of the weights for one of the coordinates."""
         return moving

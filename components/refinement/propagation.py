@@ -24,14 +24,10 @@ from topiclens.schemas.records import VideoRecord, frame_mask
 from topiclens.trainer.captioner import Captioner
 from topiclens.trainer.encoders import make_encoder
 from topiclens.trainer.settings import CaptionerConfig
-from topiclens.trainer.topic_neurons import CEILING
 
 # A graph is traced for each length of clips, which takes seconds. Clips are padded to a multiple of this, so that
 # there are few; the usual 28 frames and their halves are multiples already.
 TIME_MULTIPLE = 7
-REACH = 3.5  # what a topic neuron is asked for at most; from there to `CEILING` its gates have to saturate
-# So much more the gates of a topic neuron receive in a corrected video where eq. 10 may begin; see `_beginning`.
-_RISES = (0.0, 4.0, 6.0, 9.0, 13.0, 20.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +97,7 @@ def propagate(
         near = (nearness or WeightNearness(encoder)).only(np.flatnonzero(added.any(axis=(0, 1))))
         objective = Eq10(parent, videos, added, mu, near)
         before = objective.distances(objective.start)
-        start = _beginning(objective, near, videos, added[:, :, : parent.config.topic_neurons])
-        end, losses = minimise(objective, start, steps=steps, on_step=on_step)
+        end, losses = minimise(objective, objective.start, steps=steps, on_step=on_step)
         moved = dict(zip(map(id, encoder.trainable_variables), objective.theta(end), strict=True))
         weights = [moved[id(weight)] if id(weight) in moved else np.array(weight) for weight in encoder.weights]
         return Propagation(weights, losses, before, objective.distances(end), objective.least(), objective.moved(end))
@@ -132,27 +127,6 @@ def _check(parent: Captioner, enhancement: np.ndarray, corrections: Sequence[Cor
         seen.add(video.video_id)
 
 
-def _beginning(
-    objective: Eq10, nearness: WeightNearness, videos: Sequence[VideoRecord], added: np.ndarray
-) -> np.ndarray:
-    """The coordinates at which the descent begins: the parent's, or better ones for topic neurons that are to rise.
-
-    An LSTM says that a topic is absent by a cell far below zero. The shortest way up is to shut the output gate: it
-    leads to the state 0 and ends there, for nothing of the cell passes a shut gate. So each neuron may begin beyond,
-    with all of its gates raised in its video, as far as eq. 10 is least.
-
-    Args:
-        added: (videos, time, topic neurons), what is asked of them.
-    """
-    start = objective.start
-    rise = added > 0
-    for k, neuron in np.argwhere(rise.any(axis=1)):
-        real = frame_mask(videos[k].frames)
-        along = nearness.raising(int(neuron), videos[k], rise[k, : len(real), neuron][real])
-        start = min((start + np.float32(by) * along for by in _RISES), key=lambda there: objective(there)[0])
-    return start
-
-
 class Eq10:
     """Eq. 10 for several videos, as a function of coordinates of theta' - theta, which begin at zero.
 
@@ -162,7 +136,7 @@ class Eq10:
     sum over n frames, its mu would be n times this one. The sum over the videos makes a correction pull in a batch as
     it does alone. v* and theta are those of the moment when this is made.
 
-    v* is what an encoder can say of topic neurons: 0 at least and `REACH` at most.
+    v* is what an encoder can say of topic neurons: 0 at least.
 
     mu weighs a distance of activations, which lie in -1 .. 1, against one of encoders. `GateNearness` measures how far
     the gates' inputs move, so that mu means the same whatever the features are. With `WeightNearness` the distance is
@@ -200,7 +174,7 @@ class Eq10:
             over_time = np.pad(over_time, ((0, 0), (0, mask.shape[1] - over_time.shape[1]), (0, 0)))
         self._target = enhanced(v, mask, over_time)
         self._own = captioner.config.topic_neurons
-        self._target[..., : self._own] = np.clip(self._target[..., : self._own], 0, REACH)
+        self._target[..., : self._own] = np.maximum(self._target[..., : self._own], 0)
 
     def __call__(self, coordinates: np.ndarray) -> tuple[float, np.ndarray]:
         """The value, and its gradient in the coordinates."""
@@ -218,10 +192,10 @@ class Eq10:
         return self._at(self.theta(coordinates), self._target)[1]
 
     def least(self) -> np.ndarray:
-        """What no encoder's `distances` are below, since a neuron's range is -1 .. 1, and a topic neuron's 0 .. 4:
+        """What no encoder's `distances` are below, since a state's range is -1 .. 1, and no topic neuron is negative:
         (videos,) float32."""
         own = np.arange(self._target.shape[-1]) < self._own
-        lowest, highest = np.where(own, 0, -1), np.where(own, CEILING, 1)
+        lowest, highest = np.where(own, 0, -1), np.where(own, np.inf, 1)
         outside = np.maximum(self._target - highest, 0) + np.maximum(lowest - self._target, 0)
         return np.sum(np.square(outside), axis=(1, 2)) / self._real_frames
 

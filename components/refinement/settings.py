@@ -29,8 +29,7 @@ class RefinementSettings:
         strength_factor: a topic is taught with up to this many times the smallest strength at which the caption of the
             corrected video, and of its parts, names it. At the smallest itself, the least that learning loses would
             lose it again.
-        max_strength: the greatest strength; of a topic neuron never more than it can say. A correction that needs more
-            is set aside.
+        max_strength: the greatest strength that is tried. A correction that needs more is set aside.
         nearness: how the distance of the encoder from its parent is measured (eq. 10): `gates`, by what its gates
             receive on training videos, or `weights`, as in the paper; each needs its own values of `mu`.
         mu: the weight of that distance (eq. 10): one value, or several, of which the smallest that `max_cost` allows is

@@ -50,10 +50,12 @@ def linearised_relevance(model, clip, words):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([frames, previous, biases])
         v = tf.concat([direction("encoder/forward", 1), direction("encoder/backward", -1)], axis=1)
-        own = model.config.topic_neurons
-        h, above = v[:, :own], (7 ** (1 + v[:, :own]) - 1) / 12
-        slope = above / (h + 0.1 * tf.sign(h))
-        v = tf.concat([hold(above - slope * h) + hold(slope) * h, v[:, own:]], axis=1)
+        if own := model.config.topic_neurons:
+            rise = v @ weights["encoder/topics/kernel"] + biases["encoder/topics/bias"]
+            slope = hold(tf.sigmoid(rise))
+            biases["encoder/bend"] = hold(tf.nn.softplus(rise) - slope * rise)
+            tape.watch(biases["encoder/bend"])
+            v = tf.concat([slope * rise + biases["encoder/bend"], v], axis=1)
         memory = tf.concat([v, frames], axis=1) if model.config.skip else v
         mean = tf.reduce_mean(memory, axis=0)
         first = h, c = [tanh(dense(f"decoder/initial_{s}", mean)) for s in "hc"]

@@ -76,7 +76,7 @@ class NumpyCaptioner:
         return x @ self[f"{path}/kernel"] + self[f"{path}/bias"]
 
     def encode(self, clip):
-        """v (time, 2 * units) of a clip without padding."""
+        """v (time, topic neurons and 2 * units) of a clip without padding."""
         directions = []
         for name, order in (("forward", 1), ("backward", -1)):
             h = c = np.zeros(self[f"encoder/{name}/recurrent_kernel"].shape[0])
@@ -85,9 +85,10 @@ class NumpyCaptioner:
                 h, c = self.lstm(f"encoder/{name}", x, h, c)
                 states.append(h)
             directions.append(np.array(states[::order]))
-        v = np.concatenate(directions, axis=1)
-        v[:, : self.own] = (7 ** (1 + v[:, : self.own]) - 1) / 12
-        return v
+        states = np.concatenate(directions, axis=1)
+        if not self.own:
+            return states
+        return np.concatenate([np.log1p(np.exp(self.dense("encoder/topics", states))), states], axis=1)
 
     def topic_loss(self, clip, topics):
         scores = self.topic_scores(clip)

@@ -8,9 +8,8 @@ import tensorflow as tf
 from tests.trainer.numpy_captioner import sigmoid, tiny_batch, tiny_captioner
 from topiclens.components.neurons.pdm import Perceptron, tally
 from topiclens.trainer.edits import Edit
-from topiclens.trainer.encoders import edit_video, make_encoder
-from topiclens.trainer.settings import CaptionerConfig
-from topiclens.trainer.topic_neurons import CEILING, WORDS_STRENGTH, TopicNeurons, not_negative, put_in, topics_said
+from topiclens.trainer.encoders import edit_video
+from topiclens.trainer.topic_neurons import WORDS_STRENGTH, TopicNeurons, TopicScores, put_in, topics_said
 
 
 def topical(**changes):
@@ -19,7 +18,7 @@ def topical(**changes):
 
 @pytest.fixture
 def f():
-    f = TopicNeurons(3)
+    f = TopicScores(3)
     f.build((None, 5))
     f.gain.assign([1.0, -2.0, 8.0])
     return f
@@ -55,14 +54,39 @@ def test_as_a_perceptron_it_scores_the_same_and_prediction_differences_find_the_
     assert not votes[:, 3:].any()
 
 
-def test_a_topic_neuron_lies_between_0_and_4_and_is_absent_at_padding():
+def test_a_topic_neuron_is_read_off_the_states_never_negative_and_absent_at_padding():
     model, batch = topical(), tiny_batch()
     v, mask = (model.encode(batch["frames"])[name].numpy() for name in ("v", "mask"))
+    assert v.shape[2] == model.encoder.n_neurons == 4 + 6
     assert (v[:, :, :4][mask] > 0).all() and (v[:, :, 4:][mask] < 0).any() and not v[~mask].any()
-    raw = model.encoder.read(tf.constant(batch["frames"]), tf.constant(mask)).numpy()
-    np.testing.assert_allclose(
-        v[mask], np.where(np.arange(6) < 4, (7 ** (1 + raw[mask]) - 1) / 12, raw[mask]), rtol=1e-6
-    )
+    states = model.encoder.read(tf.constant(batch["frames"]), tf.constant(mask)).numpy()
+    np.testing.assert_array_equal(v[mask][:, 4:], states[mask])
+    rise = states[mask] @ np.array(model.encoder.topics.kernel) + np.array(model.encoder.topics.bias)
+    np.testing.assert_allclose(v[mask][:, :4], np.log1p(np.exp(rise)), rtol=1e-5)
+
+
+def test_a_new_topic_neuron_says_that_its_topic_is_absent_and_has_no_ceiling():
+    layer = TopicNeurons(2)
+    layer.build((None, None, 3))
+    f = TopicScores(2)
+    f.build((None, 2))
+    began = layer(np.zeros((1, 1, 3), np.float32))
+    np.testing.assert_allclose(sigmoid(np.array(f(began[:, 0]), float)), 0.0184, atol=1e-3)
+    layer.kernel.assign(np.full((3, 2), 100.0))
+    assert np.array(layer(np.ones((1, 1, 3), np.float32))).min() > 200
+
+
+def test_linearised_a_topic_neuron_says_the_same_and_hands_on_by_its_slope():
+    layer, states = TopicNeurons(2), tf.constant(np.random.default_rng(3).normal(size=(2, 4, 5)), tf.float32)
+    layer.build((None, None, 5))
+    found = []
+    for linearised in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(states)
+            said = layer(states, linearised=linearised)
+        found.append((said, tape.gradient(said, states)))
+    for plain, linear in zip(*found, strict=True):
+        np.testing.assert_allclose(plain, linear, rtol=1e-5, atol=1e-6)
 
 
 def test_what_is_put_in_is_the_truth_at_real_frames_and_nothing_else_changes():
@@ -74,7 +98,7 @@ def test_what_is_put_in_is_the_truth_at_real_frames_and_nothing_else_changes():
     np.testing.assert_allclose(memory[:, :, 0], mask, atol=1e-6)
     np.testing.assert_allclose(memory[:, :, 1], 0, atol=1e-6)
     np.testing.assert_array_equal(memory[:, :, 2:], video["memory"][:, :, 2:])
-    edit = Edit("encoder.v", set=np.eye(1, 6, dtype=np.float32)[None], at=(np.arange(6) < 2)[None, None])
+    edit = Edit("encoder.v", set=np.eye(1, 10, dtype=np.float32)[None], at=(np.arange(10) < 2)[None, None])
     by_edit = edit_video(video, [edit])
     for name in ("memory", "memory_mean"):
         np.testing.assert_allclose(told[name], by_edit[name], rtol=1e-5, atol=1e-6)
@@ -126,15 +150,3 @@ def test_in_training_captions_tell_the_topics_that_they_name_and_afterwards_none
     expected = model.decoder(batch["words"], rows["memory"], rows["mask"], rows["memory_mean"], alone)
     np.testing.assert_allclose(told, expected, rtol=1e-5)
     assert not np.allclose(told, model(batch)["log_prob"], rtol=1e-3)
-
-
-def test_more_topics_than_neurons_are_an_error_that_says_what_to_do():
-    with pytest.raises(ValueError, match="6 neurons, and 7 topics.*encoder_units"):
-        make_encoder(CaptionerConfig(vocabulary_size=9, feature_dim=5, n_topics=7, encoder_units=3, topics="neurons"))
-
-
-def test_a_topic_neuron_begins_at_a_half_and_has_room_above_what_it_is_told():
-    states = tf.constant([[[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]]])
-    own, free = tf.unstack(not_negative(states, 1)[0], axis=1)
-    np.testing.assert_allclose(own, [0, 0.5, CEILING], atol=1e-6)
-    np.testing.assert_array_equal(free, [-1, 0, 1])

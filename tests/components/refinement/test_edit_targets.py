@@ -1,14 +1,12 @@
 """What is taught: of which topic, in which frames, how strongly."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from topiclens.components.refinement.edit_targets import (
     EditTarget,
-    _strengths,
     corrected_videos,
     halves,
     on_first_halves,
@@ -81,15 +79,6 @@ def test_the_halves_of_a_video_part_where_its_stretch_is_half_over(start, end, l
     (first,) = on_first_halves([taught])
     np.testing.assert_array_equal(first.video.frames, found[0].frames)
     assert halves(taught.video, Stretch(1.5, 2.5)) is None, "a stretch of one frame has no halves"
-
-
-@pytest.mark.parametrize("rise, own, expected", [(3.0, 2, 4 / 3), (0.5, 2, 4.0), (3.0, 0, 4.0), (0.0, 2, 4.0)])
-def test_no_more_of_a_topic_neuron_is_tried_than_it_can_say(rise, own, expected):
-    enhancement = rise * np.eye(2, 5)
-    candidates = SimpleNamespace(enhancement=enhancement, links=SimpleNamespace(topic_neurons=own))
-    tried = _strengths(candidates, 1, 4.0)
-    assert tried[0] == 0 and tried[-1] == pytest.approx(expected) and len(tried) == 17
-    assert _strengths(candidates, 1, 0.0).tolist() == [0]
 
 
 STRENGTHS = np.arange(0, 2.1, 0.5)
