@@ -1,4 +1,4 @@
-"""Corrections, the versions of the model that carry them, and which version was served when.
+"""Corrections and looks at captions, the versions of the model that carry corrections, and which was served when.
 
 The ledger keeps these records, the command line and the review page show them, and an export of the ledger has one a
 line (`correction.schema.json`).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -164,4 +164,35 @@ class Serving(_Record):
         return self.number
 
 
-Record = Correction | Version | Serving
+class Opinion(enum.StrEnum):
+    """What a person thinks of a caption in which nothing has to be corrected."""
+
+    FINE = "fine"  # right as it is: later versions are held to it
+    UNSURE = "unsure"  # the person cannot tell
+    SKIP = "skip"  # not looked into
+
+
+@dataclass(frozen=True)
+class Look(_Record):
+    """A person's opinion of what a version says of a video. What the same person says later of both takes its place."""
+
+    kind: ClassVar[str] = "look"
+
+    by: str
+    video_id: str
+    version: str  # that wrote the caption
+    content: str  # SHA-256 of what the video holds
+    caption: str
+    opinion: Opinion
+    time: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.by, self.video_id, self.version
+
+    def says_again(self, other: Look) -> bool:
+        """Whether another says what this one says already."""
+        return replace(other, time=self.time) == self
+
+
+Record = Correction | Version | Serving | Look

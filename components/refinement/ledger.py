@@ -27,7 +27,17 @@ from sqlalchemy import Connection
 from topiclens.components.refinement import exchange, rules, store
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Serving, State, Version, now
+from topiclens.schemas.corrections import (
+    CorrectedTopic,
+    Correction,
+    Event,
+    Look,
+    Opinion,
+    Serving,
+    State,
+    Version,
+    now,
+)
 from topiclens.schemas.stretches import Stretch
 
 
@@ -121,6 +131,29 @@ class Ledger:
         """One correction; LedgerError if there is none of that id."""
         with self._database.reading() as connection:
             return store.read_corrections_by_id(connection, [correction_id])[correction_id]
+
+    # Looks
+
+    def look(self, *, by: str, video_id: str, version: str, content: str, caption: str, opinion: Opinion) -> Look:
+        """Writes down what a person thinks of a caption; see `Look` for the arguments.
+
+        It takes the place of what the person said of the video and version before. The same said again changes nothing.
+
+        Raises:
+            LedgerError: a text is empty, too long or of more than one line.
+        """
+        look = exchange.check_record(Look(by, video_id, version, content, caption, opinion, self._now()))
+        with self._database.writing() as connection:
+            for known in store.read_looks(connection, look.key):
+                if known.says_again(look):
+                    return known
+            store.append(connection, look)
+        return look
+
+    def looks(self) -> tuple[Look, ...]:
+        """The looks that count, oldest first: the last of each person, video and version."""
+        with self._database.reading() as connection:
+            return store.read_looks(connection)
 
     # Versions
 

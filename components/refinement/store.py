@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from topiclens.components.refinement.database import refuse_changes
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import Correction, Record, Serving, State, Version
+from topiclens.schemas.corrections import Correction, Look, Record, Serving, State, Version
 from topiclens.schemas.plain import from_plain
 
 METADATA = MetaData()
@@ -100,9 +100,17 @@ SERVINGS = Table(
     Column("version", Text, ForeignKey("versions.version"), nullable=False),
     *_texts("time", "by"),
 )
+# Of a person, a video and a version the look with the highest number counts; a table that older ledgers gain.
+LOOKS = Table(
+    "looks",
+    METADATA,
+    *(Column(name, Text, primary_key=True) for name in ("by", "video_id", "version")),
+    _counted("number", CheckConstraint("number > 0")),
+    *_texts("content", "caption", "opinion", "time"),
+)
 refuse_changes(METADATA)
 
-_C, _E, _S = CORRECTIONS.c, EVENTS.c, STRETCHES.c
+_C, _E, _S, _L = CORRECTIONS.c, EVENTS.c, STRETCHES.c, LOOKS.c
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -155,6 +163,15 @@ def read_servings(connection: Connection) -> tuple[Serving, ...]:
     return tuple(from_plain(Serving, row) for row in rows)
 
 
+def read_looks(connection: Connection, key: tuple[str, str, str] | None = None) -> tuple[Look, ...]:
+    """The looks that count, oldest first: all, or that of a person at a video by a version."""
+    query = select(LOOKS).order_by(_L.number)
+    if key is not None:
+        query = query.where(*(column == value for column, value in zip((_L.by, _L.video_id, _L.version), key)))
+    found = (from_plain(Look, row) for row in connection.execute(query).mappings())
+    return tuple(sorted({look.key: look for look in found}.values(), key=lambda look: (look.time, look.key)))
+
+
 def append(connection: Connection, record: Record, known: Correction | None = None) -> None:
     """Appends a record; of a correction that is `known`, the events that it has beyond those."""
     row = record.to_json()
@@ -175,6 +192,10 @@ def append(connection: Connection, record: Record, known: Correction | None = No
                 _insert(connection, VERSION_CORRECTIONS, place)
         case Serving():
             _insert(connection, SERVINGS, row)
+        case Look():
+            its = [column == value for column, value in zip((_L.by, _L.video_id, _L.version), record.key)]
+            last = connection.execute(select(func.max(_L.number)).where(*its)).scalar()
+            _insert(connection, LOOKS, {**row, "number": 1 + (last or 0)})
 
 
 def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
 from topiclens.pipeline.review.viewer import Viewer
-from topiclens.schemas.corrections import Correction, State, now
+from topiclens.schemas.corrections import Correction, Look, Opinion, State, now
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review.backend import NotFound, Refused, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
@@ -104,6 +104,23 @@ class RunReviewBackend(Viewer):
             else:
                 recorded = ledger.transition(correction_id, State.REVOKED, by=by)
         return ReviewedCorrection(**vars(recorded))
+
+    # Looks
+
+    def look(self, video_id: str, opinion: Opinion, by: str, version: str | None = None) -> Look:
+        self._check(video_id)
+        served = self._served.version()
+        if version not in (None, served):
+            raise Refused(f"Version {served} answers since you opened this clip. Look at what that says of it.")
+        caption, content = self._explained(served, video_id).text, self._sources.clips.rows[video_id]["content"]
+        with self._kept() as ledger:
+            return ledger.look(
+                by=by, video_id=video_id, version=served, content=content, caption=caption, opinion=opinion
+            )
+
+    def looks(self) -> Sequence[Look]:
+        with self._kept() as ledger:
+            return ledger.looks()
 
     # Refinements
 
@@ -227,6 +244,11 @@ _DID = {
     State.LIVE: "published “{topic}”",
     State.REVOKED: "took back “{topic}”",
 }
+_THOUGHT = {
+    Opinion.FINE: "called the caption of version {version} fine",
+    Opinion.UNSURE: "was unsure of the caption of version {version}",
+    Opinion.SKIP: "skipped the caption of version {version}",
+}
 _LEFT_OUT = "left “{topic}” out of the refinement; it waits for the next one"
 
 
@@ -239,6 +261,9 @@ def list_history(ledger: Ledger) -> list[HistoryEntry]:
             said, before = (_LEFT_OUT if left_out else _DID[event.state]).format(topic=one.missed), event.state
             caption = f": “{event.caption}”" if event.caption else ""
             entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
+    for look in ledger.looks():
+        thought = f"{_THOUGHT[look.opinion].format(version=look.version)}: “{look.caption}”"
+        entries.append(HistoryEntry(look.time, look.by, thought, look.video_id))
     servings = ledger.servings()
     for serving in servings:
         back = any(other.version == serving.version for other in servings[: serving.number - 1])

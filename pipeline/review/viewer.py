@@ -20,15 +20,17 @@ from topiclens.pipeline.explaining import reading_of
 from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
-from topiclens.schemas.corrections import State
+from topiclens.schemas.corrections import Look, State
 from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.schemas.timelines import TopicScore, TopicTimeline
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
+from topiclens.serving.review.marks import Marks, is_wanted, looked_at, marks_of, next_clip
 from topiclens.serving.review.shown import (
     ClipPage,
     NewCaption,
+    QueueFilter,
     QueueItem,
     QueuePage,
     ReviewedCorrection,
@@ -70,13 +72,28 @@ class Viewer(abc.ABC):
         self._explained = functools.lru_cache(_KEPT)(self._explain)
         self._tried = functools.lru_cache(_KEPT)(self._try)
 
-    def queue(self, limit: int, offset: int = 0, search: str = "") -> QueuePage:
-        """Clips that are still to be corrected first; then those that are; last those that nobody has captioned yet."""
-        self._ranking.follow(self._served.version())
-        items = [item for item in self._items() if _matches(search, item.caption, item.video_id)]
-        return QueuePage(tuple(items[offset : offset + limit]), len(items))
+    def queue(self, limit: int, offset: int = 0, wanted: QueueFilter = QueueFilter(), person: str = "") -> QueuePage:
+        """Clips that are still to be corrected first, those last that nobody has captioned yet; then those that are."""
+        version = self._served.version()
+        self._ranking.follow(version)
+        items, order, marks = self._queued(version, wanted)
+        items = sorted(items, key=lambda item: item.corrections > 0)
+        return QueuePage(
+            tuple(items[offset : offset + limit]),
+            total=len(items),
+            clips=len(order),
+            looked_at=len(looked_at(marks, person)),
+            looked_at_by_any=len(marks),
+            reviewers=tuple(sorted({mark.by for people in marks.values() for mark in people})),
+            next_id=next_clip(order, None, {item.video_id for item in items}, marks, person, wanted),
+        )
 
-    def clip(self, video_id: str) -> ClipPage:
+    def next_clip(self, video_id: str, person: str, wanted: QueueFilter = QueueFilter()) -> str | None:
+        self._check(video_id)
+        items, order, marks = self._queued(self._served.version(), wanted)
+        return next_clip(order, video_id, {item.video_id for item in items}, marks, person, wanted)
+
+    def clip(self, video_id: str, person: str = "", wanted: QueueFilter = QueueFilter()) -> ClipPage:
         self._check(video_id)
         version = self._served.version()
         self._ranking.follow(version)
@@ -100,7 +117,8 @@ class Viewer(abc.ABC):
             timelines=show_timelines(answer, links, suggestions),
             suggestions=self._suggestions(version, video_id, suggestions),
             corrections=tuple(one for one in self.corrections() if one.video_id == video_id),
-            next_id=self._next(video_id),
+            marks=self._marks(version, {video_id: answer.text}).get(video_id, ()),
+            next_id=self.next_clip(video_id, person, wanted),
         )
 
     def frame(self, video_id: str, index: int) -> bytes | None:
@@ -155,25 +173,40 @@ class Viewer(abc.ABC):
     def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
         """All corrections in a state, or all there are; newest first."""
 
-    def _items(self) -> list[QueueItem]:
+    @abc.abstractmethod
+    def looks(self) -> Sequence[Look]:
+        """What people think of captions, oldest first: the last word of each person, clip and version."""
+
+    def _queued(self, version: str, wanted: QueueFilter) -> tuple[list[QueueItem], list[str], Marks]:
+        """The clips that are wanted, the highest score first; all ids in that order; and what people did about them."""
         corrected = Counter(one.video_id for one in self.corrections() if one.state is not State.REVOKED)
-        told = {one.video_id: (one.said.caption, one.score.value, one.score.reasons) for one in self._ranking.ordered()}
-        waiting = ("", 0.0, (f"not captioned yet: {len(told)} of {len(self._sources.clips)} clips are",))
-        order = sorted(told, key=lambda name: corrected[name] > 0)
+        ranked = {one.video_id: one for one in self._ranking.ordered()}
+        marks = self._marks(version, {name: one.said.caption for name, one in ranked.items()})
+        order = [*ranked, *(name for name in self._sources.clips.ids if name not in ranked)]
+        waiting = ("", 0.0, (f"not captioned yet: {len(ranked)} of {len(order)} clips are",))
         items = []
-        for name in (*order, *(name for name in self._sources.clips.ids if name not in told)):
-            caption, score, reasons = told.get(name, waiting)
-            items.append(QueueItem(name, caption, round(score, 3), reasons, self._picture(name), corrected[name]))
-        return items
+        for name in order:
+            one, people = ranked.get(name), marks.get(name, ())
+            caption, score, reasons = (one.said.caption, one.score.value, one.score.reasons) if one else waiting
+            about = wanted.topic is None or (one is not None and _is_about(one, wanted.topic))
+            if about and _matches(wanted.search, caption, name) and is_wanted(people, wanted):
+                shown = name, caption, round(score, 3), reasons, self._picture(name), corrected[name], people
+                items.append(QueueItem(*shown))
+        return items, order, marks
+
+    def _marks(self, version: str, captions: Mapping[str, str]) -> Marks:
+        """What people did about the clips of this page."""
+        here = self._sources.clips
+        return marks_of(
+            captions,
+            version,
+            (look for look in self.looks() if look.video_id in here),
+            (one for one in self.corrections() if one.video_id in here),
+        )
 
     def _picture(self, video_id: str) -> int | None:
         """The middle frame; what is in the middle of a clip is mostly what it is about."""
         return self._sources.clips.lengths[video_id] // 2 if self._sources.media.expected(video_id) else None
-
-    def _next(self, video_id: str) -> str | None:
-        order = [item.video_id for item in self._items()]
-        place = order.index(video_id) + 1
-        return order[place] if place < len(order) else None
 
     def _ranked(self, version: str, video_id: str) -> RankedClip:
         answer = self._explained(version, video_id)
@@ -230,6 +263,16 @@ class Viewer(abc.ABC):
 
 def _matches(search: str, *texts: str) -> bool:
     return all(any(word in text.lower() for text in texts) for word in search.lower().split())
+
+
+SEEN = 0.5  # from this score on, a model sees a topic
+
+
+def _is_about(clip: RankedClip, topic: int) -> bool:
+    """Whether the model sees a topic in a clip, or its caption may miss it."""
+    scores = clip.said.topic_scores
+    seen = scores is not None and topic < len(scores) and scores[topic] >= SEEN
+    return bool(seen) or any(one.topic == topic for one in clip.missing)
 
 
 TIMELINES = 3  # of the topics that the model sees most

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from topiclens.schemas.corrections import State
+from topiclens.schemas.corrections import Look, Opinion, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review import shown, uploads
@@ -20,12 +20,12 @@ from topiclens.serving.review.dependencies import (
     Reader,
     Search,
     TheBackend,
+    TopicName,
+    Wanted,
     Writer,
 )
 from topiclens.serving.review.text import Phrase, compare_captions
 
-TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
-TopicName = TopicId | Id  # see topiclens.schemas.topic_lookup
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -71,6 +71,14 @@ class ProposalRequest(_Body):
     topics: Annotated[list[TopicName], Field(min_length=1, max_length=MOST_TOPICS)]
 
 
+class LookRequest(_Body):
+    """What a person thinks of a clip's caption; `version`: whose caption it is, the served one's where left out."""
+
+    video_id: Id
+    opinion: Opinion
+    version: Id | None = None
+
+
 class WhichCorrection(_Body):
     correction_id: Id
 
@@ -108,16 +116,28 @@ ROUTER = APIRouter(
 
 @ROUTER.get("/queue")
 def queue(
-    backend: TheBackend, _: Reader, search: Search = "", limit: Limit = 24, offset: Offset = 0
+    backend: TheBackend, person: Reader, wanted: Wanted, limit: Limit = 24, offset: Offset = 0
 ) -> shown.QueuePage:
     """Clips, the highest acquisition score first."""
-    return backend.queue(limit, offset, search)
+    return backend.queue(limit, offset, wanted, person.name)
 
 
 @ROUTER.get("/clip")
-def clip(backend: TheBackend, _: Reader, video_id: Id) -> shown.ClipPage:
+def clip(backend: TheBackend, person: Reader, wanted: Wanted, video_id: Id) -> shown.ClipPage:
     """A clip with the evidence."""
-    return backend.clip(video_id)
+    return backend.clip(video_id, person.name, wanted)
+
+
+@ROUTER.get("/looks")
+def looks(backend: TheBackend, _: Reader, video_id: Id | None = None, by: Search = "") -> list[Look]:
+    """What people think of captions, oldest first: the last word of each person, clip and version."""
+    return [one for one in backend.looks() if video_id in (None, one.video_id) and by in ("", one.by)]
+
+
+@ROUTER.post("/looks", status_code=201)
+def look(backend: TheBackend, person: Writer, asked: LookRequest) -> Look:
+    """Notes what the person thinks of a caption, in place of what they said of it before."""
+    return backend.look(asked.video_id, asked.opinion, person.name, asked.version)
 
 
 @ROUTER.get("/topics")

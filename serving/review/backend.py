@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from topiclens.schemas.corrections import State
+from topiclens.schemas.corrections import Look, Opinion, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review import shown
 
@@ -40,10 +40,25 @@ class ReviewBackend(Protocol):
 
     name: str  # of the run, for the page's head
 
-    def queue(self, limit: int, offset: int = 0, search: str = "") -> shown.QueuePage:
-        """Clips `offset` to `offset + limit`, the highest score first; `search`: words of the caption or of the id."""
+    def queue(
+        self, limit: int, offset: int = 0, wanted: shown.QueueFilter = shown.QueueFilter(), person: str = ""
+    ) -> shown.QueuePage:
+        """Of the clips that are wanted, `offset` to `offset + limit`, the highest score first; `person` asks."""
 
-    def clip(self, video_id: str) -> shown.ClipPage: ...
+    def next_clip(self, video_id: str, person: str, wanted: shown.QueueFilter = shown.QueueFilter()) -> str | None:
+        """The next clip after one for a person who works through those wanted: one that they did not look at yet."""
+
+    def clip(self, video_id: str, person: str = "", wanted: shown.QueueFilter = shown.QueueFilter()) -> shown.ClipPage:
+        """A clip with the evidence; `person`, who works through the clips that are wanted, asks."""
+
+    def look(self, video_id: str, opinion: Opinion, by: str, version: str | None = None) -> Look:
+        """Notes what a person thinks of a clip's caption, in place of what they said of it before.
+
+        `version` is that whose caption they saw; `Refused` if another is served since.
+        """
+
+    def looks(self) -> Sequence[Look]:
+        """What people think of captions, oldest first: the last word of each person, clip and version."""
 
     def frame(self, video_id: str, index: int) -> bytes | None:
         """The frame as a JPEG; None where the dataset brought features alone. `NotFound` beyond the last frame."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import Depends, Header, Request
-from pydantic import StringConstraints
+from fastapi import Depends, Header, Query, Request
+from pydantic import Field, StringConstraints
 from starlette.datastructures import FormData, UploadFile
 
+from topiclens.schemas.corrections import Opinion
 from topiclens.schemas.stretches import Stretch, StretchError, stretch_of
 from topiclens.serving.review.access import Person
 from topiclens.serving.review.backend import ReviewBackend
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
+from topiclens.serving.review.shown import ClipState, QueueFilter
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
@@ -28,6 +30,8 @@ STRONGEST = 8.0  # strength of a topic in a what-if, either way
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TEXT, pattern=_TEXT)]
 Search = Annotated[str, StringConstraints(max_length=MOST_TEXT, pattern=_TEXT)]
+TopicId = Annotated[int, Field(ge=0, le=999_999_999)]
+TopicName = TopicId | Id  # see topiclens.schemas.topic_lookup
 _STRENGTH = re.compile(r"strength-([0-9]{1,9})")
 
 
@@ -99,6 +103,34 @@ def text(form: FormData, name: str, required: bool = True) -> str:
     if required and not value:
         raise Refusal(422, f"The field {name!r} is missing.")
     return value
+
+
+def filter_of(
+    search: Search = "",
+    about: Annotated[TopicId | Literal[""], Query(description="id of a topic that the model sees or misses")] = "",
+    reviewer: Search = "",
+    state: ClipState | Literal[""] = "",
+) -> QueueFilter:
+    """Which clips an address asks for; forms of pages send empty fields where nothing is asked for."""
+    return QueueFilter(search, None if about == "" else about, reviewer, ClipState(state) if state else None)
+
+
+Wanted = Annotated[QueueFilter, Depends(filter_of)]
+
+
+def filter_in(form: FormData) -> QueueFilter:
+    """The same out of a form's fields, which a page keeps for the clip that follows."""
+    search, about, reviewer, state = (text(form, name, required=False) for name in QueueFilter().query)
+    if not re.fullmatch("[0-9]{0,9}", about) or state not in ("", *ClipState):
+        raise Refusal(422, "The filter of the queue cannot be read.")
+    return QueueFilter(search, int(about) if about else None, reviewer, ClipState(state) if state else None)
+
+
+def opinion_in(form: FormData) -> Opinion:
+    try:
+        return Opinion(text(form, "opinion"))
+    except ValueError:
+        raise Refusal(422, f"Expected an opinion of the caption: {', '.join(Opinion)}.") from None
 
 
 def topics_in(form: FormData) -> list[int]:

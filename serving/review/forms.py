@@ -13,6 +13,8 @@ from topiclens.serving.review.dependencies import (
     Reader,
     TheBackend,
     TheLimits,
+    filter_in,
+    opinion_in,
     stretch_in,
     text,
     topics_in,
@@ -28,7 +30,19 @@ def propose(form: Form, backend: TheBackend, person: Reader) -> Response:
     video_id = text(form, "video_id")
     noted = backend.propose(video_id, topics_in(form), person.name, stretch_in(form))
     refused = any(correction.state is State.REFUSED for correction in noted)  # and said again
-    return redirect("/clip", id=video_id, done="refused-before" if refused else "proposed")
+    done = "refused-before" if refused else "proposed"
+    return redirect("/clip", id=video_id, done=done, **filter_in(form).query)
+
+
+@ROUTER.post("/looks")
+def look(form: Form, backend: TheBackend, person: Reader) -> Response:
+    """Notes an opinion, and shows the next clip that the person did not look at."""
+    video_id, opinion, wanted = text(form, "video_id"), opinion_in(form), filter_in(form)
+    backend.look(video_id, opinion, person.name, text(form, "version"))
+    following = backend.next_clip(video_id, person.name, wanted)
+    if following is None:
+        return redirect("/", done="all-looked-at", **wanted.query)
+    return redirect("/clip", id=following, done=opinion.value, **wanted.query)
 
 
 @ROUTER.post("/corrections/withdraw")

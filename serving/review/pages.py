@@ -19,6 +19,7 @@ from topiclens.serving.review.dependencies import (
     Search,
     TheBackend,
     TheLimits,
+    Wanted,
     strengths_in,
     stretch_in,
 )
@@ -34,15 +35,16 @@ _FIRST_STRENGTH = 1.0  # the paper's
 
 @ROUTER.get("/")
 def queue(
-    request: Request, backend: TheBackend, limits: TheLimits, _: Reader, search: Search = "", offset: Offset = 0
+    request: Request, backend: TheBackend, limits: TheLimits, person: Reader, wanted: Wanted, offset: Offset = 0
 ) -> Response:
-    found = backend.queue(limits.page_size, offset, search)
-    return render_page(request, "queue.html", queue=found, search=search, offset=offset, size=limits.page_size)
+    found, topics = backend.queue(limits.page_size, offset, wanted, person.name), backend.topics()
+    kept = {"wanted": wanted, "offset": offset, "size": limits.page_size}
+    return render_page(request, "queue.html", queue=found, topics=topics, **kept)
 
 
 @ROUTER.get("/clip")
-def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search = "") -> Response:
-    shown = backend.clip(id)
+def clip(request: Request, backend: TheBackend, person: Reader, wanted: Wanted, id: Id, topic: Search = "") -> Response:
+    shown = backend.clip(id, person.name, wanted)
     strengths, stretch = strengths_in(request.query_params), stretch_in(request.query_params)
     answer = backend.what_if(id, strengths, stretch) if strengths else None
     found = backend.topics(topic) if topic else ()
@@ -55,6 +57,7 @@ def clip(request: Request, backend: TheBackend, _: Reader, id: Id, topic: Search
         rows=topic_rows(shown, {t.id: t for t in backend.topics()}, answer.scores if answer else (), strengths, found),
         scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
         search=topic,
+        wanted=wanted,
         strongest=STRONGEST,
         stretch=stretch,
         video=backend.video(id) if shown.playable else None,

@@ -14,7 +14,7 @@ from topiclens.schemas.corrections import State
 from topiclens.serving.review import text
 from topiclens.serving.review.access import COOKIE
 from topiclens.serving.review.dependencies import CSRF_FIELD
-from topiclens.serving.review.shown import JobState
+from topiclens.serving.review.shown import ClipState, JobState
 
 FOLDER = Path(__file__).parent
 
@@ -39,7 +39,7 @@ def create_environment() -> jinja2.Environment:
     )  # fmt: skip
     templates.globals.update(
         address=address, compared=text.compare_captions, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
-        states=text.STATES, job_states=text.JOB_STATES,
+        ClipState=ClipState, states=text.STATES, job_states=text.JOB_STATES,
     )  # fmt: skip
     return templates
 

@@ -87,6 +87,40 @@ class TopicChoice:
     neurons: int  # how many carry it; where none does, there is nothing to enhance
 
 
+class ClipState(enum.StrEnum):
+    """What somebody did about a clip's caption, in the words that tell it everywhere."""
+
+    NEW = "not looked at"
+    FINE = "fine"
+    UNSURE = "unsure"
+    SKIPPED = "skipped"
+    CORRECTED = "corrected"
+
+
+@dataclass(frozen=True)
+class ClipMark:
+    """What a person did last about a clip's caption."""
+
+    by: str
+    state: ClipState
+    time: datetime
+
+
+@dataclass(frozen=True)
+class QueueFilter:
+    """Which clips of the queue are wanted; what is left as it is asks for nothing."""
+
+    search: str = ""  # words of the caption or of the id
+    topic: int | None = None  # that the model sees, or that the caption may miss
+    reviewer: str = ""  # who is to have done something about the clip, or whose `state` is asked for
+    state: ClipState | None = None  # of anybody where no reviewer is named
+
+    @property
+    def query(self) -> dict[str, str | int | None]:
+        """The fields of an address that asks for the same."""
+        return {"search": self.search, "about": self.topic, "reviewer": self.reviewer, "state": self.state}
+
+
 @dataclass(frozen=True)
 class QueueItem:
     """A clip that may be worth a person's look."""
@@ -97,14 +131,20 @@ class QueueItem:
     reasons: tuple[str, ...]  # why, each a few words, such as "unsure: 0.31 a word"
     picture: int | None = None  # the number of the frame that stands for the clip; None where there is none
     corrections: int = 0  # of it that are not revoked
+    marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
 
 
 @dataclass(frozen=True)
 class QueuePage:
-    """Some of the clips, those with the highest scores first, and how many there are in all."""
+    """Some of the clips that are wanted, those with the highest scores first."""
 
     items: tuple[QueueItem, ...]
-    total: int
+    total: int  # of those wanted
+    clips: int = 0  # of the queue, wanted or not
+    looked_at: int = 0  # of these, by the person who asks
+    looked_at_by_any: int = 0
+    reviewers: tuple[str, ...] = ()  # who did something about any of them, by name
+    next_id: str | None = None  # the first that is wanted and that the person who asks did not look at
 
 
 @dataclass(frozen=True)
@@ -135,7 +175,8 @@ class ClipPage:
     timelines: tuple[TopicTimeline, ...] = ()  # of the topics that the model sees most and of those suggested
     suggestions: tuple[Suggestion, ...] = ()  # the likeliest first
     corrections: tuple[ReviewedCorrection, ...] = ()  # of this clip, newest first
-    next_id: str | None = None  # the next clip of the queue; None after the last
+    marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
+    next_id: str | None = None  # the next clip for the person who asks; None where they have looked at all
 
 
 @dataclass(frozen=True)

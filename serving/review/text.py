@@ -72,6 +72,10 @@ JOB_STATES = {
 # What was just done, by the name that the address carries after a form was sent.
 DONE = {
     "proposed": "Noted. The correction is in the ledger and waits for the next refinement.",
+    "fine": "Noted: that caption is fine. Here is the next clip.",
+    "unsure": "Noted: you are unsure of that caption. Here is the next clip.",
+    "skip": "Skipped. Here is the next clip.",
+    "all-looked-at": "Noted. That was the last of these clips that you had not looked at.",
     "refused-before": "The gate refused this already. The page of corrections says why; tick it there to try it again.",
     "withdrawn": "The correction is taken back.",
     "started": "The refinement has started.",

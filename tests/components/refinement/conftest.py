@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.schemas.corrections import CorrectedTopic
+from topiclens.schemas.corrections import CorrectedTopic, Opinion
 
 USER, PASSWORD = "reviewer", "p@ss:word/1"
 START_SECONDS = 60
@@ -125,6 +125,16 @@ PROPOSAL = {
 }
 
 
+LOOK = {
+    "by": "Ann",
+    "video_id": "dance-7",
+    "version": "1",
+    "content": "5f" * 32,
+    "caption": "a girl is standing",
+    "opinion": Opinion.FINE,
+}
+
+
 def candidate(ledger: Ledger, **changes) -> str:
     """The id of a new correction that is in a candidate; each is of a video of other content."""
     correction = ledger.propose(**{**PROPOSAL, "content": f"{len(ledger.corrections()):064x}", **changes})
@@ -135,4 +145,4 @@ def candidate(ledger: Ledger, **changes) -> str:
 @pytest.fixture(scope="session")
 def making() -> types.SimpleNamespace:
     """The functions above, for the tests beside this file."""
-    return types.SimpleNamespace(proposal=PROPOSAL, candidate=candidate, started=started, password=PASSWORD)
+    return types.SimpleNamespace(proposal=PROPOSAL, look=LOOK, candidate=candidate, started=started, password=PASSWORD)

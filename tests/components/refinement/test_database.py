@@ -15,6 +15,7 @@ from topiclens.schemas.stretches import Stretch
 def test_the_database_itself_refuses_to_change_or_delete_rows(ledger, url, making):
     correction_id = making.candidate(ledger)
     ledger.propose(**making.proposal, stretch=Stretch(1, 2))
+    ledger.look(**making.look)
     ledger.record_version("2", parent="1", corrections=[correction_id], by="Ben")
     before = ledger.export_lines()
     for table in METADATA.sorted_tables:
@@ -32,6 +33,13 @@ def test_a_ledger_from_before_there_were_stretches_opens_and_takes_them(ledger, 
     new = opened.propose(**making.proposal, stretch=Stretch(1, 2))
     assert opened.correction(old.id).stretch is None and opened.correction(new.id) == new
     assert new.stretch == Stretch(1, 2)
+
+
+def test_a_ledger_from_before_there_were_looks_opens_and_takes_them(ledger, url, making):
+    with Database(url).writing() as connection:
+        connection.execute(sqlalchemy.text("DROP TABLE looks"))
+    opened = Ledger.open(url)
+    assert opened.looks() == () and opened.look(**making.look) == opened.looks()[0]
 
 
 def test_an_error_in_a_transaction_leaves_nothing_of_it(ledger, url):

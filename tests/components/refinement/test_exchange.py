@@ -9,6 +9,7 @@ from topiclens.components.common import json_schema
 from topiclens.components.refinement.exchange import MAX_LINE_BYTES
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
+from topiclens.schemas.corrections import Opinion
 from topiclens.schemas.stretches import Stretch
 
 
@@ -21,6 +22,8 @@ def rich(ledger, making):
     ledger.record_version("4", parent="3", by="Cem", serve=False)
     ledger.transition(ledger.propose(**making.proposal | {"author": "Zoë\u2028"}).id, "previewed", by="Ann")
     ledger.propose(**making.proposal, stretch=Stretch(2.5, 4))
+    for opinion in (Opinion.SKIP, Opinion.FINE):
+        ledger.look(**making.look | {"opinion": opinion})
     return ledger
 
 
@@ -50,6 +53,7 @@ def test_a_ledger_moves_between_databases_without_a_difference(rich, empty):
     lines = rich.export_lines()
     assert empty.import_lines(io.BytesIO("\n".join(lines).encode())) == len(lines)
     assert empty.export_lines() == lines
+    assert [look.opinion for look in empty.looks()] == [Opinion.FINE] and empty.looks() == rich.looks()
     assert empty.corrections() == rich.corrections() and empty.versions() == rich.versions()
     assert empty.served() == rich.served() and empty.disagreements() == ()
 
@@ -75,6 +79,16 @@ def test_importing_twice_or_in_another_order_is_importing_once(rich, empty):
     assert rich.import_lines(lines) == 0
     assert empty.import_lines([*reversed(lines), b"\n", b"  "]) == len(lines)
     assert empty.import_lines(lines) == 0
+
+
+def test_of_two_looks_at_a_caption_the_later_counts_in_whichever_order_they_come(rich, empty, tmp_path, making):
+    before = encoded(rich.export_lines())
+    later = rich.look(**making.look | {"opinion": Opinion.UNSURE})
+    assert empty.import_lines(encoded(rich.export_lines())) and empty.looks() == (later,)
+    assert empty.import_lines(before) == 0 and empty.looks() == (later,)
+    old = Ledger.open(tmp_path / "old.db")
+    assert old.import_lines(before) and old.import_lines(encoded(rich.export_lines())) == 1
+    assert old.looks() == (later,)
 
 
 def test_an_older_export_takes_nothing_back_and_a_newer_one_brings_what_is_new(small, empty, making):

@@ -4,7 +4,7 @@ import pytest
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import CorrectedTopic, State
+from topiclens.schemas.corrections import CorrectedTopic, Opinion, State
 from topiclens.schemas.stretches import Stretch
 
 
@@ -38,6 +38,20 @@ def test_what_is_said_again_is_the_same_correction_until_it_is_revoked(ledger, m
     assert len(apart | {first.id}) == 1 + len(others) == len(ledger.corrections())
     ledger.transition(first.id, State.REVOKED, by="Ben")
     assert ledger.propose(**making.proposal).id not in apart | {first.id}
+
+
+def test_a_look_takes_the_place_of_what_the_same_person_said_of_the_caption(ledger, url, making):
+    first = ledger.look(**making.look)
+    assert ledger.look(**making.look) == first and ledger.looks() == (first,)
+    unsure = ledger.look(**making.look | {"opinion": Opinion.UNSURE})
+    assert ledger.looks() == (unsure,) and unsure.time > first.time
+    others = [ledger.look(**making.look | other) for other in ({"by": "Ben"}, {"video_id": "x"}, {"version": "2"})]
+    again = ledger.look(**making.look)
+    assert Ledger.open(url).looks() == (*others, again) and again.opinion is Opinion.FINE
+    for wrong in ({"by": ""}, {"video_id": "a/b"}, {"caption": "two\nlines"}, {"content": "5f"}):
+        with pytest.raises(LedgerError, match="This look cannot be written"):
+            ledger.look(**making.look | wrong)
+    assert ledger.looks() == (*others, again)
 
 
 def test_a_correction_goes_live_with_the_version_that_carries_it(ledger, making):

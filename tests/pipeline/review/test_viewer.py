@@ -20,12 +20,12 @@ from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, Ranking, Similar
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
-from topiclens.schemas.corrections import CorrectedTopic, Event, State, now
+from topiclens.schemas.corrections import CorrectedTopic, Event, Look, Opinion, State, now
 from topiclens.schemas.progress import no_progress
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
-from topiclens.serving.review.shown import ReviewedCorrection, TopicChoice
+from topiclens.serving.review.shown import ClipState, QueueFilter, ReviewedCorrection, TopicChoice
 from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3
@@ -74,8 +74,13 @@ def corrected(state, caption=None):
 class ReviewBackend(Viewer):
     told = ()
 
+    looked = ()
+
     def corrections(self, state=None):
         return self.told
+
+    def looks(self):
+        return self.looked
 
 
 def record(name):
@@ -159,9 +164,42 @@ def test_a_clip_that_was_corrected_goes_to_the_end_until_that_is_taken_back(back
 
 
 def test_the_queue_is_searched_and_read_in_pages(backend):
-    assert [item.video_id for item in queue(backend, search="V2 dog").items] == ["v2"]
+    assert [item.video_id for item in queue(backend, wanted=QueueFilter("V2 dog")).items] == ["v2"]
     assert backend.queue(1, 1).items == backend.queue(3).items[1:2] and backend.queue(1, 1).total == 3
-    assert backend.queue(10, search="cat").total == 0
+    assert backend.queue(10, wanted=QueueFilter("cat")).total == 0
+
+
+def test_the_queue_is_filtered_by_what_people_did_and_by_what_the_model_sees_or_misses(backend):
+    backend.looked = (Look("Ann", "v1", "7", "0" * 64, "dog dog dog", Opinion.FINE, now()),)
+    backend.told = (corrected(State.PREVIEWED),)
+
+    def shown(**wanted):
+        return [item.video_id for item in queue(backend, wanted=QueueFilter(**wanted), person="Ann").items]
+
+    assert shown(state=ClipState.FINE) == ["v1"] and shown(state=ClipState.CORRECTED, reviewer="Ann") == ["v0"]
+    assert shown(state=ClipState.NEW) == ["v2"] and shown(state=ClipState.NEW, reviewer="Ben") == ["v1", "v2", "v0"]
+    assert shown(topic=1) == ["v0"], "people mention it, and the caption does not"
+    assert shown(topic=2) == [] == shown(topic=99)
+    found = backend.queue(1, person="Ann")
+    assert (found.clips, found.looked_at, found.looked_at_by_any, found.next_id) == (3, 2, 2, "v2")
+    assert found.reviewers == ("Ann",) and backend.queue(1, person="Ben").next_id == "v0"
+    assert backend.clip("v0", "Ann").next_id == backend.clip("v1", "Ann").next_id == "v2"
+    assert backend.clip("v2", "Ann").next_id is None and backend.clip("v2", "Ben").next_id == "v0"
+    assert [mark.state for mark in backend.clip("v1").marks] == [ClipState.FINE]
+
+
+def test_what_a_person_thinks_is_written_down_with_the_caption_that_they_saw(closed, tmp_path):
+    context = RefinementContext(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
+    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking)
+    look = backend.look("v1", Opinion.FINE, "Ann", "7")
+    assert (look.version, look.caption, look.content) == ("7", "dog dog dog", "0" * 64)
+    assert list(backend.looks()) == [look]
+    with pytest.raises(Refused, match="Version 7 answers since"):
+        backend.look("v1", Opinion.FINE, "Ann", "6")
+    with pytest.raises(NotFound):
+        backend.look("v9", Opinion.FINE, "Ann")
+    (entry,) = backend.history(10)
+    assert (entry.by, entry.what) == ("Ann", "called the caption of version 7 fine: “dog dog dog”")
 
 
 def test_a_clip_shows_what_the_model_did_and_what_it_may_miss(backend):
@@ -173,7 +211,7 @@ def test_a_clip_shows_what_the_model_did_and_what_it_may_miss(backend):
     (suggestion, *_) = clip.suggestions
     assert (suggestion.name, suggestion.strength) == ("man", 1.0)  # the smallest of those tried
     assert clip.timelines[0].topic_id == 1 and len(clip.timelines[0].neurons[0].activations) == FRAMES
-    assert clip.next_id == "v1" and backend.clip("v2").next_id is None
+    assert clip.next_id == "v1" and backend.clip("v2").next_id == "v0"
 
 
 def test_a_word_comes_from_the_frames_and_the_topics_of_its_neurons_by_the_relevance_that_is_served(backend, served):

@@ -20,6 +20,7 @@ _KEYS = {  # name -> (code, Windows' number, text)
     "ArrowLeft": ("ArrowLeft", 37, ""),
     "Home": ("Home", 36, ""),
     "End": ("End", 35, ""),
+    **{key: (f"Key{key.upper()}", ord(key.upper()), key) for key in "fnsu"},
 }
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
-from topiclens.schemas.corrections import CorrectedTopic, Event, State
+from topiclens.schemas.corrections import CorrectedTopic, Event, Look, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import (
     ExplainedWord,
@@ -20,11 +20,13 @@ from topiclens.schemas.timelines import (
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.backend import NotFound, Refused
+from topiclens.serving.review.marks import is_wanted, looked_at, marks_of, next_clip
 from topiclens.serving.review.shown import (
     ClipPage,
     HistoryEntry,
     JobState,
     NewCaption,
+    QueueFilter,
     QueueItem,
     QueuePage,
     RefinementJob,
@@ -65,6 +67,7 @@ class MemoryBackend:
         self._captions = dict(captions)
         self._topics = {topic.id: topic for topic in topics}
         self._corrections: dict[str, ReviewedCorrection] = {}
+        self._looks: dict[tuple[str, str, str], Look] = {}
         self._versions = [ReviewedVersion("1", None, (), _BEGAN, "training", "As training left it.", served=True)]
         self._history: list[HistoryEntry] = []
         self._job: RefinementJob | None = None
@@ -74,8 +77,8 @@ class MemoryBackend:
 
     # What is looked at.
 
-    def queue(self, limit, offset=0, search=""):
-        found = [i for i, caption in self._captions.items() if search in caption or search in i]
+    def queue(self, limit, offset=0, wanted=QueueFilter(), person=""):
+        marks, found = self._marks(), self._wanted(wanted)
         items = [
             QueueItem(
                 video_id,
@@ -84,15 +87,37 @@ class MemoryBackend:
                 reasons=("unsure of 3 words", "sees dance, says nothing of it"),
                 picture=0 if self.pictures else None,
                 corrections=len(self._of(video_id)),
+                marks=marks.get(video_id, ()),
             )
             for place, video_id in enumerate(found)
         ]
-        return QueuePage(tuple(items[offset : offset + limit]), len(found))
+        return QueuePage(
+            tuple(items[offset : offset + limit]),
+            len(found),
+            len(self._captions),
+            len(looked_at(marks, person)),
+            len(marks),
+            tuple(sorted({mark.by for people in marks.values() for mark in people})),
+            next_clip(list(self._captions), None, found, marks, person, wanted),
+        )
 
-    def clip(self, video_id):
+    def next_clip(self, video_id, person, wanted=QueueFilter()):
+        return next_clip(list(self._captions), video_id, self._wanted(wanted), self._marks(), person, wanted)
+
+    def _wanted(self, wanted):
+        """The model sees topic 0 in all clips, and topics 1 and 3 may be missed."""
+        marks = self._marks()
+        return [
+            i for i, caption in self._captions.items()
+            if (wanted.search in caption or wanted.search in i) and wanted.topic in (None, 0, 1, 3)
+            and is_wanted(marks.get(i, ()), wanted)
+        ]  # fmt: skip
+
+    def _marks(self):
+        return marks_of(self._captions, self._served().version, self.looks(), self._corrections.values())
+
+    def clip(self, video_id, person="", wanted=QueueFilter()):
         caption = self._caption(video_id)
-        ids = list(self._captions)
-        place = ids.index(video_id)
         wave = [((i * 7 + 3) % 11) / 11 for i in range(FRAMES)]
         return ClipPage(
             video_id=video_id,
@@ -121,7 +146,8 @@ class MemoryBackend:
                 Suggestion(3, self._topics[3].name, "the model sees it (0.61) and says none of its words"),
             ),
             corrections=tuple(self._of(video_id)),
-            next_id=ids[place + 1] if place + 1 < len(ids) else None,
+            marks=self._marks().get(video_id, ()),
+            next_id=self.next_clip(video_id, person, wanted),
         )
 
     def frame(self, video_id, index):
@@ -154,6 +180,19 @@ class MemoryBackend:
         return WhatIfResult(caption, self._scores(strengths), 12.4)
 
     # What is changed.
+
+    def look(self, video_id, opinion, by, version=None):
+        caption, served = self._caption(video_id), self._served().version
+        if version not in (None, served):
+            raise Refused(f"Version {served} answers since you opened this clip. Look at what that says of it.")
+        with self._lock:
+            look = Look(by, video_id, served, "0" * 64, caption, opinion, self._now())
+            self._looks[look.key] = look
+            self._note(by, f"looked at {caption}", video_id)
+        return look
+
+    def looks(self):
+        return list(self._looks.values())
 
     def propose(self, video_id, topics, author, stretch=None):
         before = self._caption(video_id)

@@ -87,6 +87,39 @@ def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wid
     assert not wide.faults
 
 
+def test_with_keys_a_person_works_through_the_queue(wide, served, backend):
+    wide.faults.clear()
+    wide.go(f"{served}/?search=a")
+    wide.tab_to("Begin")
+    wide.press("Enter")
+    wide.until("document.querySelector('#look.with-keys')")
+    for key, caption in (
+        ("f", "a man is in a room"),
+        ("n", "two dogs run across a field"),
+        ("u", "a man is in a room"),
+    ):
+        wide.press(key)
+        wide.until(f"document.querySelector('#caption').textContent === '{caption}'")
+        wide.until("document.querySelector('#look.with-keys')")
+    wide.run("document.querySelector('#topic').focus()")
+    for key in "sun":
+        wide.press(key)  # typed, not meant
+    assert wide.text("#caption") == "a man is in a room"
+    wide.run("document.activeElement.blur()")
+    wide.run("document.querySelector('#keys').click()")
+    wide.press("s")  # turned off, here and on the next page
+    wide.go(f"{served}/clip?id=room&search=a")
+    assert not wide.run("document.querySelector('#keys').checked") and len(backend.looks()) == 2
+    wide.run("document.querySelector('#keys').click()")
+    wide.press("s")
+    wide.until("location.pathname === '/' && document.querySelector('.done')")
+    assert wide.run("location.search").startswith("?done=all-looked-at&search=a")
+    assert {look.video_id: look.opinion.value for look in backend.looks()} == {
+        "stage": "fine", "field": "unsure", "room": "skip",
+    }  # fmt: skip
+    assert not wide.faults
+
+
 def test_with_the_keyboard_a_stretch_is_chosen_tried_and_submitted(wide, served, backend):
     wide.faults.clear()
     wide.go(f"{served}/clip?id=stage")
@@ -250,12 +283,17 @@ def test_without_a_script_the_forms_do_it_all(served, backend):
         browser.press("Enter")
         browser.until("document.querySelector('.done')")
         assert backend.corrections()[0].topic.name == "dance"
+        assert not browser.run("document.querySelector('.keys').offsetParent"), "there are no keys"
+        browser.tab_to("Fine")
+        browser.press("Enter")
+        browser.until("location.search.startsWith('?id=room')")
+        assert backend.looks()[0].video_id == "stage"
 
 
 def test_a_film_that_the_browser_cannot_decode_gives_way_to_its_frames(wide, served, backend, tmp_path, monkeypatch):
     (tmp_path / "clip.mp4").write_bytes(b"no film at all" * 100)
     clip = dataclasses.replace(backend.clip("stage"), playable=True)
-    monkeypatch.setattr(backend, "clip", lambda video_id: clip)
+    monkeypatch.setattr(backend, "clip", lambda *_: clip)
     monkeypatch.setattr(backend, "video", lambda video_id: VideoFile(tmp_path / "clip.mp4", "video/mp4", 8.2, 9.7))
     wide.go(f"{served}/clip?id=stage")
     wide.until("document.querySelector('.film .note')")
