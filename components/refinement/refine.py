@@ -94,6 +94,8 @@ def refine(
     val = [video for video in evidence.val if video.video_id not in corrected]
     evaluator = GateEvaluator(candidates, evidence.train, val, evidence.topics, live, settings, cache, progress)
     trial = evaluator.try_batch(targets)
+    if not trial.verdict.blessed and len(targets) > 1:
+        progress("Looking for the corrections without which it passes")
     verdict = _verdict(evaluator, targets, trial, set_aside)
     progress("Exporting the candidate", 0.0)
     links = trial.links or evidence.links  # of one that is refused before its neurons were looked at

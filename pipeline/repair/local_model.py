@@ -165,6 +165,7 @@ def teach(
     progress: Progress = no_progress,
 ) -> Verdict:
     """Teaches corrections to an export of a run; a `topiclens.pipeline.repair.refinements.Teacher`."""
+    progress("Loading the model and the clips", 0.0)
     outcome, links = run_metadata.newest(root), load_version_links(root, parent)
     topics = TopicModel.load(outcome.folder("topiclens.TopicModel")).topics
     if len(topics) != len(links.topics):

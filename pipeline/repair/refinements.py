@@ -24,6 +24,10 @@ Teacher = Callable[
 ]
 
 
+def keep_all() -> None:
+    """Nobody has cancelled."""
+
+
 WAITING = (State.PREVIEWED, State.IN_CANDIDATE)  # corrections that a refinement teaches unless others are named
 
 
@@ -47,15 +51,17 @@ def refine(
     only: Sequence[str] | None = None,
     settings: RefinementSettings | None = None,
     progress: Progress = no_progress,
+    keep: Callable[[], None] = keep_all,
     teacher: Teacher | None = None,
 ) -> CandidateVersion:
     """Teaches every previewed correction to the served model. What comes of it waits, whatever the gate says of it.
 
-    An earlier candidate that waited gives way. After a training, the live corrections are taught anew beside the
-    others. Of a refused batch, those whose fault it is are refused, and the others wait as before.
+    An earlier candidate that waited gives way once this one is there. After a training, the live corrections are taught
+    anew beside the others. Of a refused batch, those whose fault it is are refused, and the others wait as before.
 
     Args:
         only: ids of the corrections to teach, refused ones among them; None takes all that wait.
+        keep: called before anything is kept of what was made; it may raise, or end the process.
     Raises:
         NothingToRefine: no correction waits.
         RootBusy: somebody is at work on the root.
@@ -69,8 +75,7 @@ def refine(
                 "TOPIC`; `topiclens corrections` lists what was said. What was refused is taught again by `topiclens "
                 "refine --only ID`."
             )
-        lesson = _Lesson(store, ledger, by, settings, progress, teacher)
-        versions.release(ledger, {correction.id for correction in batch}, by)
+        lesson = _Lesson(store, ledger, by, settings, progress, keep, teacher)
         taken = [
             one
             if one.state in (State.IN_CANDIDATE, State.LIVE)
@@ -114,13 +119,14 @@ def rollback(
     *,
     settings: RefinementSettings | None = None,
     progress: Progress = no_progress,
+    keep: Callable[[], None] = keep_all,
     teacher: Teacher | None = None,
 ) -> Rollback:
     """Takes back: to a version, which is served again, or one correction, without which the version is built anew.
 
     Args:
         what: a version, or the id of a correction or so much of it as is of no other.
-        by, progress, teacher: as in `refine`.
+        by, progress, keep, teacher: as in `refine`.
     Raises:
         LedgerError: there is no such version or correction, or it was revoked already.
         VersionError: the version's folder is gone.
@@ -131,7 +137,7 @@ def rollback(
         correction = find_correction(ledger, what)
         if correction.state is not State.LIVE:
             return Rollback(ledger.served(), withdrawn=ledger.transition(correction.id, State.REVOKED, by=by))
-        return _without(_Lesson(store, ledger, by, settings, progress, teacher), correction)
+        return _without(_Lesson(store, ledger, by, settings, progress, keep, teacher), correction)
 
 
 def _batch(ledger: Ledger, only: Sequence[str] | None) -> list[Correction]:
@@ -161,6 +167,7 @@ class _Lesson:
     by: str
     settings: RefinementSettings | None
     progress: Progress
+    keep: Callable[[], None]
     teacher: Teacher | None
 
     def teach(self, parent: str, batch: Sequence[Correction]) -> CandidateVersion:
@@ -171,8 +178,7 @@ class _Lesson:
 
             teacher = local_model.teach
         version = store.free_number(recorded.version for recorded in ledger.versions())
-        for other in store.read():
-            other.discard(store)
+        others = store.read()
         model = store.candidates / version / "model"
         model.parent.mkdir(parents=True)
         kept = versions.list_carried(ledger, parent)
@@ -181,6 +187,9 @@ class _Lesson:
         taught = tuple(correction.id for correction in batch if correction.id in verdict.taught)
         revoked, told = versions.list_lost(ledger, (*kept, *taught)), _scalars(self.settings)
         candidate = CandidateVersion(version, parent, taught, revoked, self.by, verdict, told)
+        self.keep()
+        for other in others:
+            other.discard(store)
         candidate.save(store)
         refused = {*verdict.set_aside, *(() if candidate.blessed else verdict.culprits or taught)}
         versions.release(ledger, taught if candidate.blessed else (), self.by, refused)
@@ -202,8 +211,8 @@ def _without(lesson: _Lesson, correction: Correction) -> Rollback:
     parent = line[there[-1]].version.version
     rest = [item for step in line[there[-1] + 1 :] for item in step.corrections if item.id != correction.id]
     if not rest:
+        lesson.keep()
         return Rollback(versions.serve_again(store, ledger, parent, by))
-    versions.release(ledger, set(), by)
     candidate = lesson.teach(parent, rest)
     if candidate.blessed and candidate.revoked == (correction.id,):  # and no other that could not be taught again
         versions.publish(store, ledger, candidate, by)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,10 +13,11 @@ from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair import proposals, refinements, versions
-from topiclens.pipeline.repair.corrections import RootBusy, open_ledger
+from topiclens.pipeline.repair.corrections import RootBusy, open_ledger, open_recovered_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
+from topiclens.pipeline.review.telling import list_history, tell_later
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, Look, Opinion, State, now
 from topiclens.schemas.stretches import Stretch
@@ -53,7 +53,7 @@ class RunReviewBackend(Viewer):
 
     def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:
         with self._kept() as ledger:
-            recorded = ledger.corrections(state)
+            recorded = self._settled(ledger, state)
             lacking = versions.list_lacking(ledger)
         why = self._refusals() if any(one.state is State.REFUSED for one in recorded) else {}
         return [
@@ -62,6 +62,14 @@ class RunReviewBackend(Viewer):
             )
             for one in reversed(recorded)
         ]
+
+    def _settled(self, ledger: Ledger, state: State | None = None) -> Sequence[Correction]:
+        """The corrections; first, what a refinement took that was killed or cancelled is let go."""
+        taken = {one.id for one in ledger.corrections(State.IN_CANDIDATE)}
+        if taken - {item for candidate in self._folders.read() if candidate.blessed for item in candidate.corrections}:
+            with open_recovered_ledger(self._context.root, self._context.settings):  # but while one is at work
+                pass
+        return ledger.corrections(state)
 
     def _refusals(self) -> dict[str, str]:
         """Why corrections were refused, by id, as the last job that taught them tells."""
@@ -159,6 +167,16 @@ class RunReviewBackend(Viewer):
             started = context.jobs.start(request)
         return self.job(started)
 
+    def cancel_job(self, job_id: str, by: str) -> RefinementJob:
+        try:
+            cancelled = self._context.jobs.cancel(job_id, by)
+        except KeyError:
+            raise NotFound("There is no such refinement.") from None
+        if not cancelled:
+            raise Refused("It has ended by itself. Nothing of it is served before somebody publishes it.")
+        with self._kept(), open_recovered_ledger(self._context.root, self._context.settings):
+            return self.job(job_id)
+
     def job(self, job_id: str) -> RefinementJob:
         try:
             job = self._context.jobs.read(job_id)
@@ -167,11 +185,7 @@ class RunReviewBackend(Viewer):
         if job.state is not JobState.BLESSED:
             return job
         with self._kept() as ledger:
-            served_ever = {serving.version for serving in ledger.servings()}
-        if job.candidate is None or job.candidate in served_ever:
-            return dataclasses.replace(job, state=JobState.PUBLISHED)
-        waits = job.candidate in {candidate.version for candidate in self._folders.read()}
-        return job if waits else dataclasses.replace(job, state=JobState.SUPERSEDED)
+            return tell_later(job, ledger, {candidate.version for candidate in self._folders.read()})
 
     def latest_job(self) -> RefinementJob | None:
         ids = self._context.jobs.ids()
@@ -208,7 +222,7 @@ class RunReviewBackend(Viewer):
 
     def history(self, limit: int, offset: int = 0) -> Sequence[HistoryEntry]:
         with self._kept() as ledger:
-            return list_history(ledger)[offset : offset + limit]
+            return list_history(ledger, self._context.jobs.cancellations())[offset : offset + limit]
 
     def _followed(self, name: str) -> ReviewedVersion:
         """A version, once the server answers with it or after a while: what a person sees next is mostly of that."""
@@ -234,39 +248,3 @@ class RunReviewBackend(Viewer):
             yield self._ledger
         except (LedgerError, VersionError, RootBusy, refinements.NothingToRefine) as error:
             raise Refused(hide_paths(str(error), self._context.root)) from error
-
-
-_DID = {
-    State.PROPOSED: "said that the caption misses “{topic}”",
-    State.PREVIEWED: "saw the caption with “{topic}”",
-    State.IN_CANDIDATE: "took “{topic}” into a refinement",
-    State.REFUSED: "refined the model by “{topic}”, and the gate refused it",
-    State.LIVE: "published “{topic}”",
-    State.REVOKED: "took back “{topic}”",
-}
-_THOUGHT = {
-    Opinion.FINE: "called the caption of version {version} fine",
-    Opinion.UNSURE: "was unsure of the caption of version {version}",
-    Opinion.SKIP: "skipped the caption of version {version}",
-}
-_LEFT_OUT = "left “{topic}” out of the refinement; it waits for the next one"
-
-
-def list_history(ledger: Ledger) -> list[HistoryEntry]:
-    entries = []
-    for one in ledger.corrections():
-        before = None
-        for event in one.history:
-            left_out = event.state is State.PREVIEWED and before is State.IN_CANDIDATE
-            said, before = (_LEFT_OUT if left_out else _DID[event.state]).format(topic=one.missed), event.state
-            caption = f": “{event.caption}”" if event.caption else ""
-            entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
-    for look in ledger.looks():
-        thought = f"{_THOUGHT[look.opinion].format(version=look.version)}: “{look.caption}”"
-        entries.append(HistoryEntry(look.time, look.by, thought, look.video_id))
-    servings = ledger.servings()
-    for serving in servings:
-        back = any(other.version == serving.version for other in servings[: serving.number - 1])
-        what = f"rolled back to version {serving.version}" if back else f"served version {serving.version}"
-        entries.append(HistoryEntry(serving.time, serving.by, what, None, serving.version))
-    return sorted(entries, key=lambda entry: entry.time, reverse=True)

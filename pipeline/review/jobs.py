@@ -3,7 +3,8 @@
 FOLDER/000007/job.json         what was asked, by whom and when
 FOLDER/000007/lock             held, through the kernel, by the process that works on it, however that ends
 FOLDER/000007/progress.jsonl   what it has done so far
-FOLDER/000007/outcome.json     what came of it; absent where it broke off
+FOLDER/000007/end.json         who ends it: the person who cancels it, or its worker, which then keeps what came of it
+FOLDER/000007/outcome.json     what came of it; absent where it was cancelled or broke off
 FOLDER/000007/errors.txt       what it complained of
 
 Only the user who started them can read them.
@@ -11,6 +12,7 @@ Only the user who started them can read them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -18,6 +20,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,17 +32,28 @@ from typing import Any, TextIO
 from topiclens.pipeline.errors import explain_fault
 from topiclens.pipeline.repair import refinements
 from topiclens.pipeline.repair.model_store import CandidateVersion
-from topiclens.pipeline.repair.refinements import Rollback
+from topiclens.pipeline.repair.refinements import Rollback, Teacher
+from topiclens.pipeline.review.job_progress import (
+    Told,
+    expected_seconds,
+    seconds_left,
+    share_done,
+    stage_seconds,
+)
 from topiclens.pipeline.settings import Settings
 from topiclens.schemas.corrections import now
 from topiclens.schemas.files import format_json, read_json, replacing
 from topiclens.schemas.json_lines import parse_rows
 from topiclens.schemas.plain import from_plain, time_text, to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
-from topiclens.serving.review.shown import JobState, RefinementJob
+from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob
 from topiclens.serving.review.text import count
 
-_JOB, _LOCK, _PROGRESS, _OUTCOME, _ERRORS = "job.json", "lock", "progress.jsonl", "outcome.json", "errors.txt"
+_JOB, _LOCK, _PROGRESS, _END, _OUTCOME = "job.json", "lock", "progress.jsonl", "end.json", "outcome.json"
+_ERRORS = "errors.txt"
+_REMEMBERED = 5  # earlier jobs, by which it is guessed how long one takes
+_PATIENCE = 10.0  # seconds for a worker that is to end
+_LOOK = 0.2  # seconds between two looks
 WORKER = "topiclens.pipeline.review.jobs"  # run as a module, on the folder of a job
 _log = logging.getLogger(__name__)
 
@@ -60,6 +76,14 @@ class JobRequest:
     @classmethod
     def load(cls, place: Path) -> JobRequest:
         return from_plain(cls, read_json(place / _JOB))
+
+
+@dataclass(frozen=True)
+class End:
+    """Who ends a job, and when."""
+
+    by: str  # a person who cancels it; nobody where its worker keeps what came of it
+    time: datetime
 
 
 class Jobs:
@@ -100,17 +124,21 @@ class Jobs:
         place = self._folder / job_id
         running = _is_held(place / _LOCK)  # asked first: what ends after that has written its outcome before
         request = JobRequest.load(place)
-        broken_off = {"error": "It was broken off, and left everything as it was. Start it again."}
-        outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() else {} if running else broken_off
-        error = outcome.get("error", "")
-        verdict = from_plain(Verdict, outcome["verdict"]) if "verdict" in outcome else None
+        outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() and not running else None
+        told, cancelled_by = _told(place / _PROGRESS), _ended_by(place)
+        verdict = from_plain(Verdict, outcome["verdict"]) if outcome and "verdict" in outcome else None
+        error = outcome.get("error", "") if outcome else ""
+        share, left = 1.0, None
         if running:
             state = JobState.RUNNING
+            expected, spent = self._expected(job_id), stage_seconds(request.time, told, now())
+            share, left = share_done(expected, spent), seconds_left(expected, spent)
+        elif outcome is None:
+            state = JobState.CANCELLED if cancelled_by else JobState.BROKEN_OFF
         elif error:
             state = JobState.FAILED
         else:
             state = JobState.BLESSED if verdict is None or verdict.blessed else JobState.REFUSED
-        steps = _steps(place / _PROGRESS)
         return RefinementJob(
             id=job_id,
             title=request.title,
@@ -118,13 +146,55 @@ class Jobs:
             by=request.by,
             started=request.time,
             corrections=request.corrections,
-            lines=tuple(f"{what} ({share:.0%})" if 0 < share < 1 else what for what, share in steps),
-            share=1.0 if state in (JobState.BLESSED, JobState.REFUSED) else _share(steps),
+            takes_out=request.takes_out,
+            lines=_lines(told),
+            share=share,
+            seconds_left=None if left is None else round(left),
+            cancelled_by=cancelled_by if state in (JobState.RUNNING, JobState.CANCELLED) else "",
             verdict=verdict,
             error=hide_paths(error, request.root),
-            candidate=outcome.get("candidate"),
-            takes_back=tuple(outcome.get("revoked", ())),
+            candidate=outcome.get("candidate") if outcome else None,
+            takes_back=tuple(outcome.get("revoked", ())) if outcome else (),
         )
+
+    def cancel(self, job_id: str, by: str) -> bool:
+        """Has a job end with nothing done, and waits a while until it has; False where it ends by itself.
+
+        KeyError if there is no such job. To cancel it twice is as good as once: it was cancelled by who came first.
+        """
+        if job_id not in self.ids():
+            raise KeyError(job_id)
+        place = self._folder / job_id
+        if not _is_held(place / _LOCK):
+            return bool(_ended_by(place)) and not (place / _OUTCOME).exists()
+        if not _decide(place, by):
+            return False
+        end = time.monotonic() + _PATIENCE
+        while _is_held(place / _LOCK) and time.monotonic() < end:
+            time.sleep(_LOOK / 2)
+        return not (place / _OUTCOME).exists()
+
+    def cancellations(self) -> list[HistoryEntry]:
+        """Who cancelled what, and when."""
+        told = []
+        for place in (self._folder / job_id for job_id in self.ids()):
+            if _ended_by(place) and not (place / _OUTCOME).exists():
+                end = from_plain(End, read_json(place / _END))
+                told.append(HistoryEntry(end.time, end.by, f"cancelled a refinement: {JobRequest.load(place).title}"))
+        return told
+
+    def _expected(self, job_id: str) -> tuple[float, ...]:
+        """The seconds that each stage is expected to take, by the last jobs before this one that came to an end."""
+        earlier: list[dict[int, float]] = []
+        for other in reversed([name for name in self.ids() if name < job_id]):
+            place = self._folder / other
+            outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() else {}
+            if "verdict" in outcome and "time" in outcome:
+                ended = from_plain(datetime, outcome["time"])
+                earlier.append(stage_seconds(JobRequest.load(place).time, _told(place / _PROGRESS), ended))
+            if len(earlier) == _REMEMBERED:
+                break
+        return expected_seconds(earlier)
 
     def running(self) -> str | None:
         """The id of the job that a process works on."""
@@ -157,13 +227,35 @@ class JobReporter:
 
     def done(self, outcome: Mapping[str, Any]) -> None:
         """Notes what came of it; `error` in it says why nothing did."""
-        _write(self._place / _OUTCOME, outcome)
+        _write(self._place / _OUTCOME, {**outcome, "time": time_text(now())})
+
+    def end_where_cancelled(self) -> None:
+        """Ends this process as soon as somebody cancels the job. Whatever it does then is as if it had been killed: it
+        leaves everything as it was."""
+
+        def look() -> None:
+            while not _ended_by(self._place):
+                time.sleep(_LOOK)
+            os._exit(1)
+
+        threading.Thread(target=look, name="cancelling", daemon=True).start()
+
+    def keep(self) -> None:
+        """From now on what came of the job is kept, and nobody can cancel it; ends here where somebody has."""
+        if _decide(self._place, ""):
+            os._exit(1)
 
 
-def work(reporter: JobReporter) -> None:
+def work(reporter: JobReporter, teacher: Teacher | None = None) -> None:
     """Does what a job was asked, and notes what came of it, whatever that is."""
     request = reporter.request
-    told: dict[str, Any] = {"settings": Settings().changed(request.changes).refinement, "progress": reporter.progress}
+    told: dict[str, Any] = {
+        "settings": Settings().changed(request.changes).refinement,
+        "progress": reporter.progress,
+        "keep": reporter.keep,
+        "teacher": teacher,
+    }
+    reporter.end_where_cancelled()
     try:
         if request.takes_out:
             (correction,) = request.corrections
@@ -198,19 +290,34 @@ def _verdict_of_rollback(done: Rollback) -> Verdict | None:
     return replace(verdict, blessed=False, reasons=(*verdict.reasons, Reason("live", False, words)))
 
 
-def _steps(path: Path) -> tuple[tuple[str, float], ...]:
-    """What was done, each once, with the share that was noted last; a line that is being written is left out."""
+def _told(path: Path) -> list[Told]:
+    """What a worker told, oldest first; a line that is being written is left out."""
+    if not path.exists():
+        return []
+    complete, _, _ = path.read_bytes().rpartition(b"\n")
+    return [from_plain(Told, row) for row in parse_rows(complete, path)]
+
+
+def _lines(told: Sequence[Told]) -> tuple[str, ...]:
+    """What was done, each once, with the largest share that was told."""
     steps: dict[str, float] = {}
-    if path.exists():
-        complete, _, _ = path.read_bytes().rpartition(b"\n")
-        for row in parse_rows(complete, path):
-            steps[row["what"]] = float(row["share"])
-    return tuple(steps.items())
+    for row in told:
+        steps[row.what] = max(row.share, steps.get(row.what, 0.0))
+    return tuple(f"{what} ({share:.0%})" if 0 < share < 1 else what for what, share in steps.items())
 
 
-def _share(steps: Sequence[tuple[str, float]]) -> float:
-    """How much is done, where nobody knows how many steps there will be: each takes a fifth of what is left."""
-    return 1 - 0.8 ** (len(steps) - 1 + steps[-1][1]) if steps else 0.0
+def _decide(place: Path, by: str) -> str:
+    """Who ends a job: whoever says so first, a person or, with no name, its worker."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        aside = Path(folder, _END)
+        _write(aside, to_plain(End(by, now())))
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, place / _END)
+    return _ended_by(place)
+
+
+def _ended_by(place: Path) -> str:
+    return read_json(place / _END)["by"] if (place / _END).exists() else ""
 
 
 def _create(path: Path) -> TextIO:

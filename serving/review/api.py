@@ -83,6 +83,10 @@ class WhichCorrection(_Body):
     correction_id: Id
 
 
+class WhichJob(_Body):
+    job_id: Id
+
+
 class WhichVersion(_Body):
     version: Id
 
@@ -185,6 +189,12 @@ def rollback_correction(backend: TheBackend, person: Publisher, which: WhichCorr
 def start_refinement(backend: TheBackend, person: Publisher, batch: Batch) -> shown.RefinementJob:
     """Starts to teach corrections to the served model; see `/api/refinement`."""
     return backend.start_refinement(person.name, batch.corrections)
+
+
+@ROUTER.post("/refinements/cancel")
+def cancel_refinement(backend: TheBackend, person: Publisher, which: WhichJob) -> shown.RefinementJob:
+    """Has a refinement end: nothing is published, and what it was to learn waits as before."""
+    return backend.cancel_job(which.job_id, person.name)
 
 
 @ROUTER.get("/refinement")

@@ -109,6 +109,9 @@ class ReviewBackend(Protocol):
     def latest_job(self) -> shown.RefinementJob | None:
         """The refinement that was started last; None before the first."""
 
+    def cancel_job(self, job_id: str, by: str) -> shown.RefinementJob:
+        """Has a refinement end with everything as before; Refused if it has ended by itself."""
+
     def publish(self, by: str, version: str | None = None) -> shown.ReviewedVersion:
         """Serves the blessed candidate, or `version` if it is that; Refused if none waits, or another."""
 

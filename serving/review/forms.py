@@ -67,6 +67,12 @@ def start_refinement(form: Form, backend: TheBackend, person: FormPublisher) -> 
     return redirect("/corrections", done="started")
 
 
+@ROUTER.post("/refinements/cancel")
+def cancel_refinement(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
+    backend.cancel_job(text(form, "job_id"), person.name)
+    return redirect("/corrections", done="cancelled")
+
+
 @ROUTER.post("/publish")
 def publish(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
     backend.publish(person.name, text(form, "version", required=False) or None)

@@ -126,14 +126,27 @@ def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None =
     return render_page(request, "_job.html", **job_shown(backend, backend.job(id) if id else backend.latest_job()))
 
 
+@ROUTER.get("/refinements/cancel")
+def ask_to_cancel(request: Request, backend: TheBackend, _: Reader, id: Id) -> Response:
+    """Asks once more: a page of its own, since that of corrections is shown anew while a refinement runs."""
+    return render_page(request, "cancel.html", job=backend.job(id))
+
+
+_ENDED_EARLY = (JobState.FAILED, JobState.BROKEN_OFF, JobState.CANCELLED)
+
+
 def job_shown(backend: ReviewBackend, job: RefinementJob | None) -> dict:
-    """A job, its corrections by id, and those of a refused batch that nobody blames."""
+    """A job, its corrections by id, those of a refused batch that nobody blames, and those of one that ended early
+    which can be taught, or taken out, as before."""
     if job is None:
         return {"job": None}
     known = {c.id: c for c in backend.corrections()}
     refused = job.verdict if job.state is JobState.REFUSED else None
+    ready = (State.LIVE,) if job.takes_out else (State.PREVIEWED, State.IN_CANDIDATE, State.REFUSED)
+    again = [i for i in job.corrections if i in known and (known[i].state in ready or known[i].lacking)]
     return {
         "job": job,
+        "again": again if job.state in _ENDED_EARLY else [],
         "taught": [known[i] for i in job.corrections if i in known],
         "taken_back": [known[i] for i in job.takes_back if i in known],
         "remaining": [i for i in job.corrections if i not in refused.culprits] if refused else [],

@@ -35,11 +35,11 @@ def create_environment() -> jinja2.Environment:
     )
     templates.filters.update(
         moment=text.moment, heading=text.heading, count=text.count, size=text.size,
-        strongest_frames=text.strongest_frames,
+        strongest_frames=text.strongest_frames, job_state=text.job_state, time_left=text.time_left,
     )  # fmt: skip
     templates.globals.update(
         address=address, compared=text.compare_captions, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
-        ClipState=ClipState, states=text.STATES, job_states=text.JOB_STATES,
+        ClipState=ClipState, states=text.STATES,
     )  # fmt: skip
     return templates
 

@@ -43,9 +43,12 @@ class JobState(enum.StrEnum):
     RUNNING = "running"  # it learns, or the gate looks at what it learnt
     BLESSED = "blessed"  # its candidate waits to be published
     REFUSED = "refused"  # by the gate
-    FAILED = "failed"  # it broke off
-    PUBLISHED = "published"  # its candidate is served
-    SUPERSEDED = "superseded"  # a later refinement took its place before it was published
+    FAILED = "failed"  # it says why
+    BROKEN_OFF = "broken off"  # its process was killed; everything is as before
+    CANCELLED = "cancelled"  # by a person; everything is as before
+    PUBLISHED = "published"  # what it made is in the version that is served
+    ROLLED_BACK = "rolled back"  # it was published, and is in the served version no more
+    SUPERSEDED = "superseded"  # another version took its place, before it was published or since
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,16 @@ class RefinementJob:
     by: str
     started: datetime
     corrections: tuple[str, ...] = ()  # the ids of those it teaches, or takes out
+    takes_out: bool = False
     lines: tuple[str, ...] = ()  # what it has done so far, oldest first
-    share: float = 0.0  # of it that is done, 0 to 1
+    share: float = 0.0  # of it that is done, 0 to 1; only grows
+    seconds_left: int | None = None  # while it runs; None where nobody knows
+    cancelled_by: str = ""  # who cancelled it; while it runs, it is about to end
     verdict: Verdict | None = None  # the gate's, once there is one
     error: str = ""  # why it failed, in a sentence
     candidate: str | None = None  # the version that it makes, once it has a name
     takes_back: tuple[str, ...] = ()  # the ids of the live corrections that cease to be live once it is published
+    later: str = ""  # what became of it since, in a sentence
 
 
 @dataclass(frozen=True)

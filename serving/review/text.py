@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic.dataclasses import dataclass
 
 from topiclens.schemas.corrections import State
-from topiclens.serving.review.shown import JobState
+from topiclens.serving.review.shown import JobState, RefinementJob
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,30 @@ def strongest_frames(relevance: Sequence[float], most: int = 3) -> str:
     return ", ".join(f"{number} {share:+.2f}" for number, share in strongest)
 
 
+def time_left(seconds: float | None) -> str:
+    """How much longer something takes, no more exactly than that can be known."""
+    if seconds is None:
+        return "how much longer it takes is not known"
+    if seconds < 10:
+        return "a few seconds left"
+    if seconds < 55:
+        return f"about {10 * math.ceil(seconds / 10)} s left"
+    if seconds < 90:
+        return "about a minute left"
+    if seconds < 270:
+        return "a few minutes left"
+    if seconds < 3300:
+        return f"about {5 * round(seconds / 300)} minutes left"
+    return "an hour or more left"
+
+
+def job_state(job: RefinementJob) -> str:
+    """How far a refinement has come, in words."""
+    if job.cancelled_by:
+        return f"{'Being cancelled' if job.state is JobState.RUNNING else JOB_STATES[job.state]} by {job.cancelled_by}"
+    return JOB_STATES[job.state]
+
+
 STATES = {
     State.PROPOSED: "proposed",
     State.PREVIEWED: "ready",
@@ -66,7 +91,10 @@ JOB_STATES = {
     JobState.BLESSED: "Passed the gate",
     JobState.REFUSED: "Refused by the gate",
     JobState.FAILED: "Failed",
+    JobState.BROKEN_OFF: "Broken off",
+    JobState.CANCELLED: "Cancelled",
     JobState.PUBLISHED: "Published",
+    JobState.ROLLED_BACK: "Published, and rolled back since",
     JobState.SUPERSEDED: "Overtaken by a later one",
 }
 # What was just done, by the name that the address carries after a form was sent.
@@ -79,6 +107,7 @@ DONE = {
     "refused-before": "The gate refused this already. The page of corrections says why; tick it there to try it again.",
     "withdrawn": "The correction is taken back.",
     "started": "The refinement has started.",
+    "cancelled": "Cancelled: nothing was published, and what it was to learn waits as before.",
     "published": "Published: the new version answers from now on.",
     "rolled-back": "Rolled back: that version answers from now on.",
     "taking-out": "The model is built anew without that correction.",

@@ -1,27 +1,38 @@
-// The page of corrections while a refinement runs: asks for its part of the page until it is done.
+// The page of corrections while a refinement runs: shows how far it is until it is done.
 "use strict";
 
 const EVERY = 1000; // milliseconds
 const place = document.getElementById("job");
 const status = document.getElementById("job-status");
 
-async function look() {
+// Only what changes is exchanged: what a person has opened, and where the focus is, stays.
+function show(html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html").querySelector(".job");
+  if (!fresh) return false;
+  if (status.textContent !== fresh.dataset.said) status.textContent = fresh.dataset.said;
+  if (fresh.dataset.state !== "running") {
+    location.replace(location.pathname); // the list of corrections has changed too
+    return true;
+  }
+  for (const part of ["h2", ".going", ".lines ol"]) {
+    const [now, then] = [fresh.querySelector(part), place.querySelector(part)];
+    if (now && then) then.replaceChildren(...now.childNodes);
+    else if (now) {
+      place.replaceChildren(fresh);
+      break;
+    }
+  }
+  return false;
+}
+
+async function ask() {
+  let ended = false;
   try {
     const answer = await fetch(`/refinement?id=${encodeURIComponent(place.dataset.id)}`, { credentials: "same-origin" });
-    if (answer.ok) {
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".job");
-      if (status.textContent !== fresh.dataset.said) status.textContent = fresh.dataset.said;
-      if (fresh.dataset.state !== "running") {
-        location.replace(location.pathname); // the list of corrections has changed too
-        return;
-      }
-      const open = place.querySelector(".lines")?.open ?? true;
-      if (fresh.querySelector(".lines")) fresh.querySelector(".lines").open = open;
-      place.replaceChildren(fresh);
-    }
+    if (answer.ok) ended = show(await answer.text());
   } catch (error) {
     status.textContent = "The page does not answer. It is asked again.";
   }
-  setTimeout(look, EVERY);
+  if (!ended) setTimeout(ask, EVERY);
 }
-setTimeout(look, EVERY);
+setTimeout(ask, EVERY);

@@ -30,6 +30,9 @@ class Noted:
         self.requests.append(request)
         return str(len(self.requests) - 1)
 
+    def cancellations(self):
+        return []
+
     def ids(self):
         return list(map(str, range(len(self.requests))))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from topiclens.components.refinement.ledger import Ledger
-from topiclens.pipeline.review.backend import list_history
+from topiclens.pipeline.review.telling import list_history
 from topiclens.schemas.corrections import CorrectedTopic, State
 
 

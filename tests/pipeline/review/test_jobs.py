@@ -5,12 +5,14 @@ import os
 import signal
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from topiclens.pipeline.repair.model_store import CandidateVersion
 from topiclens.pipeline.repair.refinements import Rollback
 from topiclens.pipeline.review import jobs
+from topiclens.pipeline.review.job_progress import STAGES
 from topiclens.pipeline.review.jobs import JobReporter, JobRequest, Jobs, _verdict_of_rollback
 from topiclens.schemas.corrections import Version, now
 from topiclens.schemas.plain import to_plain
@@ -72,7 +74,7 @@ def test_another_page_finds_the_job_that_runs_and_sees_it_end(folder):
     kill(folder)
     until(lambda: later.running() is None)
     job = later.read(job_id)
-    assert job.state is JobState.FAILED and "broken off" in job.error
+    assert job.state is JobState.BROKEN_OFF and (job.error, job.cancelled_by) == ("", "")
 
 
 def test_a_job_that_fails_says_why(folder):
@@ -136,10 +138,31 @@ def test_a_job_has_the_gates_own_verdict_and_what_a_publication_takes_back(folde
     assert job.verdict == VERDICT and job.takes_back == ("b",)
 
 
-def test_progress_only_grows_and_never_ends_before_the_end(folder):
-    courses = [(), (("Reading", 0.0),), (("Reading", 1.0),), (("Learning", 0.5),)]
-    shares = [left(folder, running=True, steps=steps).share for steps in courses]
-    assert shares == sorted(shares) and shares[0] >= 0 and shares[-1] < 1
+def test_a_line_keeps_the_largest_share_though_the_work_begins_again(folder):
+    job = left(folder, running=True, steps=[("Teaching", 0.2), ("Teaching", 0.9), ("Teaching", 0.1)])
+    assert job.lines == ("Teaching (90%)",) and 0 <= job.share < 1
+
+
+def test_time_is_guessed_by_the_jobs_before(folder):
+    def seconds(job_id, duration):
+        """A job that loaded for so long; with no duration, one that loads still."""
+        place = folder / job_id
+        place.mkdir(parents=True)
+        began = now() - timedelta(seconds=duration or 0)
+        replace(request(), time=began).save(place)
+        JobReporter(place).progress("Loading the model", 0.0)
+        (place / "lock").touch()
+        if duration:
+            JobReporter(place).done({"candidate": "2", "verdict": to_plain(VERDICT)})
+        return place
+
+    for number, duration in enumerate((400, 400, 4000), start=1):
+        seconds(f"{number:06d}", duration)
+    with open(seconds("000004", None) / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        job = Jobs(folder).read("000004")
+    pace = 400 / STAGES[0].seconds
+    assert job.seconds_left == pytest.approx(pace * sum(stage.seconds for stage in STAGES), rel=0.05)
 
 
 def test_a_model_without_a_correction_that_is_not_published_says_why():

@@ -240,7 +240,8 @@ class MemoryBackend:
             candidate = str(1 + max(int(v.version) for v in self._versions))
             self._job = RefinementJob(
                 f"job-{self._now():%H%M%S}", title, JobState.RUNNING, by, self._now(), tuple(ids),
-                ("Reading the training clips.", "Step 4 of 20, loss 0.31."), 0.2, candidate=candidate,
+                lines=("Reading the training clips.", "Step 4 of 20, loss 0.31."), share=0.2,
+                seconds_left=42, candidate=candidate,
             )  # fmt: skip
             self._note(by, f"started a refinement: {title}")
             return self._job
@@ -270,6 +271,20 @@ class MemoryBackend:
             if not blessed:
                 for correction in taught:
                     self._move(correction, State.REFUSED if correction.id in culprits else State.PREVIEWED)
+
+    def cancel_job(self, job_id, by):
+        with self._lock:
+            job = self.job(job_id)
+            if job.state is not JobState.RUNNING:
+                raise Refused("It has ended by itself.")
+            self.end(JobState.CANCELLED, cancelled_by=by)
+            return self._job
+
+    def end(self, state, **told):
+        """The refinement ends early, and its corrections are as before."""
+        for correction_id in self._job.corrections:
+            self._move(self._correction(correction_id), State.PREVIEWED)
+        self._job = replace(self._job, state=state, seconds_left=None, **told)
 
     def job(self, job_id):
         if self._job is None or self._job.id != job_id:

@@ -51,6 +51,17 @@ def test_a_correction_s_life(browser, backend):
     assert len(browser.get("/api/history?limit=3").json()) == 3
 
 
+def test_a_refinement_is_cancelled(browser, backend):
+    browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]})
+    job = browser.post("/api/refinements", json={}).json()
+    assert job["seconds_left"] == 42 and 0 < job["share"] < 1
+    cancelled = browser.post("/api/refinements/cancel", json={"job_id": job["id"]}).json()
+    assert (cancelled["state"], cancelled["cancelled_by"]) == ("cancelled", "ada")
+    assert browser.get("/api/corrections?state=previewed").json()[0]["id"] == job["corrections"][0]
+    assert browser.post("/api/refinements/cancel", json={"job_id": job["id"]}).status_code == 409
+    assert browser.post("/api/refinements/cancel", json={"job_id": "nix"}).status_code == 404
+
+
 def test_a_correction_has_the_fields_of_an_exported_one(browser, backend):
     (told,) = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]}).json()
     correction = from_plain(Correction, told)

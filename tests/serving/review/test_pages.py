@@ -168,6 +168,7 @@ def test_a_correction_goes_from_the_clip_to_the_served_model_and_out_again(brows
 
     answer = send(browser, "/refinements", correction=[dance])
     assert "Under way" in answer.text and 'value="20"' in answer.text and "loss 0.31" in answer.text
+    assert "20 %, about 50 s left" in answer.text
     assert 'http-equiv="refresh"' in answer.text  # within <noscript>
 
     backend.finish()
@@ -200,6 +201,65 @@ def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, backend)
     assert "Say another topic that the clip shows" in text[text.index(">Refused<") :]
     send(browser, "/refinements", correction=[dance])
     assert backend.latest_job().state is JobState.RUNNING and backend.latest_job().corrections == (dance,)
+
+
+def refining(browser, backend):
+    """A refinement of one correction that is under way."""
+    send(browser, "/corrections", video_id="stage", topic=["1"])
+    send(browser, "/refinements", correction=[backend.corrections()[0].id])
+    return backend.latest_job()
+
+
+def test_a_refinement_is_cancelled_after_a_question_and_started_again(browser, backend):
+    job = refining(browser, backend)
+    address = re.search('href="(/refinements/cancel[^"]+)">Cancel…', browser.get("/corrections").text)[1]
+    asked = browser.get(address).text
+    assert "Cancel this refinement?" in asked and "about 50 s left" in asked and "refresh" not in asked
+    assert backend.latest_job().state is JobState.RUNNING, "a link changes nothing"
+    answer = send(browser, "/refinements/cancel", job_id=job.id)
+    assert "Cancelled: nothing was published" in answer.text and f"Cancelled by ada: {job.title}" in answer.text
+    assert "There is nothing to cancel" in browser.get(address).text
+    assert send(browser, "/refinements/cancel", job_id=job.id).status_code == 409
+    offer = re.search(r"<form[^>]*/refinements(?:(?!</form>).)*Start it again", answer.text, re.S)[0]
+    assert re.findall('name="correction" value="([^"]+)"', offer) == list(job.corrections)
+
+
+@pytest.mark.parametrize("state", [JobState.BROKEN_OFF, JobState.FAILED])
+def test_what_ended_early_says_so_and_is_started_again(browser, backend, state):
+    job = refining(browser, backend)
+    backend.end(state, error="There is no memory left." if state is JobState.FAILED else "")
+    page = browser.get("/corrections").text
+    assert f"{text.JOB_STATES[state]}: {job.title}" in page and "Start it again" in page
+    assert ("There is no memory left." in page) != ("Everything is as it was before." in page)
+    send(browser, "/corrections/withdraw", correction_id=job.corrections[0])
+    assert "Start it again" not in browser.get("/corrections").text, "there is nothing left to teach"
+
+
+def test_a_removal_that_ended_early_is_started_again_as_one(browser, backend):
+    job = refining(browser, backend)
+    backend.finish()
+    send(browser, "/publish")
+    backend._job = replace(backend.latest_job(), takes_out=True, state=JobState.BROKEN_OFF)
+    page = browser.get("/corrections").text
+    offer = re.search(r"<form((?!</form>).)*Start it again", page, re.S)[0]
+    assert "/corrections/rollback" in offer and f'name="correction_id" value="{job.corrections[0]}"' in offer
+
+
+def test_reviewers_cannot_cancel(tokens, backend):
+    access, reviewer, publisher = tokens
+    backend.propose("stage", [1], "rita")
+    job = backend.start_refinement("paul")
+    rita = opened(backend, access)
+    rita.headers["Authorization"] = f"Bearer {reviewer}"
+    assert "Cancel…" not in rita.get("/corrections").text
+    assert "you are a reviewer" in rita.get("/refinements/cancel", params={"id": job.id}).text
+    assert rita.post("/api/refinements/cancel", json={"job_id": job.id}).status_code == 403
+    assert backend.latest_job().state is JobState.RUNNING
+
+
+def test_every_state_of_a_refinement_and_of_a_correction_has_one_wording():
+    for states, words in ((JobState, text.JOB_STATES), (State, text.STATES)):
+        assert set(words) == set(states) and len(set(words.values())) == len(states)
 
 
 def test_what_was_refused_can_be_tried_again_or_withdrawn(browser, backend):
