@@ -47,6 +47,17 @@ class Verdict:
         set_aside = (Reason("teachable", bool(self.taught), words, one) for one, words in self.set_aside.items())
         return (*self.reasons, *set_aside)
 
+    def refusal_of(self, correction: str) -> Reason:
+        """Why a correction was refused: it cannot be taught, or the first check of it that is not met, or else all that
+        are not met."""
+        if correction in self.set_aside:
+            return Reason("teachable", False, self.set_aside[correction], correction)
+        unmet = [reason for reason in self.reasons if not reason.met]
+        own = [reason for reason in unmet if reason.correction == correction][:1]
+        of_all = own or [reason for reason in unmet if reason.correction is None] or unmet
+        words = " ".join(reason.words for reason in of_all) or self.advice
+        return Reason(of_all[0].check if of_all else "", False, words, correction)
+
     def lines(self) -> Iterator[str]:
         """The verdict as a terminal shows it."""
         yield "blessed" if self.blessed else "not blessed"

@@ -2,6 +2,7 @@
 
 ROOT/corrections.db                    the ledger
 ROOT/serving/models.config             which version is served, for model servers
+ROOT/serving/refusals.json             why corrections were refused, by id; whoever refined
 ROOT/serving/topiclens/<version>/      versions, as training or a refinement left them
 ROOT/serving/candidates/<version>/     a refined model on its way there
     model/                             its export
@@ -20,7 +21,7 @@ from pathlib import Path
 from topiclens.pipeline.run_metadata import serving_folder
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.plain import from_plain, to_plain
-from topiclens.schemas.verdicts import Verdict
+from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.model_config import FILE as CONFIG_FILE
 from topiclens.serving.saved_model import find_versions
 
@@ -44,6 +45,20 @@ class ModelStore:
     @property
     def config(self) -> Path:
         return Path(self.root, "serving", CONFIG_FILE)
+
+    @property
+    def _refusals(self) -> Path:
+        return Path(self.root, "serving", "refusals.json")
+
+    def refusals(self) -> dict[str, Reason]:
+        """Why corrections were refused when they were taught last, by id."""
+        told = read_json(self._refusals) if self._refusals.exists() else {}
+        return {correction: from_plain(Reason, reason) for correction, reason in told.items()}
+
+    def add_refusals(self, refused: Mapping[str, Reason]) -> None:
+        """Keeps them beside those that are known; the root must be held."""
+        if refused:
+            write_json(self._refusals, to_plain({**self.refusals(), **refused}))
 
     def version(self, version: str) -> Path:
         """Where a version's export is, or would be."""

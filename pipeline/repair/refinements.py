@@ -192,6 +192,7 @@ class _Lesson:
             other.discard(store)
         candidate.save(store)
         refused = {*verdict.set_aside, *(() if candidate.blessed else verdict.culprits or taught)}
+        store.add_refusals({one: verdict.refusal_of(one) for one in sorted(refused)})
         versions.release(ledger, taught if candidate.blessed else (), self.by, refused)
         return candidate
 

@@ -21,9 +21,10 @@ from topiclens.pipeline.review.telling import list_history, tell_later
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Correction, Look, Opinion, State, now
 from topiclens.schemas.stretches import Stretch
+from topiclens.schemas.verdicts import Reason
 from topiclens.serving.review.backend import NotFound, Refused, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.serving.review.text import count
+from topiclens.serving.review.text import count, next_step
 
 # Seconds: a server looks for versions every one to five, and loads one in a few.
 FOLLOWING = 20.0
@@ -55,13 +56,15 @@ class RunReviewBackend(Viewer):
         with self._kept() as ledger:
             recorded = self._settled(ledger, state)
             lacking = versions.list_lacking(ledger)
-        why = self._refusals() if any(one.state is State.REFUSED for one in recorded) else {}
-        return [
-            ReviewedCorrection(
-                **vars(one), lacking=one.id in lacking, note=why.get(one.id, "") if one.state is State.REFUSED else ""
-            )
-            for one in reversed(recorded)
-        ]
+            why = self._folders.refusals() if any(one.state is State.REFUSED for one in recorded) else {}
+        return [self._shown(one, one.id in lacking, why.get(one.id)) for one in reversed(recorded)]
+
+    @staticmethod
+    def _shown(one: Correction, lacking: bool, why: Reason | None) -> ReviewedCorrection:
+        if one.state is not State.REFUSED:
+            return ReviewedCorrection(**vars(one), lacking=lacking)
+        check, words = (why.check, why.words) if why else ("", "")
+        return ReviewedCorrection(**vars(one), note=words, next_step=next_step(check, one.stretch is not None))
 
     def _settled(self, ledger: Ledger, state: State | None = None) -> Sequence[Correction]:
         """The corrections; first, what a refinement took that was killed or cancelled is let go."""
@@ -70,18 +73,6 @@ class RunReviewBackend(Viewer):
             with open_recovered_ledger(self._context.root, self._context.settings):  # but while one is at work
                 pass
         return ledger.corrections(state)
-
-    def _refusals(self) -> dict[str, str]:
-        """Why corrections were refused, by id, as the last job that taught them tells."""
-        why: dict[str, str] = {}
-        for job in map(self._context.jobs.read, self._context.jobs.ids()):
-            if job.verdict is not None:
-                unmet = [reason for reason in job.verdict.reasons if not reason.met]
-                of_all = " ".join(reason.words for reason in unmet if reason.correction is None)
-                why |= dict.fromkeys(job.corrections, of_all)
-                why |= {reason.correction: reason.words for reason in reversed(unmet) if reason.correction}
-                why |= job.verdict.set_aside
-        return why
 
     def propose(
         self, video_id: str, topics: Sequence[int | str], author: str, stretch: Stretch | None = None

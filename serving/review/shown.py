@@ -18,7 +18,8 @@ from topiclens.schemas.verdicts import Verdict
 class ReviewedCorrection(Correction):
     """A correction of the ledger."""
 
-    note: str = ""  # a sentence on the preview, such as that no strength brings the topic's words in
+    note: str = ""  # a sentence: on the preview, such as that no strength brings the topic's words in; or why refused
+    next_step: str = ""  # what a person may do about a refusal
     lacking: bool = False  # live, but training left a model since that was not taught it: the next is made from that
 
     # The API tells them beside the events, from which they follow.

@@ -54,6 +54,24 @@ def strongest_frames(relevance: Sequence[float], most: int = 3) -> str:
     return ", ".join(f"{number} {share:+.2f}" for number, share in strongest)
 
 
+# By the check that is not met (`topiclens.schemas.verdicts.Reason`); {seconds} are those that show the topic.
+_NEXT_STEPS = {
+    "teachable": "Say another topic that the clip shows, or leave the caption as it is.",
+    "corrected": "Say {seconds}, or another topic that the clip shows.",
+    "kept": "Say {seconds}, so that the other frames keep the words that are right; or leave the caption as it is.",
+    "held-out half": "Say {seconds}, or correct another clip of the kind as well and teach both.",
+    "live": "Take back the live correction that it contradicts, if this one matters more; or leave it.",
+    "metric": "Correct more clips of the kind and teach them together; say {seconds}; or leave it.",
+    "neurons": "Teach fewer corrections at once, or leave the caption as it is.",
+}
+
+
+def next_step(check: str, stretched: bool) -> str:
+    """What a person may do about a correction that was refused by a check; `stretched`: it is of a stretch of time."""
+    seconds = "other seconds" if stretched else "from which second to which the clip shows it"
+    return _NEXT_STEPS.get(check, "Look at the clip again: say {seconds}, or another topic.").format(seconds=seconds)
+
+
 def time_left(seconds: float | None) -> str:
     """How much longer something takes, no more exactly than that can be known."""
     if seconds is None:

@@ -16,7 +16,7 @@ import numpy as np
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.schemas.plain import to_plain
-from topiclens.schemas.verdicts import Verdict
+from topiclens.schemas.verdicts import Reason, Verdict
 
 TAUGHT = "taught.json"
 
@@ -101,7 +101,8 @@ def teach(root, parent: str, output: str, batch, live, settings=None, progress=N
     captions = dict.fromkeys(ids, "a girl dancing")
     passing = tuple(item for item in ids if item not in culprits)
     aside = {correction.id: "No strength brings it in." for correction in batch if correction.video_id == "mute"}
-    return Verdict(not culprits, (), culprits, captions, taught=tuple(ids), passing=passing, set_aside=aside)
+    reasons = tuple(Reason("corrected", False, "It has no further word of dance: not met.", one) for one in culprits)
+    return Verdict(not culprits, reasons, culprits, captions, taught=tuple(ids), passing=passing, set_aside=aside)
 
 
 def disagreements(root, ledger) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose, refine
 from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.pipeline.repair import refinements
 from topiclens.pipeline.repair.corrections import open_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.schemas.corrections import State
@@ -20,8 +21,6 @@ class Noted:
 
     def __init__(self):
         self.requests = []
-
-    verdict = None
 
     def running(self):
         return None
@@ -38,9 +37,7 @@ class Noted:
 
     def read(self, job_id):
         asked = self.requests[int(job_id)]
-        return RefinementJob(
-            job_id, asked.title, JobState.RUNNING, asked.by, asked.time, asked.corrections, verdict=self.verdict
-        )
+        return RefinementJob(job_id, asked.title, JobState.RUNNING, asked.by, asked.time, asked.corrections)
 
 
 class Pinned:
@@ -119,20 +116,36 @@ def test_a_correction_is_the_ledger_s_with_what_the_page_adds(root, backend):
     correction_id = propose(root, "v1")
     (shown,) = backend.corrections()
     recorded = open_ledger(root).correction(correction_id)
-    assert shown.to_json() == {**recorded.to_json(), "note": "", "lacking": False}
+    assert shown.to_json() == {**recorded.to_json(), "note": "", "next_step": "", "lacking": False}
     assert shown.history == recorded.history
     assert backend.withdraw(correction_id, "Cleo").state is State.REVOKED
 
 
 def test_what_was_refused_says_why_and_is_taught_again_only_where_it_is_named(root, backend):
-    bad, mute = propose(root, "bad"), propose(root, "mute")
-    job = backend.start_refinement("Ben")
-    verdict = refine(root).verdict
-    reason = Reason("corrected", False, "The caption has no further word of dance: not met.", bad)
-    backend._context.jobs.verdict = dataclasses.replace(verdict, reasons=(Reason("metric", True, "Fine."), reason))
-    notes = {shown.id: (shown.state, shown.note) for shown in backend.corrections()}
-    assert job.corrections == (bad, mute)
-    assert notes == {bad: (State.REFUSED, reason.words), mute: (State.REFUSED, "No strength brings it in.")}
-    with pytest.raises(Refused, match="nothing to teach"):
-        backend.start_refinement("Ben")
+    """Whoever refined: here, nobody did by a job of the page."""
+    bad, mute, fine = propose(root, "bad"), propose(root, "mute"), propose(root, "v1")
+    refine(root)
+    told = {shown.id: (shown.state, shown.note) for shown in backend.corrections()}
+    words = "It has no further word of dance: not met."
+    assert told[bad] == (State.REFUSED, words) and told[mute] == (State.REFUSED, "No strength brings it in.")
+    assert told[fine] == (State.PREVIEWED, "")
+    refine(root, only=[fine])
+    steps = {shown.id: shown.next_step for shown in backend.corrections()}
+    assert {shown.id: shown.note for shown in backend.corrections()}[bad] == words, "though another candidate came"
+    assert "from which second" in steps[bad] and "another topic" in steps[mute] and steps[fine] == ""
     assert backend.start_refinement("Ben", [bad]).corrections == (bad,)
+    assert backend.start_refinement("Ben").corrections == (fine,)
+
+
+def test_a_refused_batch_without_a_culprit_is_refused_by_what_holds_for_all(root, backend):
+    one, two = propose(root, "v1"), propose(root, "v2")
+    unmet = Reason("metric", False, "CIDEr falls too far: not met."), Reason("kept", False, "It loses man.", one)
+
+    def strict(root, parent, output, batch, live, settings, progress):
+        verdict = stand_ins.teach(root, parent, output, batch, live)
+        return dataclasses.replace(verdict, blessed=False, culprits=verdict.taught, reasons=unmet)
+
+    refinements.refine(root, "Ben", teacher=strict)
+    notes = {shown.id: (shown.note, shown.next_step) for shown in backend.corrections()}
+    assert notes[one][0] == "It loses man." and "the words that are right" in notes[one][1]
+    assert notes[two][0] == "CIDEr falls too far: not met." and "teach them together" in notes[two][1]

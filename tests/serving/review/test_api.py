@@ -65,7 +65,7 @@ def test_a_refinement_is_cancelled(browser, backend):
 def test_a_correction_has_the_fields_of_an_exported_one(browser, backend):
     (told,) = browser.post("/api/corrections", json={"video_id": "stage", "topics": [1]}).json()
     correction = from_plain(Correction, told)
-    assert (told.pop("note"), told.pop("lacking"), told.pop("stretch")) == ("", False, None)
+    assert [told.pop(name) for name in ("note", "next_step", "lacking", "stretch")] == ["", "", False, None]
     assert {"kind", *told} == set(correction.to_json())
     assert (correction.history, correction.state) == (backend.corrections()[0].history, told["state"])
 

@@ -198,7 +198,9 @@ def test_a_refused_batch_names_the_culprit_and_offers_the_rest(browser, backend)
     assert re.findall('name="correction" value="([^"]+)"', offer) == [dance]
     ticked = re.findall(r'<input type="checkbox" form="refine" name="correction" value="(\w+)"( checked)?>', text)
     assert ticked == [(dance, " checked"), (guitar, "")], "what was refused is not tried again by itself"
-    assert "Say another topic that the clip shows" in text[text.index(">Refused<") :]
+    backend._corrections[guitar] = replace(backend._correction(guitar), next_step="Say {seconds} & <b>more</b>.")
+    text = browser.get("/corrections").text
+    assert text.count("Say {seconds} &amp; &lt;b&gt;more&lt;/b&gt;.") == 2, "in the job and in the list, as text"
     send(browser, "/refinements", correction=[dance])
     assert backend.latest_job().state is JobState.RUNNING and backend.latest_job().corrections == (dance,)
 
@@ -255,6 +257,14 @@ def test_reviewers_cannot_cancel(tokens, backend):
     assert "you are a reviewer" in rita.get("/refinements/cancel", params={"id": job.id}).text
     assert rita.post("/api/refinements/cancel", json={"job_id": job.id}).status_code == 403
     assert backend.latest_job().state is JobState.RUNNING
+
+
+def test_the_next_step_after_a_refusal_is_told_by_the_check():
+    checks = ("teachable", "corrected", "kept", "held-out half", "live", "metric", "neurons", "")
+    steps = {(check, stretched): text.next_step(check, stretched) for check in checks for stretched in (False, True)}
+    assert all(step.endswith(".") and "{" not in step for step in steps.values())
+    assert len({steps[check, False] for check in checks}) == len(checks)
+    assert "from which second" in steps["kept", False] and "other seconds" in steps["kept", True]
 
 
 def test_every_state_of_a_refinement_and_of_a_correction_has_one_wording():
