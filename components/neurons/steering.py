@@ -1,7 +1,7 @@
 """Steering: a topic's words come when the neurons that it names are raised, and go when they are put down.
 
-How far is chosen on training videos: the dose with the most fluent captions that do what is asked, the least such dose
-where several do alike. What is reported is of held-out videos.
+How far is chosen on training videos: the least dose that does what is asked in as many fluent captions as the best one
+does, but for one standard error. What is reported is of held-out videos.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.decoding import with_end
 from topiclens.trainer.edits import Edit
 
-INSERTION_DOSES = 0.5, 0.75, 1.0, 1.5, 2.0, 4.0  # strengths
+INSERTION_DOSES = 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 4.0  # strengths
 SUPPRESSION_DOSES = 0.0, -0.5, -1.0, -1.5, -2.0
 # What tables call the figures of `SteeringEffects`.
 STEERING = {
@@ -203,8 +203,11 @@ def steering(
 
 
 def choose_dose(answers: dict[float, Answers]) -> float:
-    """The dose with the most success; the least far from 0 of several."""
-    return max(sorted(answers, key=abs), key=lambda dose: answers[dose].success)
+    """The least far from 0 whose success is within one standard error of the greatest (Breiman et al. 1984, section
+    3.4.3): a stronger one changes more of the caption, and does not surely do more of what is asked."""
+    best = max(answers.values(), key=lambda found: found.success)
+    error = np.sqrt(best.success * (1 - best.success) / len(best.done))
+    return min((dose for dose, found in answers.items() if found.success >= best.success - error), key=abs)
 
 
 def lacked(
