@@ -38,6 +38,7 @@ from topiclens.trainer.exported import (
     weights_path,
 )
 from topiclens.trainer.relevance import with_relevance
+from topiclens.trainer.topic_neurons import words_that_name
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
 
 # In TensorFlow's own registry, yet nothing a server without this Python process can run.
@@ -84,7 +85,8 @@ def export(
         backbone: a `topiclens.components.features` backbone of the same dim; without it no signature takes JPEG.
         enhancement: (n_topics, neurons) float32, what strength 1 of each topic adds to the neurons at every real frame
             (section 4), made of the links; without it there is no `what_if`.
-        topics: in order of their ids, each with `id`, `name` and `words`; () where they have no names yet.
+        topics: in order of their ids, each with `id`, `name` and `words`; () where they have no names yet. Of a model
+            with topic neurons, the words by which a caption names each are written beside them, as `naming`.
         beam, max_words, length_penalty: see `topiclens.trainer.decoding.beam_search`.
         extra: further entries of captioner.json.
     Raises:
@@ -97,7 +99,8 @@ def export(
     os.makedirs(aside)
 
     search = {"beam": beam, "max_words": max_words, "length_penalty": length_penalty}
-    told = {"features": {name: value for name, value in features.items() if name != "weights"}, "topics": list(topics)}
+    topics = _with_naming(topics, captioner, vocabulary)
+    told = {"features": {name: value for name, value in features.items() if name != "weights"}, "topics": topics}
     archive = _archive(captioner, vocabulary, backbone, enhancement, search, json.dumps(told, ensure_ascii=False))
     verbosity = absl_logging.get_verbosity()
     with contextlib.redirect_stdout(io.StringIO()):  # Keras announces the folder that is about to be renamed
@@ -114,12 +117,19 @@ def export(
         "model": dataclasses.asdict(captioner.config),
         "vocabulary": list(vocabulary),
         "features": dict(features),
-        "topics": list(topics),
+        "topics": topics,
         "decoding": search,
         **(extra or {}),
     }
     write_json(os.path.join(aside, EXTRA, JSON_FILE), meta)
     os.replace(aside, directory)
+
+
+def _with_naming(topics: Sequence[Mapping], captioner: Captioner, vocabulary: Vocabulary) -> list[dict]:
+    if not captioner.config.topic_neurons:
+        return [dict(topic) for topic in topics]
+    naming = words_that_name(np.array(captioner.decoder.naming), tuple(vocabulary))
+    return [dict(topic) | {"naming": list(naming[topic["id"]])} for topic in topics]
 
 
 def export_again(

@@ -122,6 +122,15 @@ def topics_said(words: Tensor, naming: Tensor) -> Tensor:
     return ops.cast(ops.sum(ops.take(naming, words, axis=0), axis=1) >= NAMED, "float32")
 
 
+def words_that_name(naming: np.ndarray, words: Sequence[str]) -> list[tuple[str, ...]]:
+    """For each topic the words that name it by themselves, the likeliest first: naming (vocabulary_size, n_topics)."""
+    found = []
+    for said in np.asarray(naming).T:
+        likeliest = np.argsort(-said, kind="stable")[: np.count_nonzero(said >= NAMED)]
+        found.append(tuple(words[word] for word in likeliest))
+    return found
+
+
 def put_in(video: dict[str, Tensor], truth: Tensor, at: Tensor) -> dict[str, Tensor]:
     """A video whose topic neurons are told the truth where `at` is 1: at every real frame, 1 if the topic is there and
     0 if not (RandInt of Espinosa Zarlenga et al. 2022). ``truth`` and ``at`` are (videos, n_topics), 0 or 1."""

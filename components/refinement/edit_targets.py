@@ -11,14 +11,14 @@ from topiclens.components.refinement.candidate_captioner import CandidateCaption
 from topiclens.components.refinement.gate import gained, label
 from topiclens.components.refinement.propagation import CorrectedVideo
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
+from topiclens.components.refinement.strength_sweep import StrengthSweep, strengths_up_to, sweep_strengths
 from topiclens.components.topics.matching import resolve_topic
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import Correction
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch, StretchError
 
-_TRIED = 17  # strengths, 0 included
+Ask = Callable[[VideoRecord], StrengthSweep]  # about one topic
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,8 @@ def edit_target(
         return bool(gained(candidates.naming[topic], correction.caption_before, caption))
 
     try:
-        found, strength = taught_strength(candidates, video, topic, says, settings, correction.stretch)
+        ask = asked_of(candidates, topic, settings, correction.stretch)
+        found, strength = taught_strength(ask, video, settings.strength_factor, says, correction.stretch)
     except StretchError as error:
         raise NotTeachable(f"Correction {label(correction)} is set aside: {error}") from error
     if strength is not None:
@@ -64,31 +65,45 @@ def edit_target(
     raise NotTeachable(f"Correction {label(correction)} is set aside: {found.verdict}{limit}")
 
 
+def asked_of(
+    candidates: CandidateCaptioner, topic: int, settings: RefinementSettings, stretch: Stretch | None = None
+) -> Ask:
+    """Asks a captioner in this process about one topic, up to `max_strength`."""
+    asked = candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement
+    strengths = strengths_up_to(settings.max_strength)
+    return lambda video: sweep_strengths(*asked, video, topic, strengths, stretch)
+
+
 def taught_strength(
-    candidates: CandidateCaptioner,
+    ask: Ask,
     video: VideoRecord,
-    topic: int,
-    says: Callable[[str], bool],
-    settings: RefinementSettings,
+    factor: float,
+    says: Callable[[str], bool] | None = None,
     stretch: Stretch | None = None,
 ) -> tuple[StrengthSweep, float | None]:
     """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
 
     At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
     yet, and learning takes in only a part of what is asked for. So the parts of the video are asked too, and more is
-    taught. No more is tried than `max_strength`.
+    taught. A preview asks in the same way, so that what it shows is what is taught.
 
     Args:
+        ask: a video, or a part of one, to its sweep; all with the same strengths.
+        factor: see `steady`.
+        says: whether a caption says the topic; by default, whether it has a word that names it and that the video's
+            own caption lacks.
         stretch: of the video, in which the topic is there; parts that have no frame of it are not asked.
     Returns:
-        The sweep of the video itself; and the strength, None where none up to the bound brings the topic in.
+        The sweep of the video itself; and the strength, None where none that was tried brings the topic in.
     """
-    strengths = np.linspace(0, settings.max_strength, _TRIED)
-    asked = (candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement)
-    shown = [part for part in parts(video) if stretch is None or _shows(part, stretch)]
-    responses = [sweep_strengths(*asked, one, topic, strengths, stretch) for one in (video, *shown)]
-    said = np.array([[says(point.caption) for point in response.points] for response in responses])
-    return responses[0], steady(said, strengths, settings.strength_factor)
+    sweeps = [ask(one) for one in (video, *(part for part in parts(video) if stretch is None or _shows(part, stretch)))]
+    of_video = sweeps[0]
+
+    def enters(caption: str) -> bool:
+        return bool(gained(of_video.naming, of_video.points[0].caption, caption))
+
+    said = np.array([[(says or enters)(point.caption) for point in sweep.points] for sweep in sweeps])
+    return of_video, steady(said, np.array([point.strength for point in of_video.points]), factor)
 
 
 def _shows(part: VideoRecord, stretch: Stretch) -> bool:
@@ -97,7 +112,8 @@ def _shows(part: VideoRecord, stretch: Stretch) -> bool:
 
 
 def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | None:
-    """`factor` times the strength from which on a video, and as many of its parts as ever, say its topic.
+    """The first strength of at least `factor` times that from which on a video, and as many of its parts as ever, say
+    its topic.
 
     Where that begins more than once, the longest run of strengths counts. The factor does not lead out of the run: too
     strong an enhancement drives the words of the topic out again.
@@ -116,7 +132,8 @@ def steady(said: np.ndarray, strengths: np.ndarray, factor: float) -> float | No
     edges = np.diff(np.pad(count == count.max(), 1).astype(int))
     first, last = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0) - 1
     longest = np.argmax(last - first)
-    return float(min(factor * strengths[first[longest]], strengths[last[longest]]))
+    stronger = np.searchsorted(strengths, factor * strengths[first[longest]])
+    return float(strengths[min(stronger, last[longest])])
 
 
 def corrected_videos(targets: Sequence[EditTarget]) -> list[CorrectedVideo]:

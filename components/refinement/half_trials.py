@@ -15,7 +15,7 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder, Teacher, furthest
-from topiclens.components.refinement.edit_targets import taught_strength
+from topiclens.components.refinement.edit_targets import asked_of, taught_strength
 from topiclens.components.refinement.gate import Half, gained, lost_topics
 from topiclens.components.refinement.naming_words import NamingWords
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation
@@ -166,7 +166,8 @@ class HalfTrials:
         def says(caption: str) -> bool:
             return bool(gained(item.words, "", caption))
 
-        sweep, strength = taught_strength(candidates, corrects, item.topic, says, settings)
+        ask = asked_of(candidates, item.topic, settings)
+        sweep, strength = taught_strength(ask, corrects, settings.strength_factor, says)
         if strength is None:
             return HalfTrial(direction, sweep.verdict, seconds=time.monotonic() - began), None
         learnt, mu = self.furthest([(item, corrects, strength)])

@@ -28,16 +28,10 @@ def naming_words(
     """
     if not captioner.config.topic_neurons:
         return tuple(tuple(topic.words) for topic in topics)
-    from topiclens.trainer.topic_neurons import NAMED  # with Keras, which the gate's words do without
+    from topiclens.trainer.topic_neurons import words_that_name  # with Keras, which the gate's words do without
 
-    said, words = np.array(captioner.decoder.naming), tuple(vocabulary)
-
-    def of(topic: Topic | TopicLink) -> tuple[str, ...]:
-        column = said[:, topic.id]
-        likeliest = np.argsort(-column, kind="stable")[: np.count_nonzero(column >= NAMED)]
-        return tuple(words[word] for word in likeliest) or tuple(topic.words)
-
-    return tuple(map(of, topics))
+    naming = words_that_name(np.array(captioner.decoder.naming), tuple(vocabulary))
+    return tuple(naming[topic.id] or tuple(topic.words) for topic in topics)
 
 
 def named_by(caption: str, naming: NamingWords) -> set[int]:

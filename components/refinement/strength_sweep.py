@@ -16,8 +16,8 @@ from topiclens.schemas.stretches import Stretch
 from topiclens.trainer.edits import Edit
 from topiclens.trainer.vocabulary import Vocabulary
 
-STEP = 0.25  # from one strength to the next
-BOUND = 8.0  # the largest strength that is tried; 1 is the paper's
+STEP = 0.125  # from one strength to the next
+BOUND = 2.0  # the largest strength that is tried; 1 is the paper's
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class StrengthSweep:
     video_id: str
     topic: int
     name: str
+    naming: tuple[str, ...]  # the words by which a caption names it
     points: tuple[SweepPoint, ...]
     verdict: str  # a sentence on whether the topic can be brought in, and why not if it cannot
 
@@ -45,6 +46,10 @@ class StrengthSweep:
     def smallest(self) -> SweepPoint | None:
         """The smallest strength at which a word of the topic enters the caption; None if none does."""
         return next((point for point in self.points if point.entered), None)
+
+    def at(self, strength: float) -> SweepPoint:
+        """What is said at a strength that was tried."""
+        return next(point for point in self.points if point.strength == strength)
 
     def to_json(self) -> dict:
         return {**asdict(self), "smallest": None if self.smallest is None else self.smallest.strength}
@@ -100,12 +105,16 @@ def read_sweep(
     scores: Sequence[float | None],
     vocabulary: Vocabulary,
 ) -> StrengthSweep:
-    """The sweep, out of what a captioner says at each strength; the strengths ascend from 0."""
+    """The sweep, out of what a captioner says at each strength; the strengths ascend from 0.
+
+    The link's words are those that name the topic.
+    """
     said, points = set(captions[0].split()), []
     for strength, caption, score in zip(strengths, captions, scores, strict=True):
         entered = tuple(word for word in dict.fromkeys(caption.split()) if word in link.words and word not in said)
         points.append(SweepPoint(strength, caption, score, entered))
-    return StrengthSweep(video_id, link.id, link.name, tuple(points), _verdict(link, points, vocabulary))
+    verdict = _verdict(link, points, vocabulary)
+    return StrengthSweep(video_id, link.id, link.name, tuple(link.words), tuple(points), verdict)
 
 
 def _verdict(link: TopicLink, points: Sequence[SweepPoint], vocabulary: Vocabulary) -> str:

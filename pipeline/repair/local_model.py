@@ -84,7 +84,7 @@ class LocalModel:
         self,
         video: VideoFeatures,
         topic: int,
-        strengths: Sequence[float] | None = None,
+        strengths: Sequence[float] | np.ndarray | None = None,
         stretch: Stretch | None = None,
     ) -> StrengthSweep:
         nothing = np.zeros(len(self.links.topics), np.int64)

@@ -57,7 +57,7 @@ class AskedModel(Protocol):
         self,
         video: VideoFeatures,
         topic: int,
-        strengths: Sequence[float] | None = None,
+        strengths: Sequence[float] | np.ndarray | None = None,
         stretch: Stretch | None = None,
     ) -> StrengthSweep:
         """What the model says of a video at each strength of a topic, and without it; by default all strengths. With a
@@ -68,11 +68,13 @@ class AskedModel(Protocol):
 class Proposal:
     """A correction that was written down, and what the model says at every strength of its topic.
 
-    The correction is previewed where a strength brings the topic in; else proposed, and left out of refinements.
+    The correction is previewed where a strength brings the topic in, by the caption at the strength that is taught;
+    else proposed, and left out of refinements.
     """
 
     correction: Correction
     sweep: StrengthSweep
+    strength: float | None  # that is taught
 
     def _repr_html_(self) -> str:
         shown, said = [], None
@@ -109,11 +111,31 @@ def propose(
 
             model = LocalModel(root, versions.find_served(ledger), limits)
         missed, seen = [model.topic(topic) for topic in topics], model.video(video)
-        sweeps = [model.sweep(seen, topic.id, stretch=stretch) for topic in missed]
+        previews = [_preview(model, seen, topic.id, stretch, settings or RefinementSettings()) for topic in missed]
         return tuple(
-            _write_down(ledger, seen, topic, sweep, author, model.version, stretch)
-            for topic, sweep in zip(missed, sweeps, strict=True)
+            _write_down(ledger, seen, topic, *preview, author, model.version, stretch)
+            for topic, preview in zip(missed, previews, strict=True)
         )
+
+
+def _preview(
+    model: AskedModel, seen: VideoFeatures, topic: int, stretch: Stretch | None, settings: RefinementSettings
+) -> tuple[StrengthSweep, float | None]:
+    """What a topic does to a caption, and the strength that a refinement would teach."""
+    from topiclens.components.refinement.edit_targets import taught_strength
+    from topiclens.components.refinement.strength_sweep import strengths_up_to
+    from topiclens.schemas.records import VideoRecord
+
+    strengths = strengths_up_to(settings.max_strength)
+    video = VideoRecord(seen.video_id, "test", seen.frames, (), np.zeros(0, np.int64))
+    if stretch is not None:
+        video = video.timed(seen.seconds())
+
+    def ask(one: VideoRecord) -> StrengthSweep:
+        shown = VideoFeatures(one.video_id, seen.content, one.frames, lambda: one.seconds)
+        return model.sweep(shown, topic, strengths, stretch)
+
+    return taught_strength(ask, video, settings.strength_factor, stretch=stretch)
 
 
 def _write_down(
@@ -121,6 +143,7 @@ def _write_down(
     seen: VideoFeatures,
     missed: TopicLink,
     sweep: StrengthSweep,
+    strength: float | None,
     author: str,
     version: str,
     stretch: Stretch | None,
@@ -132,7 +155,7 @@ def _write_down(
         topic=CorrectedTopic(missed.id, missed.name, missed.words),
         caption_before=sweep.points[0].caption,
         model_before=version,
-        previewed=None if sweep.smallest is None else sweep.smallest.caption,
+        previewed=None if strength is None else sweep.at(strength).caption,
         stretch=stretch,
     )
-    return Proposal(correction, sweep)
+    return Proposal(correction, sweep, strength)

@@ -80,6 +80,7 @@ def open_review_backend(
         sources = ReviewSources(
             clips, ClipMedia(clips, sampling, settings.limits), sampling, links,
             functools.lru_cache(4)(lambda version: _vocabulary(os.path.join(outcome.serving, version))),
+            functools.lru_cache(4)(lambda version: _naming(os.path.join(outcome.serving, version))),
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
             {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
@@ -97,6 +98,10 @@ def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], versio
 
 def _vocabulary(folder: str) -> Vocabulary:
     return Vocabulary(read_meta(folder)["vocabulary"][len(SPECIAL_WORDS) :])
+
+
+def _naming(folder: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(topic.get("naming", ())) for topic in read_meta(folder)["topics"])
 
 
 def _why_closed(topic: Topic, topics: Sequence[Topic]) -> str:

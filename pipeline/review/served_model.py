@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,6 +101,7 @@ class ServedVersion:
     clips: Clips
     links: TopicLinks
     vocabulary: Vocabulary
+    naming: Sequence[tuple[str, ...]]  # by which words a caption names each topic; () where any of its words does
     seconds: Callable[[str], Sequence[float] | None] = lambda video_id: None  # when each frame of a clip is shown
 
     def topic(self, wanted: int | str) -> TopicLink:
@@ -116,15 +117,17 @@ class ServedVersion:
         self,
         video: VideoFeatures,
         topic: int,
-        strengths: Sequence[float] | None = None,
+        strengths: Sequence[float] | np.ndarray | None = None,
         stretch: Stretch | None = None,
     ) -> StrengthSweep:
         held = None if stretch is None else stretch.of_clip(video.seconds())
-        tried = [0.0, *strengths] if strengths is not None else strengths_up_to().tolist()
+        tried = np.union1d(0.0, strengths_up_to() if strengths is None else strengths).tolist()
         answers = self.served.what_if(video.frames, [{topic: strength} for strength in tried], self.version, held)
         captions = [answer.text for answer in answers]
         scores = [float(answer.topic_scores[topic]) for answer in answers]
-        return read_sweep(video.video_id, self.topic(topic), tried, captions, scores, self.vocabulary)
+        link = self.topic(topic)
+        named = replace(link, words=self.naming[topic] or link.words)
+        return read_sweep(video.video_id, named, tried, captions, scores, self.vocabulary)
 
 
 @contextlib.contextmanager

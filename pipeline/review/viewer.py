@@ -28,6 +28,7 @@ from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
 from topiclens.serving.review.marks import Marks, is_wanted, looked_at, marks_of, next_clip
 from topiclens.serving.review.shown import (
+    MAX_STRENGTH,
     ClipPage,
     NewCaption,
     QueueFilter,
@@ -43,9 +44,8 @@ from topiclens.serving.signatures import EXPLAIN_FRAMES_SIGNATURE
 from topiclens.trainer.vocabulary import Vocabulary
 
 # The strengths at which a suggested topic is tried, smallest first; 1 is the paper's.
-STRENGTHS = (0.5, 1.0, 2.0, 4.0)
+STRENGTHS = (0.25, 0.5, 1.0, 1.5)
 TRIED = 2  # suggestions of a clip
-MAX_STRENGTH = 8.0
 _KEPT = 128  # explained clips
 
 
@@ -58,6 +58,7 @@ class ReviewSources:
     sampling: Sampling  # how clips are sampled for its model
     links: Callable[[str], TopicLinks | None]  # the neurons of topics in a version; None where it has none (LSTM-B)
     vocabulary: Callable[[str], Vocabulary]  # the words of a version
+    naming: Callable[[str], Sequence[tuple[str, ...]]]  # by which words a version's captions name each topic
     topics: Callable[[str], Sequence[TopicChoice]]  # of a version, by id
     # id -> why nobody is asked about a topic, in a word or two, such as "banned"
     closed: Mapping[int, str] = field(default_factory=dict)
@@ -232,7 +233,8 @@ class Viewer(abc.ABC):
         if links is None:
             raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
         sources = self._sources
-        return ServedVersion(self._served, version, sources.clips, links, sources.vocabulary(version), self._seconds)
+        words = sources.vocabulary(version), sources.naming(version)
+        return ServedVersion(self._served, version, sources.clips, links, *words, self._seconds)
 
     def _seconds(self, video_id: str) -> Sequence[float] | None:
         return self._sources.media.film(video_id).seconds

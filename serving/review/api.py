@@ -14,7 +14,6 @@ from topiclens.serving.review import shown, uploads
 from topiclens.serving.review.backend import NotFound
 from topiclens.serving.review.dependencies import (
     MOST_TOPICS,
-    STRONGEST,
     Id,
     Publisher,
     Reader,
@@ -48,7 +47,8 @@ class WhatIfQuestion(_Body):
 
     video_id: Id
     strengths: Annotated[
-        dict[TopicName, Annotated[float, Field(ge=-STRONGEST, le=STRONGEST)]], Field(max_length=MOST_TOPICS)
+        dict[TopicName, Annotated[float, Field(ge=-shown.MAX_STRENGTH, le=shown.MAX_STRENGTH)]],
+        Field(max_length=MOST_TOPICS),
     ]
     stretch: Stretch | None = None
     before: Annotated[str, Field(max_length=2000, description="the caption to compare with")] = ""

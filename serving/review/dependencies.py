@@ -17,14 +17,13 @@ from topiclens.serving.review.access import Person
 from topiclens.serving.review.backend import ReviewBackend
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
-from topiclens.serving.review.shown import ClipState, QueueFilter
+from topiclens.serving.review.shown import MAX_STRENGTH, ClipState, QueueFilter
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 MOST_TEXT = 512  # characters of an id or of a search
 MOST_TOPICS = 32  # in one what-if or correction
 MOST_FIELDS = 2000  # of a form: a batch of corrections has one each
-STRONGEST = 8.0  # strength of a topic in a what-if, either way
 
 # No control characters: databases and terminals take them for something else than text.
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
@@ -163,8 +162,8 @@ def strengths_in(query: Mapping[str, str]) -> dict[int, float]:
                 strength = float(value)
             except ValueError:
                 strength = math.nan
-            if not abs(strength) <= STRONGEST:
-                raise Refusal(422, f"A strength must be a number from -{STRONGEST:g} to {STRONGEST:g}.")
+            if not abs(strength) <= MAX_STRENGTH:
+                raise Refusal(422, f"A strength must be a number from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}.")
             if strength:
                 found[int(match[1])] = strength
     if len(found) > MOST_TOPICS:

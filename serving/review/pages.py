@@ -13,7 +13,6 @@ from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review.api import Offset
 from topiclens.serving.review.backend import NotFound, ReviewBackend
 from topiclens.serving.review.dependencies import (
-    STRONGEST,
     Id,
     Reader,
     Search,
@@ -24,7 +23,7 @@ from topiclens.serving.review.dependencies import (
     stretch_in,
 )
 from topiclens.serving.review.rendering import render_page
-from topiclens.serving.review.shown import ClipPage, JobState, RefinementJob, TopicChoice
+from topiclens.serving.review.shown import MAX_STRENGTH, ClipPage, JobState, RefinementJob, TopicChoice
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
@@ -58,7 +57,7 @@ def clip(request: Request, backend: TheBackend, person: Reader, wanted: Wanted, 
         scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
         search=topic,
         wanted=wanted,
-        strongest=STRONGEST,
+        strongest=MAX_STRENGTH,
         stretch=stretch,
         video=backend.video(id) if shown.playable else None,
     )

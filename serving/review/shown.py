@@ -13,6 +13,8 @@ from topiclens.schemas.corrections import Correction, Version
 from topiclens.schemas.timelines import ExplainedWord, TopicScore, TopicTimeline
 from topiclens.schemas.verdicts import Verdict
 
+MAX_STRENGTH = 2.0  # of a topic in a what-if, either way
+
 
 @pydantic.dataclasses.dataclass(frozen=True)
 class ReviewedCorrection(Correction):

@@ -171,7 +171,7 @@ def test_an_export_written_again_changes_in_what_was_named_alone(exported, named
 
 
 def test_an_enhancement_that_is_not_the_models_is_refused(exported, enhancement, captioner, tmp_path):
-    with pytest.raises(ExportError, match=r"shape \(6, 16\), \(topics, neurons\), all finite, got \(5, 16\)"):
+    with pytest.raises(ExportError, match=r"shape \(6, 22\), \(topics, neurons\), all finite, got \(5, 22\)"):
         export_again(exported, tmp_path / "1", enhancement=enhancement[:5])
     with pytest.raises(ExportError, match="NaN or infinity"):
         export_again(exported, tmp_path / "1", enhancement=enhancement * np.nan)
@@ -186,7 +186,12 @@ def test_a_model_tells_its_topics_and_its_sampling_and_no_path(exported, tmp_pat
     features = FEATURES | {"weights": "/a/path", "sampling": "centred"}
     meta = read_meta(exported)
     model, vocabulary, _ = load_captioner(exported)
+    words = list(vocabulary)
+    naming = np.zeros((len(words), model.config.n_topics), np.float32)
+    naming[[7, 5, 6], 0] = 1, 0.5, 0.2  # the last one says too little
+    model.decoder.naming.assign(naming)
     export(model, vocabulary, tmp_path / "1", features=features, topics=topics, **meta["decoding"])
+    topics[0]["naming"] = [words[7], words[5]]
     export_again(tmp_path / "1", tmp_path / "2")
     for version in ("1", "2"):
         about = tf.saved_model.load(str(tmp_path / version)).signatures["about"]

@@ -31,13 +31,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(proposal.correction.to_json())
     else:
-        correction, point = proposal.correction, proposal.sweep.smallest
+        correction = proposal.correction
         print(f"now:  {correction.caption_before}")
-        if point is None:
+        if proposal.strength is None:
             print(proposal.sweep.verdict)
             print(f"Correction {correction.id} is kept as proposed; no refinement takes it in.")
         else:
-            print(f"with {correction.missed}, strength {point.strength:g}:  {point.caption}")
+            with_it = proposal.sweep.at(proposal.strength).caption
+            print(f"with {correction.missed}, strength {proposal.strength:g}:  {with_it}")
             if correction.state is State.REFUSED:  # and said again
                 print(
                     f"Correction {correction.id} was refused; 'topiclens refine --only {correction.id}' tries it again."

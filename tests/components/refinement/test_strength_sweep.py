@@ -86,7 +86,7 @@ def test_a_captioner_without_f_has_no_scores(planted):
 
 
 def test_strengths_reach_the_bound():
-    np.testing.assert_allclose(strengths_up_to(1.0), [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(strengths_up_to(0.5), [0, 0.125, 0.25, 0.375, 0.5])
     np.testing.assert_allclose(strengths_up_to(0.3, 0.1), [0, 0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="a step above 0"):
         strengths_up_to(1.0, 0.0)

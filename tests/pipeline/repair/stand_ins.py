@@ -69,12 +69,15 @@ class Sweep:
 
     works: bool = True
 
-    points = Point(0.0, "a girl"), Point(0.5, "a girl dancing")
+    naming = ("dancing",)
     verdict = "as the stand-in says"
 
     @property
-    def smallest(self) -> Point | None:
-        return self.points[1] if self.works else None
+    def points(self) -> tuple[Point, Point]:
+        return Point(0.0, "a girl"), Point(0.5, "a girl dancing" if self.works else "a girl")
+
+    def at(self, strength: float) -> Point:
+        return next(point for point in self.points if point.strength == strength)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class AskedModel:
         return VideoFeatures(wanted, "0" * 64, np.ones((2, 4), np.float32))
 
     def sweep(self, video: VideoFeatures, topic: int, strengths=None, stretch=None) -> Sweep:
-        return Sweep(works=video.video_id != "hopeless")
+        return Sweep(works=not video.video_id.startswith("hopeless"))
 
 
 def teach(root, parent: str, output: str, batch, live, settings=None, progress=None) -> Verdict:

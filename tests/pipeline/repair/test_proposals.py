@@ -27,10 +27,10 @@ def test_a_proposal_that_no_strength_brings_in_is_kept_and_taken_into_no_refinem
 
 def test_of_several_topics_all_are_written_down_or_none(root, ledger):
     class Failing(stand_ins.AskedModel):
-        answers = [stand_ins.Sweep()]  # and no second one
+        answers = [stand_ins.Sweep()]  # of the first topic, and none of the second
 
         def sweep(self, video, topic, strengths=None, stretch=None):
-            return self.answers.pop()
+            return self.answers.pop() if video.video_id == "v1" else stand_ins.Sweep()
 
     with pytest.raises(IndexError):
         proposals.propose(root, "v1", ["dance", "dance"], "Ann", model=Failing())

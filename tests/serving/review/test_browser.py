@@ -182,10 +182,10 @@ def test_with_the_keyboard_a_word_marks_its_frames_by_relevance_or_by_attention(
 def test_one_caption_is_asked_for_after_many_moves(wide, served, backend):
     wide.go(f"{served}/clip?id=stage")
     wide.run("""(() => { const s = document.querySelector('[name=strength-1]');
-        for (let i = 1; i <= 20; i++) { s.value = i / 4; s.dispatchEvent(new Event('input', {bubbles: true})); }
+        for (let i = 1; i <= 20; i++) { s.value = i / 10; s.dispatchEvent(new Event('input', {bubbles: true})); }
         })()""")
     wide.until("document.querySelector('#caption mark')")
-    assert backend.asked == [{1: 5.0}]
+    assert backend.asked == [{1: 2.0}]
 
 
 def test_a_model_that_does_not_answer_is_told_where_the_caption_stands(wide, served, backend, monkeypatch):
@@ -273,11 +273,11 @@ def test_without_a_script_the_forms_do_it_all(served, backend):
         browser.go(f"{served}/clip?id=stage")
         for name in ("dance", "Strength of dance"):
             browser.tab_to(name)
-        for _ in range(10):
+        for _ in range(12):
             browser.press("ArrowRight")
         browser.tab_to("Show the caption")
         browser.press("Enter")
-        browser.until("location.search.includes('strength-1=2.5')")
+        browser.until("location.search.includes('strength-1=1.5')")
         assert browser.text("#caption mark") == "dancing"
         browser.tab_to("Submit correction")
         browser.press("Enter")
