@@ -13,7 +13,7 @@ class Reason:
     """One check of a model.
 
     `check` is its name: a threshold such as `CIDEr minimum`; or, of a refinement, `corrected`, `kept`, `held-out half`,
-    `live`, `metric`, `neurons` or `teachable`.
+    `live`, `fine`, `metric`, `neurons` or `teachable`.
     """
 
     check: str

@@ -7,6 +7,7 @@ Every check gives its reason in words. A model is blessed where all are met:
 - so do **held-out halves**: taught on the first half of a video's frames alone, the model does better on the second,
   which it never saw (Dong et al. 2017, section 4: 17 of 20 second halves got more accurate words about the topic);
 - earlier corrections that are live hold;
+- captions that people called fine go on naming what they named;
 - no metric of the captions of validation falls far, over all videos or over those of one topic;
 - the neurons keep their topics.
 """
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLinks
 
 VERDICT_FILE = "verdict.json"
-CORRECTED, KEPT, HALF, LIVE, METRIC, NEURONS = "corrected", "kept", "held-out half", "live", "metric", "neurons"
-_SHOWN = 3  # neurons
+CORRECTED, KEPT, HALF, LIVE, FINE = "corrected", "kept", "held-out half", "live", "fine"
+METRIC, NEURONS = "metric", "neurons"
+_SHOWN = 3  # neurons, or captions
 AGREED = 0.5  # a topic that this share of a video's human captions names is rightly named
 
 
@@ -146,6 +148,37 @@ def check_still_live(correction: Correction, words: Sequence[str], before: str, 
     held = gained(words, correction.caption_before, after)
     found = f"says {', '.join(held)}" if held else f"says no word of it, where “{before}” did"
     return Reason(LIVE, bool(held), f"{name}: “{after}” {found}: {verdict_of(bool(held))}.", correction.id)
+
+
+@dataclass(frozen=True, eq=False)
+class FineCaption:
+    """A caption that people called fine, and its video, which is as it was when they did."""
+
+    video: VideoRecord
+    caption: str
+
+
+def check_fine(
+    fine: Sequence[FineCaption], before: Mapping[str, str], after: Mapping[str, str], naming: NamingWords
+) -> Reason:
+    """Whether captions that people called fine still name every topic that these and the parent's captions name.
+
+    Args:
+        before, after: video id -> the parent's caption, and the candidate's.
+    """
+    changed, losses = 0, []
+    for one in fine:
+        old, new = (captions[one.video.video_id] for captions in (before, after))
+        changed += old != new
+        lost = (named_by(one.caption, naming) & named_by(old, naming)) - named_by(new, naming)
+        words = [word for word in old.split() if any(word in naming[topic] for topic in lost)]
+        if lost:
+            losses.append(f"{one.video.video_id}: “{old}” becomes “{new}” and loses {', '.join(dict.fromkeys(words))}")
+    more = f", and {len(losses) - _SHOWN} more" if len(losses) > _SHOWN else ""
+    found = f" ({'; '.join(losses[:_SHOWN])}{more})" if losses else ""
+    captions = f"{len(fine)} caption{'' if len(fine) == 1 else 's'} that people called fine"
+    named = f"{len(losses) or 'none'} of them lose{'' if len(losses) > 1 else 's'} a topic that it named"
+    return Reason(FINE, not losses, f"{captions}: {changed} changed, {named}{found}: {verdict_of(not losses)}.")
 
 
 def check_metrics(

@@ -22,6 +22,7 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import gate
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder, Teacher, furthest
 from topiclens.components.refinement.edit_targets import EditTarget, corrected_videos, halves, on_first_halves
+from topiclens.components.refinement.gate import FineCaption
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.files import read_json, write_json
@@ -92,6 +93,7 @@ class GateEvaluator:
         train, val: videos with their captions and topics; the candidates' neurons are named on `train`. What is
             taught, or was, is not to be in `val`: metrics would rise by it alone.
         live: earlier corrections that must hold, as targets.
+        fine: captions that people called fine; those of videos that are taught are left to other checks.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class GateEvaluator:
         settings: RefinementSettings,
         memory: ParentCache,
         progress: Progress,
+        fine: Sequence[FineCaption] = (),
     ):
+        self._fine = fine
         self.candidates, self._train, self._val, self._topics = candidates, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._teacher = Teacher(candidates, settings, train)
@@ -129,7 +133,8 @@ class GateEvaluator:
             for one in targets
         ]
         live = sorted(one.correction.id for one in self._live)
-        key = "batch", taught, live, self._settings.told()
+        fine = [[one.video.video_id, one.caption] for one in self._fine]
+        key = "batch", taught, live, fine, self._settings.told()
         known = self._memory.recall(*key)
         if known is None:
             known = {"passed": self.try_batch(targets).verdict.blessed}
@@ -153,6 +158,7 @@ class GateEvaluator:
                 self._kept(targets, candidate),
                 self._halves(targets, mu),
                 self._lives(candidate),
+                self._called_fine(targets, candidate),
                 self._metrics(candidate, found, [metric for metric in judged if metric != "METEOR"]),
                 self._metrics(candidate, found, [metric for metric in judged if metric == "METEOR"]),
                 self._neurons(candidate, found),
@@ -207,6 +213,15 @@ class GateEvaluator:
         for live in self._live:
             correction = live.correction
             yield gate.check_still_live(correction, self._words(live), before[correction.id], after[correction.id])
+
+    def _called_fine(self, targets: Sequence[EditTarget], candidate: RefinedEncoder) -> Iterator[Reason]:
+        taught = {one.video.video_id for one in targets}
+        fine = [one for one in self._fine if one.video.video_id not in taught]
+        if fine:
+            videos = list({one.video.video_id: one.video for one in fine}.values())
+            what = "Writing the captions that people called fine"
+            before, after = (self._captions(one, videos, what) for one in (self.candidates.untouched, candidate))
+            yield gate.check_fine(fine, before, after, self.candidates.naming)
 
     def _metrics(self, candidate: RefinedEncoder, found: dict, metrics: Sequence[str]) -> Iterator[Reason]:
         if not metrics:

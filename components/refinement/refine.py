@@ -12,7 +12,7 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, twin
 from topiclens.components.refinement.edit_targets import EditTarget, NotTeachable, edit_target
-from topiclens.components.refinement.gate import culprits, label, save_verdict
+from topiclens.components.refinement.gate import FineCaption, culprits, label, save_verdict
 from topiclens.components.refinement.gate_evaluator import GateEvaluator, ParentCache, Trial
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.matching import resolve_topic
@@ -42,6 +42,7 @@ class Evidence:
     # the corrected videos, of any split or of none, if their content is still what was corrected; None takes them from
     # `train` and `val`
     corrected: Sequence[VideoRecord] | None = None
+    fine: Sequence[FineCaption] = ()  # captions that people called fine, which are to go on naming what they named
 
     def videos_of(self, corrections: Sequence[Correction]) -> dict[str, VideoRecord]:
         """Those of the corrected videos that are here, by id."""
@@ -92,7 +93,9 @@ def refine(
     live = _live(evidence, videos)
     corrected = {target.video.video_id for target in (*targets, *live)}
     val = [video for video in evidence.val if video.video_id not in corrected]
-    evaluator = GateEvaluator(candidates, evidence.train, val, evidence.topics, live, settings, cache, progress)
+    evaluator = GateEvaluator(
+        candidates, evidence.train, val, evidence.topics, live, settings, cache, progress, evidence.fine
+    )
     trial = evaluator.try_batch(targets)
     if not trial.verdict.blessed and len(targets) > 1:
         progress("Looking for the corrections without which it passes")

@@ -15,6 +15,7 @@ from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.refinement.gate import FineCaption
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.refinement.strength_sweep import StrengthSweep, sweep_strengths
@@ -25,11 +26,12 @@ from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import frame_features, names_of, sampling_of
+from topiclens.pipeline.repair.corrections import open_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.run_metadata import split_videos, stored_videos
 from topiclens.pipeline.settings import cache_folder
-from topiclens.schemas.corrections import Correction
+from topiclens.schemas.corrections import Correction, Look, Opinion
 from topiclens.schemas.files import replacing
 from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
@@ -180,8 +182,20 @@ def teach(
         links=links,
         live=live,
         corrected=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
+        fine=_called_fine(outcome, open_ledger(root, settings).looks()),
     )
     return refine(parent, output, batch, evidence, settings or RefinementSettings(), progress, cache_dir=cache_folder())
+
+
+def _called_fine(outcome: run_metadata.Outcome, looks: Sequence[Look]) -> list[FineCaption]:
+    """What people called fine of the dataset's videos, each caption once; a video whose content changed is left out."""
+    fine = {(look.video_id, look.content, look.caption) for look in looks if look.opinion is Opinion.FINE}
+    rows, stored = stored_videos(outcome, {video_id for video_id, _, _ in fine})
+    return [
+        FineCaption(stored[video_id], caption)
+        for video_id, content, caption in sorted(fine)
+        if video_id in stored and rows[video_id]["content"] == content
+    ]
 
 
 def _corrected(

@@ -61,6 +61,7 @@ _NEXT_STEPS = {
     "kept": "Say {seconds}, so that the other frames keep the words that are right; or leave the caption as it is.",
     "held-out half": "Say {seconds}, or correct another clip of the kind as well and teach both.",
     "live": "Take back the live correction that it contradicts, if this one matters more; or leave it.",
+    "fine": "Say {seconds}; or look again at the caption that was called fine, and say what it misses; or leave it.",
     "metric": "Correct more clips of the kind and teach them together; say {seconds}; or leave it.",
     "neurons": "Teach fewer corrections at once, or leave the caption as it is.",
 }

@@ -89,6 +89,34 @@ def test_a_live_correction_must_hold_where_the_parent_holds_it():
     assert of("a girl is running", "a girl is sitting").met  # nothing was held
 
 
+def fine(*captions, naming=NAMING):
+    """Of captions that were called fine, with the parent's and the candidate's of the same videos."""
+    videos = [VideoRecord(f"v{i}", "val", np.ones((2, 3), np.float32), (), np.zeros(5)) for i in range(len(captions))]
+    called = [gate.FineCaption(video, said) for video, (said, _, _) in zip(videos, captions)]
+    before, after = ({v.video_id: told[place] for v, told in zip(videos, captions)} for place in (1, 2))
+    return gate.check_fine(called, before, after, naming)
+
+
+def test_what_people_called_fine_must_go_on_naming_what_it_named():
+    same = ("a man is on a roof",) * 3
+    met = fine(same, ("a cat sits", "a cat sits", "a kitten sleeps"))
+    words = "2 captions that people called fine: 1 changed, none of them loses a topic that it named: met."
+    assert met == Reason("fine", True, words)
+    lost = fine(same, ("a man is on a roof", "a man is on a roof", "a man stands"))
+    assert not lost.met and lost.correction is None
+    loss = "v1: “a man is on a roof” becomes “a man stands” and loses roof"
+    assert f"1 changed, 1 of them loses a topic that it named ({loss}): not met." in lost.words
+
+
+def test_a_fine_caption_is_held_to_what_the_parent_still_says_of_it_and_to_nothing_that_nobody_called_fine():
+    assert fine(("a man is on a roof", "a man stands", "a man sits")).met, "the parent had lost the roof already"
+    assert not fine(("a man is on a roof", "a man stands", "a woman sits")).met
+    assert fine(("a man stands", "a man is on a roof", "a man stands")).met, "nobody called the roof fine"
+    many = fine(*[("a cat", "a cat", "a dog")] * 5)
+    assert "5 of them lose a topic that it named" in many.words and many.words.count("loses cat") == 3
+    assert "and 2 more" in many.words
+
+
 def figures(overall, slices=None, not_measured=None):
     parts = {name: {"videos": videos, "metrics": {"CIDEr": value}} for name, (videos, value) in (slices or {}).items()}
     metrics = {"CIDEr": overall} if overall is not None else {}

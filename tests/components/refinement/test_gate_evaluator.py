@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
-from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL
+from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction
 from topiclens.components.refinement.candidate_captioner import RefinedEncoder
+from topiclens.components.refinement.edit_targets import EditTarget
+from topiclens.components.refinement.gate import FineCaption
 from topiclens.components.refinement.gate_evaluator import GateEvaluator, ParentCache
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.trainer.exported import EXTRA
@@ -37,6 +39,22 @@ def evaluator(tmp_path, monkeypatch):
         return GateEvaluator(PlantedCandidates(), TRAIN, val, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
 
     return held
+
+
+def test_captions_called_fine_are_checked_but_those_of_videos_that_are_taught(evaluator):
+    held, said = evaluator(TOPICS), []
+    held.candidates.captions = lambda one, videos, progress=None: (
+        said.append([v.video_id for v in videos])
+        or {video.video_id: "dog dog dog" if one is held.candidates.untouched else "man man man" for video in videos}
+    )
+    held.candidates.naming = [("dog",), ("man",), ("sea",)]
+    held._fine = [FineCaption(video, "dog dog dog") for video in (VAL[0], VAL[1], VAL[1], TRAIN[0])]
+    targets = [EditTarget(correction("val0"), VAL[0], 1, 1.0)]
+    (reason,) = held._called_fine(targets, held.candidates.candidate)
+    assert not reason.met and "3 captions that people called fine: 3 changed" in reason.words
+    assert said == [["val1", "train0"]] * 2, "each video once"
+    held._fine = held._fine[:1]
+    assert list(held._called_fine(targets, held.candidates.candidate)) == []
 
 
 def test_the_parents_figures_are_measured_once(evaluator):

@@ -13,7 +13,7 @@ from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement import refine as refining
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder
 from topiclens.components.refinement.edit_targets import EditTarget
-from topiclens.components.refinement.gate import load_verdict
+from topiclens.components.refinement.gate import FineCaption, load_verdict
 from topiclens.components.refinement.gate_evaluator import ParentCache, Trial
 from topiclens.components.refinement.refine import Evidence, RefinementError, refine
 from topiclens.components.topics.table import Fate
@@ -118,6 +118,17 @@ def test_an_interrupted_refinement_leaves_nothing_and_the_next_one_is_not_in_its
     assert not (tmp_path / "2").exists()
     refine(parent, tmp_path / "2", [], EVIDENCE, SETTINGS)
     assert hashes(tmp_path / "2") == hashes(parent) and not (tmp_path / ".2.candidate").exists()
+
+
+def test_a_model_that_loses_what_people_called_fine_is_refused(parent, tmp_path):
+    twin = dataclasses.replace(VAL[0], video_id="twin")  # whoever teaches one teaches the other
+    for caption, blessed in (("dog dog dog", False), ("waves", True)):
+        evidence = dataclasses.replace(EVIDENCE, fine=[FineCaption(twin, caption)])
+        verdict = refine(parent, tmp_path / caption, [correction()], evidence, SETTINGS)
+        (reason,) = [reason for reason in verdict.reasons if reason.check == "fine"]
+        assert reason.met == verdict.blessed == blessed and "1 changed" in reason.words
+    refused = load_verdict(tmp_path / "dog dog dog")
+    assert refused.culprits == (correction().id,) and "twin: “dog dog dog” becomes “man man man”" in str(refused)
 
 
 def test_what_cannot_be_taught_is_set_aside_and_nothing_else_makes_no_version(parent, tmp_path):

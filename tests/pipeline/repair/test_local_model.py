@@ -12,8 +12,9 @@ from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import local_model
-from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, _corrected, load_kept_features
+from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, _called_fine, _corrected, load_kept_features
 from topiclens.pipeline.settings import SettingError
+from topiclens.schemas.corrections import Look, Opinion, now
 from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.trainer.exported import read_meta
 
@@ -94,6 +95,18 @@ def test_features_that_a_model_reads_otherwise_are_not_taken_for_its_own(root, f
     assert load_kept_features(root, seen.content, features | change) is None
     said = dataclasses.replace(correction(seen.video_id), content=seen.content)
     assert _corrected(run_metadata.newest(root), features | change, [said], 3) == []
+
+
+def test_captions_called_fine_are_known_with_their_videos_while_these_are_the_same(root):
+    look = Look("Ann", "val0", "1", f"{0:064x}", "dog dog dog", Opinion.FINE, now())
+    others = [
+        {"by": "Ben"}, {"version": "2", "caption": "a dog"}, {"video_id": "gone"}, {"video_id": "val1"},
+        {"video_id": "train0", "opinion": Opinion.UNSURE},
+    ]  # fmt: skip
+    looks = [look, *(dataclasses.replace(look, **other) for other in others)]
+    fine = _called_fine(run_metadata.newest(root), looks)
+    assert [(one.video.video_id, one.caption) for one in fine] == [("val0", "a dog"), ("val0", "dog dog dog")]
+    assert np.array_equal(fine[0].video.frames, VAL[0].frames)
 
 
 def test_a_video_whose_content_has_changed_is_not_taken_for_the_one_that_was_corrected(root, features):

@@ -260,7 +260,7 @@ def test_reviewers_cannot_cancel(tokens, backend):
 
 
 def test_the_next_step_after_a_refusal_is_told_by_the_check():
-    checks = ("teachable", "corrected", "kept", "held-out half", "live", "metric", "neurons", "")
+    checks = ("teachable", "corrected", "kept", "held-out half", "live", "fine", "metric", "neurons", "")
     steps = {(check, stretched): text.next_step(check, stretched) for check in checks for stretched in (False, True)}
     assert all(step.endswith(".") and "{" not in step for step in steps.values())
     assert len({steps[check, False] for check in checks}) == len(checks)
