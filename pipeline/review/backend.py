@@ -221,6 +221,7 @@ class RunReviewBackend(Viewer):
         while time.monotonic() < end:
             with contextlib.suppress(Unavailable):  # between the old version and the new one, none may answer
                 if self._served.version() == name:
+                    self._ranking.follow(name)  # so that its captions are there when the queue is looked at
                     break
             time.sleep(0.1)
         return next(version for version in self.versions() if version.version == name)

@@ -117,6 +117,10 @@ class RankedClip:
     missing: tuple[MissingTopic, ...]
     score: AcquisitionScore
 
+    def place(self) -> tuple[float, str]:
+        """Sorts the highest score first, and of equal ones the lower id."""
+        return -self.score.value, self.video_id
+
 
 class ClipScorer:
     """Scores what is said of clips, by the people who wrote about them and by similar videos."""
@@ -165,6 +169,7 @@ class Ranking:
         self._lock = threading.Lock()
         self._version: str | None = None
         self._ranked: dict[str, RankedClip] = {}
+        self._earlier: dict[str, RankedClip] = {}
         self._thread: threading.Thread | None = None
 
     def follow(self, version: str) -> None:
@@ -174,6 +179,7 @@ class Ranking:
             if version == self._version and (len(self._ranked) == self._total or working):
                 return
             if version != self._version:
+                self._earlier |= self._ranked
                 self._version, self._ranked = version, {}
             arguments = (self._predictions(version), self._ranked)
             self._thread = threading.Thread(target=self._work, args=arguments, name="ranking", daemon=True)
@@ -183,7 +189,13 @@ class Ranking:
         """What is ranked, the highest score first; of equal ones the lower id."""
         with self._lock:
             ranked = list(self._ranked.values())
-        return sorted(ranked, key=lambda one: (-one.score.value, one.video_id))
+        return sorted(ranked, key=RankedClip.place)
+
+    def earlier(self) -> dict[str, RankedClip]:
+        """By id, what the last version that was asked about a clip said, of those that the served one was not asked
+        about yet."""
+        with self._lock:
+            return {name: one for name, one in self._earlier.items() if name not in self._ranked}
 
     def score(self, video_id: str, said: PredictedCaption) -> RankedClip:
         """The score of one clip, at once, however far the thread is."""

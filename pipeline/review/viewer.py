@@ -82,6 +82,7 @@ class Viewer(abc.ABC):
         return QueuePage(
             tuple(items[offset : offset + limit]),
             total=len(items),
+            waiting=len(order) - len(self._ranking.ordered()),
             clips=len(order),
             looked_at=len(looked_at(marks, person)),
             looked_at_by_any=len(marks),
@@ -181,18 +182,21 @@ class Viewer(abc.ABC):
     def _queued(self, version: str, wanted: QueueFilter) -> tuple[list[QueueItem], list[str], Marks]:
         """The clips that are wanted, the highest score first; all ids in that order; and what people did about them."""
         corrected = Counter(one.video_id for one in self.corrections() if one.state is not State.REVOKED)
-        ranked = {one.video_id: one for one in self._ranking.ordered()}
+        earlier = self._ranking.earlier()  # first: what is ranked meanwhile is in both
+        ranked = {one.video_id: one for one in [*earlier.values(), *self._ranking.ordered()]}
+        ranked = {one.video_id: one for one in sorted(ranked.values(), key=RankedClip.place)}
         marks = self._marks(version, {name: one.said.caption for name, one in ranked.items()})
         order = [*ranked, *(name for name in self._sources.clips.ids if name not in ranked)]
-        waiting = ("", 0.0, (f"not captioned yet: {len(ranked)} of {len(order)} clips are",))
         items = []
         for name in order:
             one, people = ranked.get(name), marks.get(name, ())
-            caption, score, reasons = (one.said.caption, one.score.value, one.score.reasons) if one else waiting
+            caption, score, reasons = (one.said.caption, one.score.value, one.score.reasons) if one else _UNKNOWN
+            if one is not None and one is earlier.get(name):
+                reasons = (_EARLIER, *reasons)
             about = wanted.topic is None or (one is not None and _is_about(one, wanted.topic))
             if about and _matches(wanted.search, caption, name) and is_wanted(people, wanted):
                 shown = name, caption, round(score, 3), reasons, self._picture(name), corrected[name], people
-                items.append(QueueItem(*shown))
+                items.append(QueueItem(*shown, captioned=one is not None))
         return items, order, marks
 
     def _marks(self, version: str, captions: Mapping[str, str]) -> Marks:
@@ -261,6 +265,10 @@ class Viewer(abc.ABC):
             return find_topic(wanted, self._sources.topics(self._served.version()))
         except UnknownTopic as error:
             raise NotFound(str(error)) from error
+
+
+_UNKNOWN = ("", 0.0, ("not captioned yet",))
+_EARLIER = "as the version before said; the served one is being asked"
 
 
 def _matches(search: str, *texts: str) -> bool:

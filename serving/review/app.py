@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from topiclens.serving.asgi import build_server, open_socket
-from topiclens.serving.review import api, forms, pages, rendering
+from topiclens.serving.review import api, events, forms, pages, rendering
 from topiclens.serving.review.access import Access, Sessions
 from topiclens.serving.review.backend import NotFound, Refused, ReviewBackend, ReviewError, Unavailable
 from topiclens.serving.review.limits import PageLimits
@@ -34,9 +34,11 @@ def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = P
     app.state.backend, app.state.access, app.state.limits = backend, access, limits
     app.state.sessions, app.state.templates = Sessions(), rendering.create_environment()
     app.state.uploads = asyncio.Semaphore(limits.uploads_at_once)
+    app.state.streams, app.state.is_leaving = asyncio.Semaphore(events.STREAMS), lambda: False
     app.include_router(api.ROUTER)
     app.include_router(pages.ROUTER)
     app.include_router(forms.ROUTER)
+    app.include_router(events.ROUTER)
     app.mount("/static", StaticFiles(directory=rendering.FOLDER / "static"))
     app.add_exception_handler(ReviewError, _backend_refuses)
     app.add_exception_handler(RequestValidationError, _cannot_be_read)
@@ -94,4 +96,6 @@ def serve(
         if ready is not None:  # who asks now waits until it answers
             ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/")
         app = create_app(backend, access, limits=limits)
-        build_server(app, connections=limits.connections).run(sockets=[listening])
+        server = build_server(app, connections=limits.connections)
+        app.state.is_leaving = lambda: server.should_exit
+        server.run(sockets=[listening])

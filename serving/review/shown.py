@@ -142,6 +142,7 @@ class QueueItem:
     picture: int | None = None  # the number of the frame that stands for the clip; None where there is none
     corrections: int = 0  # of it that are not revoked
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
+    captioned: bool = True  # False before any version was asked about it
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class QueuePage:
     looked_at_by_any: int = 0
     reviewers: tuple[str, ...] = ()  # who did something about any of them, by name
     next_id: str | None = None  # the first that is wanted and that the person who asks did not look at
+    waiting: int = 0  # of the queue, those that the served version was not asked about yet; it is being asked
 
 
 @dataclass(frozen=True)

@@ -35,4 +35,24 @@ async function ask() {
   }
   if (!ended) setTimeout(ask, EVERY);
 }
-setTimeout(ask, EVERY);
+
+// Events, where there is a stream left; a page that nobody sees takes none, since browsers open only six to a server.
+let events = null;
+function follow() {
+  if (document.hidden || events) return;
+  events = new EventSource(`/refinement/events?id=${encodeURIComponent(place.dataset.id)}`);
+  events.onmessage = (event) => {
+    if (show(event.data)) events.close();
+  };
+  events.onerror = () => {
+    if (events.readyState === EventSource.CLOSED) ask();
+    else status.textContent = "The page is asked again.";
+  };
+}
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && events && events.readyState !== EventSource.CLOSED) {
+    events.close();
+    events = null;
+  } else follow();
+});
+follow();

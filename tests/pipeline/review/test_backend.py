@@ -50,6 +50,15 @@ class Pinned:
         return self._ledger.served().version
 
 
+class Followed:
+    """A ranking that notes which version it is told to ask."""
+
+    version = None
+
+    def follow(self, version):
+        self.version = version
+
+
 @pytest.fixture
 def root(tmp_path) -> str:
     stand_ins.train(tmp_path, "100")
@@ -58,7 +67,9 @@ def root(tmp_path) -> str:
 
 @pytest.fixture
 def backend(root) -> RunReviewBackend:
-    return RunReviewBackend(RefinementContext(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), None)
+    return RunReviewBackend(
+        RefinementContext(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), Followed()
+    )
 
 
 def test_live_corrections_that_a_training_lacks_are_taught_with_those_that_wait(root, backend):
@@ -100,6 +111,7 @@ def test_the_candidate_that_was_looked_at_is_published_and_no_other(root, backen
     with pytest.raises(Refused, match=f"{newer.version} has taken its place"):
         backend.publish("Ann", looked_at.version)
     assert backend.publish("Ann", newer.version).version == newer.version
+    assert backend._ranking.version == newer.version, "its captions are asked for at once"
 
 
 def test_versions_tell_what_is_in_them_and_which_answers(root, backend):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose, refine
-from tests.pipeline.review.test_backend import Pinned
+from tests.pipeline.review.test_backend import Followed, Pinned
 from tests.pipeline.review.test_jobs import kill, until
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.pipeline.repair.corrections import open_ledger, open_recovered_ledger
@@ -30,7 +30,7 @@ def root(tmp_path, monkeypatch) -> str:
 
 def opened(root) -> RunReviewBackend:
     context = RefinementContext(root, Jobs(Path(root, "review", "jobs")), (), RefinementSettings())
-    return RunReviewBackend(context, "run", None, Pinned(root), None)
+    return RunReviewBackend(context, "run", None, Pinned(root), Followed())
 
 
 @pytest.fixture

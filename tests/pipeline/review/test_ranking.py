@@ -80,6 +80,21 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
     assert {judged.said.caption[-1] for judged in ranking.ordered()} == {"2"}
 
 
+def test_what_the_version_before_said_stands_until_the_served_one_is_asked(told):
+    go = threading.Event()
+    there = {"1": PredictionCache("1"), "2": PredictionCache("2", go)}
+    ranking = Ranking(ClipScorer(), len(GAINS), there.get, None, lambda what, share: told.append((what, share)))
+    ranking.follow("1")
+    settled(ranking)
+    assert ranking.earlier() == {}
+    ranking.follow("2")
+    assert ranking.ordered() == [] and {one.said.caption[-1] for one in ranking.earlier().values()} == {"1"}
+    assert set(ranking.earlier()) == set(GAINS)
+    go.set()
+    settled(ranking)
+    assert ranking.earlier() == {} and {one.said.caption[-1] for one in ranking.ordered()} == {"2"}
+
+
 def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
     there = iter([PredictionCache("1", broken=True), PredictionCache("1")])
     ranking = Ranking(

@@ -1,6 +1,7 @@
 """What a person sees of clips, by a stand-in for the served model that says "dog", or "man" if told so."""
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,43 @@ def closed(backend):
     """The same, where people banned the topic of men."""
     backend._sources = dataclasses.replace(backend._sources, closed={1: "banned"})
     return backend
+
+
+def test_after_a_publication_the_queue_never_shows_clips_without_words(backend, served, monkeypatch):
+    """It shows what the version before said, says so, and takes the new captions as they come."""
+    before = queue(backend)
+    assert before.waiting == 0 and all(item.captioned for item in before.items)
+    go, of_version = threading.Event(), backend._ranking._predictions
+
+    class Slow:
+        def __init__(self, version):
+            self.said = {}
+            self._all = of_version(version).said
+
+        def complete(self, explain):
+            for name, said in self._all.items():
+                go.wait(10)
+                self.said[name] = said
+                yield len(self.said)
+
+    monkeypatch.setattr(backend._ranking, "_predictions", Slow)
+    served.served = "8"
+    at_once = backend.queue(10)
+    assert at_once.waiting == len(PEOPLE)
+    assert [item.video_id for item in at_once.items] == [item.video_id for item in before.items]
+    for item in at_once.items:
+        assert item.caption == SAYS["7"] and item.score > 0 and "as the version before said" in item.reasons[0]
+    go.set()
+    after = queue(backend)
+    assert after.waiting == 0 and {item.caption for item in after.items} == {SAYS["8"]}
+    assert not any("before said" in reason for item in after.items for reason in item.reasons)
+
+
+def test_before_any_version_was_asked_a_clip_has_no_caption_and_says_so(backend, monkeypatch):
+    monkeypatch.setattr(backend._ranking, "follow", lambda version: None)
+    page = backend.queue(10)
+    assert page.waiting == len(PEOPLE) and not any(item.captioned for item in page.items)
+    assert page.items[0].reasons == ("not captioned yet",)
 
 
 def queue(backend, count=len(PEOPLE), **asked):

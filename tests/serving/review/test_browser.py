@@ -1,5 +1,6 @@
 """The page in a headless Chromium, used as a person would: keys alone, a phone, no script, a screen reader's view."""
 
+import asyncio
 import dataclasses
 import time
 
@@ -22,7 +23,9 @@ PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new",
 def served(backend):
     """The address of the page; stopped afterwards."""
     app = create_app(backend, Access.on_loopback("ada"))
-    server = ServerThread(build_server(app, connections=200), open_socket("127.0.0.1", 0))
+    asgi = build_server(app, connections=200)
+    app.state.is_leaving = lambda: asgi.should_exit
+    server = ServerThread(asgi, open_socket("127.0.0.1", 0))
     yield f"http://127.0.0.1:{server.port}"
     server.stop(grace=30)
 
@@ -85,6 +88,57 @@ def test_with_the_keyboard_alone_a_caption_is_corrected_taught_and_published(wid
     wide.until("document.body.innerText.includes('Rolled back')")
     assert backend.versions()[-1].served
     assert not wide.faults
+
+
+def test_a_refinement_is_followed_as_it_goes_and_cancelled(wide, served, backend):
+    wide.faults.clear()
+    backend.propose("stage", [1], "ada")
+    backend.start_refinement("ada")
+    wide.go(f"{served}/corrections")
+    wide.tab_to("Cancel…")
+    asked = "performance.getEntriesByType('resource').filter(r => r.name.includes('/refinement?')).map(r => r.name)"
+    backend._job = dataclasses.replace(backend.latest_job(), share=0.6, seconds_left=17)
+    wide.until("document.querySelector('.going').innerText.includes('60 %, about 20 s left')")
+    assert wide.run("document.querySelector('progress').value") == 60
+    assert wide.focused() == "Cancel…", "what changes is exchanged, and the focus stays"
+    assert wide.run(asked) == [], "nobody asks again and again"
+    wide.press("Enter")
+    wide.until("document.querySelector('h1').textContent === 'Cancel this refinement?'")
+    wide.tab_to("Cancel the refinement")
+    wide.press("Enter")
+    wide.until("document.querySelector('.j-cancelled')")
+    assert "Cancelled by ada" in wide.text("#job") and backend.corrections()[0].state is State.PREVIEWED
+    wide.tab_to("Start it again")
+    wide.press("Enter")
+    wide.until("document.querySelector('.j-running')")
+    backend.finish()
+    wide.until("document.body.innerText.includes('Passed the gate')")
+    assert not wide.faults
+
+
+def test_where_no_stream_is_left_the_page_asks_by_itself(served, backend, monkeypatch):
+    monkeypatch.setattr(asyncio.Semaphore, "locked", lambda self: True)
+    backend.propose("stage", [1], "ada")
+    backend.start_refinement("ada")
+    with Browser() as browser:
+        browser.go(f"{served}/corrections")
+        backend._job = dataclasses.replace(backend.latest_job(), share=0.7)
+        browser.until("document.querySelector('.going').innerText.includes('70 %')")
+        backend.finish()
+        browser.until("document.body.innerText.includes('Passed the gate')")
+        assert all("503" in fault for fault in browser.faults), "the stream was refused, and nothing else went wrong"
+
+
+def test_a_queue_shows_captions_as_they_come(wide, served, backend, monkeypatch):
+    page, whole = backend.queue(10), backend.queue
+    bare = tuple(dataclasses.replace(item, caption="", captioned=False) for item in page.items)
+    some = dataclasses.replace(page, items=bare, waiting=3)
+    monkeypatch.setattr(backend, "queue", lambda *asked, **more: some)
+    wide.go(f"{served}/")
+    assert "0 of 3 clips so far" in wide.text("#clips") and "(no words)" not in wide.text()
+    monkeypatch.setattr(backend, "queue", whole)
+    wide.until("document.querySelector('#clips').innerText.includes('two dogs run across a field')")
+    assert "so far" not in wide.text("#clips")
 
 
 def test_with_keys_a_person_works_through_the_queue(wide, served, backend):
@@ -207,7 +261,9 @@ def test_no_page_is_wider_than_a_phone(phone, served, backend):
     backend.propose("x" * 200, [1, 3], "a" * 80)
     backend.start_refinement("ada")
     backend.finish(culprits=[backend.corrections()[0].id])
-    for path in (*PAGES, f"/clip?id={'x' * 200}"):
+    backend.start_refinement("b" * 80, [c.id for c in backend.corrections() if c.state is State.PREVIEWED])
+    asked = f"/refinements/cancel?id={backend.latest_job().id}"
+    for path in (*PAGES, f"/clip?id={'x' * 200}", asked):
         phone.go(served + path)
         assert phone.run("document.documentElement.scrollWidth") <= 360, path
     phone.go(f"{served}/clip?id=stage")

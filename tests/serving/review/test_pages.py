@@ -32,6 +32,19 @@ def test_the_queue_shows_clips_in_the_backend_s_order_with_reasons(browser):
     assert "No clip has" in browser.get("/?search=zebra").text
 
 
+def test_a_queue_that_is_being_captioned_says_so_and_is_shown_anew(browser, backend, monkeypatch):
+    assert "refresh" not in browser.get("/").text and "queue.js" not in browser.get("/").text
+    page = backend.queue(10)
+    first = replace(page.items[0], caption="", score=0.0, captioned=False, reasons=("not captioned yet",))
+    wordless = replace(page.items[1], caption="")
+    monkeypatch.setattr(backend, "queue", lambda *_, **__: replace(page, items=(first, wordless), clips=3, waiting=1))
+    text = browser.get("/").text
+    assert "2 of 3 clips so far" in text and 'http-equiv="refresh"' in text and "/static/queue.js" in text
+    card = re.search('<li class="card">.*?</li>', text, re.S)[0]
+    assert "(no words)" not in card and "0.00" not in card and ">stage</a>" in card
+    assert text.count("(no words)") == 1, "that is what a model says that says nothing"
+
+
 def test_long_queues_are_turned_page_by_page():
     browser = opened(MemoryBackend({f"clip-{i}": f"caption number {i}." for i in range(50)}))
     seen, address, pages = [], "/", 0
