@@ -109,6 +109,15 @@ class Correction(_Record):
         return next((event.version for event in reversed(self.events) if event.state is State.LIVE), None)
 
     @property
+    def withdrawn_from(self) -> State | None:
+        """The state that it has again where its withdrawal is undone; None where it is not withdrawn, or was ever in a
+        version that was served: with that it comes back."""
+        if self.state is not State.REVOKED or any(event.version is not None for event in self.events):
+            return None
+        before = self.history[-2].state
+        return State.PREVIEWED if before is State.IN_CANDIDATE else before
+
+    @property
     def missed(self) -> str:
         """What the caption misses, in words: the topic, and in which stretch of the video it is there."""
         return self.topic.name if self.stretch is None else f"{self.topic.name}, {self.stretch}"

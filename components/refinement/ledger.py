@@ -121,6 +121,24 @@ class Ledger:
             rules.check_move(correction, to)
             return _append(connection, correction, Event(to, self._now(), by, caption))
 
+    def restore(self, correction_id: str, *, by: str) -> Correction:
+        """Undoes the withdrawal of a correction, which is again what it was before.
+
+        Raises:
+            LedgerError: it is not withdrawn, was ever in a served version, or was said again since.
+        """
+        with self._database.writing() as connection:
+            correction = store.read_corrections_by_id(connection, [correction_id])[correction_id]
+            if (before := correction.withdrawn_from) is None:
+                rules.check_move(correction, State.PROPOSED)
+            for one in store.read_corrections(connection, video_id=correction.video_id):
+                if one.says_again(correction):
+                    raise LedgerError(
+                        f"Correction {correction_id} was said again since it was withdrawn, as {one.id}, which is "
+                        f"{one.state.value!r}. There is nothing to undo."
+                    )
+            return _append(connection, correction, Event(State(before), self._now(), by))
+
     def corrections(self, state: State | str | None = None, video_id: str | None = None) -> tuple[Correction, ...]:
         """The corrections, oldest first: all, or those in one state or of one video."""
         wanted = None if state is None else _state(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from topiclens.schemas.corrections import Correction, Record, Serving, State, Version
 
@@ -12,7 +13,8 @@ class LedgerError(ValueError):
     """The ledger cannot be reached, or refuses; the message says what was expected, what came and what to do."""
 
 
-# What a person or a step may do to a correction. What a batch is made without goes back from IN_CANDIDATE to PREVIEWED.
+# What a person or a step may do to a correction, beside undoing a withdrawal (`Correction.withdrawn_from`). What a
+# batch is made without goes back from IN_CANDIDATE to PREVIEWED.
 MOVES: Mapping[State, tuple[State, ...]] = {
     State.PROPOSED: (State.PREVIEWED, State.REVOKED),
     State.PREVIEWED: (State.IN_CANDIDATE, State.REVOKED),
@@ -40,7 +42,7 @@ def check_move(correction: Correction, to: State) -> None:
     allowed = " or ".join(repr(state.value) for state in MOVES[correction.state])
     remedy = {
         State.LIVE: "It leaves the served model with the next version: serve one that is built without it.",
-        State.REVOKED: "What was revoked stays so; propose it again.",
+        State.REVOKED: "Where it was in no version, its withdrawal can be undone; or else propose it again.",
     }.get(correction.state, f"It can become {allowed}.")
     if to is State.LIVE and correction.state is State.IN_CANDIDATE:
         remedy = "It goes live with the version that carries it: record and serve that."
@@ -110,9 +112,11 @@ def find_disagreements(records: Collection[Record]) -> Iterator[tuple[Record, st
 
 
 def _faults_of_events(correction: Correction, contents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    for before, event in itertools.pairwise(correction.history):
-        moves = MOVES if event.version is None else SERVING_MOVES
-        if event.state not in moves[before.state]:
+    for number, (before, event) in enumerate(itertools.pairwise(correction.history)):
+        moves = (MOVES if event.version is None else SERVING_MOVES)[before.state]
+        if before.state is State.REVOKED and event.version is None:
+            moves = tuple(filter(None, [replace(correction, events=correction.events[:number]).withdrawn_from]))
+        if event.state not in moves:
             how = "by a person" if event.version is None else f"with version {event.version!r}"
             yield f"it went from {before.state.value!r} to {event.state.value!r} {how}, which cannot be"
         elif event.version is not None and event.version not in contents:

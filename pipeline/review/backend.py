@@ -24,7 +24,7 @@ from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.verdicts import Reason
 from topiclens.serving.review.backend import NotFound, Refused, Unavailable
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
-from topiclens.serving.review.text import count, next_step
+from topiclens.serving.review.text import STATES, count, next_step
 
 # Seconds: a server looks for versions every one to five, and loads one in a few.
 FOLLOWING = 20.0
@@ -103,6 +103,20 @@ class RunReviewBackend(Viewer):
             else:
                 recorded = ledger.transition(correction_id, State.REVOKED, by=by)
         return ReviewedCorrection(**vars(recorded))
+
+    def restore(self, correction_id: str, by: str) -> ReviewedCorrection:
+        with self._kept() as ledger:
+            self._recorded(ledger, correction_id)
+            return ReviewedCorrection(**vars(ledger.restore(correction_id, by=by)))
+
+    def agree(self, correction_id: str, by: str) -> ReviewedCorrection:
+        with self._kept() as ledger:
+            one = self._recorded(ledger, correction_id)
+        if one.state in (State.LIVE, State.REVOKED) or one.author == by:
+            told = "your own" if one.author == by else STATES[one.state]
+            raise Refused(f"There is nothing to agree to: the correction is {told}.")
+        topic = one.topic.id if one.model_before == self._served.version() else one.topic.name
+        return self.propose(one.video_id, [topic], by, one.stretch)[0]
 
     # Looks
 

@@ -25,6 +25,7 @@ _THOUGHT = {
     Opinion.UNSURE: "was unsure of the caption of version {version}",
     Opinion.SKIP: "skipped the caption of version {version}",
 }
+_PUT_BACK = "put back “{topic}”, which had been taken back"
 _LEFT_OUT = "left “{topic}” out of the refinement; it waits for the next one"
 _ENDED_EARLY = "found that the refinement with “{topic}” had not come to its end; it waits for the next one"
 
@@ -34,10 +35,13 @@ def list_history(ledger: Ledger, besides: Iterable[HistoryEntry] = ()) -> list[H
     entries = list(besides)
     for one in ledger.corrections():
         before = None
+        undone = one.history[-1] if one.withdrawn_from else None
         for event in one.history:
             said, before = _did(event, before).format(topic=one.missed), event.state
             caption = f": “{event.caption}”" if event.caption else ""
             entries.append(HistoryEntry(event.time, event.by, said + caption, one.video_id, event.version))
+            if event is undone:
+                entries[-1] = replace(entries[-1], undo=one.id)
     for look in ledger.looks():
         thought = f"{_THOUGHT[look.opinion].format(version=look.version)}: “{look.caption}”"
         entries.append(HistoryEntry(look.time, look.by, thought, look.video_id))
@@ -52,6 +56,8 @@ def list_history(ledger: Ledger, besides: Iterable[HistoryEntry] = ()) -> list[H
 def _did(event: Event, before: State | None) -> str:
     if event.state is State.PREVIEWED and before is State.IN_CANDIDATE:
         return _ENDED_EARLY if event.by == versions.RECOVERED_BY else _LEFT_OUT
+    if before is State.REVOKED and event.version is None:
+        return _PUT_BACK
     return _DID[event.state]
 
 

@@ -179,6 +179,18 @@ def withdraw(backend: TheBackend, person: Writer, which: WhichCorrection) -> sho
     return backend.withdraw(which.correction_id, person.name)
 
 
+@ROUTER.post("/corrections/restore")
+def restore(backend: TheBackend, person: Writer, which: WhichCorrection) -> shown.ReviewedCorrection:
+    """Undoes the withdrawal of a correction."""
+    return backend.restore(which.correction_id, person.name)
+
+
+@ROUTER.post("/corrections/agree", status_code=201)
+def agree(backend: TheBackend, person: Writer, which: WhichCorrection) -> shown.ReviewedCorrection:
+    """Notes that the person says the same as another: a correction of their own."""
+    return backend.agree(which.correction_id, person.name)
+
+
 @ROUTER.post("/corrections/rollback", status_code=202)
 def rollback_correction(backend: TheBackend, person: Publisher, which: WhichCorrection) -> shown.RefinementJob:
     """Builds the served version anew without a live correction; see `/api/refinement`."""

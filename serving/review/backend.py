@@ -95,6 +95,12 @@ class ReviewBackend(Protocol):
     def withdraw(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
         """Takes back a correction that is in no served version."""
 
+    def restore(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
+        """Undoes a withdrawal; `Refused` where the correction was ever in a served version, or was said again."""
+
+    def agree(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
+        """Notes that another person says the same: a correction of their own. The same again changes nothing."""
+
     def corrections(self, state: State | None = None) -> Sequence[shown.ReviewedCorrection]:
         """All corrections in a state, or all there are; newest first."""
 

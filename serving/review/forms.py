@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from topiclens.schemas.corrections import State
@@ -48,8 +49,26 @@ def look(form: Form, backend: TheBackend, person: Reader) -> Response:
 @ROUTER.post("/corrections/withdraw")
 def withdraw(form: Form, backend: TheBackend, person: Reader) -> Response:
     backend.withdraw(text(form, "correction_id"), person.name)
-    video_id = text(form, "video_id", required=False)  # where the form was on a clip's page
-    return redirect("/clip" if video_id else "/corrections", id=video_id, done="withdrawn")
+    return _where_it_was(form, "withdrawn")
+
+
+@ROUTER.post("/corrections/restore")
+def restore(form: Form, backend: TheBackend, person: Reader) -> Response:
+    backend.restore(text(form, "correction_id"), person.name)
+    return _where_it_was(form, "restored")
+
+
+@ROUTER.post("/corrections/agree")
+def agree(form: Form, backend: TheBackend, person: Reader) -> Response:
+    agreed = backend.agree(text(form, "correction_id"), person.name)
+    return redirect("/clip", id=agreed.video_id, done="agreed", **filter_in(form).query)
+
+
+def _where_it_was(form: FormData, done: str) -> Response:
+    """Back to the clip's page, the history, or the corrections, wherever the form was."""
+    if video_id := text(form, "video_id", required=False):
+        return redirect("/clip", id=video_id, done=done, **filter_in(form).query)
+    return redirect("/history" if text(form, "page", required=False) == "history" else "/corrections", done=done)
 
 
 @ROUTER.post("/corrections/rollback")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
@@ -23,7 +24,14 @@ from topiclens.serving.review.dependencies import (
     stretch_in,
 )
 from topiclens.serving.review.rendering import render_page
-from topiclens.serving.review.shown import MAX_STRENGTH, ClipPage, JobState, RefinementJob, TopicChoice
+from topiclens.serving.review.shown import (
+    MAX_STRENGTH,
+    ClipPage,
+    JobState,
+    RefinementJob,
+    ReviewedCorrection,
+    TopicChoice,
+)
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
@@ -56,11 +64,21 @@ def clip(request: Request, backend: TheBackend, person: Reader, wanted: Wanted, 
         rows=topic_rows(shown, {t.id: t for t in backend.topics()}, answer.scores if answer else (), strengths, found),
         scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
         search=topic,
+        agreeing=agreeing(shown.corrections),
         wanted=wanted,
         strongest=MAX_STRENGTH,
         stretch=stretch,
         video=backend.video(id) if shown.playable else None,
     )
+
+
+def agreeing(corrections: Sequence[ReviewedCorrection]) -> dict[str, list[str]]:
+    """Correction id -> who else says the same of the clip; what was taken back is not counted."""
+    said: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in corrections:
+        if one.state is not State.REVOKED and one.author not in said[one.video_id, one.missed]:
+            said[one.video_id, one.missed].append(one.author)
+    return {one.id: [name for name in said[one.video_id, one.missed] if name != one.author] for one in corrections}
 
 
 def topic_rows(
@@ -77,6 +95,7 @@ def topic_rows(
     seen = [score.id for score in clip.scores if score.id in topics][:SEEN]
     groups = {**dict.fromkeys(seen, "seen"), **dict.fromkeys(suggested, "suggested")}
     groups = {**dict.fromkeys([*strengths, *(topic.id for topic in found)], "found"), **groups}
+    said = {one.topic.name: one.author for one in clip.corrections if one.state is not State.REVOKED}
     rows = []
     for topic_id, group in groups.items():
         if topic_id in topics:
@@ -89,6 +108,7 @@ def topic_rows(
                 "before": before.get(topic_id),
                 "after": after.get(topic_id),
                 "strength": strengths.get(topic_id, 0.0),
+                "said": said.get(topics[topic_id].name, ""),
             })  # fmt: skip
     return rows
 
@@ -116,7 +136,8 @@ def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     refused = [c for c in everything if c.state is State.REFUSED]
     others = [c for c in everything if c not in ready and c not in refused][:NEWEST]
     job = job_shown(backend, backend.latest_job())
-    return render_page(request, "corrections.html", ready=ready, refused=refused, others=others, **job)
+    listed = {"ready": ready, "refused": refused, "others": others, "agreeing": agreeing(everything)}
+    return render_page(request, "corrections.html", **listed, **job)
 
 
 @ROUTER.get("/refinement")

@@ -85,6 +85,7 @@ class HistoryEntry:
     what: str
     video_id: str | None = None
     version: str | None = None
+    undo: str | None = None  # the id of the correction that this withdrew, and that can be put back
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ def rich(ledger, making):
     ledger.record_version("4", parent="3", by="Cem", serve=False)
     ledger.transition(ledger.propose(**making.proposal | {"author": "Zoë\u2028"}).id, "previewed", by="Ann")
     ledger.propose(**making.proposal, stretch=Stretch(2.5, 4))
+    back = ledger.propose(**making.proposal | {"author": "Dia"}).id
+    ledger.transition(back, "revoked", by="Eve")
+    ledger.restore(back, by="Dia")
     for opinion in (Opinion.SKIP, Opinion.FINE):
         ledger.look(**making.look | {"opinion": opinion})
     return ledger
@@ -72,6 +75,17 @@ def test_only_a_correction_of_a_stretch_tells_one_and_it_must_end_after_it_began
     for stretch, words in (({"start_s": 4, "end_s": 2}, "earlier second first"), ({"start_s": 1}, "end_s")):
         with pytest.raises(LedgerError, match=words):
             empty.import_lines([json.dumps(told | {"stretch": stretch}).encode()])
+
+
+def test_only_the_state_before_a_withdrawal_comes_again_in_an_import(ledger, empty, making):
+    one = ledger.propose(**making.proposal).id
+    ledger.transition(one, "revoked", by="Eve")
+    ledger.restore(one, by="Ann")
+    (row, *others) = map(json.loads, ledger.export_lines())
+    events = [row["events"][0], row["events"][1] | {"state": "previewed"}]
+    wrong = json.dumps(row | {"state": "previewed", "events": events}).encode()
+    with pytest.raises(LedgerError, match="it went from 'revoked' to 'previewed' by a person, which cannot be"):
+        empty.import_lines([wrong, *(json.dumps(other).encode() for other in others)])
 
 
 def test_importing_twice_or_in_another_order_is_importing_once(rich, empty):

@@ -40,6 +40,38 @@ def test_what_is_said_again_is_the_same_correction_until_it_is_revoked(ledger, m
     assert ledger.propose(**making.proposal).id not in apart | {first.id}
 
 
+def test_a_withdrawal_is_undone_and_what_it_was_it_is_again(ledger, making):
+    said = ledger.propose(**making.proposal).id
+    seen = ledger.propose(**making.proposal | {"author": "Ben"}, previewed="a girl is dancing").id
+    taken, refused = (making.candidate(ledger) for _ in range(2))
+    ledger.transition(refused, State.REFUSED, by="Ben")
+    everything = said, seen, taken, refused
+    for one in everything:
+        ledger.transition(one, State.REVOKED, by="Eve")
+    for one in everything:
+        ledger.restore(one, by="Ann")
+    assert states(ledger, *everything) == ["proposed", "previewed", "previewed", "refused"]
+    assert ledger.correction(seen).caption_after == "a girl is dancing" and not ledger.disagreements()
+    assert [event.by for event in ledger.correction(said).history] == ["Ann", "Eve", "Ann"]
+    with pytest.raises(LedgerError, match="cannot become 'proposed': it is 'proposed', by Ann"):
+        ledger.restore(said, by="Ann")
+    ledger.transition(said, State.REVOKED, by="Eve")
+    again = ledger.propose(**making.proposal)
+    with pytest.raises(LedgerError, match=f"said again since it was withdrawn, as {again.id}, which is 'proposed'"):
+        ledger.restore(said, by="Ann")
+
+
+def test_what_was_ever_served_comes_back_with_its_version_alone(ledger, making):
+    live = making.candidate(ledger)
+    ledger.record_version("2", parent="1", corrections=[live], by="Ben")
+    ledger.serve("1", by="Ben", revoked=[live])
+    assert ledger.correction(live).withdrawn_from is None
+    with pytest.raises(LedgerError, match="Where it was in no version, its withdrawal can be undone"):
+        ledger.restore(live, by="Ann")
+    ledger.serve("2", by="Ben")
+    assert states(ledger, live) == ["live"]
+
+
 def test_a_look_takes_the_place_of_what_the_same_person_said_of_the_caption(ledger, url, making):
     first = ledger.look(**making.look)
     assert ledger.look(**making.look) == first and ledger.looks() == (first,)

@@ -124,6 +124,32 @@ def test_versions_tell_what_is_in_them_and_which_answers(root, backend):
     assert (oldest.version, oldest.served, oldest.available, oldest.carried) == ("100", False, True, ())
 
 
+def test_a_withdrawal_is_undone_and_told(root, backend):
+    said = propose(root, "v1")
+    before = backend.corrections()[0].state
+    backend.withdraw(said, "Cleo")
+    entry = backend.history(1)[0]
+    assert (entry.undo, entry.what) == (said, "took back “dance”")
+    assert backend.restore(said, "Ann").state is before is State.PREVIEWED
+    assert [entry.undo for entry in backend.history(10)] == [None] * len(backend.history(10))
+    assert (backend.history(1)[0].by, backend.history(1)[0].what) == (
+        "Ann",
+        "put back “dance”, which had been taken back",
+    )
+    with pytest.raises(Refused, match="cannot become"):
+        backend.restore(said, "Ann")
+
+
+def test_nobody_agrees_with_themselves_or_with_what_is_taken_back(root, backend):
+    said = propose(root, "v1")
+    author = backend.corrections()[0].author
+    with pytest.raises(Refused, match="the correction is your own"):
+        backend.agree(said, author)
+    backend.withdraw(said, "Cleo")
+    with pytest.raises(Refused, match="the correction is taken back"):
+        backend.agree(said, "Cleo")
+
+
 def test_a_correction_is_the_ledger_s_with_what_the_page_adds(root, backend):
     correction_id = propose(root, "v1")
     (shown,) = backend.corrections()

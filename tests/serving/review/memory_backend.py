@@ -221,7 +221,23 @@ class MemoryBackend:
             if correction.state not in (State.PROPOSED, State.PREVIEWED, State.REFUSED):
                 raise Refused("This correction is live. Take it back on the page of versions.")
             self._note(by, f"withdrew {correction.topic.name}", correction.video_id)
+            self._history[-1] = replace(self._history[-1], undo=correction.id)
             return self._move(correction, State.REVOKED)
+
+    def restore(self, correction_id, by):
+        with self._lock:
+            correction = self._correction(correction_id)
+            before = correction.withdrawn_from
+            if before is None or any(one.says_again(correction) for one in self._corrections.values()):
+                raise Refused("There is nothing to undo.")
+            self._note(by, f"put back {correction.topic.name}", correction.video_id)
+            return self._move(correction, before)
+
+    def agree(self, correction_id, by):
+        one = self._correction(correction_id)
+        if one.author == by or one.state in (State.LIVE, State.REVOKED):
+            raise Refused("There is nothing to agree to.")
+        return self.propose(one.video_id, [one.topic.id], by, one.stretch)[0]
 
     def corrections(self, state=None):
         return [c for c in reversed(self._corrections.values()) if state in (None, c.state)]

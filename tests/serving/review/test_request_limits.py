@@ -11,8 +11,8 @@ from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
 from topiclens.serving.review.limits import PageLimits
 
-FORMS = ("/corrections", "/corrections/withdraw", "/corrections/rollback", "/refinements", "/publish",
-         "/versions/rollback", "/new", "/sign-in", "/sign-out")  # fmt: skip
+FORMS = ("/corrections", "/corrections/withdraw", "/corrections/restore", "/corrections/agree", "/corrections/rollback",
+         "/looks", "/refinements", "/publish", "/versions/rollback", "/new", "/sign-in", "/sign-out")  # fmt: skip
 
 
 def test_no_form_works_without_the_page_s_token(browser, backend):
@@ -27,18 +27,21 @@ def test_no_form_works_without_the_page_s_token(browser, backend):
 def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
     paths = browser.get("/api/openapi.json").json()["paths"]
     changing = [path for path, operations in paths.items() if "post" in operations]
-    assert len(changing) == 8
+    assert len(changing) == 12
     bodies = {
         "/api/what-if": {"video_id": "stage", "strengths": {}},
         "/api/corrections": {"video_id": "a", "topics": [1]},
         "/api/corrections/withdraw": {"correction_id": "0"},
+        "/api/corrections/restore": {"correction_id": "0"},
+        "/api/corrections/agree": {"correction_id": "0"},
+        "/api/looks": {"video_id": "stage", "opinion": "fine"},
         "/api/corrections/rollback": {"correction_id": "0"},
         "/api/versions/rollback": {"version": "1"},
     }
     for path in changing:
         answer = browser.post(path, json=bodies.get(path, {}), headers={"X-CSRF-Token": "0" * 64})
         assert answer.status_code == 403, path
-    assert not backend.corrections() and not backend.asked
+    assert not backend.corrections() and not backend.asked and not backend.looks()
 
 
 @pytest.mark.parametrize(
