@@ -82,6 +82,7 @@ setup(
     include_package_data=True,
     package_data={
         "": ["py.typed", "*.json", "*.jsonl", "*.pbtxt", "*.txt", "*.jpg", "*.png", "*.css", "*.yaml", "*.config"],
+        "topiclens.components.atlas": ["templates/*"],
         "topiclens.components.relevance": ["templates/*"],
         "topiclens.serving.review": ["templates/*.html", "static/*"],
     },

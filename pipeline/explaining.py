@@ -24,7 +24,7 @@ from topiclens.components.videos.decoding import UnreadableVideo
 from topiclens.components.videos.reader import sample_video
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
-from topiclens.pipeline.exports import backbone_of, frame_features, names_of, sampling_of
+from topiclens.pipeline.exports import atlas_of, backbone_of, frame_features, names_of, sampling_of
 from topiclens.pipeline.run_metadata import serving_folder, stored_videos
 from topiclens.pipeline.settings import SettingError
 from topiclens.schemas.timelines import HeatMap
@@ -79,7 +79,8 @@ def explain_videos(
         else:
             clips = _read_files(videos, sampling_of(opened.about(), **sampling))
         links, notes = names_of(root, directory)
-        report = ExplanationWriter(output)
+        atlas = atlas_of(root, links) if directory else None  # what a server's neurons are called is not sure
+        report = ExplanationWriter(output, atlas and os.path.relpath(atlas, output))
         for clip in clips:
             if clip.fault is not None:
                 report.add_fault(clip.name, clip.fault)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from topiclens.components import atlas
 from topiclens.components.neurons.links import TopicLinks, links_of
 from topiclens.components.videos.sampling import WITH_STEP, Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.settings import SettingError, cache_folder
 from topiclens.trainer.exported import read_meta, weights_path
 
-LINKS = "topiclens.NeuronLinks"
+LINKS, FIGURES = "topiclens.NeuronLinks", "topiclens.NeuronFigures"
 
 
 def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[str]]:
@@ -36,6 +37,18 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
     if directory is not None and not (os.path.exists(theirs) and filecmp.cmp(weights_path(directory), theirs, False)):
         return None, [f"The neurons have no names here: the newest run at {root} trained another model than this one."]
     return TopicLinks.load(outcome.folder(LINKS)), []
+
+
+def atlas_of(root: str, links: TopicLinks | None) -> str | None:
+    """The folder of the atlas that the newest run on a root wrote; None where it has none, or of other names."""
+    try:
+        outcome = run_metadata.newest(root)
+    except run_metadata.NothingThere:
+        return None
+    if links is None or not {LINKS, FIGURES} <= set(outcome.artifacts):
+        return None
+    folder = os.path.join(outcome.folder(FIGURES), atlas.FOLDER)
+    return folder if os.path.isdir(folder) and TopicLinks.load(outcome.folder(LINKS)) == links else None
 
 
 def sampling_of(model: str | os.PathLike | Mapping, **changes: Any) -> Sampling:

@@ -136,18 +136,19 @@ def create_pipeline(
     # Whether captions and neurons suffice, measured against the last blessed model.
     baseline, config = paths.within("baseline"), to_json(settings.evaluation)
     evaluated = add(CaptionEvaluator(model=model, **judged, baseline_dir=baseline, config_json=config))
-    refined, blessing = model, evaluated["blessing"]
+    refined, blessing, named_neurons = model, evaluated["blessing"], {}
     if links is not None:
         evaluator = NeuronEvaluator(
             model=model,
-            examples=examples,
+            **judged,
             links=links,
             caption_blessing=blessing,
             baseline_dir=baseline,
             logs_dir=paths.within("training", "neurons"),
             config_json=to_json(steps.neuron_evaluation(settings)),
         )
-        blessing = add(evaluator)["blessing"]
+        measured = add(evaluator)
+        blessing, named_neurons = measured["blessing"], {"links": links, "figures": measured["figures"]}
 
         # The model that learnt what people corrected; and whether it lost nothing by that.
         config = to_json(steps.refinement(settings, corrections, paths.cache))
@@ -168,7 +169,7 @@ def create_pipeline(
             examples=examples,
             metrics=evaluated["metrics"],
             config_json=to_json(steps.explanations(settings)),
-            **({} if links is None else {"links": links}),
+            **named_neurons,
         )
         add(report)
     return tfx.dsl.Pipeline(

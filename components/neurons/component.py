@@ -10,6 +10,9 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 from tfx.utils import path_utils
 
+from topiclens.components import atlas
+from topiclens.components.atlas.pages import write_atlas
+from topiclens.components.atlas.survey import survey
 from topiclens.components.common.artifacts import NeuronFiguresArtifact, NeuronLinksArtifact, TopicModelArtifact
 from topiclens.components.common.blessing import Blessing, mark, read_blessing, write_blessing
 from topiclens.components.features.backbones import registry
@@ -78,6 +81,7 @@ def NeuronEvaluator(
     model: _dsl.InputArtifact[Model],
     examples: _dsl.InputArtifact[Examples],
     links: _dsl.InputArtifact[NeuronLinksArtifact],
+    topic_model: _dsl.InputArtifact[TopicModelArtifact],
     caption_blessing: _dsl.InputArtifact[ModelBlessing],
     figures: _dsl.OutputArtifact[NeuronFiguresArtifact],
     blessing: _dsl.OutputArtifact[ModelBlessing],
@@ -87,6 +91,7 @@ def NeuronEvaluator(
 ):
     """Measures the named neurons on held-out videos, and blesses the model if its captions are blessed too.
 
+    Beside the figures it writes the atlas: a page for each topic and each neuron.
     ``baseline_dir`` keeps the figures and the links of the last blessed model; ``logs_dir`` gets TensorBoard's log.
     """
     config = from_json(NeuronEvaluationConfig, config_json, "NeuronEvaluator")
@@ -108,11 +113,18 @@ def NeuronEvaluator(
             drawn(records.read(seen_files), count, config.seed), seed=config.seed,
         )  # fmt: skip
 
-    before, changed = None, None
+    before, previous, changed = None, None, None
     if tf.io.gfile.exists(os.path.join(baseline_dir, LINKS_FILE)):
         before = read_json(os.path.join(baseline_dir, evaluator.FIGURES_FILE))
-        changed = evaluator.find_changes(named, TopicLinks.load(baseline_dir))
+        previous = TopicLinks.load(baseline_dir), before
+        changed = evaluator.find_changes(named, previous[0])
     evaluator.write_report(figures.uri, found, named, changed, effects)
+    with readable(topic_model.uri) as folder:
+        topics = TopicModel.load(folder)
+    entries = survey(
+        neurons, topics, named, counted, seen, held_out, found, records.read(files), split=split, previous=previous
+    )
+    write_atlas(os.path.join(figures.uri, atlas.FOLDER), entries)
     write_neurons(logs_dir, counted, named, held_out)
 
     with readable(caption_blessing.uri) as folder:

@@ -82,7 +82,7 @@ def find_changes(links: TopicLinks, previous: TopicLinks) -> list[ChangedMeaning
 
 def _meanings(links: TopicLinks) -> dict[int, tuple[str, tuple[str, ...]]]:
     topics = {topic.id: topic for topic in links.topics}
-    return {neuron: (topics[topic].name, topics[topic].words[:3]) for neuron, topic in links.topic_of().items()}
+    return {neuron: topics[topic].meaning for neuron, topic in links.topic_of().items()}
 
 
 def write_report(

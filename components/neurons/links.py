@@ -44,6 +44,11 @@ class TopicLink:
     videos: int
     neurons: tuple[LinkedNeuron, ...]
 
+    @property
+    def meaning(self) -> tuple[str, tuple[str, ...]]:
+        """What tells that it is the topic of another model, which may number it otherwise: its name and first words."""
+        return self.name, self.words[:3]
+
 
 @dataclass(frozen=True)
 class TopicLinks:

@@ -8,11 +8,13 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
+from topiclens.components import atlas
 from topiclens.components.captions.report import CAPTIONS_FILE
 from topiclens.components.common.artifacts import (
     CaptionMetricsArtifact,
     DatasetArtifact,
     ExplanationsArtifact,
+    NeuronFiguresArtifact,
     NeuronLinksArtifact,
 )
 from topiclens.components.neurons.links import TopicLinks
@@ -37,10 +39,11 @@ def ExplanationReport(
     explanations: _dsl.OutputArtifact[ExplanationsArtifact],
     config_json: _dsl.Parameter[str],
     links: _dsl.InputArtifact[NeuronLinksArtifact] = None,
+    figures: _dsl.InputArtifact[NeuronFiguresArtifact] = None,
 ):
     """Explains some held-out videos, a page each, evenly from the best judged caption to the worst.
 
-    ``links`` names the neurons; there is none where the model learnt no topics.
+    ``links`` names the neurons, and ``figures`` have their atlas; there are none where the model learnt no topics.
     """
     config = from_json(ExplanationConfig, config_json, "ExplanationReport")
     split = config.split
@@ -65,5 +68,7 @@ def ExplanationReport(
         links=TopicLinks.load(links.uri) if links else None,
         scores=scores,
         limits=config.limits,
+        # Both lie below one root, so that the way from one to the other stays where the root is moved.
+        atlas=os.path.relpath(os.path.join(figures.uri, atlas.FOLDER), explanations.uri) if figures else None,
     )
     _log.info("explanations: %d videos of %s, %s", len(chosen), split, index)

@@ -35,12 +35,18 @@ class Entry:
     about: str = ""  # more in a few words
 
 
-def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures: Sequence[bytes] = ()) -> str:
+def page(
+    explanation: Explanation,
+    pictures: Sequence[bytes] = (),
+    heat_pictures: Sequence[bytes] = (),
+    atlas: str | None = None,
+) -> str:
     """One video's page.
 
     Args:
         pictures: its frames as small JPEGs; none where only their features are known.
         heat_pictures: of its heat maps, as JPEG.
+        atlas: the folder of the model's atlas, as seen from the page; topics and neurons lead there.
     Raises:
         ValueError: the pictures are of another clip.
     """
@@ -56,6 +62,7 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures
         .get_template("explanation.html")
         .render(
             title=explanation.caption or explanation.video,
+            atlas_at=atlas,
             explanation=explanation,
             pictures=pictures,
             heats=list(zip(explanation.heat_maps, heat_pictures, strict=True)),
@@ -70,10 +77,11 @@ def page(explanation: Explanation, pictures: Sequence[bytes] = (), heat_pictures
     )
 
 
-def index(entries: Sequence[Entry], title: str = "Captions, explained") -> str:
-    """A page that leads to the pages of many videos, in the order given."""
+def index(entries: Sequence[Entry], title: str = "Captions, explained", atlas: str | None = None) -> str:
+    """A page that leads to the pages of many videos, in the order given, and to the atlas (see `page`)."""
     explained = sum(entry.page is not None for entry in entries)
-    return templates().get_template("index.html").render(title=title, entries=entries, explained=explained)
+    told = {"title": title, "entries": entries, "explained": explained, "atlas_at": atlas}
+    return templates().get_template("index.html").render(told)
 
 
 @functools.cache

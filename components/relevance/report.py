@@ -31,11 +31,14 @@ BROUGHT_FEATURES = (
 
 
 class ExplanationWriter:
-    """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an
-    index."""
+    """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an index.
 
-    def __init__(self, folder: str):
-        self._folder = folder
+    Args:
+        atlas: the folder of the model's atlas, as seen from this one; topics and neurons lead there.
+    """
+
+    def __init__(self, folder: str, atlas: str | None = None):
+        self._folder, self._atlas = folder, atlas
         self._entries: list[Entry] = []
         self._taken = {"index"}
 
@@ -57,7 +60,7 @@ class ExplanationWriter:
         path = os.path.join(self._folder, name)
         write_bytes(f"{path}.png", picture(explained, pictures))
         write_text(f"{path}.json", explained.to_json() + "\n")
-        write_text(f"{path}.html", page(explained, pictures, heat_pictures))
+        write_text(f"{path}.html", page(explained, pictures, heat_pictures, self._atlas))
         middle = pictures[len(pictures) // 2] if pictures else None
         self._entries.append(Entry(explained.video, f"{name}.html", explained.caption, middle, about))
         return f"{path}.html"
@@ -71,7 +74,7 @@ class ExplanationWriter:
         told = [{"video": entry.video, "page": entry.page, "said": entry.said} for entry in self._entries]
         write_json(os.path.join(self._folder, ENTRIES), told)
         path = os.path.join(self._folder, INDEX)
-        write_text(path, index(self._entries, title))
+        write_text(path, index(self._entries, title, self._atlas))
         return path
 
     def _file_name(self, wanted: str) -> str:
@@ -115,6 +118,7 @@ def write_report(
     links: TopicLinks | None = None,
     scores: Mapping[str, float] | None = None,
     limits: DecodingLimits = DecodingLimits(),
+    atlas: str | None = None,
 ) -> str:
     """Explains videos of a dataset by their stored features, so that their captions are those that were judged.
 
@@ -124,10 +128,11 @@ def write_report(
         links: the neurons' names; None where the model learnt no topics (LSTM-B).
         scores: video id -> CIDEr of its caption, where it was measured.
         limits: what reading a film may cost.
+        atlas: see `ExplanationWriter`.
     Returns:
         The path of the index.
     """
-    report, sampling = ExplanationWriter(folder), Sampling.of(reader.meta["features"])
+    report, sampling = ExplanationWriter(folder, atlas), Sampling.of(reader.meta["features"])
     unnamed = () if links else ("The neurons have no names here: the run learnt no topics (LSTM-B).",)
     for video_id, row in ((row["video_id"], row) for row in rows):
         record = stored.get(video_id)

@@ -72,14 +72,19 @@ class TopicModel:
             self.counts / self.samples, self.beta if self.prior is None else self.prior.dense(len(self.counts))
         )
 
+    @functools.cached_property
+    def said(self) -> np.ndarray:
+        """(words, N_t) float64: p(word | topic), the share of a topic's tokens that a word has; 0 without a token."""
+        counts = self.counts.T if self.label_of is None else by_label(self.counts.T, self.label_of, self.n_topics)
+        return counts / np.maximum(counts.sum(axis=0), 1)
+
     def word_lifts(self) -> list[dict[str, tuple[float, float]]]:
         """What each topic says, by id: its words, each with log p(word | topic) - log p(word), at most 5, and
         p(word | topic).
 
         Words that the topic hardly says, or says no more often than all captions do, are left out.
         """
-        counts = self.counts.T if self.label_of is None else by_label(self.counts.T, self.label_of, self.n_topics)
-        of_topic = counts / np.maximum(counts.sum(axis=0), 1)
+        of_topic = self.said
         in_all = self.counts.sum(axis=0) / max(self.counts.sum(), 1)
         lifts: list[dict[str, tuple[float, float]]] = [{} for _ in range(self.n_topics)]
         for word, topic in np.argwhere(of_topic > _SAID):

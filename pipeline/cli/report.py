@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from topiclens.components import atlas
 from topiclens.pipeline.cli import output
 from topiclens.pipeline.run_metadata import Outcome
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from topiclens.serving.captioning import Captioning
 
 HELD_OUT = ("test", "val")
-EXPLANATIONS = "topiclens.Explanations"
+EXPLANATIONS, FIGURES = "topiclens.Explanations", "topiclens.NeuronFigures"
 
 
 def caption_held_out(outcome: Outcome, count: int) -> None:
@@ -68,7 +69,8 @@ def summarise(outcome: Outcome) -> None:
     print("\n" + output.paint(verdict, "green" if outcome.blessed else "red"), *reasons, "", sep="\n")
     rows = [
         ("captions scored", os.path.join(metrics, "summary.md")),
-        ("neurons", _file(outcome, "topiclens.NeuronFigures", "summary.md", "LSTM-B: none is named")),
+        ("neurons", _file(outcome, FIGURES, "summary.md", "LSTM-B: none is named")),
+        ("atlas", _file(outcome, FIGURES, atlas.INDEX, "none: no neuron has a name")),
         ("explanations", _file(outcome, EXPLANATIONS, "index.html", "none: explanations.videos is 0")),
         ("topics", os.path.join(outcome.folder("topiclens.TopicModel"), "topics.json")),
         ("set aside", os.path.join(outcome.folder("topiclens.Dataset"), "rejected.jsonl")),

@@ -141,12 +141,14 @@ def test_neurons_are_named_measured_and_judged(root, capsys):
     outcome = run_metadata.newest(str(root))
     reasons = pathlib.Path(outcome.folder("ModelBlessing"), "reasons.txt").read_text()
     assert "CIDEr" in reasons and "detecting neuron" in reasons
-    assert "Detected best" in pathlib.Path(outcome.folder("topiclens.NeuronFigures"), "summary.md").read_text()
+    figures = pathlib.Path(outcome.folder("topiclens.NeuronFigures"))
+    assert "Detected best" in (figures / "summary.md").read_text()
     assert any((root / "training" / "neurons").glob("events.*")), "TensorBoard finds them beside the training"
     assert cli.main(["neurons", "--root", str(root)]) == 0
     assert cli.main(["neurons", "--root", str(root), "--json"]) == 0
     table, links = capsys.readouterr().out.split("{", 1)
-    assert "of 16 neurons are named, " in table and json.loads("{" + links)["n_neurons"] == 16
+    assert str(figures / "atlas" / "index.html") in table and (figures / "atlas" / "neuron-19.html").is_file()
+    assert "of 20 neurons are named, " in table and json.loads("{" + links)["n_neurons"] == 20
 
 
 def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, dataset, capsys):
@@ -168,6 +170,10 @@ def test_held_out_videos_are_explained_from_the_best_caption_to_the_worst(root, 
         and "people wrote" in page
     )
     assert str(folder / "index.html") in said
+    atlas = pathlib.Path(outcome.folder("topiclens.NeuronFigures"), "atlas", "index.html")
+    assert f"atlas: {atlas}" in said
+    to_atlas = re.search('href="([^"]*atlas/index.html)"', page)[1]
+    assert (folder / to_atlas).resolve() == atlas.resolve()
     best = folder / entries[0]["page"]
     assert str(best) in said or os.path.relpath(best) in said, "the last lines name the page of the best caption"
     assert f"topiclens explain --id {entries[0]['video']} --root {root}" in said

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 
 from topiclens.pipeline.cli import arguments, output
 
@@ -16,11 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from topiclens.components.neurons.links import TopicLinks, remarks, table_rows
     from topiclens.pipeline import run_metadata
+    from topiclens.pipeline.exports import LINKS, atlas_of
 
-    links = TopicLinks.load(run_metadata.newest(options.root).folder("topiclens.NeuronLinks"))
+    links = TopicLinks.load(run_metadata.newest(options.root).folder(LINKS))
     if options.json:
         output.print_json(dataclasses.asdict(links), indent=1)
         return 0
     print(output.table(*table_rows(links, neurons_shown=5)))
     print("", *remarks(links), sep="\n")
+    if folder := atlas_of(options.root, links):
+        print(f"A page for each topic and each neuron: {os.path.join(folder, 'index.html')}")
     return 0

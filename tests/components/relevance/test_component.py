@@ -76,6 +76,14 @@ def test_a_judged_split_is_shown_from_its_best_caption_to_its_worst(run, tmp_pat
     assert told["references"] == ["a dog"] and told["topics"][0]["name"].startswith("name ")
 
 
+def test_pages_lead_to_the_atlas_beside_the_neurons_figures(run, tmp_path):
+    figures = artifacts.NeuronFiguresArtifact()
+    figures.uri = str(tmp_path / "figures" / "7")
+    explain({**run, "figures": figures}, tmp_path / "explanations" / "8")
+    for name in ("index.html", "val4.html"):
+        assert 'href="../../figures/7/atlas/index.html"' in (tmp_path / "explanations" / "8" / name).read_text()
+
+
 def test_a_split_that_was_not_judged_is_shown_in_the_order_of_ids(run, tmp_path):
     assert [entry["video"] for entry in explain(run, tmp_path, split="test")] == ["test0", "test1", "test2"]
     index = (tmp_path / "index.html").read_text()

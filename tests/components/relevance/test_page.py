@@ -128,6 +128,7 @@ PAGES = {
     "one frame": lambda: page(explained(make_reading(time=1)), jpegs(1)),
     "heat maps and check": lambda: page(with_extras(), jpegs(), jpegs(2)),
     "with accounts": lambda: page(explained(with_accounts()), jpegs()),
+    "with an atlas": lambda: page(explained(with_accounts()), atlas="../atlas"),
     "index": lambda: index([Entry("a b.mp4", "a-b.html", "a dog", jpegs()[0]), Entry("c.mp4", None, "cannot be read")]),
 }
 
@@ -154,6 +155,18 @@ def test_names_out_of_a_data_set_stay_text():
         parsed = Parsed(text)
         assert not parsed.all("script") and all(img["src"].startswith("data:") for img in parsed.all("img"))
         assert HOSTILE in "".join(parsed.text)
+
+
+def test_topics_and_neurons_lead_to_the_atlas_where_there_is_one():
+    entries = [Entry("a", "a.html", "a dog")]
+    for text in (page(explained(with_accounts()), atlas="../14/an atlas"), index(entries, atlas="../14/an atlas")):
+        assert Parsed(text).all("a", href="../14/an%20atlas/index.html")
+    found = {link["href"] for link in Parsed(page(explained(with_accounts()), atlas="../atlas")).all("a")}
+    assert {f"../atlas/topic-{topic}.html" for topic in range(TOPICS)} <= found
+    told = {f"../atlas/neuron-{one.neuron}.html" for word in explained(with_accounts()).words for one in word.neurons}
+    assert told <= found and "index.html" in found
+    without = Parsed(page(explained(with_accounts())))
+    assert [link["href"] for link in without.all("a")] == ["index.html"], "the way back is there always"
 
 
 def test_every_word_can_be_chosen_and_every_frame_is_seen():

@@ -74,6 +74,7 @@ def run_at(tmp_path, monkeypatch):
         (tmp_path / "Model").mkdir()
         (tmp_path / "Model" / run_metadata.EXPORTED).symlink_to(model)
         artifacts = {exports.LINKS: str(tmp_path / "links"), "Model": str(tmp_path / "Model")}
+        artifacts[exports.FIGURES] = str(tmp_path / "figures")
         monkeypatch.setattr(run_metadata, "newest", lambda root: run_metadata.Outcome(root, artifacts, True))
         return str(tmp_path)
 
@@ -207,6 +208,16 @@ def test_a_model_that_brings_the_names_of_its_neurons_needs_no_run(base, videos,
     for place in (root, tmp_path / "nowhere"):
         (told,) = explain(capsys, videos[0], "--model", model, "--root", place, "--output", tmp_path)
         assert told["notes"] == [] and told["topics"][0]["name"].startswith("topic name")
+
+
+def test_a_page_leads_to_the_atlas_of_the_run_that_gave_the_names(base, videos, tmp_path, run_at, capsys):
+    root = run_at(base / "1")
+    for written in (False, True):
+        if written:
+            (tmp_path / "figures" / "atlas").mkdir(parents=True)
+        explain(capsys, videos[0], "--model", base / "1", "--root", root, "--output", tmp_path / "pages")
+        page = (tmp_path / "pages" / "one.html").read_text()
+        assert ('href="../figures/atlas/topic-0.html"' in page) == written
 
 
 def test_a_servers_neurons_are_not_named_by_links_that_cannot_be_its_own(base, videos, tmp_path, run_at, capsys):
