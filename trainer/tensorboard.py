@@ -4,6 +4,8 @@ Each epoch is one event file whose name is made of the epoch's number. It is wri
 over; an epoch that is repeated after a kill replaces its own file.
 """
 
+import datetime
+import itertools
 import os
 from typing import Any
 
@@ -13,12 +15,14 @@ import tensorflow as tf
 from keras import ops
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 
+from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.tables import markdown_table
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.validation import Validation
 
 _ASIDE = "unfinished"
+_NAME_FILE = "logs.json"
 _SPEEDS = ("captions_per_second", "input_wait_share", "learning_rate")
 _ACTIVATION_VIDEOS = 32
 _SAMPLE_CAPTIONS = 8
@@ -27,6 +31,22 @@ _NEURONS = {
     "neurons_kept": ("neurons/keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
     "neurons_topics": ("neurons/topics_with_neuron", "Share of the topics that give their name to a neuron."),
 }
+
+
+def log_folder(work_dir: str, run_dir: str, title: str) -> str:
+    """Where a training that has a folder `run_dir` of its own within `work_dir` logs to: beside it, under a name that
+    people can tell from others in TensorBoard's list, such as `LSTM-I seed 0 · 2026-11-30 21:30 UTC`.
+
+    A training that goes on keeps the name that it began with.
+    """
+    kept = os.path.join(run_dir, _NAME_FILE)
+    if not tf.io.gfile.exists(kept):
+        begun = f"{title} · {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+        names = itertools.chain([begun], (f"{begun} ({number})" for number in itertools.count(2)))
+        name = next(name for name in names if not tf.io.gfile.exists(os.path.join(work_dir, name)))
+        tf.io.gfile.makedirs(os.path.join(work_dir, name))
+        write_json(kept, {"name": name})
+    return os.path.join(work_dir, read_json(kept)["name"])
 
 
 class TensorBoardEpochs(keras.callbacks.Callback):

@@ -28,7 +28,7 @@ from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import weights_path
 from topiclens.trainer.optimizers import build_optimizer
 from topiclens.trainer.settings import CaptionerConfig, TrainingConfig
-from topiclens.trainer.tensorboard import TensorBoardEpochs
+from topiclens.trainer.tensorboard import TensorBoardEpochs, log_folder
 from topiclens.trainer.validation import ScoreCaptions, Validation
 from topiclens.trainer.videos import Videos, read_videos
 from topiclens.trainer.vocabulary import Vocabulary
@@ -94,7 +94,7 @@ def train(
         shuffle_topics: a control: the topics are dealt out anew among the training videos. What the interpretive loss
             then still does is regularisation.
         folder_per_run: trains in a folder within `work_dir` that is named after the settings and the data, so that
-            other settings begin anew instead of being an error.
+            other settings begin anew instead of being an error. The logs lie beside it, under a name for people.
         progress: gets a line an epoch.
     Raises:
         CheckpointMismatch: `work_dir` holds another training.
@@ -134,11 +134,14 @@ def train(
             "topic words": topic_words,
         },
     }
-    work_dir = os.fspath(work_dir)
+    of_all = work_dir = os.fspath(work_dir)
     if folder_per_run:
-        work_dir = os.path.join(work_dir, checkpointing.fingerprint_of(facts))
+        work_dir = os.path.join(of_all, checkpointing.fingerprint_of(facts))
     checkpointing.claim(work_dir, facts)
     log_dir = os.path.join(work_dir, "logs")
+    if folder_per_run:
+        kind = "LSTM-I" if model.interpretive_weight else "LSTM-B"
+        log_dir = log_folder(of_all, work_dir, f"{kind} seed {training.seed}")
 
     # Without this, initial weights and the seeds of dropout would differ from run to run.
     keras.utils.set_random_seed(training.seed)

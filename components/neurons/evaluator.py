@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from topiclens.components.common.blessing import verdict_of
 from topiclens.components.neurons.detection import DETECTION, METRICS, Detection
 from topiclens.components.neurons.effects import CaptionEffects
-from topiclens.components.neurons.figures import NeuronFigures
+from topiclens.components.neurons.figures import FEW_VIDEOS, NeuronFigures
 from topiclens.components.neurons.links import TopicLinks, remarks
 from topiclens.components.neurons.settings import NeuronSettings
 from topiclens.schemas.files import write_json, write_text
@@ -30,8 +30,9 @@ def check_thresholds(
 ) -> tuple[Reason, ...]:
     """Holds a model's figures against the thresholds; `previous` are the figures of the last blessed model, as JSON."""
     enough = figures.detectors >= thresholds.min_detectors
+    few = f", {figures.few_videos} of them in fewer than {FEW_VIDEOS} videos" if figures.few_videos else ""
     words = (
-        f"{figures.detectors} of {figures.topics} topics have a detecting neuron on {split}; at least "
+        f"{figures.detectors} of {figures.topics} topics have a detecting neuron on {split}{few}; at least "
         f"{thresholds.min_detectors} are asked: {verdict_of(enough)}."
     )
     reasons = (Reason("min_detectors", enough, words),)
@@ -119,8 +120,12 @@ def format_summary(
     rows = sorted((row for row in figures.by_topic if row.neurons), key=lambda row: -(row.top.average_precision or 0))
     heads = ("topic", "videos", "neurons", *DETECTION.values())
     for title, chosen in (("Detected best", rows[:_SHOWN]), ("Detected worst", rows[_SHOWN:][-_SHOWN:])):
-        cells = [(names[row.id], row.videos, row.neurons, *_shown(row.top)) for row in chosen]
+        few = ["*" if row.videos < FEW_VIDEOS else "" for row in chosen]
+        cells = [
+            (names[row.id], f"{row.videos}{mark}", row.neurons, *_shown(row.top)) for row, mark in zip(chosen, few)
+        ]
         lines += ["", f"## {title}", "", "By the neuron with most votes.", "", markdown_table(heads, cells)]
+        lines += ["", f"\\* Fewer than {FEW_VIDEOS} videos: it may be chance."] if any(few) else []
     if changed is not None:
         lines += ["", "## Since the last blessed model", "", f"{len(changed)} neurons changed meaning."]
         lines += [f"- {one.neuron}: {one.before or 'no topic'} → {one.after or 'no topic'}" for one in changed]

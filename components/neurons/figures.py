@@ -13,6 +13,8 @@ from topiclens.components.neurons.detection import Detection, detect, mean_detec
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.neurons.pdm import Perceptron
 
+FEW_VIDEOS = 5  # held-out videos with a topic; what rests on fewer may be chance, and is marked
+
 
 def gini(values: np.ndarray) -> float:
     """sum_i (2 i - n - 1) x_i / (n sum_i x_i) of n magnitudes in rising order: 0 if all are equal, near 1 if one is all
@@ -124,6 +126,7 @@ class NeuronFigures(Detection):
     deletion_random: float | None  # the same for as many neurons at random
     deletion_gradient: float | None  # the same for as many in the order of gradient times input, in each video
     by_topic: tuple[TopicFigures, ...]
+    few_videos: int = 0  # of the `detectors`, how many are of a topic that fewer than FEW_VIDEOS held-out videos have
 
 
 def measure_neurons(
@@ -183,6 +186,7 @@ def measure_neurons(
         deletion_random=_mean([drops["random"].get(row.id, 0.0) for row in by_topic]),
         deletion_gradient=_mean([drops["gradient"].get(row.id, 0.0) for row in by_topic]),
         by_topic=tuple(by_topic),
+        few_videos=sum(row.id in detecting and row.videos < FEW_VIDEOS for row in by_topic),
     )
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorboard.plugins import projector
 
 from topiclens.components.neurons.activations import MeanActivations
+from topiclens.components.neurons.figures import FEW_VIDEOS
 from topiclens.components.neurons.links import TopicLinks, as_markdown, most_frequent
 from topiclens.components.neurons.pdm import Tally
 from topiclens.schemas.files import write_text
@@ -19,7 +20,14 @@ from topiclens.schemas.files import write_text
 _INK, _FAINT, _LINKED, _OWN = "#2b3a42", "#b8c4c9", "#d1495b", "#edf2f4"
 _COLUMNS = 3  # topics side by side; more stand below
 _TOPICS_SHOWN = 6
-_STEPS = "Mean activation in held-out videos; step 0: those without the topic, step 1: those with it."
+_PROFILES = (
+    "The mean activation of every neuron in the videos of a topic (Dong et al. 2017, Fig. 3), of the topics that occur "
+    "most. Neurons that are linked to the topic are red."
+)
+_ASSOCIATION = (
+    "How much each neuron speaks for each topic: mean prediction differences, relative to the topic's largest."
+)
+_FEW = f"What rests on fewer than {FEW_VIDEOS} videos may be chance."
 _QUANTILES = (np.arange(200) + 0.5) / 200  # so that few videos with a topic make as high a histogram as many without
 
 _MOST_VIDEOS = 2000  # they are drawn in the browser
@@ -32,24 +40,32 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
     """Writes one model's neurons as a TensorBoard log of its own; the folder's old content is replaced.
 
     Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association
-    of topics and neurons. Histograms: the activation of each topic's strongest neuron over held-out videos without the
-    topic (step 0) and with it (step 1), 200 quantiles each. Text: the links. Projector: see `write_embeddings`.
+    of topics and neurons. Histograms: the activation of each topic's strongest neuron over held-out videos, a series of
+    those with the topic and one of those without it, 200 quantiles each. Text: the links, and what rests on few videos.
+    Projector: see `write_embeddings`.
     """
     log_dir = _emptied(log_dir)
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
         if shown := [topic.id for topic in most_frequent(links, _TOPICS_SHOWN)]:
-            _image("neurons/profiles", plot_profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown))
-        _image("neurons/association", plot_association(tally, links))
-        tf.summary.text("neurons/links", as_markdown(links))
-        for topic in links.topics:
-            present = held_out.topics[:, topic.id] > 0
-            if topic.neurons and present.any() and not present.all():
-                neuron = topic.neurons[0].neuron
-                for step, videos in enumerate((~present, present)):
-                    spread = np.quantile(held_out.mean[videos, neuron], _QUANTILES, method="inverted_cdf")
-                    tag = f"topics/{topic.name} ({topic.id}): neuron {neuron}"
-                    tf.summary.histogram(tag, spread, step=step, description=_STEPS)
+            _image("neurons/profiles", plot_profiles({"LSTM-I": tally}, {"LSTM-I": links}, shown), _PROFILES)
+        _image("neurons/association", plot_association(tally, links), _ASSOCIATION)
+        told = [(topic, held_out.topics[:, topic.id] > 0) for topic in links.topics]
+        told = [(topic, present) for topic, present in told if topic.neurons and present.any() and not present.all()]
+        few = [f"{topic.name} ({present.sum()})" for topic, present in told if present.sum() < FEW_VIDEOS]
+        remark = f"Fewer than {FEW_VIDEOS} held-out videos have these topics: {', '.join(few)}. {_FEW}" if few else ""
+        tf.summary.text("neurons/links", f"{as_markdown(links)}\n\n{remark}".strip())
+        for topic, present in told:
+            neuron = topic.neurons[0].neuron
+            for series, videos in (("with the topic", present), ("without", ~present)):
+                spread = np.quantile(held_out.mean[videos, neuron], _QUANTILES, method="inverted_cdf")
+                tag = f"topics/{topic.name} ({topic.id}), neuron {neuron}: {series}"
+                tf.summary.histogram(tag, spread, description=_described(int(videos.sum()), int(present.sum())))
     write_embeddings(log_dir, links, held_out)
+
+
+def _described(videos: int, having: int) -> str:
+    spread = f"Mean activation of the neuron in {videos} held-out video{'' if videos == 1 else 's'}."
+    return f"{spread} {having} of them all have the topic. {_FEW}" if having < FEW_VIDEOS else spread
 
 
 def write_profiles(log_dir: str | os.PathLike, tallies: Mapping[str, Tally], links: Mapping[str, TopicLinks]) -> bytes:
@@ -60,7 +76,7 @@ def write_profiles(log_dir: str | os.PathLike, tallies: Mapping[str, Tally], lin
     first = links[next(iter(tallies))]
     picture = plot_profiles(tallies, links, [topic.id for topic in most_frequent(first, _TOPICS_SHOWN)])
     with tf.summary.create_file_writer(_emptied(log_dir)).as_default(step=0):
-        _image("neurons/profiles", picture)
+        _image("neurons/profiles", picture, f"{_PROFILES} One model stands above the other.")
     return picture
 
 
@@ -71,8 +87,8 @@ def _emptied(folder: str | os.PathLike) -> str:
     return folder
 
 
-def _image(name: str, png: bytes) -> None:
-    tf.summary.image(name, tf.io.decode_png(png, channels=3)[None])
+def _image(name: str, png: bytes, description: str) -> None:
+    tf.summary.image(name, tf.io.decode_png(png, channels=3)[None], description=description)
 
 
 def write_embeddings(log_dir: str, links: TopicLinks, videos: MeanActivations) -> None:

@@ -49,6 +49,16 @@ def test_enough_topics_must_have_a_detector(least, passed):
     assert reason.met is passed and f"1 of 2 topics have a detecting neuron on val; at least {least}" in reason.words
 
 
+def test_what_rests_on_few_videos_is_marked(tmp_path):
+    rare = dataclasses.replace(FIGURES.by_topic[0], videos=2)
+    few = dataclasses.replace(FIGURES, by_topic=(rare, *FIGURES.by_topic[1:]), few_videos=1)
+    (reason,) = check_thresholds(few, NeuronSettings(), split="val")
+    assert "1 of 2 topics have a detecting neuron on val, 1 of them in fewer than 5 videos; at least" in reason.words
+    write_report(tmp_path, few, links(man=[0], road=[]), None)
+    text = (tmp_path / "summary.md").read_text()
+    assert "| man | 2* |" in text and "Fewer than 5 videos" in text
+
+
 @pytest.mark.parametrize(("before", "passed"), [(0.84, True), (0.86, False), (0.7, True), (None, True)])
 def test_the_auc_may_fall_no_further_than_allowed(before, passed):
     previous = None if before is None else {"auc": before}

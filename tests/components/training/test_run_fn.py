@@ -1,6 +1,7 @@
 """The trainer as TFX calls it."""
 
 import os
+import re
 import types
 
 import keras
@@ -70,8 +71,10 @@ def test_it_trains_from_a_base_model_exports_and_hands_over_the_logs(tmp_path):
     assert meta["training"]["best_epoch"] == 1 and "val_CIDEr" in meta["training"]["figures"]
     assert 0 < meta["training"]["figures"]["neurons_named"] <= 16, "by prediction differences: twice 8 units"
     assert os.path.exists(os.path.join(arguments.serving_model_dir, "saved_model.pb"))
-    (run,) = os.listdir(tmp_path / "training")
-    logs = os.listdir(tmp_path / "training" / run / "logs")
+    run, logged = sorted(os.listdir(tmp_path / "training"), key=len)
+    assert re.fullmatch("[0-9a-f]{12}", run) and not (tmp_path / "training" / run / "logs").exists()
+    assert re.fullmatch(r"LSTM-I seed \d+ · \d{4}-\d\d-\d\d \d\d:\d\d UTC", logged), "what TensorBoard lists"
+    logs = os.listdir(tmp_path / "training" / logged)
     assert logs and os.listdir(arguments.model_run_dir) == logs
 
 
