@@ -18,7 +18,7 @@ from topiclens.components.atlas.entries import (
 from topiclens.components.atlas.words import number, spoken_words, topic_words, word_weights
 from topiclens.components.neurons.activations import Encode, MeanActivations, NeuronModel, encoded
 from topiclens.components.neurons.caption_words import CaptionWords
-from topiclens.components.neurons.detection import Detection, correlations
+from topiclens.components.neurons.detection import METRICS, Detection, correlations
 from topiclens.components.neurons.evaluator import find_changes
 from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLink, TopicLinks
@@ -193,10 +193,11 @@ def _related(seen: MeanActivations) -> list[tuple[tuple[int, float], ...]]:
 
 
 def _detections(links: TopicLinks, figures: Mapping) -> dict[tuple[str, tuple[str, ...]], Detection]:
-    """By what each topic of the last blessed model meant; of those that had a neuron."""
+    """By what each topic of the last blessed model meant; of those that had a neuron. Older versions kept no such
+    figures."""
     meanings = {topic.id: topic.meaning for topic in links.topics}
     return {
         meanings[row["id"]]: from_plain(Detection, row["top"])
-        for row in figures["by_topic"]
-        if row["neurons"] and row["id"] in meanings
+        for row in figures.get("by_topic", ())
+        if row["id"] in meanings and row["neurons"] and set(METRICS) <= set(row.get("top", ()))
     }

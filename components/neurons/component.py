@@ -124,7 +124,8 @@ def NeuronEvaluator(
     entries = survey(
         neurons, topics, named, counted, seen, held_out, found, records.read(files), split=split, previous=previous
     )
-    write_atlas(os.path.join(figures.uri, atlas.FOLDER), entries)
+    with writable(os.path.join(figures.uri, atlas.FOLDER)) as folder:
+        write_atlas(folder, entries)
     write_neurons(logs_dir, counted, named, held_out)
 
     with readable(caption_blessing.uri) as folder:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from topiclens.components import atlas
 from topiclens.components.common.blessing import verdict_of
 from topiclens.components.neurons.detection import DETECTION, METRICS, Detection
 from topiclens.components.neurons.effects import CaptionEffects
@@ -129,6 +130,7 @@ def format_summary(
     if changed is not None:
         lines += ["", "## Since the last blessed model", "", f"{len(changed)} neurons changed meaning."]
         lines += [f"- {one.neuron}: {one.before or 'no topic'} → {one.after or 'no topic'}" for one in changed]
+    lines += ["", f"[A page for each topic and each neuron]({atlas.INDEX})"]
     return "\n".join(lines) + "\n"
 
 

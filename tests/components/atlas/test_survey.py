@@ -141,5 +141,11 @@ def test_an_earlier_model_is_compared_by_what_topics_mean_not_by_their_numbers()
     assert [topic.fell for topic in atlas.compared] == [True] * (len(rises) - 1) + [False]
 
 
+@pytest.mark.parametrize("told", [{"auc": 0.5}, {"auc": 0.5, "by_topic": [{"id": 0, "neurons": 1, "top_auc": 0.5}]}])
+def test_figures_of_an_older_version_are_not_compared(told):
+    atlas = study(previous=lambda links, figures: (links, told)).atlas
+    assert atlas.compared == [] and atlas.changed == ()
+
+
 def test_without_an_earlier_model_nothing_is_compared(studied):
     assert studied.atlas.changed is None and studied.atlas.compared == []

@@ -81,6 +81,7 @@ def test_the_report_is_json_and_words(tmp_path):
     assert "| man | 9 | 2 | 0.400 | 0.250 | 0.500 | 0.600 | 0.500 | 0.900 |" in text and "| road | 4" not in text
     assert "1 of 4 neurons are named, 1 of them by at least 3 votes." in text and "their own neuron" not in text
     assert "1 neurons changed meaning" in text and "- 0: road → man" in text
+    assert text.endswith("(atlas/index.html)\n")
     assert "| purity | – |" in text and "word_deletion" not in text
 
 
