@@ -26,13 +26,13 @@ class Stage:
 
 
 STAGES = (
-    Stage(("Loading",), 12.0),
-    Stage(("Finding",), 3.0),
-    Stage(("Teaching",), 25.0),
-    Stage(("Writing", "Measuring"), 6.0),
+    Stage(("Loading",), 11.0),
+    Stage(("Finding",), 9.0),
+    Stage(("Teaching",), 9.0),
+    Stage(("Writing", "Measuring"), 28.0),
     Stage(("Naming",), 2.0),
     Stage(("Looking",), 0.0),
-    Stage(("Exporting",), 8.0),
+    Stage(("Exporting",), 17.0),
 )
 
 

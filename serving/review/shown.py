@@ -21,7 +21,7 @@ class ReviewedCorrection(Correction):
     """A correction of the ledger."""
 
     note: str = ""  # a sentence: on the preview, such as that no strength brings the topic's words in; or why refused
-    next_step: str = ""  # what a person may do about a refusal
+    next_step: str = ""  # of what was refused: why in plain words, and what a person may do
     lacking: bool = False  # live, but training left a model since that was not taught it: the next is made from that
 
     # The API tells them beside the events, from which they follow.

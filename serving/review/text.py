@@ -54,23 +54,24 @@ def strongest_frames(relevance: Sequence[float], most: int = 3) -> str:
     return ", ".join(f"{number} {share:+.2f}" for number, share in strongest)
 
 
-# By the check that is not met (`topiclens.schemas.verdicts.Reason`); {seconds} are those that show the topic.
+# Why, and what may be done, by the check that is not met (`topiclens.schemas.verdicts.Reason`).
 _NEXT_STEPS = {
-    "teachable": "Say another topic that the clip shows, or leave the caption as it is.",
-    "corrected": "Say {seconds}, or another topic that the clip shows.",
-    "kept": "Say {seconds}, so that the other frames keep the words that are right; or leave the caption as it is.",
-    "held-out half": "Say {seconds}, or correct another clip of the kind as well and teach both.",
-    "live": "Take back the live correction that it contradicts, if this one matters more; or leave it.",
-    "fine": "Say {seconds}; or look again at the caption that was called fine, and say what it misses; or leave it.",
-    "metric": "Correct more clips of the kind and teach them together; say {seconds}; or leave it.",
-    "neurons": "Teach fewer corrections at once, or leave the caption as it is.",
+    "teachable": ("The model cannot be taught it.", "Say another topic that the clip shows, or leave the caption."),
+    "corrected": ("The model did not learn to say it.", "Say {seconds}, or another topic that the clip shows."),
+    "kept": ("The caption would lose words that are right.", "Say {seconds}, so that the other frames keep them."),
+    "held-out half": ("It helps in no frames but those taught.", "Say {seconds}, or teach it with another such clip."),
+    "live": ("An earlier correction would be undone.", "Take that one back if this one matters more, or leave this."),
+    "fine": ("A caption that people called fine would get worse.", "Say {seconds}, or leave the caption."),
+    "metric": ("Captions of other clips would get worse.", "Teach it with more such clips, or say {seconds}."),
+    "neurons": ("Too many neurons would change their topic.", "Teach fewer corrections at once, or leave this."),
 }
+_LOOK_AGAIN = ("", "Look at the clip again: say {seconds}, or another topic.")
 
 
 def next_step(check: str, stretched: bool) -> str:
-    """What a person may do about a correction that was refused by a check; `stretched`: it is of a stretch of time."""
+    """Why a correction was refused by a check, and what a person may do; `stretched`: it is of a stretch of time."""
     seconds = "other seconds" if stretched else "from which second to which the clip shows it"
-    return _NEXT_STEPS.get(check, "Look at the clip again: say {seconds}, or another topic.").format(seconds=seconds)
+    return " ".join(_NEXT_STEPS.get(check, _LOOK_AGAIN)).strip().format(seconds=seconds)
 
 
 def time_left(seconds: float | None) -> str:

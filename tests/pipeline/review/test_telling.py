@@ -4,12 +4,14 @@ import pytest
 
 from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose, refine, rollback, teach
+from topiclens.components.refinement import gate
 from topiclens.pipeline.repair import refinements
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.review.telling import list_history, tell_later
 from topiclens.schemas.corrections import State, now
 from topiclens.serving.review.shown import JobState, RefinementJob
+from topiclens.serving.review.text import next_step
 
 
 @pytest.fixture
@@ -104,3 +106,9 @@ def test_history_says_of_every_state_what_it_is_and_never_that_a_refusal_was_see
         wanted = ("out of the refinement", words[state]) if state is State.PREVIEWED else (words[state],)
         assert any(word in what for what in said for word in wanted), (state, said)
     assert bad
+
+
+def test_every_check_of_the_gate_has_a_next_step_of_its_own():
+    checks = gate.CORRECTED, gate.KEPT, gate.HALF, gate.LIVE, gate.FINE, gate.METRIC, gate.NEURONS, "teachable"
+    steps = {next_step(check, False) for check in checks}
+    assert len(steps) == len(checks) and next_step("unheard of", False) not in steps

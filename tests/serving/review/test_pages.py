@@ -277,6 +277,7 @@ def test_the_next_step_after_a_refusal_is_told_by_the_check():
     steps = {(check, stretched): text.next_step(check, stretched) for check in checks for stretched in (False, True)}
     assert all(step.endswith(".") and "{" not in step for step in steps.values())
     assert len({steps[check, False] for check in checks}) == len(checks)
+    assert steps["kept", False].startswith("The caption would lose words")
     assert "from which second" in steps["kept", False] and "other seconds" in steps["kept", True]
 
 
