@@ -1,4 +1,5 @@
-"""Corrections and looks at captions, the versions of the model that carry corrections, and which was served when.
+"""Corrections, the versions of the model that carry them, and which was served when; looks at captions, and whose they
+are.
 
 The ledger keeps these records, the command line and the review page show them, and an export of the ledger has one a
 line (`correction.schema.json`).
@@ -204,4 +205,20 @@ class Look(_Record):
         return replace(other, time=self.time) == self
 
 
-Record = Correction | Version | Serving | Look
+@dataclass(frozen=True)
+class Assignment(_Record):
+    """Who is to look at a video. What is said later of the video takes its place."""
+
+    kind: ClassVar[str] = "assignment"
+
+    video_id: str
+    to: str | None  # None: nobody in particular
+    by: str
+    time: datetime
+
+    @property
+    def key(self) -> str:
+        return self.video_id
+
+
+Record = Correction | Version | Serving | Look | Assignment

@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 from topiclens.components.common import json_schema
 from topiclens.components.refinement import rules, store
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import Correction, Look, Record, Serving, Version
+from topiclens.schemas.corrections import Assignment, Correction, Look, Record, Serving, Version
 from topiclens.schemas.plain import from_plain
 
 MAX_LINE_BYTES = 4 * 2**20
 _SHOWN_FAULTS = 20
 _SCHEMA = "correction.schema.json"
-_RECORDS: dict[str, type[Record]] = {record.kind: record for record in (Correction, Version, Serving, Look)}
-_Kind = TypeVar("_Kind", Correction, Version, Serving, Look)
+_RECORDS: dict[str, type[Record]] = {record.kind: record for record in (Correction, Version, Serving, Look, Assignment)}
+_Kind = TypeVar("_Kind", Correction, Version, Serving, Look, Assignment)
 
 
 def check_record(record: _Kind) -> _Kind:
@@ -79,8 +79,8 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
 def read_everything(connection: Connection) -> dict[tuple, Record]:
     """All records of the ledger by kind and key."""
     corrections, versions = store.read_corrections(connection), store.read_versions(connection)
-    servings, looks = store.read_servings(connection), store.read_looks(connection)
-    held: tuple[Record, ...] = (*corrections, *versions.values(), *servings, *looks)
+    work = (*store.read_looks(connection), *store.read_assignments(connection))
+    held: tuple[Record, ...] = (*corrections, *versions.values(), *store.read_servings(connection), *work)
     return {(record.kind, record.key): record for record in held}
 
 
@@ -115,8 +115,8 @@ def _bounded_lines(file: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _goes_on(known: Record, record: Record) -> bool:
-    """Whether a record is a known correction with more that became of it, or a later look of the same person."""
-    if isinstance(known, Look) and isinstance(record, Look):
+    """Whether a record is a known correction with more that became of it, or a later look or assignment."""
+    if isinstance(known, Look | Assignment) and isinstance(record, Look | Assignment):
         return record.time > known.time
     if not (isinstance(known, Correction) and isinstance(record, Correction)):
         return False

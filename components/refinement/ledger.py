@@ -25,14 +25,13 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 
 from topiclens.components.refinement import exchange, rules, store
+from topiclens.components.refinement.clip_work import ClipWork
 from topiclens.components.refinement.database import Database
 from topiclens.components.refinement.rules import LedgerError
 from topiclens.schemas.corrections import (
     CorrectedTopic,
     Correction,
     Event,
-    Look,
-    Opinion,
     Serving,
     State,
     Version,
@@ -49,16 +48,12 @@ class RebuildStep:
     corrections: tuple[Correction, ...]
 
 
-class Ledger:
-    """Corrections, versions and what is served, in one database that many processes may use at once.
+class Ledger(ClipWork):
+    """Corrections, looks, versions and what is served, in one database that many processes may use at once.
 
     Every method is one transaction: once it returns its work is kept, and if it raises it left no trace. All raise
     LedgerError where the database cannot be reached.
     """
-
-    def __init__(self, database: Database, now: Callable[[], datetime] = now):
-        self._database = database
-        self._now = now
 
     @classmethod
     def open(cls, url: str | os.PathLike, now: Callable[[], datetime] = now) -> Ledger:
@@ -149,29 +144,6 @@ class Ledger:
         """One correction; LedgerError if there is none of that id."""
         with self._database.reading() as connection:
             return store.read_corrections_by_id(connection, [correction_id])[correction_id]
-
-    # Looks
-
-    def look(self, *, by: str, video_id: str, version: str, content: str, caption: str, opinion: Opinion) -> Look:
-        """Writes down what a person thinks of a caption; see `Look` for the arguments.
-
-        It takes the place of what the person said of the video and version before. The same said again changes nothing.
-
-        Raises:
-            LedgerError: a text is empty, too long or of more than one line.
-        """
-        look = exchange.check_record(Look(by, video_id, version, content, caption, opinion, self._now()))
-        with self._database.writing() as connection:
-            for known in store.read_looks(connection, look.key):
-                if known.says_again(look):
-                    return known
-            store.append(connection, look)
-        return look
-
-    def looks(self) -> tuple[Look, ...]:
-        """The looks that count, oldest first: the last of each person, video and version."""
-        with self._database.reading() as connection:
-            return store.read_looks(connection)
 
     # Versions
 

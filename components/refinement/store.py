@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     Double,
     ForeignKey,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 
 from topiclens.components.refinement.database import refuse_changes
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import Correction, Look, Record, Serving, State, Version
+from topiclens.schemas.corrections import Assignment, Correction, Look, Record, Serving, State, Version
 from topiclens.schemas.plain import from_plain
 
 METADATA = MetaData()
@@ -108,9 +109,18 @@ LOOKS = Table(
     _counted("number", CheckConstraint("number > 0")),
     *_texts("content", "caption", "opinion", "time"),
 )
+# Of a video the assignment with the highest number counts.
+ASSIGNMENTS = Table(
+    "assignments",
+    METADATA,
+    Column("video_id", Text, primary_key=True),
+    _counted("number", CheckConstraint("number > 0")),
+    Column("to", Text),
+    *_texts("by", "time"),
+)
 refuse_changes(METADATA)
 
-_C, _E, _S, _L = CORRECTIONS.c, EVENTS.c, STRETCHES.c, LOOKS.c
+_C, _E, _S, _L, _A = CORRECTIONS.c, EVENTS.c, STRETCHES.c, LOOKS.c, ASSIGNMENTS.c
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -172,6 +182,12 @@ def read_looks(connection: Connection, key: tuple[str, str, str] | None = None) 
     return tuple(sorted({look.key: look for look in found}.values(), key=lambda look: (look.time, look.key)))
 
 
+def read_assignments(connection: Connection) -> tuple[Assignment, ...]:
+    """The assignments that count, by the videos' ids."""
+    rows = connection.execute(select(ASSIGNMENTS).order_by(_A.video_id, _A.number)).mappings()
+    return tuple({row["video_id"]: from_plain(Assignment, row) for row in rows}.values())
+
+
 def append(connection: Connection, record: Record, known: Correction | None = None) -> None:
     """Appends a record; of a correction that is `known`, the events that it has beyond those."""
     row = record.to_json()
@@ -194,8 +210,14 @@ def append(connection: Connection, record: Record, known: Correction | None = No
             _insert(connection, SERVINGS, row)
         case Look():
             its = [column == value for column, value in zip((_L.by, _L.video_id, _L.version), record.key)]
-            last = connection.execute(select(func.max(_L.number)).where(*its)).scalar()
-            _insert(connection, LOOKS, {**row, "number": 1 + (last or 0)})
+            _insert(connection, LOOKS, {**row, "number": _next_number(connection, _L.number, its)})
+        case Assignment():
+            its = [_A.video_id == record.video_id]
+            _insert(connection, ASSIGNMENTS, {**row, "number": _next_number(connection, _A.number, its)})
+
+
+def _next_number(connection: Connection, number: Column, its: Sequence[ColumnElement[bool]]) -> int:
+    return 1 + (connection.execute(select(func.max(number)).where(*its)).scalar() or 0)
 
 
 def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
 from topiclens.pipeline.review.telling import list_history, tell_later
 from topiclens.pipeline.review.viewer import Viewer
-from topiclens.schemas.corrections import Correction, Look, Opinion, State, now
+from topiclens.schemas.corrections import Assignment, Correction, Look, Opinion, State, now
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.verdicts import Reason
 from topiclens.serving.review.backend import NotFound, Refused, Unavailable
@@ -134,6 +134,16 @@ class RunReviewBackend(Viewer):
     def looks(self) -> Sequence[Look]:
         with self._kept() as ledger:
             return ledger.looks()
+
+    def assign(self, people: Mapping[str, str | None], by: str) -> Sequence[Assignment]:
+        for video_id in people:
+            self._check(video_id)
+        with self._kept() as ledger:
+            return ledger.assign(people, by=by)
+
+    def assignments(self) -> Sequence[Assignment]:
+        with self._kept() as ledger:
+            return ledger.assignments()
 
     # Refinements
 

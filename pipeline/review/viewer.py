@@ -6,7 +6,7 @@ import abc
 import contextlib
 import functools
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,19 +20,18 @@ from topiclens.pipeline.explaining import reading_of
 from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
-from topiclens.schemas.corrections import Look, State
+from topiclens.pipeline.review.work_queue import WorkQueue
+from topiclens.schemas.corrections import Assignment, Look, State
 from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.schemas.timelines import TopicScore, TopicTimeline
 from topiclens.schemas.topic_lookup import UnknownTopic, find_topic, search_topics
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError, Unavailable
-from topiclens.serving.review.marks import Marks, is_wanted, looked_at, marks_of, next_clip
 from topiclens.serving.review.shown import (
     MAX_STRENGTH,
     ClipPage,
     NewCaption,
     QueueFilter,
-    QueueItem,
     QueuePage,
     ReviewedCorrection,
     Suggestion,
@@ -74,26 +73,13 @@ class Viewer(abc.ABC):
         self._tried = functools.lru_cache(_KEPT)(self._try)
 
     def queue(self, limit: int, offset: int = 0, wanted: QueueFilter = QueueFilter(), person: str = "") -> QueuePage:
-        """Clips that are still to be corrected first, those last that nobody has captioned yet; then those that are."""
         version = self._served.version()
         self._ranking.follow(version)
-        items, order, marks = self._queued(version, wanted)
-        items = sorted(items, key=lambda item: item.corrections > 0)
-        return QueuePage(
-            tuple(items[offset : offset + limit]),
-            total=len(items),
-            waiting=len(order) - len(self._ranking.ordered()),
-            clips=len(order),
-            looked_at=len(looked_at(marks, person)),
-            looked_at_by_any=len(marks),
-            reviewers=tuple(sorted({mark.by for people in marks.values() for mark in people})),
-            next_id=next_clip(order, None, {item.video_id for item in items}, marks, person, wanted),
-        )
+        return self._work_queue(version).page(limit, offset, wanted, person)
 
     def next_clip(self, video_id: str, person: str, wanted: QueueFilter = QueueFilter()) -> str | None:
         self._check(video_id)
-        items, order, marks = self._queued(self._served.version(), wanted)
-        return next_clip(order, video_id, {item.video_id for item in items}, marks, person, wanted)
+        return self._work_queue(self._served.version()).following(video_id, person, wanted)
 
     def clip(self, video_id: str, person: str = "", wanted: QueueFilter = QueueFilter()) -> ClipPage:
         self._check(video_id)
@@ -104,6 +90,8 @@ class Viewer(abc.ABC):
         suggestions, links = pick_suggestions(ranked.missing, topics), self._sources.links(version)
         if links is not None and links.n_neurons != answer.activations.shape[1]:
             links = None  # another model's
+        corrections = self.corrections()
+        queue = self._work_queue(version, corrections)
         return ClipPage(
             video_id=video_id,
             caption=answer.text,
@@ -118,9 +106,10 @@ class Viewer(abc.ABC):
             scores=rank_scores(answer.topic_scores, topics),
             timelines=show_timelines(answer, links, suggestions),
             suggestions=self._suggestions(version, video_id, suggestions),
-            corrections=tuple(one for one in self.corrections() if one.video_id == video_id),
-            marks=self._marks(version, {video_id: answer.text}).get(video_id, ()),
-            next_id=self.next_clip(video_id, person, wanted),
+            corrections=tuple(one for one in corrections if one.video_id == video_id),
+            marks=queue.marks.get(video_id, ()),
+            assigned=queue.assigned.get(video_id, ""),
+            next_id=queue.following(video_id, person, wanted),
         )
 
     def frame(self, video_id: str, index: int) -> bytes | None:
@@ -179,39 +168,14 @@ class Viewer(abc.ABC):
     def looks(self) -> Sequence[Look]:
         """What people think of captions, oldest first: the last word of each person, clip and version."""
 
-    def _queued(self, version: str, wanted: QueueFilter) -> tuple[list[QueueItem], list[str], Marks]:
-        """The clips that are wanted, the highest score first; all ids in that order; and what people did about them."""
-        corrected = Counter(one.video_id for one in self.corrections() if one.state is not State.REVOKED)
-        earlier = self._ranking.earlier()  # first: what is ranked meanwhile is in both
-        ranked = {one.video_id: one for one in [*earlier.values(), *self._ranking.ordered()]}
-        ranked = {one.video_id: one for one in sorted(ranked.values(), key=RankedClip.place)}
-        marks = self._marks(version, {name: one.said.caption for name, one in ranked.items()})
-        order = [*ranked, *(name for name in self._sources.clips.ids if name not in ranked)]
-        items = []
-        for name in order:
-            one, people = ranked.get(name), marks.get(name, ())
-            caption, score, reasons = (one.said.caption, one.score.value, one.score.reasons) if one else _UNKNOWN
-            if one is not None and one is earlier.get(name):
-                reasons = (_EARLIER, *reasons)
-            about = wanted.topic is None or (one is not None and _is_about(one, wanted.topic))
-            if about and _matches(wanted.search, caption, name) and is_wanted(people, wanted):
-                shown = name, caption, round(score, 3), reasons, self._picture(name), corrected[name], people
-                items.append(QueueItem(*shown, captioned=one is not None))
-        return items, order, marks
+    @abc.abstractmethod
+    def assignments(self) -> Sequence[Assignment]:
+        """Who is to look at which clip, by its id."""
 
-    def _marks(self, version: str, captions: Mapping[str, str]) -> Marks:
-        """What people did about the clips of this page."""
-        here = self._sources.clips
-        return marks_of(
-            captions,
-            version,
-            (look for look in self.looks() if look.video_id in here),
-            (one for one in self.corrections() if one.video_id in here),
-        )
-
-    def _picture(self, video_id: str) -> int | None:
-        """The middle frame; what is in the middle of a clip is mostly what it is about."""
-        return self._sources.clips.lengths[video_id] // 2 if self._sources.media.expected(video_id) else None
+    def _work_queue(self, version: str, corrections: Sequence[ReviewedCorrection] | None = None) -> WorkQueue:
+        clips, media = self._sources.clips, self._sources.media
+        corrections = self.corrections() if corrections is None else corrections
+        return WorkQueue.of(clips, media, self._ranking, version, self.looks(), corrections, self.assignments())
 
     def _ranked(self, version: str, video_id: str) -> RankedClip:
         answer = self._explained(version, video_id)
@@ -265,24 +229,6 @@ class Viewer(abc.ABC):
             return find_topic(wanted, self._sources.topics(self._served.version()))
         except UnknownTopic as error:
             raise NotFound(str(error)) from error
-
-
-_UNKNOWN = ("", 0.0, ("not captioned yet",))
-_EARLIER = "as the version before said; the served one is being asked"
-
-
-def _matches(search: str, *texts: str) -> bool:
-    return all(any(word in text.lower() for text in texts) for word in search.lower().split())
-
-
-SEEN = 0.5  # from this score on, a model sees a topic
-
-
-def _is_about(clip: RankedClip, topic: int) -> bool:
-    """Whether the model sees a topic in a clip, or its caption may miss it."""
-    scores = clip.said.topic_scores
-    seen = scores is not None and topic < len(scores) and scores[topic] >= SEEN
-    return bool(seen) or any(one.topic == topic for one in clip.missing)
 
 
 TIMELINES = 3  # of the topics that the model sees most

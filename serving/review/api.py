@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from topiclens.schemas.corrections import Look, Opinion, State
+from topiclens.schemas.corrections import Assignment, Look, Opinion, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review import shown, uploads
@@ -23,6 +23,7 @@ from topiclens.serving.review.dependencies import (
     Wanted,
     Writer,
 )
+from topiclens.serving.review.marks import share_out
 from topiclens.serving.review.text import Phrase, compare_captions
 
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
@@ -77,6 +78,13 @@ class LookRequest(_Body):
     video_id: Id
     opinion: Opinion
     version: Id | None = None
+
+
+class AssignmentRequest(_Body):
+    """Clips, and the people who are to look at them, by turns; nobody in particular where there are none."""
+
+    video_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+    to: Annotated[list[Id], Field(max_length=100)]
 
 
 class WhichCorrection(_Body):
@@ -142,6 +150,18 @@ def looks(backend: TheBackend, _: Reader, video_id: Id | None = None, by: Search
 def look(backend: TheBackend, person: Writer, asked: LookRequest) -> Look:
     """Notes what the person thinks of a caption, in place of what they said of it before."""
     return backend.look(asked.video_id, asked.opinion, person.name, asked.version)
+
+
+@ROUTER.get("/assignments")
+def assignments(backend: TheBackend, _: Reader) -> list[Assignment]:
+    """Who is to look at which clip."""
+    return list(backend.assignments())
+
+
+@ROUTER.post("/assignments", status_code=201)
+def assign(backend: TheBackend, person: Publisher, asked: AssignmentRequest) -> list[Assignment]:
+    """Shares clips among people."""
+    return list(backend.assign(share_out(asked.video_ids, asked.to), person.name))
 
 
 @ROUTER.get("/topics")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from topiclens.schemas.corrections import Look, Opinion, State
+from topiclens.schemas.corrections import Assignment, Look, Opinion, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review import shown
 
@@ -94,6 +94,12 @@ class ReviewBackend(Protocol):
 
     def withdraw(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
         """Takes back a correction that is in no served version."""
+
+    def assign(self, people: Mapping[str, str | None], by: str) -> Sequence[Assignment]:
+        """Notes who is to look at clips: id -> a person, or None for nobody in particular."""
+
+    def assignments(self) -> Sequence[Assignment]:
+        """Who is to look at which clip, by its id."""
 
     def restore(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
         """Undoes a withdrawal; `Refused` where the correction was ever in a served version, or was said again."""

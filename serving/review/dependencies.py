@@ -109,9 +109,11 @@ def filter_of(
     about: Annotated[TopicId | Literal[""], Query(description="id of a topic that the model sees or misses")] = "",
     reviewer: Search = "",
     state: ClipState | Literal[""] = "",
+    assigned: Search = "",
 ) -> QueueFilter:
     """Which clips an address asks for; forms of pages send empty fields where nothing is asked for."""
-    return QueueFilter(search, None if about == "" else about, reviewer, ClipState(state) if state else None)
+    about_topic, in_state = None if about == "" else about, ClipState(state) if state else None
+    return QueueFilter(search, about_topic, reviewer, in_state, assigned)
 
 
 Wanted = Annotated[QueueFilter, Depends(filter_of)]
@@ -119,10 +121,16 @@ Wanted = Annotated[QueueFilter, Depends(filter_of)]
 
 def filter_in(form: FormData) -> QueueFilter:
     """The same out of a form's fields, which a page keeps for the clip that follows."""
-    search, about, reviewer, state = (text(form, name, required=False) for name in QueueFilter().query)
+    search, about, reviewer, state, assigned = (text(form, name, required=False) for name in QueueFilter().query)
     if not re.fullmatch("[0-9]{0,9}", about) or state not in ("", *ClipState):
         raise Refusal(422, "The filter of the queue cannot be read.")
-    return QueueFilter(search, int(about) if about else None, reviewer, ClipState(state) if state else None)
+    about_topic, in_state = int(about) if about else None, ClipState(state) if state else None
+    return QueueFilter(search, about_topic, reviewer, in_state, assigned)
+
+
+def people_in(form: FormData) -> list[str]:
+    """Names with commas between, each once."""
+    return list(dict.fromkeys(filter(None, (name.strip() for name in text(form, "to", required=False).split(",")))))
 
 
 def opinion_in(form: FormData) -> Opinion:

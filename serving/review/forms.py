@@ -16,14 +16,17 @@ from topiclens.serving.review.dependencies import (
     TheLimits,
     filter_in,
     opinion_in,
+    people_in,
     stretch_in,
     text,
     topics_in,
 )
+from topiclens.serving.review.marks import share_out
 from topiclens.serving.review.rendering import keep_session, redirect, render_page
 from topiclens.serving.review.request_limits import Refusal
 
 ROUTER = APIRouter(include_in_schema=False)
+MOST_SHARED = 10_000  # clips, at once
 
 
 @ROUTER.post("/corrections")
@@ -44,6 +47,15 @@ def look(form: Form, backend: TheBackend, person: Reader) -> Response:
     if following is None:
         return redirect("/", done="all-looked-at", **wanted.query)
     return redirect("/clip", id=following, done=opinion.value, **wanted.query)
+
+
+@ROUTER.post("/assignments")
+def assign(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
+    """Shares the clips that a filter shows among people, by turns."""
+    wanted = filter_in(form)
+    shown = backend.queue(MOST_SHARED, 0, wanted, person.name).items
+    backend.assign(share_out([item.video_id for item in shown], people_in(form)), person.name)
+    return redirect("/", done="assigned", **wanted.query)
 
 
 @ROUTER.post("/corrections/withdraw")

@@ -51,6 +51,11 @@ def is_wanted(marks: Sequence[ClipMark], wanted: QueueFilter) -> bool:
     return not wanted.reviewer or ClipState.NEW not in states
 
 
+def share_out(video_ids: Sequence[str], people: Sequence[str]) -> dict[str, str | None]:
+    """Video id -> whose it is, by turns; nobody's where there are no people."""
+    return {video_id: people[place % len(people)] if people else None for place, video_id in enumerate(video_ids)}
+
+
 def next_clip(
     order: Sequence[str], after: str | None, among: Collection[str], marks: Marks, person: str, wanted: QueueFilter
 ) -> str | None:

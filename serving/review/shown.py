@@ -125,11 +125,18 @@ class QueueFilter:
     topic: int | None = None  # that the model sees, or that the caption may miss
     reviewer: str = ""  # who is to have done something about the clip, or whose `state` is asked for
     state: ClipState | None = None  # of anybody where no reviewer is named
+    assigned: str = ""  # whose clip it is
 
     @property
     def query(self) -> dict[str, str | int | None]:
         """The fields of an address that asks for the same."""
-        return {"search": self.search, "about": self.topic, "reviewer": self.reviewer, "state": self.state}
+        return {
+            "search": self.search,
+            "about": self.topic,
+            "reviewer": self.reviewer,
+            "state": self.state,
+            "assigned": self.assigned,
+        }
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,7 @@ class QueueItem:
     corrections: int = 0  # of it that are not revoked
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
     captioned: bool = True  # False before any version was asked about it
+    assigned: str = ""  # who is to look at it; empty for nobody in particular
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,9 @@ class QueuePage:
     reviewers: tuple[str, ...] = ()  # who did something about any of them, by name
     next_id: str | None = None  # the first that is wanted and that the person who asks did not look at
     waiting: int = 0  # of the queue, those that the served version was not asked about yet; it is being asked
+    yours: int = 0  # of the queue, those that are assigned to the person who asks
+    yours_looked_at: int = 0  # of these, by that person
+    assignees: tuple[str, ...] = ()  # to whom any of them is assigned, by name
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,7 @@ class ClipPage:
     suggestions: tuple[Suggestion, ...] = ()  # the likeliest first
     corrections: tuple[ReviewedCorrection, ...] = ()  # of this clip, newest first
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
+    assigned: str = ""  # who is to look at it; empty for nobody in particular
     next_id: str | None = None  # the next clip for the person who asks; None where they have looked at all
 
 

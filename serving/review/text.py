@@ -123,6 +123,7 @@ DONE = {
     "fine": "Noted: that caption is fine. Here is the next clip.",
     "unsure": "Noted: you are unsure of that caption. Here is the next clip.",
     "skip": "Skipped. Here is the next clip.",
+    "assigned": "These clips are shared out.",
     "all-looked-at": "Noted. That was the last of these clips that you had not looked at.",
     "refused-before": "The gate refused this already. The page of corrections says why; tick it there to try it again.",
     "withdrawn": "The correction is taken back. It can be put back.",

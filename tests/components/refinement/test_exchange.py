@@ -25,6 +25,8 @@ def rich(ledger, making):
     back = ledger.propose(**making.proposal | {"author": "Dia"}).id
     ledger.transition(back, "revoked", by="Eve")
     ledger.restore(back, by="Dia")
+    for to in ("Ann", None, "Ben"):
+        ledger.assign({"dance-7": to, "dance-8": to and "Ann"}, by="Cem")
     for opinion in (Opinion.SKIP, Opinion.FINE):
         ledger.look(**making.look | {"opinion": opinion})
     return ledger
@@ -57,6 +59,7 @@ def test_a_ledger_moves_between_databases_without_a_difference(rich, empty):
     assert empty.import_lines(io.BytesIO("\n".join(lines).encode())) == len(lines)
     assert empty.export_lines() == lines
     assert [look.opinion for look in empty.looks()] == [Opinion.FINE] and empty.looks() == rich.looks()
+    assert [one.to for one in empty.assignments()] == ["Ben", "Ann"] and empty.assignments() == rich.assignments()
     assert empty.corrections() == rich.corrections() and empty.versions() == rich.versions()
     assert empty.served() == rich.served() and empty.disagreements() == ()
 

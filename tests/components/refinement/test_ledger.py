@@ -86,6 +86,19 @@ def test_a_look_takes_the_place_of_what_the_same_person_said_of_the_caption(ledg
     assert ledger.looks() == (*others, again)
 
 
+def test_of_a_video_the_last_assignment_counts_and_all_or_none_are_written(ledger, url):
+    ledger.assign({"v1": "Ann", "v2": "Ben"}, by="Cem")
+    ledger.assign({"v2": "Ann", "v3": None}, by="Dia")
+    told = {one.video_id: (one.to, one.by) for one in Ledger.open(url).assignments()}
+    assert told == {"v1": ("Ann", "Cem"), "v2": ("Ann", "Dia")}, "it was nobody's before"
+    ledger.assign({"v1": "Ann"}, by="Eve")
+    assert ledger.assignments()[0].by == "Cem", "the same again is nothing new"
+    for wrong in ({"v1": "Ben", "a/b": "Ben"}, {"v1": "Ben", "v2": ""}, {"v1": "two\nlines"}):
+        with pytest.raises(LedgerError, match="This assignment cannot be written"):
+            ledger.assign(wrong, by="Eve")
+    assert {one.to for one in ledger.assignments() if one.video_id == "v1"} == {"Ann"}
+
+
 def test_a_correction_goes_live_with_the_version_that_carries_it(ledger, making):
     correction_id = making.candidate(ledger)
     ledger.record_version(

@@ -21,7 +21,7 @@ from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, Ranking, Similar
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
-from topiclens.schemas.corrections import CorrectedTopic, Event, Look, Opinion, State, now
+from topiclens.schemas.corrections import Assignment, CorrectedTopic, Event, Look, Opinion, State, now
 from topiclens.schemas.progress import no_progress
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.answers import ExplainedCaption, WhatIf
@@ -75,13 +75,16 @@ def corrected(state, caption=None):
 class ReviewBackend(Viewer):
     told = ()
 
-    looked = ()
+    looked, shared = (), ()
 
     def corrections(self, state=None):
         return self.told
 
     def looks(self):
         return self.looked
+
+    def assignments(self):
+        return self.shared
 
 
 def record(name):
@@ -225,6 +228,15 @@ def test_the_queue_is_filtered_by_what_people_did_and_by_what_the_model_sees_or_
     assert backend.clip("v0", "Ann").next_id == backend.clip("v1", "Ann").next_id == "v2"
     assert backend.clip("v2", "Ann").next_id is None and backend.clip("v2", "Ben").next_id == "v0"
     assert [mark.state for mark in backend.clip("v1").marks] == [ClipState.FINE]
+
+
+def test_whose_clips_they_are_is_told_and_filtered(backend):
+    backend.shared = (Assignment("v1", "Ann", "Ben", now()), Assignment("v2", None, "Ben", now()))
+    found = queue(backend, person="Ann")
+    assert {item.video_id: item.assigned for item in found.items} == {"v0": "", "v1": "Ann", "v2": ""}
+    assert (found.yours, found.yours_looked_at, found.assignees) == (1, 0, ("Ann",))
+    assert [item.video_id for item in backend.queue(10, wanted=QueueFilter(assigned="Ann")).items] == ["v1"]
+    assert backend.clip("v1").assigned == "Ann" and backend.clip("v0").assigned == ""
 
 
 def test_what_a_person_thinks_is_written_down_with_the_caption_that_they_saw(closed, tmp_path):

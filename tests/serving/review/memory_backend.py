@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
-from topiclens.schemas.corrections import CorrectedTopic, Event, Look, State
+from topiclens.schemas.corrections import Assignment, CorrectedTopic, Event, Look, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import (
     ExplainedWord,
@@ -67,6 +67,7 @@ class MemoryBackend:
         self._captions = dict(captions)
         self._topics = {topic.id: topic for topic in topics}
         self._corrections: dict[str, ReviewedCorrection] = {}
+        self._assigned: dict[str, str | None] = {}
         self._looks: dict[tuple[str, str, str], Look] = {}
         self._versions = [ReviewedVersion("1", None, (), _BEGAN, "training", "As training left it.", served=True)]
         self._history: list[HistoryEntry] = []
@@ -88,6 +89,7 @@ class MemoryBackend:
                 picture=0 if self.pictures else None,
                 corrections=len(self._of(video_id)),
                 marks=marks.get(video_id, ()),
+                assigned=self._assigned.get(video_id) or "",
             )
             for place, video_id in enumerate(found)
         ]
@@ -99,6 +101,9 @@ class MemoryBackend:
             len(marks),
             tuple(sorted({mark.by for people in marks.values() for mark in people})),
             next_clip(list(self._captions), None, found, marks, person, wanted),
+            yours=len(yours := {i for i, to in self._assigned.items() if to == person}),
+            yours_looked_at=len(yours & looked_at(marks, person)),
+            assignees=tuple(sorted(set(filter(None, self._assigned.values())))),
         )
 
     def next_clip(self, video_id, person, wanted=QueueFilter()):
@@ -110,7 +115,7 @@ class MemoryBackend:
         return [
             i for i, caption in self._captions.items()
             if (wanted.search in caption or wanted.search in i) and wanted.topic in (None, 0, 1, 3)
-            and is_wanted(marks.get(i, ()), wanted)
+            and is_wanted(marks.get(i, ()), wanted) and wanted.assigned in ("", self._assigned.get(i))
         ]  # fmt: skip
 
     def _marks(self):
@@ -147,6 +152,7 @@ class MemoryBackend:
             ),
             corrections=tuple(self._of(video_id)),
             marks=self._marks().get(video_id, ()),
+            assigned=self._assigned.get(video_id) or "",
             next_id=self.next_clip(video_id, person, wanted),
         )
 
@@ -190,6 +196,15 @@ class MemoryBackend:
             self._looks[look.key] = look
             self._note(by, f"looked at {caption}", video_id)
         return look
+
+    def assign(self, people, by):
+        for video_id in people:
+            self._caption(video_id)
+        self._assigned |= people
+        return [Assignment(video_id, to, by, self._now()) for video_id, to in people.items()]
+
+    def assignments(self):
+        return [Assignment(video_id, to, "ada", self._now()) for video_id, to in sorted(self._assigned.items())]
 
     def looks(self):
         return list(self._looks.values())

@@ -10,7 +10,7 @@ from tests.serving.review.conftest import CAPTIONS, opened, send
 from tests.serving.review.memory_backend import MemoryBackend
 from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Look, Opinion, State
 from topiclens.serving.review.access import Access
-from topiclens.serving.review.marks import is_wanted, looked_at, marks_of, next_clip
+from topiclens.serving.review.marks import is_wanted, looked_at, marks_of, next_clip, share_out
 from topiclens.serving.review.shown import ClipState, QueueFilter
 
 BEGAN = datetime(2026, 5, 3, 9, 0, tzinfo=UTC)
@@ -185,3 +185,44 @@ def test_reviewers_see_their_own_progress(tokens):
     assert rita.get("/api/queue").json()["looked_at"] == 1 and paul.get("/api/queue").json()["looked_at"] == 0
     assert "0 of 3 clips looked at by you, 1 by anybody" in paul.get("/").text
     assert "fine, rita" in paul.get("/").text and isinstance(access, Access)
+
+
+def test_clips_are_shared_out_by_turns_and_each_gets_as_many():
+    assert share_out("abcde", ["ada", "ben"]) == {"a": "ada", "b": "ben", "c": "ada", "d": "ben", "e": "ada"}
+    assert share_out("ab", []) == {"a": None, "b": None}
+
+
+def test_a_publisher_shares_out_what_is_filtered_and_each_person_goes_through_their_own(browser, backend):
+    assert "Share out all 3 clips" in browser.get("/").text and 'for="assigned"' not in browser.get("/").text
+    assert "Share out these 2 clips" in browser.get("/?search=an").text
+    answer = send(browser, "/assignments", search="an", to=" ada,ben, ada,, ")
+    assert "These clips are shared out." in answer.text and answer.url.params["search"] == "an"
+    assert {one.video_id: one.to for one in backend.assignments()} == {"stage": "ada", "room": "ben"}
+    send(browser, "/assignments", search="field", to="ada")
+    assert {one.video_id: one.to for one in backend.assignments()} == {"stage": "ada", "room": "ben", "field": "ada"}
+    text = browser.get("/").text
+    assert '<a href="/?assigned=ada">2 clips for you</a>, 0 looked at.' in text and ">for ben</span>" in text
+    queue = browser.get("/?assigned=ada").text
+    assert "a man is in a room" not in queue and '<option value="ada" selected>ada (you)</option>' in queue
+    answer = send(browser, "/looks", video_id="stage", version="1", opinion="fine", assigned="ada")
+    assert where(answer) == ("/clip", "field") and answer.url.params["assigned"] == "ada"
+    assert ">for you</span>" in answer.text and "2 clips for you</a>, 1 looked at." in browser.get("/").text
+    send(browser, "/assignments", assigned="ben", to="")
+    assert {one.to for one in backend.assignments() if one.video_id == "room"} == {None}
+    assert "for ben" not in browser.get("/").text
+
+
+def test_only_publishers_share_out(tokens):
+    backend = MemoryBackend(CAPTIONS)
+    access, reviewer, publisher = tokens
+    rita, paul = (
+        opened(backend, access, headers={"Authorization": f"Bearer {token}"}) for token in (reviewer, publisher)
+    )
+    asked = {"video_ids": ["stage", "room"], "to": ["rita", "paul"]}
+    assert rita.post("/api/assignments", json=asked).status_code == 403 and "Share out" not in rita.get("/").text
+    assert send(rita, "/assignments", to="rita").status_code == 403 and not backend.assignments()
+    assert [one["to"] for one in paul.post("/api/assignments", json=asked).json()] == ["rita", "paul"]
+    assert [one["video_id"] for one in rita.get("/api/assignments").json()] == ["room", "stage"]
+    queue = rita.get("/api/queue?assigned=rita").json()
+    assert [item["video_id"] for item in queue["items"]] == ["stage"] and (queue["yours"], queue["clips"]) == (1, 3)
+    assert paul.post("/api/assignments", json={"video_ids": ["nix"], "to": []}).status_code == 404

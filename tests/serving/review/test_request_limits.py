@@ -12,7 +12,8 @@ from topiclens.serving.review.app import create_app
 from topiclens.serving.review.limits import PageLimits
 
 FORMS = ("/corrections", "/corrections/withdraw", "/corrections/restore", "/corrections/agree", "/corrections/rollback",
-         "/looks", "/refinements", "/publish", "/versions/rollback", "/new", "/sign-in", "/sign-out")  # fmt: skip
+         "/looks", "/assignments", "/refinements", "/publish", "/versions/rollback", "/new", "/sign-in",
+         "/sign-out")  # fmt: skip
 
 
 def test_no_form_works_without_the_page_s_token(browser, backend):
@@ -27,7 +28,7 @@ def test_no_form_works_without_the_page_s_token(browser, backend):
 def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
     paths = browser.get("/api/openapi.json").json()["paths"]
     changing = [path for path, operations in paths.items() if "post" in operations]
-    assert len(changing) == 12
+    assert len(changing) == 13
     bodies = {
         "/api/what-if": {"video_id": "stage", "strengths": {}},
         "/api/corrections": {"video_id": "a", "topics": [1]},
@@ -35,6 +36,7 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
         "/api/corrections/restore": {"correction_id": "0"},
         "/api/corrections/agree": {"correction_id": "0"},
         "/api/looks": {"video_id": "stage", "opinion": "fine"},
+        "/api/assignments": {"video_ids": ["stage"], "to": ["ada"]},
         "/api/corrections/rollback": {"correction_id": "0"},
         "/api/versions/rollback": {"version": "1"},
     }
@@ -42,6 +44,7 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
         answer = browser.post(path, json=bodies.get(path, {}), headers={"X-CSRF-Token": "0" * 64})
         assert answer.status_code == 403, path
     assert not backend.corrections() and not backend.asked and not backend.looks()
+    assert not backend.assignments()
 
 
 @pytest.mark.parametrize(

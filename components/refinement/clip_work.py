@@ -1,0 +1,59 @@
+"""The part of the ledger about who looks at which clip: what people think of captions, and whose clips they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from topiclens.components.refinement import exchange, store
+from topiclens.components.refinement.database import Database
+from topiclens.schemas.corrections import Assignment, Look, Opinion, now
+
+
+class ClipWork:
+    """Looks at captions and assignments of clips. Of each the last word counts; earlier ones stay in the database."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime] = now):
+        self._database = database
+        self._now = now
+
+    def look(self, *, by: str, video_id: str, version: str, content: str, caption: str, opinion: Opinion) -> Look:
+        """Writes down what a person thinks of a caption; see `Look` for the arguments.
+
+        It takes the place of what the person said of the video and version before. The same said again changes nothing.
+
+        Raises:
+            LedgerError: a text is empty, too long or of more than one line.
+        """
+        look = exchange.check_record(Look(by, video_id, version, content, caption, opinion, self._now()))
+        with self._database.writing() as connection:
+            for known in store.read_looks(connection, look.key):
+                if known.says_again(look):
+                    return known
+            store.append(connection, look)
+        return look
+
+    def looks(self) -> tuple[Look, ...]:
+        """The looks that count, oldest first: the last of each person, video and version."""
+        with self._database.reading() as connection:
+            return store.read_looks(connection)
+
+    def assign(self, people: Mapping[str, str | None], *, by: str) -> tuple[Assignment, ...]:
+        """Writes down who is to look at videos: video id -> a person, or None for nobody. All or none are written.
+
+        Raises:
+            LedgerError: a name or an id is empty, too long or of more than one line.
+        """
+        time = self._now()
+        told = [exchange.check_record(Assignment(video_id, to, by, time)) for video_id, to in people.items()]
+        with self._database.writing() as connection:
+            known = {one.video_id: one.to for one in store.read_assignments(connection)}
+            for one in told:
+                if known.get(one.video_id) != one.to:
+                    store.append(connection, one)
+        return tuple(told)
+
+    def assignments(self) -> tuple[Assignment, ...]:
+        """Who is to look at which video, by its id: the last word about each."""
+        with self._database.reading() as connection:
+            return store.read_assignments(connection)
