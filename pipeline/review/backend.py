@@ -193,14 +193,23 @@ class RunReviewBackend(Viewer):
             return self.job(job_id)
 
     def job(self, job_id: str) -> RefinementJob:
+        (job,) = self._told([job_id])
+        return job
+
+    def jobs(self, limit: int, offset: int = 0) -> Sequence[RefinementJob]:
+        return self._told(self._context.jobs.ids()[::-1][offset : offset + limit])
+
+    def _told(self, job_ids: Sequence[str]) -> list[RefinementJob]:
+        """Jobs, with what became of them since."""
         try:
-            job = self._context.jobs.read(job_id)
+            jobs = [self._context.jobs.read(job_id) for job_id in job_ids]
         except KeyError:
             raise NotFound("There is no such refinement.") from None
-        if job.state is not JobState.BLESSED:
-            return job
+        if not any(job.state is JobState.BLESSED for job in jobs):
+            return jobs
+        waiting = {candidate.version for candidate in self._folders.read()}
         with self._kept() as ledger:
-            return tell_later(job, ledger, {candidate.version for candidate in self._folders.read()})
+            return [tell_later(job, ledger, waiting) if job.state is JobState.BLESSED else job for job in jobs]
 
     def latest_job(self) -> RefinementJob | None:
         ids = self._context.jobs.ids()

@@ -223,6 +223,12 @@ def start_refinement(backend: TheBackend, person: Publisher, batch: Batch) -> sh
     return backend.start_refinement(person.name, batch.corrections)
 
 
+@ROUTER.get("/refinements")
+def refinements(backend: TheBackend, _: Reader, limit: Limit = 50, offset: Offset = 0) -> list[shown.RefinementJob]:
+    """Newest first, with what became of each later."""
+    return list(backend.jobs(limit, offset))
+
+
 @ROUTER.post("/refinements/cancel")
 def cancel_refinement(backend: TheBackend, person: Publisher, which: WhichJob) -> shown.RefinementJob:
     """Has a refinement end: nothing is published, and what it was to learn waits as before."""

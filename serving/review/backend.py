@@ -118,6 +118,9 @@ class ReviewBackend(Protocol):
 
     def job(self, job_id: str) -> shown.RefinementJob: ...
 
+    def jobs(self, limit: int, offset: int = 0) -> Sequence[shown.RefinementJob]:
+        """The refinements, newest first."""
+
     def latest_job(self) -> shown.RefinementJob | None:
         """The refinement that was started last; None before the first."""
 

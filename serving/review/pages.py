@@ -146,6 +146,19 @@ def refinement(request: Request, backend: TheBackend, _: Reader, id: Id | None =
     return render_page(request, "_job.html", **job_shown(backend, backend.job(id) if id else backend.latest_job()))
 
 
+@ROUTER.get("/refinements")
+def refinements(
+    request: Request, backend: TheBackend, limits: TheLimits, _: Reader, offset: Offset = 0, id: Search = ""
+) -> Response:
+    """All of them, or one with all that is known of it."""
+    if id:
+        return render_page(request, "refinements.html", **job_shown(backend, backend.job(id)))
+    size = limits.page_size
+    jobs = backend.jobs(size + 1, offset)
+    kept = {"jobs": jobs[:size], "more": len(jobs) > size, "offset": offset, "size": size}
+    return render_page(request, "refinements.html", job=None, **kept)
+
+
 @ROUTER.get("/refinements/cancel")
 def ask_to_cancel(request: Request, backend: TheBackend, _: Reader, id: Id) -> Response:
     """Asks once more: a page of its own, since that of corrections is shown anew while a refinement runs."""

@@ -322,6 +322,9 @@ class MemoryBackend:
             raise NotFound("There is no such refinement.")
         return self._job
 
+    def jobs(self, limit, offset=0):
+        return [job for job in (self._job,) if job is not None][offset : offset + limit]
+
     def latest_job(self):
         return self._job
 

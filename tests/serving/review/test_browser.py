@@ -16,7 +16,7 @@ from topiclens.serving.review.access import Access
 from topiclens.serving.review.app import create_app
 from topiclens.serving.review.shown import JobState, VideoFile
 
-PAGES = ("/", "/clip?id=stage", "/corrections", "/versions", "/history", "/new", "/nix")
+PAGES = ("/", "/clip?id=stage", "/corrections", "/refinements", "/versions", "/history", "/new", "/nix")
 
 
 @pytest.fixture

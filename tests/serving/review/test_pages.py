@@ -281,6 +281,20 @@ def test_the_next_step_after_a_refusal_is_told_by_the_check():
     assert "from which second" in steps["kept", False] and "other seconds" in steps["kept", True]
 
 
+def test_all_refinements_are_listed_with_what_became_of_them_and_each_is_looked_at(browser, backend):
+    assert "Nothing was refined yet." in browser.get("/refinements").text
+    job = refining(browser, backend)
+    backend.finish()
+    backend._job = replace(backend.latest_job(), state=JobState.ROLLED_BACK, later="Ben took <it> back.")
+    page = browser.get("/refinements").text
+    assert "Published, and rolled back since" in page and "Ben took &lt;it&gt; back." in page
+    assert "/refinements" in browser.get("/corrections").text
+    one = browser.get(re.search(r'href="(/refinements\?id=[^"]+)"', page)[1]).text
+    assert job.title in one and "What the gate says" in one and "Publish now" not in one
+    assert browser.get("/refinements?id=nix").status_code == 404
+    assert [told["later"] for told in browser.get("/api/refinements").json()] == ["Ben took <it> back."]
+
+
 def test_every_state_of_a_refinement_and_of_a_correction_has_one_wording():
     for states, words in ((JobState, text.JOB_STATES), (State, text.STATES)):
         assert set(words) == set(states) and len(set(words.values())) == len(states)
