@@ -29,7 +29,7 @@ class AccessError(ValueError):
 
 
 class Role(enum.StrEnum):
-    """REVIEWER: looks, tries, proposes and withdraws corrections. PUBLISHER: also refines, publishes and rolls back."""
+    """REVIEWER: looks, tries, proposes, withdraws. PUBLISHER: also refines, publishes, rolls back, shares out clips."""
 
     REVIEWER = "reviewer"
     PUBLISHER = "publisher"
