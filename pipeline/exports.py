@@ -40,15 +40,21 @@ def names_of(root: str, directory: str | None) -> tuple[TopicLinks | None, list[
 
 
 def atlas_of(root: str, links: TopicLinks | None) -> str | None:
-    """The folder of the atlas that the newest run on a root wrote; None where it has none, or of other names."""
+    """The folder of the atlas that the newest run on a root wrote.
+
+    Args:
+        links: those of the model that is looked at: the run's own or one refined from it, whose topics and neurons have
+            the same numbers. None is given for those of another run, and where there is no atlas.
+    """
     try:
         outcome = run_metadata.newest(root)
     except run_metadata.NothingThere:
         return None
     if links is None or not {LINKS, FIGURES} <= set(outcome.artifacts):
         return None
-    folder = os.path.join(outcome.folder(FIGURES), atlas.FOLDER)
-    return folder if os.path.isdir(folder) and TopicLinks.load(outcome.folder(LINKS)) == links else None
+    theirs, folder = TopicLinks.load(outcome.folder(LINKS)), os.path.join(outcome.folder(FIGURES), atlas.FOLDER)
+    same = [(one.n_neurons, *(topic.meaning for topic in one.topics)) for one in (links, theirs)]
+    return folder if same[0] == same[1] and os.path.isdir(folder) else None
 
 
 def sampling_of(model: str | os.PathLike | Mapping, **changes: Any) -> Sampling:

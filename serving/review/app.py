@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from topiclens.serving.asgi import build_server, open_socket
-from topiclens.serving.review import api, events, forms, pages, rendering
+from topiclens.serving.review import api, atlas_pages, events, forms, pages, rendering
 from topiclens.serving.review.access import Access, Sessions
 from topiclens.serving.review.backend import NotFound, Refused, ReviewBackend, ReviewError, Unavailable
 from topiclens.serving.review.limits import PageLimits
@@ -21,8 +21,14 @@ from topiclens.serving.review.request_limits import Guard
 _STATUSES: dict[type[Exception], int] = {NotFound: 404, Refused: 409, Unavailable: 503}
 
 
-def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits()) -> FastAPI:
-    """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes."""
+def create_app(
+    backend: ReviewBackend, access: Access, *, limits: PageLimits = PageLimits(), atlas: str | None = None
+) -> FastAPI:
+    """The pages, their forms and a JSON API, which ``/api/openapi.json`` describes.
+
+    Args:
+        atlas: the folder of the model's atlas, which is shown too; None where there is none.
+    """
     app = FastAPI(
         title="TopicLens review",
         description="Captions to be looked at, corrections, refinements and versions of one run.",
@@ -32,10 +38,12 @@ def create_app(backend: ReviewBackend, access: Access, *, limits: PageLimits = P
         redoc_url=None,
     )
     app.state.backend, app.state.access, app.state.limits = backend, access, limits
-    app.state.sessions, app.state.templates = Sessions(), rendering.create_environment()
+    app.state.sessions, app.state.templates = Sessions(), rendering.create_environment(atlas is not None)
+    app.state.atlas = atlas
     app.state.uploads = asyncio.Semaphore(limits.uploads_at_once)
     app.state.streams, app.state.is_leaving = asyncio.Semaphore(events.STREAMS), lambda: False
     app.include_router(api.ROUTER)
+    app.include_router(atlas_pages.ROUTER)
     app.include_router(pages.ROUTER)
     app.include_router(forms.ROUTER)
     app.include_router(events.ROUTER)
@@ -82,6 +90,7 @@ def serve(
     port: int = DEFAULT_PORT,
     *,
     limits: PageLimits = PageLimits(),
+    atlas: str | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Answers until it is interrupted.
@@ -89,13 +98,14 @@ def serve(
     Args:
         host: the address to listen at; beyond this machine's own, people must show who they are.
         port: 0 for any that is free.
+        atlas: as in `create_app`.
         ready: called with the page's address once it can be asked.
     """
     access.check_bind(host)
     with open_socket(host, port) as listening:
         if ready is not None:  # who asks now waits until it answers
             ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/")
-        app = create_app(backend, access, limits=limits)
+        app = create_app(backend, access, limits=limits, atlas=atlas)
         server = build_server(app, connections=limits.connections)
         app.state.is_leaving = lambda: server.should_exit
         server.run(sockets=[listening])

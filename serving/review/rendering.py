@@ -25,7 +25,8 @@ def address(path: str, **query: Any) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def create_environment() -> jinja2.Environment:
+def create_environment(atlas: bool = False) -> jinja2.Environment:
+    """The pages' templates; with an `atlas`, topics and neurons lead there."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -39,7 +40,7 @@ def create_environment() -> jinja2.Environment:
     )  # fmt: skip
     templates.globals.update(
         address=address, compared=text.compare_captions, csrf_field=CSRF_FIELD, State=State, JobState=JobState,
-        ClipState=ClipState, states=text.STATES,
+        ClipState=ClipState, states=text.STATES, atlas=atlas,
     )  # fmt: skip
     return templates
 

@@ -35,6 +35,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
 }
+ATLAS_PATH = "/atlas/"
+# Its pages stand alone. Each forbids scripts itself, but for one whose digest it names; a browser obeys both.
+ATLAS_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 Answer = Callable[[Request, int, str], Response]
 
 
@@ -117,6 +123,8 @@ def _watched(scope: Scope, send: Send) -> tuple[Send, Callable[[], bool]]:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
+            if scope["path"].startswith(ATLAS_PATH) and message["status"] == 200:
+                headers["Content-Security-Policy"] = ATLAS_POLICY
             headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
         await send(message)
 

@@ -48,17 +48,21 @@ def run(options: argparse.Namespace) -> int:
         checks.check_server(options.server)
     else:
         checks.check_model(outcome.serving)
+    from topiclens.pipeline.exports import atlas_of, names_of
     from topiclens.pipeline.review.open_backend import open_review_backend
     from topiclens.serving.review.app import serve
+    from topiclens.serving.saved_model import resolve_version
 
     with open_review_backend(
         options.root, server=options.server, changes=tuple(options.changes), progress=output.note
     ) as backend:
         try:
             clip = settings.limits
+            named, _ = names_of(options.root, str(resolve_version(outcome.serving)))
             serve(
                 backend, access, options.host, options.port,
                 limits=settings.review.page_limits(clip.max_pixels, clip.max_frames),
+                atlas=atlas_of(options.root, named),
                 ready=lambda address: print(f"Review page: {address}\nStop with Ctrl-C.", flush=True),
             )  # fmt: skip
         except KeyboardInterrupt:

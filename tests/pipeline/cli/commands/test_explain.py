@@ -1,5 +1,6 @@
 """`topiclens explain` on clips made here, by a tiny model with a tiny network: in process, and by a server."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -218,6 +219,18 @@ def test_a_page_leads_to_the_atlas_of_the_run_that_gave_the_names(base, videos, 
         explain(capsys, videos[0], "--model", base / "1", "--root", root, "--output", tmp_path / "pages")
         page = (tmp_path / "pages" / "one.html").read_text()
         assert ('href="../figures/atlas/topic-0.html"' in page) == written
+
+
+def test_a_refined_model_has_the_atlas_of_its_run_and_another_has_none(base, tmp_path, run_at):
+    root = run_at(base / "1")
+    (tmp_path / "figures" / "atlas").mkdir(parents=True)
+    links = TopicLinks.load(tmp_path / "links")
+    first = dataclasses.replace(links.topics[0], videos=1, neurons=())
+    refined = dataclasses.replace(links, topics=(first, *links.topics[1:]))
+    renamed = dataclasses.replace(links, topics=(dataclasses.replace(first, name="sea"), *links.topics[1:]))
+    assert exports.atlas_of(root, refined) == str(tmp_path / "figures" / "atlas")
+    for other in (renamed, dataclasses.replace(links, n_neurons=NEURONS + 1), None):
+        assert exports.atlas_of(root, other) is None
 
 
 def test_a_servers_neurons_are_not_named_by_links_that_cannot_be_its_own(base, videos, tmp_path, run_at, capsys):
