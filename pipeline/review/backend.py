@@ -16,7 +16,8 @@ from topiclens.pipeline.repair import proposals, refinements, versions
 from topiclens.pipeline.repair.corrections import RootBusy, open_ledger, open_recovered_ledger
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.versions import VersionError
-from topiclens.pipeline.review.jobs import JobRequest, Jobs, hide_paths
+from topiclens.pipeline.review.job_folder import JobRequest
+from topiclens.pipeline.review.jobs import Jobs, hide_paths
 from topiclens.pipeline.review.telling import list_history, tell_later
 from topiclens.pipeline.review.viewer import Viewer
 from topiclens.schemas.corrections import Assignment, Correction, Look, Opinion, State, now

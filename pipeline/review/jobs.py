@@ -1,18 +1,10 @@
 """Refinements in processes of their own, which outlive the page and are found again by it.
 
-FOLDER/000007/job.json         what was asked, by whom and when
-FOLDER/000007/lock             held, through the kernel, by the process that works on it, however that ends
-FOLDER/000007/progress.jsonl   what it has done so far
-FOLDER/000007/end.json         who ends it: the person who cancels it, or its worker, which then keeps what came of it
-FOLDER/000007/outcome.json     what came of it; absent where it was cancelled or broke off
-FOLDER/000007/errors.txt       what it complained of
-
-Only the user who started them can read them.
+Their folders are numbered in order; `topiclens.pipeline.review.job_folder` tells what is in them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import logging
@@ -20,21 +12,36 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from topiclens.pipeline.errors import explain_fault
 from topiclens.pipeline.repair import refinements
 from topiclens.pipeline.repair.model_store import CandidateVersion
 from topiclens.pipeline.repair.refinements import Rollback, Teacher
+from topiclens.pipeline.review.job_folder import (
+    END,
+    ERRORS,
+    JOB,
+    LOCK,
+    OUTCOME,
+    PROGRESS,
+    End,
+    JobRequest,
+    create_private,
+    decide_end,
+    ended_by,
+    is_held,
+    read_told,
+    told_lines,
+    write_private,
+)
 from topiclens.pipeline.review.job_progress import (
-    Told,
     expected_seconds,
     seconds_left,
     share_done,
@@ -42,48 +49,17 @@ from topiclens.pipeline.review.job_progress import (
 )
 from topiclens.pipeline.settings import Settings
 from topiclens.schemas.corrections import now
-from topiclens.schemas.files import format_json, read_json, replacing
-from topiclens.schemas.json_lines import parse_rows
+from topiclens.schemas.files import read_json
 from topiclens.schemas.plain import from_plain, time_text, to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
 from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob
 from topiclens.serving.review.text import count
 
-_JOB, _LOCK, _PROGRESS, _END, _OUTCOME = "job.json", "lock", "progress.jsonl", "end.json", "outcome.json"
-_ERRORS = "errors.txt"
 _REMEMBERED = 5  # earlier jobs, by which it is guessed how long one takes
 _PATIENCE = 10.0  # seconds for a worker that is to end
 _LOOK = 0.2  # seconds between two looks
 WORKER = "topiclens.pipeline.review.jobs"  # run as a module, on the folder of a job
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class JobRequest:
-    """What a job is asked to do."""
-
-    root: str
-    title: str
-    by: str
-    time: datetime
-    corrections: tuple[str, ...]  # the ids of those that are taught, or the one that is taken out
-    takes_out: bool = False
-    changes: tuple[str, ...] = ()  # of settings, `section.name=value` each
-
-    def save(self, place: Path) -> None:
-        _write(place / _JOB, to_plain(self))
-
-    @classmethod
-    def load(cls, place: Path) -> JobRequest:
-        return from_plain(cls, read_json(place / _JOB))
-
-
-@dataclass(frozen=True)
-class End:
-    """Who ends a job, and when."""
-
-    by: str  # a person who cancels it; nobody where its worker keeps what came of it
-    time: datetime
 
 
 class Jobs:
@@ -97,14 +73,14 @@ class Jobs:
         """Of all jobs, oldest first; a folder without a request, whose maker was killed, is left out."""
         if not self._folder.is_dir():
             return []
-        return sorted(place.name for place in self._folder.iterdir() if (place / _JOB).exists())
+        return sorted(place.name for place in self._folder.iterdir() if (place / JOB).exists())
 
     def start(self, request: JobRequest) -> str:
         """Starts a process that works on a request, and returns the job's id at once."""
         self._started = [process for process in self._started if process.poll() is None]
         place = self._place()
         request.save(place)
-        with _create(place / _LOCK) as lock, _create(place / _ERRORS) as errors:
+        with create_private(place / LOCK) as lock, create_private(place / ERRORS) as errors:
             fcntl.flock(lock, fcntl.LOCK_EX)  # shared with the process that inherits the file, and freed by its end
             process = subprocess.Popen(
                 [sys.executable, "-m", WORKER, str(place)],
@@ -122,10 +98,10 @@ class Jobs:
         if job_id not in self.ids():
             raise KeyError(job_id)
         place = self._folder / job_id
-        running = _is_held(place / _LOCK)  # asked first: what ends after that has written its outcome before
+        running = is_held(place / LOCK)  # asked first: what ends after that has written its outcome before
         request = JobRequest.load(place)
-        outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() and not running else None
-        told, cancelled_by = _told(place / _PROGRESS), _ended_by(place)
+        outcome = read_json(place / OUTCOME) if (place / OUTCOME).exists() and not running else None
+        told, cancelled_by = read_told(place / PROGRESS), ended_by(place)
         verdict = from_plain(Verdict, outcome["verdict"]) if outcome and "verdict" in outcome else None
         error = outcome.get("error", "") if outcome else ""
         share, left = 1.0, None
@@ -147,7 +123,7 @@ class Jobs:
             started=request.time,
             corrections=request.corrections,
             takes_out=request.takes_out,
-            lines=_lines(told),
+            lines=told_lines(told),
             share=share,
             seconds_left=None if left is None else round(left),
             cancelled_by=cancelled_by if state in (JobState.RUNNING, JobState.CANCELLED) else "",
@@ -165,21 +141,21 @@ class Jobs:
         if job_id not in self.ids():
             raise KeyError(job_id)
         place = self._folder / job_id
-        if not _is_held(place / _LOCK):
-            return bool(_ended_by(place)) and not (place / _OUTCOME).exists()
-        if not _decide(place, by):
+        if not is_held(place / LOCK):
+            return bool(ended_by(place)) and not (place / OUTCOME).exists()
+        if not decide_end(place, by):
             return False
         end = time.monotonic() + _PATIENCE
-        while _is_held(place / _LOCK) and time.monotonic() < end:
+        while is_held(place / LOCK) and time.monotonic() < end:
             time.sleep(_LOOK / 2)
-        return not (place / _OUTCOME).exists()
+        return not (place / OUTCOME).exists()
 
     def cancellations(self) -> list[HistoryEntry]:
         """Who cancelled what, and when."""
         told = []
         for place in (self._folder / job_id for job_id in self.ids()):
-            if _ended_by(place) and not (place / _OUTCOME).exists():
-                end = from_plain(End, read_json(place / _END))
+            if ended_by(place) and not (place / OUTCOME).exists():
+                end = from_plain(End, read_json(place / END))
                 told.append(HistoryEntry(end.time, end.by, f"cancelled a refinement: {JobRequest.load(place).title}"))
         return told
 
@@ -188,17 +164,17 @@ class Jobs:
         earlier: list[dict[int, float]] = []
         for other in reversed([name for name in self.ids() if name < job_id]):
             place = self._folder / other
-            outcome = read_json(place / _OUTCOME) if (place / _OUTCOME).exists() else {}
+            outcome = read_json(place / OUTCOME) if (place / OUTCOME).exists() else {}
             if "verdict" in outcome and "time" in outcome:
                 ended = from_plain(datetime, outcome["time"])
-                earlier.append(stage_seconds(JobRequest.load(place).time, _told(place / _PROGRESS), ended))
+                earlier.append(stage_seconds(JobRequest.load(place).time, read_told(place / PROGRESS), ended))
             if len(earlier) == _REMEMBERED:
                 break
         return expected_seconds(earlier)
 
     def running(self) -> str | None:
         """The id of the job that a process works on."""
-        return next((name for name in reversed(self.ids()) if _is_held(self._folder / name / _LOCK)), None)
+        return next((name for name in reversed(self.ids()) if is_held(self._folder / name / LOCK)), None)
 
     def _place(self) -> Path:
         """A new folder, the next in order, whoever else makes one at this moment."""
@@ -222,19 +198,19 @@ class JobReporter:
 
     def progress(self, what: str, share: float | None = None, /) -> None:
         """Notes what is being done; see `topiclens.schemas.progress.Progress`."""
-        with _create(self._place / _PROGRESS) as file:
+        with create_private(self._place / PROGRESS) as file:
             file.write(json.dumps({"what": what, "share": share or 0.0, "time": time_text(now())}) + "\n")
 
     def done(self, outcome: Mapping[str, Any]) -> None:
         """Notes what came of it; `error` in it says why nothing did."""
-        _write(self._place / _OUTCOME, {**outcome, "time": time_text(now())})
+        write_private(self._place / OUTCOME, {**outcome, "time": time_text(now())})
 
     def end_where_cancelled(self) -> None:
         """Ends this process as soon as somebody cancels the job. Whatever it does then is as if it had been killed: it
         leaves everything as it was."""
 
         def look() -> None:
-            while not _ended_by(self._place):
+            while not ended_by(self._place):
                 time.sleep(_LOOK)
             os._exit(1)
 
@@ -242,7 +218,7 @@ class JobReporter:
 
     def keep(self) -> None:
         """From now on what came of the job is kept, and nobody can cancel it; ends here where somebody has."""
-        if _decide(self._place, ""):
+        if decide_end(self._place, ""):
             os._exit(1)
 
 
@@ -288,57 +264,6 @@ def _verdict_of_rollback(done: Rollback) -> Verdict | None:
     words = f"Without it {more} could not be taught again. So it is not published, and nothing was taken back."
     verdict = candidate.verdict
     return replace(verdict, blessed=False, reasons=(*verdict.reasons, Reason("live", False, words)))
-
-
-def _told(path: Path) -> list[Told]:
-    """What a worker told, oldest first; a line that is being written is left out."""
-    if not path.exists():
-        return []
-    complete, _, _ = path.read_bytes().rpartition(b"\n")
-    return [from_plain(Told, row) for row in parse_rows(complete, path)]
-
-
-def _lines(told: Sequence[Told]) -> tuple[str, ...]:
-    """What was done, each once, with the largest share that was told."""
-    steps: dict[str, float] = {}
-    for row in told:
-        steps[row.what] = max(row.share, steps.get(row.what, 0.0))
-    return tuple(f"{what} ({share:.0%})" if 0 < share < 1 else what for what, share in steps.items())
-
-
-def _decide(place: Path, by: str) -> str:
-    """Who ends a job: whoever says so first, a person or, with no name, its worker."""
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        aside = Path(folder, _END)
-        _write(aside, to_plain(End(by, now())))
-        with contextlib.suppress(FileExistsError):
-            os.link(aside, place / _END)
-    return _ended_by(place)
-
-
-def _ended_by(place: Path) -> str:
-    return read_json(place / _END)["by"] if (place / _END).exists() else ""
-
-
-def _create(path: Path) -> TextIO:
-    """A file to write on at its end, which its owner alone may read."""
-    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
-
-
-def _write(path: Path, value: Mapping) -> None:
-    with replacing(path) as aside, _create(Path(aside)) as file:
-        file.write(format_json(value))
-
-
-def _is_held(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    with open(lock) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def hide_paths(text: str, root: str) -> str:

@@ -12,7 +12,8 @@ from tests.pipeline.repair import stand_ins
 from tests.pipeline.repair.acting import propose
 from topiclens.pipeline.repair import corrections
 from topiclens.pipeline.review import jobs
-from topiclens.pipeline.review.jobs import JobRequest, Jobs
+from topiclens.pipeline.review.job_folder import JobRequest
+from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.settings import Settings
 from topiclens.schemas.corrections import now
 

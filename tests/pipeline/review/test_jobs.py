@@ -12,8 +12,9 @@ import pytest
 from topiclens.pipeline.repair.model_store import CandidateVersion
 from topiclens.pipeline.repair.refinements import Rollback
 from topiclens.pipeline.review import jobs
+from topiclens.pipeline.review.job_folder import JobRequest
 from topiclens.pipeline.review.job_progress import STAGES
-from topiclens.pipeline.review.jobs import JobReporter, JobRequest, Jobs, _verdict_of_rollback
+from topiclens.pipeline.review.jobs import JobReporter, Jobs, _verdict_of_rollback
 from topiclens.schemas.corrections import Version, now
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.verdicts import Reason, Verdict
