@@ -27,11 +27,11 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import atlas_of, backbone_of, frame_features, names_of, sampling_of
 from topiclens.pipeline.run_metadata import serving_folder, stored_videos
 from topiclens.pipeline.settings import SettingError
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.schemas.timelines import HeatMap
 from topiclens.serving.answers import ExplainedCaption
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.saved_model import resolve_version
-from topiclens.serving.videos import encode_frames
 
 NO_RELEVANCE = (
     "The model on the server was exported by an older version of TopicLens and cannot give relevance. Export it again, "

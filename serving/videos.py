@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import numpy as np
-from PIL import Image
 
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.serving.errors import InvalidClip
-
-# Pixels. The largest crop of a backbone here is 299 from a short side of 342: more would be thrown away again.
-SHORT_SIDE = 360
-QUALITY = 95
 
 # Features (time, dim) of real numbers; or frames in order of time: JPEG bytes, or RGB (height, width, 3) uint8, which
 # may also be one array (time, height, width, 3).
@@ -107,7 +102,7 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
         raise InvalidClip(
             f"Expected clip {index} as a sequence of JPEG bytes, got {type(clip).__name__}. Likely cause: one image, "
             "or frames of several kinds, where a list of encoded frames is wanted: see "
-            "topiclens.serving.videos.encode_frames."
+            "topiclens.schemas.jpeg_frames.encode_frames."
         )
     frames = [bytes(frame) for frame in clip if len(frame)]
     if not frames:
@@ -116,29 +111,6 @@ def _checked_jpegs(index: int, clip: Sequence[bytes]) -> list[bytes]:
         if not frame.startswith(b"\xff\xd8\xff"):
             raise InvalidClip(
                 f"Expected JPEG bytes in clip {index}, got something else in frame {number} (it starts with "
-                f"{frame[:4]!r}). Encode the frames with topiclens.serving.videos.encode_frames."
+                f"{frame[:4]!r}). Encode the frames with topiclens.schemas.jpeg_frames.encode_frames."
             )
     return frames
-
-
-def encode_frames(frames: Iterable[np.ndarray]) -> list[bytes]:
-    """Encodes a clip's frames, (height, width, 3) uint8 RGB, as JPEG; a longer short side is shrunk to `SHORT_SIDE`."""
-    return [_encode(index, frame) for index, frame in enumerate(frames)]
-
-
-def _encode(index: int, frame: np.ndarray) -> bytes:
-    frame = np.asarray(frame)
-    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
-        raise ValueError(
-            f"Expected frame {index} as (height, width, 3) uint8 RGB, got {frame.dtype} {frame.shape}. "
-            "Likely cause: a grey or floating-point image. Convert it to RGB bytes first."
-        )
-    image = Image.fromarray(frame)
-    scale = SHORT_SIDE / min(image.size)
-    if scale < 1:
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
-    buffer = io.BytesIO()
-    # Full colour resolution: halving it, JPEG's habit, moves the features more than the quality does.
-    image.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
-    return buffer.getvalue()

@@ -9,11 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 from topiclens.components.features.backbones.base import Backbone
-from topiclens.components.videos.sampling import EQUAL, Sampling
+from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.jpeg_frames import encode_frames
 
 BATCH_SIZE = 32
 # Must change when the same settings give other numbers than before: stored features are then computed again.
-VERSION = 1
+VERSION = 2
+
+
+def as_served(frames: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """A clip's frames, (height, width, 3) uint8 RGB, as a served model sees them: sent as JPEG, and decoded by its
+    graph (`topiclens.trainer.endpoints.build_extract`)."""
+    return [
+        tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE").numpy() for jpeg in encode_frames(frames)
+    ]
 
 
 class FeatureExtractor:
@@ -91,6 +100,5 @@ def fingerprint(backbone: str, *, sampling: Sampling, dim: int | None, batch_siz
         batch_size: part of it because sums over another batch shape may round otherwise.
     """
     parts = {"backbone": backbone, "dim": dim, "batch_size": batch_size, "version": VERSION}
-    # Equal spacing was once the only policy: in the form of then it still finds what was stored then.
-    parts |= {"n_frames": sampling.n_frames} if sampling.policy == EQUAL else sampling.to_json()
+    parts |= sampling.to_json()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from topiclens.components.features import extract, store
 from topiclens.components.features.backbones import registry
 from topiclens.components.features.decoder import ClipRequest, DecoderFailed, DecoderPool
-from topiclens.components.features.extract import FeatureExtractor
+from topiclens.components.features.extract import FeatureExtractor, as_served
 from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.feature_files import FeatureError, read_features
@@ -160,7 +160,7 @@ def features_of(
                 lasting = not isinstance(frames, DecoderFailed)
                 outcomes[place] = store.RejectedVideo(rows[place]["video_id"], str(frames), lasting)
             else:
-                yield place, frames
+                yield place, as_served(frames)
 
     if clips:
         for place, frames in network()(decoded()):

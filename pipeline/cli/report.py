@@ -50,7 +50,7 @@ def _ask(client: Captioning, row: Mapping, stored: Mapping[str, VideoRecord], sa
     if "path" not in row:
         return client.caption_all([stored[row["video_id"]].frames])[0].text
     from topiclens.components.videos.reader import sample_video
-    from topiclens.serving.videos import encode_frames
+    from topiclens.schemas.jpeg_frames import encode_frames
 
     frames = sample_video(row["path"], sampling, row["video_id"], start=row.get("start"), end=row.get("end")).frames
     return client.caption_all([encode_frames(frames)])[0].text

@@ -33,12 +33,12 @@ from topiclens.pipeline.run_metadata import split_videos, stored_videos
 from topiclens.pipeline.settings import cache_folder
 from topiclens.schemas.corrections import Correction, Look, Opinion
 from topiclens.schemas.files import replacing
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.topic_lookup import find_topic
 from topiclens.schemas.verdicts import Verdict
-from topiclens.serving.videos import encode_frames
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import read_meta
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-SHORT_SIDE = 360  # pixels; as `topiclens.serving.videos`: more would be thrown away by every backbone
+SHORT_SIDE = 360  # pixels; as `topiclens.schemas.jpeg_frames`: more would be thrown away by every backbone
 QUALITY = 95
 
 

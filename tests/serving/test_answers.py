@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.schemas.timelines import HeatMap
 from topiclens.serving.answers import Caption, ExplainedCaption, WhatIf
-from topiclens.serving.videos import encode_frames
 
 ATTENTION = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]], np.float32)
 NAMES = ("dance", "<dog>", "snow")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.serving.toy_model import DIM
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.serving.captioner import LocalCaptioner
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, WrongSignature
-from topiclens.serving.videos import encode_frames
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.serving.captioning import Captioning
 from topiclens.serving.errors import InvalidClip, RequestTooLarge
-from topiclens.serving.videos import encode_frames
 
 
 class Recorder(Captioning):

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.serving.toy_model import DIM
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.serving import captioning
 from topiclens.serving.client import CaptionClient
 from topiclens.serving.errors import InvalidClip, ModelNotLoaded, RequestTooLarge, WrongSignature
 from topiclens.serving.signatures import TensorSpec
-from topiclens.serving.videos import encode_frames
 
 
 @pytest.fixture(params=["first address", "second address"])

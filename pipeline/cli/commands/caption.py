@@ -75,8 +75,8 @@ def _captions(
     from topiclens.components.videos.decoding import UnreadableVideo
     from topiclens.components.videos.reader import sample_video
     from topiclens.pipeline.exports import sampling_of
+    from topiclens.schemas.jpeg_frames import encode_frames
     from topiclens.schemas.stretches import StretchError, strengths_over_time
-    from topiclens.serving.videos import encode_frames
 
     with contextlib.ExitStack() as stack:
         captioner = _open(stack, model, options.server, options.beam, topics)

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from topiclens.components.features.extract import FeatureExtractor, fingerprint
+from topiclens.components.features.extract import FeatureExtractor, as_served, fingerprint
 from topiclens.components.videos.sampling import Sampling
+from topiclens.schemas.jpeg_frames import encode_frames
+from topiclens.trainer.endpoints import build_extract
 
 
 def _plain(colour, height, width, count=1):
@@ -21,6 +23,16 @@ def test_every_frame_gets_its_own_features_however_batches_fall(batch_size, mean
     for key, features in found:
         np.testing.assert_allclose(features, [frame[0, 0] for frame in videos[key]], atol=1e-4)
         assert features.dtype == np.float32
+
+
+def test_frames_as_served_have_the_features_that_the_served_graph_makes_of_their_jpegs(mean_colour):
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 255, size, np.uint8) for size in ((40, 60, 3), (400, 500, 3), (33, 17, 3))]
+    ((_, features),) = FeatureExtractor(mean_colour)([("a", as_served(frames))])
+    served = build_extract(mean_colour)(np.array([encode_frames(frames)]))[0].numpy()
+    np.testing.assert_allclose(features, served, rtol=1e-5)
+    ((_, raw),) = FeatureExtractor(mean_colour)([("a", frames)])
+    assert not np.allclose(features, raw, rtol=1e-5), "JPEG changes noise"
 
 
 def test_videos_are_consumed_as_they_are_needed_and_told_as_soon_as_they_are_done(mean_colour):
@@ -61,7 +73,3 @@ def test_the_fingerprint_follows_every_setting_that_changes_a_feature():
     ]
     assert len({fingerprint(**told) for told in [base, *changed]}) == 1 + len(changed)
     assert fingerprint(**base) == fingerprint(**dict(base, sampling=Sampling("equal", step=9, seed=9)))
-
-
-def test_equal_spacing_still_finds_what_was_stored_when_it_was_the_only_policy():
-    assert fingerprint("googlenet:1", sampling=Sampling(), dim=1024, batch_size=32) == "65a359155e560b64"

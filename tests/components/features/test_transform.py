@@ -16,6 +16,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
 from topiclens.components.features import store
+from topiclens.components.features.extract import as_served
 from topiclens.components.features.settings import ExtractionConfig
 from topiclens.components.features.transform import ExtractFeatures, ReadFeatures
 from topiclens.components.videos.reader import sample_frames
@@ -77,7 +78,7 @@ def test_features_are_those_of_each_clips_own_frames(undisturbed, hub_module, cl
     assert list(found) == sorted(clip.stem for clip in clip_folder.iterdir())
     for video_id, features in found.items():
         frames = sample_frames(clip_folder / f"{video_id}.mp4", N_FRAMES).frames
-        colours = np.stack([frame[0, 0] for frame in frames])
+        colours = np.stack([frame[0, 0] for frame in as_served(frames)])
         np.testing.assert_allclose(features, colours / 255 @ hub_module.matrix, rtol=1e-4, atol=1e-5)
 
 

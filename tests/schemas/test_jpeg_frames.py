@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from topiclens.serving.videos import encode_frames
+from topiclens.schemas.jpeg_frames import encode_frames
 
 
 def decode(jpeg: bytes) -> np.ndarray:
