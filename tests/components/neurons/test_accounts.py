@@ -42,7 +42,7 @@ def test_the_neuron_of_another_topic_does_not_count_as_the_words_own():
 def test_the_mean_parts_add_up_to_the_mean_score(skip):
     captioner = small_captioner(topics="neurons", n_topics=3, skip=skip)
     training = clips(*[[0, 0, 0]] * 4)
-    found = accounts(captioner, words(), np.eye(3, NEURONS), clips([1, 1, 0], [0, 1, 0]), CAPTIONS, training)
+    found = accounts(captioner, words(), np.eye(3, 3 + NEURONS), clips([1, 1, 0], [0, 1, 0]), CAPTIONS, training)
     assert found.account_words == 2  # dog and man
     parts = {part: getattr(found, f"account_part_{part}") for part in PARTS}
     assert sum(parts.values()) == pytest.approx(found.account_score, abs=1e-5)
@@ -54,9 +54,9 @@ def test_what_a_video_adds_is_its_account_less_that_of_the_mean_training_video()
     clip = clips([1, 0, 0])[0]
     videos = sorted(
         ([dataclasses.replace(clip, frames=frames)] for frames in (clip.frames, -clip.frames)),
-        key=lambda video: accounts(captioner, words(), np.eye(3, NEURONS), video, caption, video).account_score,
+        key=lambda video: accounts(captioner, words(), np.eye(3, 3 + NEURONS), video, caption, video).account_score,
     )
-    found = [accounts(captioner, words(), np.eye(3, NEURONS), video, caption, videos[0]) for video in videos]
+    found = [accounts(captioner, words(), np.eye(3, 3 + NEURONS), video, caption, videos[0]) for video in videos]
     usual, more = found
     gap = more.account_score - usual.account_score
     assert more.account_video_own == pytest.approx((more.account_part_own - usual.account_part_own) / gap, rel=1e-4)

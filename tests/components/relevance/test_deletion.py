@@ -18,7 +18,7 @@ def captioner_that_looks_at_feature_0(seed):
     """Its neuron 0 shows feature 0 of its frame, and WORD is read off that neuron; all else is random."""
     model = Captioner(
         CaptionerConfig(vocabulary_size=8, feature_dim=4, n_topics=2, encoder_units=5, attention_units=3,
-                        decoder_units=6, embedding_units=4, topic_units=3)
+                        decoder_units=6, embedding_units=4, topics="mlp", topic_units=3)
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:

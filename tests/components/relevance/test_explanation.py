@@ -83,9 +83,9 @@ def test_the_relevance_of_a_topic_is_that_of_all_its_neurons(reading):
 
 
 def test_with_topic_neurons_a_words_topics_are_ranked_by_their_exact_account_which_adds_up():
-    frames, model = clip(), tiny_captioner(5, topics="neurons")
+    frames, model = clip(), tiny_captioner(4, topics="neurons")
     reading = read(model, WORDS, frames, decoding=DECODING)
-    links = make_links(((0,), (1,), (), (3,)))
+    links = make_links(((0,), (1,), (), (3,)), n_neurons=4 + N_NEURONS)
     links = dataclasses.replace(
         links, topics=tuple(dataclasses.replace(t, words=(WORDS[4 + t.id],)) for t in links.topics)
     )

@@ -111,7 +111,7 @@ def test_a_full_sized_model_is_explained_in_seconds():
     began = time.process_time()
     relevance = explain(model, frames, caption)
     assert time.process_time() - began < 10
-    assert relevance.features.shape == (12, 28, 1024) and relevance.neurons.shape == (12, 28, 512)
+    assert relevance.features.shape == (12, 28, 1024) and relevance.neurons.shape == (12, 28, 612)
     assert np.abs(relevance.unexplained / relevance.scores).max() < 1e-3
 
 
