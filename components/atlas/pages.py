@@ -59,8 +59,9 @@ def _index(told: dict[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     """The explanations' environment, with the atlas' own templates."""
     explanations = templates()
-    own = jinja2.PackageLoader("topiclens.components.atlas")
-    environment = explanations.overlay(loader=jinja2.ChoiceLoader([own, explanations.loader]))
+    assert explanations.loader is not None
+    loader = jinja2.ChoiceLoader([jinja2.PackageLoader("topiclens.components.atlas"), explanations.loader])
+    environment = explanations.overlay(loader=loader)
     environment.filters = explanations.filters | {"figure": _figure}
     return environment
 

@@ -79,7 +79,7 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
 def read_everything(connection: Connection) -> dict[tuple, Record]:
     """All records of the ledger by kind and key."""
     corrections, versions = store.read_corrections(connection), store.read_versions(connection)
-    work = (*store.read_looks(connection), *store.read_assignments(connection))
+    work: tuple[Record, ...] = (*store.read_looks(connection), *store.read_assignments(connection))
     held: tuple[Record, ...] = (*corrections, *versions.values(), *store.read_servings(connection), *work)
     return {(record.kind, record.key): record for record in held}
 

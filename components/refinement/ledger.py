@@ -124,15 +124,17 @@ class Ledger(ClipWork):
         """
         with self._database.writing() as connection:
             correction = store.read_corrections_by_id(connection, [correction_id])[correction_id]
-            if (before := correction.withdrawn_from) is None:
+            before = correction.withdrawn_from
+            if before is None:
                 rules.check_move(correction, State.PROPOSED)
+            assert before is not None, "what was not withdrawn has been refused"
             for one in store.read_corrections(connection, video_id=correction.video_id):
                 if one.says_again(correction):
                     raise LedgerError(
                         f"Correction {correction_id} was said again since it was withdrawn, as {one.id}, which is "
                         f"{one.state.value!r}. There is nothing to undo."
                     )
-            return _append(connection, correction, Event(State(before), self._now(), by))
+            return _append(connection, correction, Event(before, self._now(), by))
 
     def corrections(self, state: State | str | None = None, video_id: str | None = None) -> tuple[Correction, ...]:
         """The corrections, oldest first: all, or those in one state or of one video."""

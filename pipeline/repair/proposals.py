@@ -132,8 +132,10 @@ def _preview(
         video = video.timed(seen.seconds())
 
     def ask(one: VideoRecord) -> StrengthSweep:
-        shown = VideoFeatures(one.video_id, seen.content, one.frames, lambda: one.seconds)
-        return model.sweep(shown, topic, strengths, stretch)
+        seconds = None if one.seconds is None else one.seconds.tolist()
+        return model.sweep(
+            VideoFeatures(one.video_id, seen.content, one.frames, lambda: seconds), topic, strengths, stretch
+        )
 
     return taught_strength(ask, video, settings.strength_factor, stretch=stretch)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
@@ -45,7 +46,7 @@ def queue(
     request: Request, backend: TheBackend, limits: TheLimits, person: Reader, wanted: Wanted, offset: Offset = 0
 ) -> Response:
     found, topics = backend.queue(limits.page_size, offset, wanted, person.name), backend.topics()
-    kept = {"wanted": wanted, "offset": offset, "size": limits.page_size}
+    kept: dict[str, Any] = {"wanted": wanted, "offset": offset, "size": limits.page_size}
     return render_page(request, "queue.html", queue=found, topics=topics, **kept)
 
 
@@ -136,7 +137,7 @@ def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     refused = [c for c in everything if c.state is State.REFUSED]
     others = [c for c in everything if c not in ready and c not in refused][:NEWEST]
     job = job_shown(backend, backend.latest_job())
-    listed = {"ready": ready, "refused": refused, "others": others, "agreeing": agreeing(everything)}
+    listed: dict[str, Any] = {"ready": ready, "refused": refused, "others": others, "agreeing": agreeing(everything)}
     return render_page(request, "corrections.html", **listed, **job)
 
 
@@ -155,7 +156,7 @@ def refinements(
         return render_page(request, "refinements.html", **job_shown(backend, backend.job(id)))
     size = limits.page_size
     jobs = backend.jobs(size + 1, offset)
-    kept = {"jobs": jobs[:size], "more": len(jobs) > size, "offset": offset, "size": size}
+    kept: dict[str, Any] = {"jobs": jobs[:size], "more": len(jobs) > size, "offset": offset, "size": size}
     return render_page(request, "refinements.html", job=None, **kept)
 
 
