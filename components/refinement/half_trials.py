@@ -15,11 +15,12 @@ import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, RefinedEncoder, Teacher, furthest
-from topiclens.components.refinement.edit_targets import asked_of, taught_strength
+from topiclens.components.refinement.edit_targets import asked_of
 from topiclens.components.refinement.gate import Half, gained, lost_topics
 from topiclens.components.refinement.naming_words import NamingWords
 from topiclens.components.refinement.propagation import CorrectedVideo, Propagation
 from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.refinement.taught_strength import taught_strength
 from topiclens.schemas.records import VideoRecord
 from topiclens.trainer.vocabulary import Vocabulary, tokenize
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import activation_added
 from topiclens.components.neurons.links import TopicLink, TopicLinks
 from topiclens.components.refinement.naming_words import naming_words
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch
-from topiclens.trainer.edits import Edit
 from topiclens.trainer.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 
 STEP = 0.125  # from one strength to the next
 BOUND = 2.0  # the largest strength that is tried; 1 is the paper's
@@ -84,6 +86,8 @@ def sweep_strengths(
         StretchError: the video does not have the stretch.
         ValueError: there is no such topic, or the links are of another model.
     """
+    from topiclens.trainer.edits import Edit  # with Keras, which what a server answered is read without
+
     links.check_fit(model.captioner.encoder.n_neurons)
     added = activation_added(enhancement, {topic: 1.0 if stretch is None else stretch.of_clip(video.seconds)})
     tried = np.union1d(0.0, strengths_up_to() if strengths is None else strengths)

@@ -13,16 +13,18 @@ import numpy as np
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.settings import RefinementSettings
+from topiclens.components.refinement.strength_sweep import StrengthSweep, strengths_up_to
+from topiclens.components.refinement.taught_strength import taught_strength
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.pipeline.repair import versions
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.schemas.corrections import CorrectedTopic, Correction
+from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.tables import html_table
 
 if TYPE_CHECKING:
     from topiclens.components.neurons.links import TopicLink
-    from topiclens.components.refinement.strength_sweep import StrengthSweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +124,6 @@ def _preview(
     model: AskedModel, seen: VideoFeatures, topic: int, stretch: Stretch | None, settings: RefinementSettings
 ) -> tuple[StrengthSweep, float | None]:
     """What a topic does to a caption, and the strength that a refinement would teach."""
-    from topiclens.components.refinement.edit_targets import taught_strength
-    from topiclens.components.refinement.strength_sweep import strengths_up_to
-    from topiclens.schemas.records import VideoRecord
-
     strengths = strengths_up_to(settings.max_strength)
     video = VideoRecord(seen.video_id, "test", seen.frames, (), np.zeros(0, np.int64))
     if stretch is not None:

@@ -10,9 +10,8 @@ from topiclens.components.refinement.edit_targets import (
     corrected_videos,
     halves,
     on_first_halves,
-    parts,
-    steady,
 )
+from topiclens.components.refinement.taught_strength import parts, steady
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import CorrectedTopic, Correction, now
 from topiclens.schemas.records import VideoRecord

@@ -75,6 +75,8 @@ def test_the_review_page_is_served_within_the_limits_that_are_set(monkeypatch, t
         "topiclens.pipeline.review.open_backend.open_review_backend",
         lambda *root, **asked: contextlib.nullcontext("backend"),
     )
+    monkeypatch.setattr("topiclens.serving.saved_model.resolve_version", lambda base: str(tmp_path))
+    monkeypatch.setattr("topiclens.pipeline.exports.names_of", lambda root, version: (None, ()))
     monkeypatch.setattr("topiclens.serving.review.app.serve", lambda *served, **asked: told.update(asked))
     changes = ["--set", "review.max_upload_bytes=1000", "--set", "review.connections=7"]
     assert cli.main(["review", "--port", "0", *changes]) == 0

@@ -141,7 +141,7 @@ def test_a_correction_that_is_not_live_is_withdrawn_and_its_candidate_with_it(ro
     assert rollback(root, one).withdrawn.state is State.REVOKED
     assert waiting(root) is None
     assert states(ledger) == {one: "revoked", two: "previewed"}
-    with pytest.raises(LedgerError, match="What was revoked stays so"):
+    with pytest.raises(LedgerError, match="its withdrawal can be undone"):
         rollback(root, one)
 
 
