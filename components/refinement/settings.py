@@ -52,7 +52,7 @@ class RefinementSettings:
 
     ledger: str | None = None
     neurons: str = ENHANCED_NEURONS[0]
-    strength_factor: float = 4.0
+    strength_factor: float = 1.5
     max_strength: float = 2.0
     nearness: str = NEARNESS[0]
     mu: tuple[float, ...] = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
