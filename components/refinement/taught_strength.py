@@ -25,8 +25,8 @@ def taught_strength(
     """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
 
     At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
-    yet, and learning takes in only a part of what is asked for. So the parts of the video are asked too, and more is
-    taught. A preview asks in the same way, so that what it shows is what is taught.
+    yet. So the parts of the video are asked too, and more is taught. A preview asks in the same way, so that what it
+    shows is what is taught.
 
     Args:
         ask: a video, or a part of one, to its sweep; all with the same strengths.
