@@ -87,7 +87,7 @@ def evaluate_captions(
     *,
     slices: Mapping[str, Iterable[str]] | None = None,
     small_slice: int = SMALL_SLICE,
-    start_meteor: Callable[[], Meteor] = Meteor,
+    start_meteor: Callable[[], contextlib.AbstractContextManager[Meteor]] = Meteor,
 ) -> CaptionEvaluation:
     """Measures captions of a set of videos, and of slices of it.
 

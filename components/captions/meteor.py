@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 START_SECONDS = 180.0  # for Java to read the paraphrase table, about 20 s on a quiet machine
 ANSWER_SECONDS = 60.0  # for one line
@@ -150,3 +150,35 @@ class Meteor:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+class SharedMeteor:
+    """One program for any number of evaluations; a context manager, which ends it."""
+
+    def __init__(self, start: Callable[[], Meteor] = Meteor):
+        self._start = start
+        self._program: Meteor | None = None
+        self._reason: MeteorUnavailable | None = None
+
+    def begin(self) -> None:
+        """Starts it, if nothing did: it reads its table of paraphrases while its user works on something else."""
+        if self._program is None and self._reason is None:
+            try:
+                self._program = self._start()
+            except MeteorUnavailable as reason:
+                self._reason = reason
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Meteor]:
+        """The program, for one evaluation: a `start_meteor` of `evaluate_captions`, whose errors it has."""
+        self.begin()
+        if self._program is None:
+            raise MeteorUnavailable(str(self._reason))
+        yield self._program
+
+    def __enter__(self) -> "SharedMeteor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._program is not None:
+            self._program.close()

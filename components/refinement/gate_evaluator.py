@@ -15,6 +15,7 @@ import numpy as np
 
 from topiclens.components.captions.evaluator import References, evaluate_captions
 from topiclens.components.captions.generate import slices_of
+from topiclens.components.captions.meteor import SharedMeteor
 from topiclens.components.captions.report import split_figures
 from topiclens.components.captions.settings import METRICS
 from topiclens.components.neurons.enhancement import enhancement_of
@@ -93,6 +94,7 @@ class GateEvaluator:
         train, val: videos with their captions and topics; the candidates' neurons are named on `train`. What is
             taught, or was, is not to be in `val`: metrics would rise by it alone.
         live: earlier corrections that must hold, as targets.
+        meteor: starts while a batch is taught, if the gate asks for METEOR, and is needed last.
         fine: captions that people called fine; those of videos that are taught are left to other checks.
     """
 
@@ -106,9 +108,10 @@ class GateEvaluator:
         settings: RefinementSettings,
         memory: ParentCache,
         progress: Progress,
+        meteor: SharedMeteor,
         fine: Sequence[FineCaption] = (),
     ):
-        self._fine = fine
+        self._fine, self._meteor = fine, meteor
         self.candidates, self._train, self._val, self._topics = candidates, train, val, topics
         self._live, self._settings, self._memory, self._progress = live, settings, memory, progress
         self._teacher = Teacher(candidates, settings, train)
@@ -144,13 +147,15 @@ class GateEvaluator:
     def try_batch(self, targets: Sequence[EditTarget]) -> Trial:
         """Teaches a batch, as far as it may go, and holds the outcome against the gate, the cheap checks first."""
         settings = self._settings
+        judged = [metric for metric in METRICS if metric in {*settings.max_drop, *settings.max_slice_drop}]
+        if "METEOR" in judged:
+            self._meteor.begin()
         candidate, mu = furthest(
             settings.mu,
             lambda mu: self._teach(targets, mu),
             lambda refined: all(reason.met for reason in self._corrected(targets, refined)),
             lambda refined: self._teacher.affords(refined, {taught.topic for taught in targets}),
         )
-        judged = [metric for metric in METRICS if metric in {*settings.max_drop, *settings.max_slice_drop}]
         found: dict = {"metrics": {}}
         reasons = gate.collect_reasons(
             [
@@ -251,7 +256,10 @@ class GateEvaluator:
         self._progress(f"Measuring {', '.join(metrics)} on validation", 0.0)
         captions = self._captions(candidate, self._val, "Writing the captions of validation")
         slices, small = slices_of(self._val, names), self._settings.slice_videos
-        found = split_figures(evaluate_captions(self._references, captions, metrics, slices=slices, small_slice=small))
+        judged = evaluate_captions(
+            self._references, captions, metrics, slices=slices, small_slice=small, start_meteor=self._meteor.open
+        )
+        found = split_figures(judged)
         if candidate is self.candidates.untouched:
             self._memory.remember(found, *key)
         return found

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from topiclens.components.captions.meteor import SharedMeteor
 from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.candidate_captioner import CandidateCaptioner, twin
@@ -93,13 +94,14 @@ def refine(
     live = _live(evidence, videos)
     corrected = {target.video.video_id for target in (*targets, *live)}
     val = [video for video in evidence.val if video.video_id not in corrected]
-    evaluator = GateEvaluator(
-        candidates, evidence.train, val, evidence.topics, live, settings, cache, progress, evidence.fine
-    )
-    trial = evaluator.try_batch(targets)
-    if not trial.verdict.blessed and len(targets) > 1:
-        progress("Looking for the corrections without which it passes")
-    verdict = _verdict(evaluator, targets, trial, set_aside)
+    with SharedMeteor() as meteor:
+        evaluator = GateEvaluator(
+            candidates, evidence.train, val, evidence.topics, live, settings, cache, progress, meteor, evidence.fine
+        )
+        trial = evaluator.try_batch(targets)
+        if not trial.verdict.blessed and len(targets) > 1:
+            progress("Looking for the corrections without which it passes")
+        verdict = _verdict(evaluator, targets, trial, set_aside)
     progress("Exporting the candidate", 0.0)
     links = trial.links or evidence.links  # of one that is refused before its neurons were looked at
     _export(parent, candidates, trial, links, verdict, output, settings, cache_dir)

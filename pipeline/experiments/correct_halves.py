@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
@@ -14,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from topiclens.components.captions.evaluator import References, evaluate_captions
-from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
+from topiclens.components.captions.meteor import SharedMeteor
 from topiclens.components.neurons.activations import NeuronModel, NeuronsError, encoder_of, mean_activations
 from topiclens.components.neurons.effects import sampled
 from topiclens.components.neurons.enhancement import enhancement_of
@@ -164,7 +163,8 @@ def _experiment(
             f"{[count for _, count in found.counts]} of them. Ask for a smaller share of human captions that "
             "say the topic (--said-by), or for another split."
         )
-    with _Judge(videos, len(videos) if full else JUDGED, settings.seed) as judge:
+    with SharedMeteor() as meteor:
+        judge = _Judge(videos, len(videos) if full else JUDGED, settings.seed, meteor)
         before = kept.of(f"metrics-{judge.name}", lambda: judge(candidates, candidates.untouched))
         progress(f"Before: {_said(before)}, of {judge}.")
         trials = HalfTrials(candidates, settings, train)
@@ -257,21 +257,16 @@ class _Kept:
         return read_json(self.path(name))
 
 
-class _Judge(contextlib.ExitStack):
+class _Judge:
     """Metrics of the captions that a candidate writes of `count` of the videos, the same ones for the same seed."""
 
-    def __init__(self, videos: Sequence, count: int, seed: int):
-        super().__init__()
+    def __init__(self, videos: Sequence, count: int, seed: int, meteor: SharedMeteor):
+        self._meteor = meteor
         chosen = sampled((video.video_id for video in videos), count, seed)
         self._videos = [video for video in videos if video.video_id in chosen]
         self._references = References({video.video_id: video.captions for video in self._videos})
         self._all = len(videos)
         self.name = f"{len(self._videos)}-videos"
-        try:
-            meteor = self.enter_context(Meteor())  # starting it takes longer than judging
-            self._start = lambda: contextlib.nullcontext(meteor)
-        except MeteorUnavailable:
-            self._start = Meteor
 
     def __str__(self) -> str:
         some = "" if len(self._videos) == self._all else f" of {self._all}, drawn by the seed"
@@ -279,7 +274,7 @@ class _Judge(contextlib.ExitStack):
 
     def __call__(self, candidates, candidate) -> dict[str, float]:
         captions = candidates.captions(candidate, self._videos)
-        return evaluate_captions(self._references, captions, METRICS, start_meteor=self._start).metrics
+        return evaluate_captions(self._references, captions, METRICS, start_meteor=self._meteor.open).metrics
 
     def others(self, candidates, candidate, item: InaccurateCaption) -> Others:
         """What a refinement by one video did to the captions of the others."""

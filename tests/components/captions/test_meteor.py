@@ -8,7 +8,7 @@ from pycocoevalcap.meteor.meteor import Meteor as CocoMeteor
 
 from topiclens.components.captions import meteor
 from topiclens.components.captions.evaluator import evaluate_captions
-from topiclens.components.captions.meteor import Meteor, MeteorUnavailable
+from topiclens.components.captions.meteor import Meteor, MeteorUnavailable, SharedMeteor
 
 REFERENCES = {"clip": ["a dog runs"], "other": ["two cats sleep"]}
 CAPTIONS = {"clip": "a dog is running", "other": ""}
@@ -75,6 +75,28 @@ def test_a_metric_that_is_not_asked_for_starts_no_program():
 
     evaluation = evaluate_captions(REFERENCES, CAPTIONS, ("CIDEr",), start_meteor=refuse)
     assert evaluation.not_measured == {}
+
+
+def test_evaluations_that_share_a_program_start_it_once_and_end_it(fake_java, tmp_path):
+    log = tmp_path / "lives"
+    answers = "case $line in EVAL*) seq 1 3;; *) echo 1;; esac"
+    java = fake_java(f"echo begins >> {log}; while read line; do {answers}; done")
+    with SharedMeteor(lambda: Meteor(java=java)) as shared:
+        evaluate_captions(REFERENCES, CAPTIONS, ("CIDEr",), start_meteor=shared.open)
+        assert not log.exists()  # nobody asked for it
+        for _ in range(2):
+            evaluation = evaluate_captions(REFERENCES, CAPTIONS, ("METEOR",), start_meteor=shared.open)
+            assert evaluation.metrics == {"METEOR": 3.0}
+        process = shared._program._process
+    assert log.read_text() == "begins\n"
+    assert process.poll() is not None
+
+
+def test_a_shared_program_that_cannot_start_gives_every_evaluation_the_reason():
+    with SharedMeteor(lambda: Meteor(java="no-such-java")) as shared:
+        for _ in range(2):
+            evaluation = evaluate_captions(REFERENCES, CAPTIONS, ("METEOR",), start_meteor=shared.open)
+            assert "no Java" in evaluation.not_measured["METEOR"]
 
 
 @pytest.mark.data

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from tests.components.refinement.planted_parent import SETTINGS, TOPICS, TRAIN, VAL, correction
+from topiclens.components.captions.meteor import SharedMeteor
 from topiclens.components.refinement.candidate_captioner import RefinedEncoder
 from topiclens.components.refinement.edit_targets import EditTarget
 from topiclens.components.refinement.gate import FineCaption
@@ -36,7 +37,8 @@ def evaluator(tmp_path, monkeypatch):
     (parent / EXTRA / "captioner.weights.h5").write_bytes(b"weights")
 
     def held(topics, told=lambda what, share: None, val=VAL) -> GateEvaluator:
-        return GateEvaluator(PlantedCandidates(), TRAIN, val, topics, [], JUDGED, ParentCache(str(parent), VAL), told)
+        memory = ParentCache(str(parent), VAL)
+        return GateEvaluator(PlantedCandidates(), TRAIN, val, topics, [], JUDGED, memory, told, SharedMeteor())
 
     return held
 
