@@ -69,8 +69,10 @@ def asked_of(
 ) -> Ask:
     """Asks a captioner in this process about one topic, up to `max_strength`."""
     asked = candidates.model, candidates.vocabulary, candidates.links, candidates.enhancement
-    strengths = strengths_up_to(settings.max_strength)
-    return lambda video: sweep_strengths(*asked, video, topic, strengths, stretch)
+    every = strengths_up_to(settings.max_strength)
+    return lambda video, strengths: sweep_strengths(
+        *asked, video, topic, every if strengths is None else strengths, stretch
+    )
 
 
 def corrected_videos(targets: Sequence[EditTarget]) -> list[CorrectedVideo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -12,7 +12,8 @@ from topiclens.components.refinement.strength_sweep import StrengthSweep
 from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch
 
-Ask: TypeAlias = Callable[[VideoRecord], StrengthSweep]  # about one topic
+# About one topic: what is said of a video at some strengths of it, and without it; None asks for all strengths.
+Ask: TypeAlias = Callable[[VideoRecord, Sequence[float] | None], StrengthSweep]
 
 
 def taught_strength(
@@ -25,11 +26,11 @@ def taught_strength(
     """How strongly a topic is to be taught in a video, so that it holds beyond the very frames that were corrected.
 
     At the smallest strength that brings the topic into the caption, other frames of the same video mostly do not say it
-    yet. So the parts of the video are asked too, and more is taught. A preview asks in the same way, so that what it
-    shows is what is taught.
+    yet. So the parts of the video are asked too, at the strengths at which the video says it, and more is taught. A
+    preview asks in the same way, so that what it shows is what is taught.
 
     Args:
-        ask: a video, or a part of one, to its sweep; all with the same strengths.
+        ask: see `Ask`.
         factor: see `steady`.
         says: whether a caption says the topic; by default, whether it has a word that names it and that the video's
             own caption lacks.
@@ -37,14 +38,21 @@ def taught_strength(
     Returns:
         The sweep of the video itself; and the strength, None where none that was tried brings the topic in.
     """
-    sweeps = [ask(one) for one in (video, *(part for part in parts(video) if stretch is None or _shows(part, stretch)))]
-    of_video = sweeps[0]
+    of_video = ask(video, None)
 
     def enters(caption: str) -> bool:
         return bool(gained(of_video.naming, of_video.points[0].caption, caption))
 
-    said = np.array([[(says or enters)(point.caption) for point in sweep.points] for sweep in sweeps])
-    return of_video, steady(said, np.array([point.strength for point in of_video.points]), factor)
+    says = says or enters
+    strengths = [point.strength for point in of_video.points]
+    said = [says(point.caption) for point in of_video.points]
+    if said[0] or not any(said):
+        return of_video, 0.0 if said[0] else None
+    tried = [strength for strength, is_said in zip(strengths, said, strict=True) if is_said]
+    asked = [part for part in parts(video) if stretch is None or _shows(part, stretch)]
+    sweeps = [ask(part, tried) for part in asked]
+    both = [said, *([one in tried and says(sweep.at(one).caption) for one in strengths] for sweep in sweeps)]
+    return of_video, steady(np.array(both), np.array(strengths), factor)
 
 
 def _shows(part: VideoRecord, stretch: Stretch) -> bool:

@@ -124,16 +124,15 @@ def _preview(
     model: AskedModel, seen: VideoFeatures, topic: int, stretch: Stretch | None, settings: RefinementSettings
 ) -> tuple[StrengthSweep, float | None]:
     """What a topic does to a caption, and the strength that a refinement would teach."""
-    strengths = strengths_up_to(settings.max_strength)
+    every = strengths_up_to(settings.max_strength)
     video = VideoRecord(seen.video_id, "test", seen.frames, (), np.zeros(0, np.int64))
     if stretch is not None:
         video = video.timed(seen.seconds())
 
-    def ask(one: VideoRecord) -> StrengthSweep:
+    def ask(one: VideoRecord, strengths: Sequence[float] | None) -> StrengthSweep:
         seconds = None if one.seconds is None else one.seconds.tolist()
-        return model.sweep(
-            VideoFeatures(one.video_id, seen.content, one.frames, lambda: seconds), topic, strengths, stretch
-        )
+        asked = VideoFeatures(one.video_id, seen.content, one.frames, lambda: seconds)
+        return model.sweep(asked, topic, every if strengths is None else strengths, stretch)
 
     return taught_strength(ask, video, settings.strength_factor, stretch=stretch)
 

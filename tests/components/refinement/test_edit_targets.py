@@ -11,7 +11,6 @@ from topiclens.components.refinement.edit_targets import (
     halves,
     on_first_halves,
 )
-from topiclens.components.refinement.taught_strength import parts, steady
 from topiclens.components.topics.table import Topic
 from topiclens.schemas.corrections import CorrectedTopic, Correction, now
 from topiclens.schemas.records import VideoRecord
@@ -78,32 +77,3 @@ def test_the_halves_of_a_video_part_where_its_stretch_is_half_over(start, end, l
     (first,) = on_first_halves([taught])
     np.testing.assert_array_equal(first.video.frames, found[0].frames)
     assert halves(taught.video, Stretch(1.5, 2.5)) is None, "a stretch of one frame has no halves"
-
-
-STRENGTHS = np.arange(0, 2.1, 0.5)
-
-
-@pytest.mark.parametrize(
-    "video, parts, expected",
-    [
-        ("..xxx", ["..xxx", "..xxx"], 1.5),  # 1.5 times the smallest
-        (".xxxx", ["..xxx", "...xx"], 2.0),  # 1.5 times 1.5 is beyond the last
-        (".xxxx", [".x.xx", ".xxxx"], 2.0),  # a part loses it at 1; from 1.5 on it stays
-        ("..xx.", ["..x..", "..xx."], 1.0),  # at 1.5 a part has lost it
-        (".x...", ["..xxx", "..xxx"], 0.5),  # the video itself has to say it
-        ("xxxxx", ["...xx", "...xx"], 0.0),
-        (".....", ["..xxx", "..xxx"], None),
-    ],
-)
-def test_a_topic_is_taught_as_strongly_as_the_video_and_its_parts_ask_for(video, parts, expected):
-    said = np.array([[letter == "x" for letter in row] for row in (video, *parts)])
-    assert steady(said, STRENGTHS, 1.5) == expected
-
-
-def test_parts_leave_out_a_third_or_every_second_frame():
-    def frames_of(n):
-        video = VideoRecord("a", "val", np.arange(1, n + 1, dtype=np.float32)[:, None], (), np.zeros(3))
-        return [part.frames[:, 0].tolist() for part in parts(video)]
-
-    assert frames_of(6) == [[1, 3, 5], [2, 4, 6], [1, 2, 3, 4], [3, 4, 5, 6]]
-    assert frames_of(2) == [[1], [2]] and frames_of(1) == []
