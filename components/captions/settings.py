@@ -16,7 +16,7 @@ class EvaluationSettings:
         allow_unmeasured: whether a threshold on a metric that could not be measured (METEOR without Java) is passed
             over. If not, such a model is not blessed, since nothing shows that it deserves it.
         split: the held-out split that decides. The thresholds hold for it, neurons are measured on it, and its clips
-            are explained and reviewed.
+            are explained.
         report_splits: splits whose metrics are reported too, where the dataset has them.
     """
 

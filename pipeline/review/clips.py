@@ -1,11 +1,12 @@
-"""The clips of a run that people review, read once: their records, and the rows that say where their films are."""
+"""The clips of a run that people review: their records, and the rows that say where their films are."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,60 +17,127 @@ from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.run_metadata import NothingThere, Outcome, dataset_rows, split_files
 from topiclens.schemas import features, records
-from topiclens.serving.review.shown import VideoFile
+from topiclens.serving.review.backend import ReviewError
+from topiclens.serving.review.shown import ANY_SPLIT, SplitChoice, VideoFile
 from topiclens.trainer.videos import FrameStore
 
+TRAINING = "train"
+MEASURED = "val"  # by the gate of a refinement
 MEMORY_BYTES = 2**29  # of features that are kept in memory; more goes to a scratch file
 FILMS_KEPT = 256  # whose pictures are kept in memory: about 200 kB each
 _MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"}
+Reader = Callable[[], Iterable[Mapping[str, Any]]]
 
 
 class Clips:
-    """Clips by their ids, which are looked up and never made part of a path.
+    """Clips by their ids, which are looked up and never made part of a path. For several threads.
+
+    The clips of a split are read when they are asked for first.
 
     Args:
-        parsed: their records as `topiclens.schemas.records.parse` gives them, in any order.
+        rows: of the dataset, by id.
+        readers: split -> reads its records, as `topiclens.schemas.records.parse` gives them, in any order.
+        measured: the splits by which models are judged, whose clips people look at only where they ask for them.
     Attributes:
-        rows, lengths, references: of the dataset, how many frames, what people wrote; by id.
-        key: names the content; equal for equal clips however their records were split into files.
+        rows, lengths, references: of the dataset, how many frames, what people wrote; by id. The last two know of clips
+            that were read.
     """
 
-    def __init__(self, rows: Mapping[str, Mapping], parsed: Iterable[Mapping[str, Any]]):
-        self._frames = FrameStore(MEMORY_BYTES)
-        self.rows, self._places, self.lengths, self.references, digests = {}, {}, {}, {}, {}
-        for record in parsed:
-            video_id, captions = record[features.VIDEO_ID].decode(), record[features.CAPTIONS].tolist()
-            self.rows[video_id] = rows[video_id]
-            self._places[video_id], self.lengths[video_id] = len(self._frames), len(record[features.FRAMES])
-            self.references[video_id] = tuple(caption.decode() for caption in captions)
-            self._frames.append(record[features.FRAMES])
-            content = hashlib.sha256(json.dumps([video_id, self.references[video_id]]).encode())
-            content.update(record[features.FRAMES].tobytes())
-            digests[video_id] = content.digest()
-        self.ids = tuple(sorted(self._places))
-        self.key = hashlib.sha256(b"".join(digests[video_id] for video_id in self.ids)).hexdigest()[:16]
+    def __init__(self, rows: Mapping[str, Mapping], readers: Mapping[str, Reader], measured: Collection[str] = ()):
+        self.rows, self._readers, self._measured = dict(rows), dict(readers), measured
+        self.lengths: dict[str, int] = {}
+        self.references: dict[str, tuple[str, ...]] = {}
+        self._frames, self._places = FrameStore(MEMORY_BYTES), dict[str, int]()
+        self._digests: dict[str, bytes] = {}
+        self._read: dict[str, tuple[str, ...]] = {}  # split -> the ids of its clips
+        self._reading = threading.Lock()
+        self.for_review = review_splits(readers, measured)
+        self.splits = tuple(SplitChoice(split, self._used_for(split), split in self.for_review) for split in readers)
 
     @classmethod
-    def of_run(cls, outcome: Outcome, split: str) -> Clips:
-        """Reads the clips of a split; NothingThere if the run's dataset has none of it."""
-        try:
-            files = split_files(outcome, split)
-        except FileNotFoundError as error:
-            raise NothingThere(
-                f"The run on {outcome.root!r} has no records of the split {split}. Choose one that its dataset has "
-                "with the setting evaluation.split."
-            ) from error
-        return cls({row["video_id"]: row for row in dataset_rows(outcome)}, read_records(files))
+    def of_run(cls, outcome: Outcome, measured: Collection[str]) -> Clips:
+        """The clips of a run, none of them read yet; NothingThere if it has none."""
+        rows = {row["video_id"]: row for row in dataset_rows(outcome)}
+        readers = {}
+        for split in sorted({row["split"] for row in rows.values()}):
+            try:
+                readers[split] = functools.partial(read_records, split_files(outcome, split))
+            except FileNotFoundError:
+                continue  # of its clips there are captions alone
+        if not readers:
+            raise NothingThere(f"The run on {outcome.root!r} has no records of clips. 'topiclens run' makes them.")
+        return cls(rows, readers, measured)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        """How many were read."""
+        return sum(map(len, self._read.values()))
 
     def __contains__(self, video_id: str) -> bool:
+        if video_id not in self._places and video_id in self.rows:
+            self.read(self.rows[video_id]["split"])
         return video_id in self._places
+
+    def choose(self, wanted: str) -> tuple[str, ...]:
+        """The splits that a filter asks for: its one, all, or those that are for review; they are read."""
+        known = [split.name for split in self.splits]
+        if wanted not in ("", ANY_SPLIT, *known):
+            raise ReviewError(f"There are no clips of the split “{wanted[:40]}” here. Choose {', '.join(known)}.")
+        chosen = {"": self.for_review, ANY_SPLIT: tuple(known)}.get(wanted, (wanted,))
+        for split in chosen:
+            self.read(split)
+        return chosen
+
+    def ids(self, splits: Iterable[str]) -> tuple[str, ...]:
+        """The ids of the clips of some splits, as far as these were read."""
+        return tuple(video_id for split in splits for video_id in self._read.get(split, ()))
+
+    def batches(self, size: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """All that were read, at most `size` at a time, with a key that names their content: it is the same however
+        their records were split into files."""
+        for ids in list(self._read.values()):
+            for start in range(0, len(ids), size):
+                batch = ids[start : start + size]
+                yield hashlib.sha256(b"".join(map(self._digests.__getitem__, batch))).hexdigest()[:32], batch
 
     def frames(self, video_id: str) -> np.ndarray:
         """(time, feature_dim) float32, the features of its real frames."""
         return self._frames[self._places[video_id]]
+
+    def read(self, split: str) -> None:
+        """Reads a split, unless that is done."""
+        with self._reading:
+            if split in self._read or split not in self._readers:
+                return
+            ids = []
+            for record in self._readers[split]():
+                video_id, captions = record[features.VIDEO_ID].decode(), record[features.CAPTIONS].tolist()
+                self._keep(video_id, tuple(caption.decode() for caption in captions), record[features.FRAMES])
+                ids.append(video_id)
+            self._read[split] = tuple(sorted(ids))
+
+    def _keep(self, video_id: str, captions: tuple[str, ...], frames: np.ndarray) -> None:
+        content = hashlib.sha256(json.dumps([video_id, captions]).encode())
+        content.update(frames.tobytes())
+        self._digests[video_id] = content.digest()
+        self.lengths[video_id], self.references[video_id] = len(frames), captions
+        place = len(self._frames)
+        self._frames.append(frames)
+        self._places[video_id] = place  # last: from here on others find the clip
+
+    def _used_for(self, split: str) -> str:
+        if split == TRAINING:
+            return "learnt from"
+        return "judged by" if split in self._measured else ""
+
+
+def review_splits(splits: Collection[str], measured: Collection[str]) -> tuple[str, ...]:
+    """The splits whose clips people look at: those that no model learns from or is judged by, else those of training.
+
+    >>> review_splits(["train", "val", "test"], ["val"]), review_splits(["train", "val"], ["val"])
+    (('test',), ('train',))
+    """
+    free = tuple(split for split in splits if split not in measured)
+    return tuple(split for split in free if split != TRAINING) or free or tuple(splits)
 
 
 def read_records(files: Sequence[str]) -> Iterator[Mapping[str, Any]]:

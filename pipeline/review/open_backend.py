@@ -17,7 +17,7 @@ from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import names_of, sampling_of
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.clips import ClipMedia, Clips, read_records
+from topiclens.pipeline.review.clips import MEASURED, ClipMedia, Clips, read_records
 from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, PredictionCache, Ranking, Similar
 from topiclens.pipeline.review.served_model import ServedModel
@@ -63,13 +63,14 @@ def open_review_backend(
         model = dataclasses.replace(model, topics=topics)
         served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
         progress(f"Version {served.wait()} answers at {server}")
-        progress(f"Reading the clips of {settings.evaluation.split}")
-        clips = Clips.of_run(outcome, settings.evaluation.split)
+        clips = Clips.of_run(outcome, {MEASURED, settings.evaluation.split})
+        progress(f"Reading the clips of {', '.join(clips.for_review)}")
+        clips.choose("")
         kept = os.path.join(root, FOLDER)
         scorer = ClipScorer(clips, TopicWords.of(model), functools.partial(_similar, outcome, kept))
         ranking = Ranking(
             scorer,
-            len(clips),
+            clips,
             predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
             explain=served.explain,
             progress=progress,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,16 +82,14 @@ class PredictionCache:
     """What one version says of clips, as far as it was asked: one file a batch, each written aside and renamed."""
 
     def __init__(self, folder: str | os.PathLike, version: str, clips: Clips):
-        self._folder = os.path.join(folder, clips.key, version)
+        self._folder = os.path.join(folder, version)
         self._version, self._clips = version, clips
         self.said: dict[str, PredictedCaption] = {}
 
     def complete(self, explain: Explain) -> Iterator[int]:
         """Reads what is kept, asks for the rest, and yields after each batch how many clips are known."""
-        ids = self._clips.ids
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            path = os.path.join(self._folder, f"{start:07d}.jsonl")
+        for key, batch in self._clips.batches(BATCH):
+            path = os.path.join(self._folder, f"{key}.jsonl")
             if not os.path.exists(path):
                 answers = explain([self._clips.frames(video_id) for video_id in batch], self._version)
                 write_rows(path, map(_row, batch, answers))
@@ -129,8 +128,12 @@ class ClipScorer:
         self._clips, self._topics, self._neighbours = clips, topics, neighbours
         self._read_similar = similar
         self._similar: Similar | None = None
-        described = {video_id: captions for video_id, captions in clips.references.items() if captions}
-        self._references = References(described) if described else None
+        self._references = functools.cache(self._read_references)
+
+    def _read_references(self, split: str) -> References:
+        """What people wrote about the clips of a split, at least one of which is described."""
+        ids, written = self._clips.ids([split]), self._clips.references
+        return References({video_id: written[video_id] for video_id in ids if written[video_id]})
 
     def prepare(self) -> bool:
         """Reads the similar videos, which takes a while; returns whether that was still to do."""
@@ -145,26 +148,27 @@ class ClipScorer:
             near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
         missing = missing_topics(said, self._topics, references, near)
         cider = None
-        if references and self._references is not None:
-            cider = self._references.cider.score_one(video_id, tokenize(said.caption))
+        if references:
+            described = self._references(self._clips.rows[video_id]["split"])
+            cider = described.cider.score_one(video_id, tokenize(said.caption))
         return RankedClip(video_id, said, missing, acquisition_score(said, missing, cider))
 
 
 class Ranking:
     """Scores all clips by the version that is served, in a thread of its own; what is ranked already can be read.
 
-    `progress` hears how many of the `total` clips are captioned, at every tenth and at the end.
+    `clips` are those that were read by now. `progress` hears how many are captioned, at every tenth and at the end.
     """
 
     def __init__(
         self,
         scorer: ClipScorer,
-        total: int,
+        clips: Sized,
         predictions: Callable[[str], PredictionCache],
         explain: Explain,
         progress: Progress,
     ):
-        self._score, self._total, self._progress = scorer, total, progress
+        self._score, self._clips, self._progress = scorer, clips, progress
         self._predictions, self._explain = predictions, explain
         self._lock = threading.Lock()
         self._version: str | None = None
@@ -176,7 +180,7 @@ class Ranking:
         """Begins anew where another version is served than before, or goes on where the server had failed."""
         with self._lock:
             working = self._thread is not None and self._thread.is_alive()
-            if version == self._version and (len(self._ranked) == self._total or working):
+            if version == self._version and (len(self._ranked) == len(self._clips) or working):
                 return
             if version != self._version:
                 self._earlier |= self._ranked
@@ -204,7 +208,7 @@ class Ranking:
         return ranked or self._score(video_id, said)
 
     def _work(self, predictions: PredictionCache, ranked: dict[str, RankedClip]) -> None:
-        told, total = 0, self._total
+        told, total = 0, len(self._clips)
         try:
             for _ in predictions.complete(self._explain):
                 if not self._put(ranked, [name for name in predictions.said if name not in ranked], predictions):

@@ -73,13 +73,14 @@ class Viewer(abc.ABC):
         self._tried = functools.lru_cache(_KEPT)(self._try)
 
     def queue(self, limit: int, offset: int = 0, wanted: QueueFilter = QueueFilter(), person: str = "") -> QueuePage:
-        version = self._served.version()
+        version, splits = self._served.version(), self._sources.clips.choose(wanted.split)
         self._ranking.follow(version)
-        return self._work_queue(version).page(limit, offset, wanted, person)
+        return self._work_queue(version, splits).page(limit, offset, wanted, person)
 
     def next_clip(self, video_id: str, person: str, wanted: QueueFilter = QueueFilter()) -> str | None:
         self._check(video_id)
-        return self._work_queue(self._served.version()).following(video_id, person, wanted)
+        splits = self._sources.clips.choose(wanted.split)
+        return self._work_queue(self._served.version(), splits).following(video_id, person, wanted)
 
     def clip(self, video_id: str, person: str = "", wanted: QueueFilter = QueueFilter()) -> ClipPage:
         self._check(video_id)
@@ -91,7 +92,7 @@ class Viewer(abc.ABC):
         if links is not None and links.n_neurons != answer.activations.shape[1]:
             links = None  # another model's
         corrections = self.corrections()
-        queue = self._work_queue(version, corrections)
+        queue = self._work_queue(version, self._sources.clips.choose(wanted.split), corrections)
         return ClipPage(
             video_id=video_id,
             caption=answer.text,
@@ -109,6 +110,7 @@ class Viewer(abc.ABC):
             corrections=tuple(one for one in corrections if one.video_id == video_id),
             marks=queue.marks.get(video_id, ()),
             assigned=queue.assigned.get(video_id, ""),
+            split=self._sources.clips.rows[video_id]["split"],
             next_id=queue.following(video_id, person, wanted),
         )
 
@@ -172,10 +174,13 @@ class Viewer(abc.ABC):
     def assignments(self) -> Sequence[Assignment]:
         """Who is to look at which clip, by its id."""
 
-    def _work_queue(self, version: str, corrections: Sequence[ReviewedCorrection] | None = None) -> WorkQueue:
+    def _work_queue(
+        self, version: str, splits: tuple[str, ...], corrections: Sequence[ReviewedCorrection] | None = None
+    ) -> WorkQueue:
         clips, media = self._sources.clips, self._sources.media
         corrections = self.corrections() if corrections is None else corrections
-        return WorkQueue.of(clips, media, self._ranking, version, self.looks(), corrections, self.assignments())
+        said = self.looks(), corrections, self.assignments()
+        return WorkQueue.of(clips, media, self._ranking, version, *said, splits)
 
     def _ranked(self, version: str, video_id: str) -> RankedClip:
         answer = self._explained(version, video_id)
@@ -220,8 +225,8 @@ class Viewer(abc.ABC):
     def _check(self, video_id: str) -> None:
         if video_id not in self._sources.clips:
             raise NotFound(
-                "There is no such clip in this run, or not on this page: it shows those of the split that the setting "
-                "evaluation.split names, and no files. What was said of others is under Corrections all the same."
+                "There is no such clip in this run, and no such file was uploaded here. What was said of others is "
+                "under Corrections all the same."
             )
 
     def _topic(self, wanted: int | str) -> TopicChoice:

@@ -10,7 +10,7 @@ from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.schemas.corrections import Assignment, Look, State
 from topiclens.serving.review.marks import Marks, is_wanted, looked_at, marks_of, next_clip
-from topiclens.serving.review.shown import QueueFilter, QueueItem, QueuePage, ReviewedCorrection
+from topiclens.serving.review.shown import Described, QueueFilter, QueueItem, QueuePage, ReviewedCorrection
 
 SEEN = 0.5  # from this score on, a model sees a topic
 _UNKNOWN = ("", 0.0, ("not captioned yet",))
@@ -21,9 +21,11 @@ _EARLIER = "as the version before said; the served one is being asked"
 class WorkQueue:
     """The queue at one moment."""
 
-    items: tuple[QueueItem, ...]  # all clips, the highest score first; last those that nobody has captioned yet
+    clips: Clips
+    splits: tuple[str, ...]  # whose clips are the queue
+    items: tuple[QueueItem, ...]  # its clips, the highest score first; last those that nobody has captioned yet
     ranked: Mapping[str, RankedClip]  # by id, those that are captioned
-    marks: Marks
+    marks: Marks  # of all clips that were read
     waiting: int  # how many the served version was not asked about yet
     assigned: Mapping[str, str] = field(default_factory=dict)  # id -> whose clip it is
 
@@ -37,8 +39,9 @@ class WorkQueue:
         looks: Sequence[Look],
         corrections: Sequence[ReviewedCorrection],
         assignments: Sequence[Assignment],
+        splits: tuple[str, ...],
     ) -> WorkQueue:
-        """The queue of the clips of a page, for the version that is served."""
+        """The queue of the clips of some splits, for the version that is served."""
         corrected = Counter(one.video_id for one in corrections if one.state is not State.REVOKED)
         earlier, current = ranking.earlier(), ranking.ordered()  # in this order: what is ranked meanwhile is in both
         known = {one.video_id: one for one in [*earlier.values(), *current]}
@@ -50,8 +53,9 @@ class WorkQueue:
             (one for one in corrections if one.video_id in clips),
         )
         assigned = {one.video_id: one.to for one in assignments if one.to is not None and one.video_id in clips}
-        items = []
-        for name in [*ranked, *(name for name in clips.ids if name not in ranked)]:
+        ids, items = clips.ids(splits), []
+        queued = set(ids)
+        for name in [*(name for name in ranked if name in queued), *(name for name in ids if name not in ranked)]:
             one = ranked.get(name)
             caption, score, reasons = (one.said.caption, one.score.value, one.score.reasons) if one else _UNKNOWN
             items.append(
@@ -66,26 +70,31 @@ class WorkQueue:
                     marks=marks.get(name, ()),
                     captioned=one is not None,
                     assigned=assigned.get(name, ""),
+                    split=clips.rows[name]["split"],
                 )
             )
-        return cls(tuple(items), ranked, marks, len(items) - len(current), assigned)
+        waiting = len(queued.difference(one.video_id for one in current))
+        return cls(clips, splits, tuple(items), ranked, marks, waiting, assigned)
 
     def page(self, limit: int, offset: int, wanted: QueueFilter, person: str) -> QueuePage:
         """Some of those that are wanted. Clips that were corrected come last."""
         found = sorted(self._wanted(wanted), key=lambda item: item.corrections > 0)
-        seen, yours = looked_at(self.marks, person), {name for name, to in self.assigned.items() if to == person}
+        marks = {item.video_id: item.marks for item in self.items if item.marks}
+        seen, yours = looked_at(marks, person), {item.video_id for item in self.items if item.assigned == person}
         return QueuePage(
             tuple(found[offset : offset + limit]),
             total=len(found),
             clips=len(self.items),
             looked_at=len(seen),
-            looked_at_by_any=len(self.marks),
-            reviewers=tuple(sorted({mark.by for people in self.marks.values() for mark in people})),
+            looked_at_by_any=len(marks),
+            reviewers=tuple(sorted({mark.by for people in marks.values() for mark in people})),
             next_id=self.following(None, person, wanted),
             waiting=self.waiting,
             yours=len(yours),
             yours_looked_at=len(yours & seen),
-            assignees=tuple(sorted(set(self.assigned.values()))),
+            assignees=tuple(sorted({item.assigned for item in self.items} - {""})),
+            splits=self.clips.splits,
+            shown_splits=self.splits,
         )
 
     def following(self, video_id: str | None, person: str, wanted: QueueFilter) -> str | None:
@@ -101,6 +110,7 @@ class WorkQueue:
             and is_wanted(item.marks, wanted)
             and _matches(wanted.search, item.caption, item.video_id)
             and (wanted.topic is None or self._is_about(item.video_id, wanted.topic))
+            and wanted.described in (None, Described.YES if self.clips.references[item.video_id] else Described.NO)
         ]
 
     def _is_about(self, video_id: str, topic: int) -> bool:

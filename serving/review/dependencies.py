@@ -17,7 +17,7 @@ from topiclens.serving.review.access import Person
 from topiclens.serving.review.backend import ReviewBackend
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
-from topiclens.serving.review.shown import MAX_STRENGTH, ClipState, QueueFilter
+from topiclens.serving.review.shown import MAX_STRENGTH, ClipState, Described, QueueFilter
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
@@ -110,10 +110,14 @@ def filter_of(
     reviewer: Search = "",
     state: ClipState | Literal[""] = "",
     assigned: Search = "",
+    split: Annotated[Search, Query(description="of the dataset, or `any`; those that are for review where empty")] = "",
+    described: Annotated[Described | Literal[""], Query(description="in the dataset, by people")] = "",
 ) -> QueueFilter:
     """Which clips an address asks for; forms of pages send empty fields where nothing is asked for."""
     about_topic, in_state = None if about == "" else about, ClipState(state) if state else None
-    return QueueFilter(search, about_topic, reviewer, in_state, assigned)
+    return QueueFilter(
+        search, about_topic, reviewer, in_state, assigned, split, Described(described) if described else None
+    )
 
 
 Wanted = Annotated[QueueFilter, Depends(filter_of)]
@@ -121,11 +125,19 @@ Wanted = Annotated[QueueFilter, Depends(filter_of)]
 
 def filter_in(form: FormData) -> QueueFilter:
     """The same out of a form's fields, which a page keeps for the clip that follows."""
-    search, about, reviewer, state, assigned = (text(form, name, required=False) for name in QueueFilter().query)
-    if not re.fullmatch("[0-9]{0,9}", about) or state not in ("", *ClipState):
+    fields = {name: text(form, name, required=False) for name in QueueFilter().query}
+    about, state, described = (fields[name] for name in ("about", "state", "described"))
+    if not re.fullmatch("[0-9]{0,9}", about) or state not in ("", *ClipState) or described not in ("", *Described):
         raise Refusal(422, "The filter of the queue cannot be read.")
-    about_topic, in_state = int(about) if about else None, ClipState(state) if state else None
-    return QueueFilter(search, about_topic, reviewer, in_state, assigned)
+    return QueueFilter(
+        fields["search"],
+        int(about) if about else None,
+        fields["reviewer"],
+        ClipState(state) if state else None,
+        fields["assigned"],
+        fields["split"],
+        Described(described) if described else None,
+    )
 
 
 def people_in(form: FormData) -> list[str]:

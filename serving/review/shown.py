@@ -117,6 +117,25 @@ class ClipMark:
     time: datetime
 
 
+ANY_SPLIT = "any"
+
+
+class Described(enum.StrEnum):
+    """Whether people described a clip in the dataset."""
+
+    YES = "yes"
+    NO = "no"
+
+
+@dataclass(frozen=True)
+class SplitChoice:
+    """Clips that the queue may show."""
+
+    name: str
+    used_for: str = ""  # such as "learnt from"; empty where models know nothing of them
+    for_review: bool = False  # part of the queue where nobody asks for something else
+
+
 @dataclass(frozen=True)
 class QueueFilter:
     """Which clips of the queue are wanted; what is left as it is asks for nothing."""
@@ -126,6 +145,8 @@ class QueueFilter:
     reviewer: str = ""  # who is to have done something about the clip, or whose `state` is asked for
     state: ClipState | None = None  # of anybody where no reviewer is named
     assigned: str = ""  # whose clip it is
+    split: str = ""  # ANY_SPLIT, or one by name; else those that are for review
+    described: Described | None = None
 
     @property
     def query(self) -> dict[str, str | int | None]:
@@ -136,6 +157,8 @@ class QueueFilter:
             "reviewer": self.reviewer,
             "state": self.state,
             "assigned": self.assigned,
+            "split": self.split,
+            "described": self.described,
         }
 
 
@@ -152,6 +175,7 @@ class QueueItem:
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
     captioned: bool = True  # False before any version was asked about it
     assigned: str = ""  # who is to look at it; empty for nobody in particular
+    split: str = ""  # of the dataset
 
 
 @dataclass(frozen=True)
@@ -169,6 +193,8 @@ class QueuePage:
     yours: int = 0  # of the queue, those that are assigned to the person who asks
     yours_looked_at: int = 0  # of these, by that person
     assignees: tuple[str, ...] = ()  # to whom any of them is assigned, by name
+    splits: tuple[SplitChoice, ...] = ()  # that may be asked for
+    shown_splits: tuple[str, ...] = ()  # whose clips are the queue
 
 
 @dataclass(frozen=True)
@@ -201,6 +227,7 @@ class ClipPage:
     corrections: tuple[ReviewedCorrection, ...] = ()  # of this clip, newest first
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
     assigned: str = ""  # who is to look at it; empty for nobody in particular
+    split: str = ""  # of the dataset
     next_id: str | None = None  # the next clip for the person who asks; None where they have looked at all
 
 

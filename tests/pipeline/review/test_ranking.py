@@ -52,7 +52,7 @@ def told():
 
 
 def test_the_largest_gain_comes_first_and_of_equal_ones_the_lower_id(told):
-    ranking = Ranking(ClipScorer(), len(GAINS), PredictionCache, None, lambda what, share: told.append((what, share)))
+    ranking = Ranking(ClipScorer(), GAINS, PredictionCache, None, lambda what, share: told.append((what, share)))
     ranking.follow("1")
     assert settled(ranking) == ["b", "c", "d", "a"]
     assert ranking.score("d", None).said.caption == "d by 1"
@@ -68,7 +68,7 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
     waiting = SimpleNamespace(one=PredictionCache("1", go), two=PredictionCache("2"))
     ranking = Ranking(
         ClipScorer(),
-        len(GAINS),
+        GAINS,
         lambda version: waiting.one if version == "1" else waiting.two,
         None,
         lambda what, share: told.append((what, share)),
@@ -83,7 +83,7 @@ def test_another_version_is_asked_anew_and_the_old_one_is_forgotten(told):
 def test_what_the_version_before_said_stands_until_the_served_one_is_asked(told):
     go = threading.Event()
     there = {"1": PredictionCache("1"), "2": PredictionCache("2", go)}
-    ranking = Ranking(ClipScorer(), len(GAINS), there.get, None, lambda what, share: told.append((what, share)))
+    ranking = Ranking(ClipScorer(), GAINS, there.get, None, lambda what, share: told.append((what, share)))
     ranking.follow("1")
     settled(ranking)
     assert ranking.earlier() == {}
@@ -98,7 +98,11 @@ def test_what_the_version_before_said_stands_until_the_served_one_is_asked(told)
 def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
     there = iter([PredictionCache("1", broken=True), PredictionCache("1")])
     ranking = Ranking(
-        ClipScorer(), len(GAINS), lambda version: next(there), None, lambda what, share: told.append((what, share))
+        ClipScorer(),
+        GAINS,
+        lambda version: next(there),
+        None,
+        lambda what, share: told.append((what, share)),
     )
     ranking.follow("1")
     assert settled(ranking, 1) == ["a"]
@@ -109,6 +113,6 @@ def test_a_server_that_was_gone_is_asked_again_at_the_next_look(told):
 
 
 def test_a_clip_is_judged_at_once_where_the_thread_is_not_there_yet(told):
-    ranking = Ranking(ClipScorer(), len(GAINS), PredictionCache, None, lambda what, share: told.append((what, share)))
+    ranking = Ranking(ClipScorer(), GAINS, PredictionCache, None, lambda what, share: told.append((what, share)))
     assert ranking.score("d", PredictedCaption("now", -1.0)).said.caption == "now"
     assert ranking.ordered() == []

@@ -73,12 +73,12 @@ def test_a_person_repairs_a_caption_and_takes_it_back(tmp_path):
     with Browser() as browser:
         with page(root) as (process, address):
             # The queue: the clip of which people wrote what the caption lacks is first.
-            browser.go(address)
+            browser.go(f"{address}/?split=val")
             for _ in range(SECONDS):
                 if browser.text(".card .id") and "not captioned yet" not in browser.text():
                     break  # a server that starts on a busy machine may not answer at the first look
                 time.sleep(1)
-                browser.go(address)
+                browser.go(f"{address}/?split=val")
             assert browser.text(".card .id").startswith("val0")
             assert "1 of 1 people mention “man”, the caption does not" in browser.text(".card .reasons")
             browser.click(".card a")

@@ -16,7 +16,7 @@ from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Topic
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
-from topiclens.pipeline.review.clips import ClipMedia, Clips
+from topiclens.pipeline.review.clips import ClipMedia, Clips, review_splits
 from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, Ranking, Similar
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
@@ -26,7 +26,7 @@ from topiclens.schemas.progress import no_progress
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
-from topiclens.serving.review.shown import ClipState, QueueFilter, ReviewedCorrection, TopicChoice
+from topiclens.serving.review.shown import ClipState, Described, QueueFilter, ReviewedCorrection, TopicChoice
 from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3
@@ -37,6 +37,7 @@ WHY = {
     "neuron_relevance": _rng.normal(size=(3, NEURONS)), "word_relevance": _rng.normal(size=(3, 3)),
 }  # fmt: skip
 PEOPLE = {"v0": ("a man",), "v1": ("dog dog dog",), "v2": ("dog dog dog",)}
+CAPTIONS = {**PEOPLE, "t0": ()}
 
 
 class ServedModel:
@@ -91,7 +92,7 @@ def record(name):
     rng = np.random.default_rng(int(name[1:]))
     return {
         features.VIDEO_ID: name.encode(),
-        features.CAPTIONS: np.array([text.encode() for text in PEOPLE[name]], object),
+        features.CAPTIONS: np.array([text.encode() for text in CAPTIONS[name]], object),
         features.FRAMES: rng.normal(size=(FRAMES, DIM)).astype(np.float32),
         features.TOPICS: np.array([1, 0, 0]),
     }
@@ -106,20 +107,24 @@ def served():
 def backend(tmp_path, served):
     film = write_clip(tmp_path / "film.mp4", FRAMES)
     rows = {"v0": {"video_id": "v0", "path": str(film)}, "v1": {"features": "v1.npy"}, "v2": {"features": "v2.npy"}}
-    rows = {name: {**row, "content": "0" * 64} for name, row in rows.items()}
-    clips = Clips(rows, map(record, PEOPLE))
+    rows = {name: {**row, "split": "val", "content": "0" * 64} for name, row in rows.items()}
+    rows["t0"] = {**rows["v2"], "split": "train"}
+    clips = Clips(rows, {"val": lambda: map(record, PEOPLE), "train": lambda: [record("t0")]})
+    clips.choose("val")
     table = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
     model = TopicModel(("dog", "man", "waves"), 9 * np.eye(3, dtype=int), 1, 0.1, 0.01, OccurrenceRule(), 0, table)
     scorer = ClipScorer(clips, TopicWords.of(model), lambda: Similar.of(map(record, PEOPLE)), 2)
 
     class PredictionCache:
         def __init__(self, version):
-            self.said = {name: PredictedCaption(SAYS[version], -3.0, np.zeros(3)) for name in PEOPLE}
+            self.said = {
+                name: PredictedCaption(SAYS[version], -3.0, np.zeros(3)) for name in clips.ids(["val", "train"])
+            }
 
         def complete(self, explain):
             yield len(self.said)
 
-    ranking = Ranking(scorer, len(PEOPLE), PredictionCache, served.explain, no_progress)
+    ranking = Ranking(scorer, clips, PredictionCache, served.explain, no_progress)
     topics = [TopicChoice(link.id, link.name, link.words, len(link.neurons)) for link in links().topics]
     sampling = Sampling(n_frames=FRAMES)
     vocabulary = Vocabulary(["dog", "man"])
@@ -230,6 +235,33 @@ def test_the_queue_is_filtered_by_what_people_did_and_by_what_the_model_sees_or_
     assert [mark.state for mark in backend.clip("v1").marks] == [ClipState.FINE]
 
 
+def test_the_clips_of_a_split_are_read_when_somebody_asks_for_them_and_are_filtered_by_it(backend):
+    assert [split.name for split in queue(backend).splits if split.for_review] == ["val"]
+    assert "t0" not in backend._sources.clips.ids(["train"])
+    assert backend.clip("t0").split == "train", "a link to a clip leads there, whatever its split"
+    assert [item.video_id for item in queue(backend, 4, wanted=QueueFilter(split="train")).items] == ["t0"]
+    everything = backend.queue(10, wanted=QueueFilter(split="any"))
+    assert (everything.clips, everything.shown_splits) == (4, ("val", "train"))
+    told = {kind: backend.queue(10, wanted=QueueFilter(split="any", described=kind)).total for kind in Described}
+    assert told == {Described.YES: 3, Described.NO: 1}
+    assert (backend.queue(10).clips, backend.queue(10).looked_at_by_any) == (3, 0)
+    with pytest.raises(ReviewError, match="no clips of the split “nix” here. Choose val, train"):
+        backend.queue(10, wanted=QueueFilter(split="nix"))
+
+
+@pytest.mark.parametrize(
+    ("splits", "measured", "expected"),
+    [
+        (("test", "train", "val"), {"val"}, ("test",)),
+        (("train", "val"), {"val"}, ("train",)),
+        (("test", "train", "val"), {"test", "val"}, ("train",)),
+        (("val",), {"val"}, ("val",)),
+    ],
+)
+def test_people_review_what_models_neither_learn_from_nor_are_judged_by(splits, measured, expected):
+    assert review_splits(splits, measured) == expected
+
+
 def test_whose_clips_they_are_is_told_and_filtered(backend):
     backend.shared = (Assignment("v1", "Ann", "Ben", now()), Assignment("v2", None, "Ben", now()))
     found = queue(backend, person="Ann")
@@ -332,7 +364,7 @@ def test_clips_are_known_by_their_ids_alone(backend, wanted):
         lambda name: backend.frame(name, 0),
         lambda name: backend.what_if(name, {}),
     ):
-        with pytest.raises(NotFound, match="no such clip in this run, or not on this page"):
+        with pytest.raises(NotFound, match="no such clip in this run, and no such file"):
             ask(wanted)
     with pytest.raises(NotFound, match="no topic 9"):
         backend.what_if("v0", {9: 1.0})

@@ -23,6 +23,7 @@ from topiclens.serving.review.backend import NotFound, Refused
 from topiclens.serving.review.marks import is_wanted, looked_at, marks_of, next_clip
 from topiclens.serving.review.shown import (
     ClipPage,
+    Described,
     HistoryEntry,
     JobState,
     NewCaption,
@@ -32,6 +33,7 @@ from topiclens.serving.review.shown import (
     RefinementJob,
     ReviewedCorrection,
     ReviewedVersion,
+    SplitChoice,
     Suggestion,
     TopicChoice,
     WhatIfResult,
@@ -46,6 +48,10 @@ TOPICS = (
     TopicChoice(4, "snow", ("snow", "ski"), 0),
     *(TopicChoice(i, f"topic {i}", (f"word{i}",), 1) for i in range(5, 30)),
 )
+SPLITS = (
+    SplitChoice("test", "", True), SplitChoice("train", "learnt from"), SplitChoice("val", "judged by"),
+    SplitChoice("uploaded", "", True),
+)  # fmt: skip
 STRENGTH_THAT_TELLS = 1.25  # from here on a topic's first word is in the caption
 _BEGAN = datetime(2026, 5, 3, 9, 0, tzinfo=UTC)
 
@@ -104,6 +110,9 @@ class MemoryBackend:
             yours=len(yours := {i for i, to in self._assigned.items() if to == person}),
             yours_looked_at=len(yours & looked_at(marks, person)),
             assignees=tuple(sorted(set(filter(None, self._assigned.values())))),
+            splits=SPLITS,
+            shown_splits=tuple(split.name for split in SPLITS if wanted.split in ("any", split.name))
+            or ("test", "uploaded"),
         )
 
     def next_clip(self, video_id, person, wanted=QueueFilter()):
@@ -116,6 +125,7 @@ class MemoryBackend:
             i for i, caption in self._captions.items()
             if (wanted.search in caption or wanted.search in i) and wanted.topic in (None, 0, 1, 3)
             and is_wanted(marks.get(i, ()), wanted) and wanted.assigned in ("", self._assigned.get(i))
+            and wanted.split in ("", "any", "test") and wanted.described is not Described.NO
         ]  # fmt: skip
 
     def _marks(self):
@@ -153,6 +163,7 @@ class MemoryBackend:
             corrections=tuple(self._of(video_id)),
             marks=self._marks().get(video_id, ()),
             assigned=self._assigned.get(video_id) or "",
+            split="test",
             next_id=self.next_clip(video_id, person, wanted),
         )
 

@@ -140,6 +140,20 @@ def test_clips_are_filtered_by_topic_reviewer_and_state(backend):
         assert ada.get(f"/?{wrong}").status_code == 422
 
 
+def test_the_queue_tells_what_the_clips_of_a_split_are_for_and_keeps_the_split(browser):
+    text = browser.get("/").text
+    assert '<option value="">test, uploaded, for review</option>' in text and "The gate measures" not in text
+    text = browser.get("/?split=val&described=no").text
+    assert '<option value="val" selected>val, judged by</option>' in text and "The gate measures models" in text
+    assert '<option value="no" selected>no</option>' in text and "No clip is as asked" in text
+    assert "The model learnt from the captions" in browser.get("/?split=any").text
+    answer = send(browser, "/looks", video_id="stage", version="1", opinion="fine", split="test", described="yes")
+    assert (answer.url.params["split"], answer.url.params["described"]) == ("test", "yes")
+    for wrong in ("described=x", "split=%00"):
+        assert browser.get(f"/?{wrong}").status_code == 422
+    assert send(browser, "/looks", video_id="room", opinion="fine", described="x").status_code == 422
+
+
 @pytest.mark.parametrize(
     "fields", [{"opinion": "bad"}, {"opinion": ""}, {"state": "lost"}, {"about": "x"}, {"video_id": ""}]
 )
