@@ -115,7 +115,7 @@ class Decoding:
         return stream
 
     def _frames(self, container: Any, stream: Any) -> Iterator[tuple[float, av.VideoFrame]]:
-        limits, clock, began = self._limits, _Clock(stream), time.thread_time()
+        limits, clock, began = self._limits, FrameClock(stream), time.thread_time()
         frames = packets = damaged = 0
         for decoded in self._decoded(container, stream):
             packets += 1
@@ -187,7 +187,7 @@ class Decoding:
                     self._ffmpeg_said = f" (ffmpeg: {said.strip()})"
 
 
-class _Clock:
+class FrameClock:
     """Seconds after the first frame, for frames with and without timestamps."""
 
     def __init__(self, stream: Any):

@@ -98,7 +98,7 @@ def sample_frames(
     else:
         wanted, again = set(indices), itertools.islice(_segment(path, start, end, limits), indices[-1] + 1)
         chosen = (moment for number, moment in enumerate(again) if number in wanted)
-    seconds, frames = zip(*((time, _upright_rgb(frame, short_side)) for time, frame in chosen), strict=True)
+    seconds, frames = zip(*((time, upright_rgb(frame, short_side)) for time, frame in chosen), strict=True)
     if len(frames) != len(indices):
         raise UnreadableVideo(f"{os.path.basename(path)!r} changed while it was read. Run again once it is whole.")
     return SampledFrames(list(frames), indices, seconds, total)
@@ -132,7 +132,7 @@ def _segment(
         )
 
 
-def _upright_rgb(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:
+def upright_rgb(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:
     """(height, width, 3) uint8, turned as the clip asks to be shown; a quarter turn swaps height and width."""
     scale = 1.0 if short_side is None else min(1.0, short_side / min(frame.width, frame.height))
     pixels = frame.to_ndarray(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from topiclens.components.features.backbones import registry
 from topiclens.components.neurons.batched_captioner import BatchedCaptioner
 from topiclens.components.neurons.enhancement import enhancement_in
 from topiclens.components.neurons.links import TopicLink, TopicLinks
@@ -27,12 +23,12 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.exports import frame_features, names_of, sampling_of
 from topiclens.pipeline.repair.corrections import open_ledger
+from topiclens.pipeline.repair.kept_features import keep_features, load_kept_features, load_kept_seconds
 from topiclens.pipeline.repair.model_store import ModelStore
 from topiclens.pipeline.repair.proposals import VideoFeatures
 from topiclens.pipeline.run_metadata import split_videos, stored_videos
 from topiclens.pipeline.settings import cache_folder
 from topiclens.schemas.corrections import Correction, Look, Opinion
-from topiclens.schemas.files import replacing
 from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.schemas.progress import Progress, no_progress
 from topiclens.schemas.records import VideoRecord
@@ -41,8 +37,6 @@ from topiclens.schemas.topic_lookup import find_topic
 from topiclens.schemas.verdicts import Verdict
 from topiclens.trainer.export import load_captioner
 from topiclens.trainer.exported import read_meta
-
-FILES = "corrected_videos"  # features of corrected files that are no videos of the dataset
 
 
 class UnknownVideo(ValueError):
@@ -120,43 +114,6 @@ def load_version_links(root: str, folder: str) -> TopicLinks:
     return links
 
 
-def keep_features(
-    root: str, content: str, features: Mapping, frames: np.ndarray, seconds: Sequence[float] | None = None
-) -> None:
-    """Keeps the features (time, feature_dim) of a file with this SHA-256, and when its frames are shown; `features`
-    tells how they were made."""
-    path = _kept(root, content, features)
-    kept = {path: frames} if seconds is None else {_seconds_beside(path): np.asarray(seconds), path: frames}
-    for place, array in kept.items():
-        with replacing(place) as aside, open(aside, "wb") as file:
-            np.save(file, array)
-
-
-def load_kept_features(root: str, content: str, features: Mapping) -> np.ndarray | None:
-    """(time, feature_dim) float32 of a corrected file; None if none of that content was corrected with such features.
-
-    Features of another network, or of other frames, would mean nothing to a model, whatever their width.
-    """
-    path = _kept(root, content, features)
-    return np.load(path, allow_pickle=False) if path.exists() else None
-
-
-def load_kept_seconds(root: str, content: str, features: Mapping) -> np.ndarray | None:
-    """(time,), when the frames of `load_kept_features` are shown; None where it was not kept."""
-    path = _seconds_beside(_kept(root, content, features))
-    return np.load(path, allow_pickle=False) if path.exists() else None
-
-
-def _seconds_beside(path: Path) -> Path:
-    return path.with_suffix(".seconds.npy")
-
-
-def _kept(root: str, content: str, features: Mapping) -> Path:
-    network = registry.identity(features.get("backbone") or registry.NONE, features.get("weights"))
-    how = json.dumps([network, dataclasses.asdict(Sampling.of(features))], sort_keys=True)
-    return Path(root, FILES, f"{content}-{hashlib.sha256(how.encode()).hexdigest()[:16]}.npy")
-
-
 def teach(
     root: str,
     parent: str,
@@ -182,20 +139,25 @@ def teach(
         links=links,
         live=live,
         corrected=_corrected(outcome, read_meta(parent)["features"], [*batch, *live], len(topics)),
-        fine=_called_fine(outcome, open_ledger(root, settings).looks()),
+        fine=_called_fine(outcome, read_meta(parent)["features"], open_ledger(root, settings).looks(), len(topics)),
     )
     return refine(parent, output, batch, evidence, settings or RefinementSettings(), progress, cache_dir=cache_folder())
 
 
-def _called_fine(outcome: run_metadata.Outcome, looks: Sequence[Look]) -> list[FineCaption]:
-    """What people called fine of the dataset's videos, each caption once; a video whose content changed is left out."""
-    fine = {(look.video_id, look.content, look.caption) for look in looks if look.opinion is Opinion.FINE}
+def _called_fine(
+    outcome: run_metadata.Outcome, features: Mapping, looks: Sequence[Look], n_topics: int
+) -> list[FineCaption]:
+    """What people called fine of the dataset's videos and of uploaded ones, each caption once; a video whose content
+    changed is left out."""
+    fine = sorted({(one.video_id, one.content, one.caption) for one in looks if one.opinion is Opinion.FINE})
     rows, stored = stored_videos(outcome, {video_id for video_id, _, _ in fine})
-    return [
-        FineCaption(stored[video_id], caption)
-        for video_id, content, caption in sorted(fine)
-        if video_id in stored and rows[video_id]["content"] == content
-    ]
+    found = []
+    for video_id, content, caption in fine:
+        if video_id in stored and rows[video_id]["content"] == content:
+            found.append(FineCaption(stored[video_id], caption))
+        elif (video := _kept_file(outcome.root, video_id, content, features, n_topics)) is not None:
+            found.append(FineCaption(video, caption))
+    return found
 
 
 def _corrected(
@@ -217,7 +179,12 @@ def _corrected(
             if video_id in stretched:
                 seconds = film_of(rows[video_id], Sampling.of(features), len(stored[video_id].frames)).seconds
                 found[video_id] = stored[video_id].timed(seconds)
-        elif (frames := load_kept_features(outcome.root, correction.content, features)) is not None:
-            record = VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))
-            found[video_id] = record.timed(load_kept_seconds(outcome.root, correction.content, features))
+        elif (kept := _kept_file(outcome.root, video_id, correction.content, features, n_topics)) is not None:
+            found[video_id] = kept.timed(load_kept_seconds(outcome.root, correction.content, features))
     return list(found.values())
+
+
+def _kept_file(root: str, video_id: str, content: str, features: Mapping, n_topics: int) -> VideoRecord | None:
+    """A corrected or uploaded file, which nobody described; None where there are no such features of it."""
+    frames = load_kept_features(root, content, features)
+    return None if frames is None else VideoRecord(video_id, "test", frames, (), np.zeros(n_topics, np.int64))

@@ -15,6 +15,7 @@ import numpy as np
 from topiclens.components.relevance.report import Film, film_of
 from topiclens.components.videos.decoding import DecodingLimits
 from topiclens.components.videos.sampling import Sampling
+from topiclens.pipeline.review.uploaded import UPLOADED, UploadedClips, film_of_uploaded
 from topiclens.pipeline.run_metadata import NothingThere, Outcome, dataset_rows, split_files
 from topiclens.schemas import features, records
 from topiclens.serving.review.backend import ReviewError
@@ -55,10 +56,10 @@ class Clips:
         self.splits = tuple(SplitChoice(split, self._used_for(split), split in self.for_review) for split in readers)
 
     @classmethod
-    def of_run(cls, outcome: Outcome, measured: Collection[str]) -> Clips:
-        """The clips of a run, none of them read yet; NothingThere if it has none."""
+    def of_run(cls, outcome: Outcome, measured: Collection[str], uploaded: UploadedClips) -> Clips:
+        """The clips of a run, and those that people uploaded, none of them read yet; NothingThere if it has none."""
         rows = {row["video_id"]: row for row in dataset_rows(outcome)}
-        readers = {}
+        readers: dict[str, Reader] = {}
         for split in sorted({row["split"] for row in rows.values()}):
             try:
                 readers[split] = functools.partial(read_records, split_files(outcome, split))
@@ -66,7 +67,7 @@ class Clips:
                 continue  # of its clips there are captions alone
         if not readers:
             raise NothingThere(f"The run on {outcome.root!r} has no records of clips. 'topiclens run' makes them.")
-        return cls(rows, readers, measured)
+        return cls({**uploaded.rows(), **rows}, {**readers, UPLOADED: uploaded.records}, measured)
 
     def __len__(self) -> int:
         """How many were read."""
@@ -115,6 +116,16 @@ class Clips:
                 ids.append(video_id)
             self._read[split] = tuple(sorted(ids))
 
+    def add(self, row: Mapping, frames: np.ndarray) -> None:
+        """Takes in a clip that is new, undescribed, and not of the dataset, unless it is there."""
+        video_id, split = row["video_id"], row["split"]
+        self.read(split)
+        with self._reading:
+            if video_id not in self._places:
+                self.rows[video_id] = row
+                self._keep(video_id, (), frames)
+                self._read[split] = (*self._read.get(split, ()), video_id)
+
     def _keep(self, video_id: str, captions: tuple[str, ...], frames: np.ndarray) -> None:
         content = hashlib.sha256(json.dumps([video_id, captions]).encode())
         content.update(frames.tobytes())
@@ -131,13 +142,15 @@ class Clips:
 
 
 def review_splits(splits: Collection[str], measured: Collection[str]) -> tuple[str, ...]:
-    """The splits whose clips people look at: those that no model learns from or is judged by, else those of training.
+    """The splits whose clips people look at: those that no model learns from or is judged by, else those of
+    training; and those that were uploaded.
 
     >>> review_splits(["train", "val", "test"], ["val"]), review_splits(["train", "val"], ["val"])
     (('test',), ('train',))
     """
-    free = tuple(split for split in splits if split not in measured)
-    return tuple(split for split in free if split != TRAINING) or free or tuple(splits)
+    free = [split for split in splits if split not in measured and split != UPLOADED]
+    chosen = [split for split in free if split != TRAINING] or free or [split for split in splits if split != UPLOADED]
+    return (*chosen, *(split for split in splits if split == UPLOADED))
 
 
 def read_records(files: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -153,13 +166,19 @@ class ClipMedia:
 
     def __init__(self, clips: Clips, sampling: Sampling, limits: DecodingLimits = DecodingLimits()):
         self._clips = clips
-        self.film: Callable[[str], Film] = functools.lru_cache(FILMS_KEPT)(
-            lambda video_id: film_of(clips.rows[video_id], sampling, clips.lengths[video_id], limits=limits)
-        )
+
+        def film(video_id: str) -> Film:
+            row = clips.rows[video_id]
+            if row["split"] == UPLOADED:
+                return film_of_uploaded(row)
+            return film_of(row, sampling, clips.lengths[video_id], limits=limits)
+
+        self.film: Callable[[str], Film] = functools.lru_cache(FILMS_KEPT)(film)
 
     def expected(self, video_id: str) -> bool:
         """Whether there is a film at all, which may still turn out to be unreadable."""
-        return "path" in self._clips.rows[video_id]
+        row = self._clips.rows[video_id]
+        return "path" in row or row["split"] == UPLOADED
 
     def file(self, video_id: str) -> VideoFile | None:
         """The film, where a browser plays its kind and it is still there."""

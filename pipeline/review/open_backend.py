@@ -14,19 +14,21 @@ from topiclens.components.topics.apply_governance import mark_banned
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Fate, Topic
 from topiclens.pipeline import run_metadata
-from topiclens.pipeline.exports import names_of, sampling_of
+from topiclens.pipeline.exports import frame_features, names_of, sampling_of
 from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.pipeline.review.clips import MEASURED, ClipMedia, Clips, read_records
 from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, PredictionCache, Ranking, Similar
 from topiclens.pipeline.review.served_model import ServedModel
+from topiclens.pipeline.review.uploaded import Extract, UploadedClips
 from topiclens.pipeline.review.viewer import ReviewSources
 from topiclens.pipeline.run_metadata import split_files
-from topiclens.pipeline.settings import Settings
+from topiclens.pipeline.settings import SettingError, Settings
 from topiclens.pipeline.topic_register import governance_of
 from topiclens.schemas.progress import Progress, print_progress
 from topiclens.serving.local.server import LocalServer
+from topiclens.serving.review.backend import Refused
 from topiclens.serving.review.shown import TopicChoice
 from topiclens.trainer.exported import read_meta
 from topiclens.trainer.vocabulary import SPECIAL_WORDS, Vocabulary
@@ -63,7 +65,8 @@ def open_review_backend(
         model = dataclasses.replace(model, topics=topics)
         served = stack.enter_context(contextlib.closing(ServedModel(server, model.n_topics)))
         progress(f"Version {served.wait()} answers at {server}")
-        clips = Clips.of_run(outcome, {MEASURED, settings.evaluation.split})
+        uploaded = UploadedClips(root, read_meta(outcome.model)["features"], functools.cache(lambda: _extract(outcome)))
+        clips = Clips.of_run(outcome, {MEASURED, settings.evaluation.split}, uploaded)
         progress(f"Reading the clips of {', '.join(clips.for_review)}")
         clips.choose("")
         kept = os.path.join(root, FOLDER)
@@ -79,7 +82,7 @@ def open_review_backend(
         sampling = sampling_of(outcome.model)
         links = functools.lru_cache(4)(lambda version: names_of(root, os.path.join(outcome.serving, version))[0])
         sources = ReviewSources(
-            clips, ClipMedia(clips, sampling, settings.limits), sampling, links,
+            clips, ClipMedia(clips, sampling, settings.limits), uploaded, sampling, links,
             functools.lru_cache(4)(lambda version: _vocabulary(os.path.join(outcome.serving, version))),
             functools.lru_cache(4)(lambda version: _naming(os.path.join(outcome.serving, version))),
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
@@ -95,6 +98,17 @@ def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], versio
     linked = links(version)
     carried = {} if linked is None else {topic.id: len(topic.neurons) for topic in linked.topics}
     return tuple(TopicChoice(topic.id, topic.name, topic.words, carried.get(topic.id, 0)) for topic in model.topics)
+
+
+def _extract(outcome: run_metadata.Outcome) -> Extract:
+    """The network that makes features of pictures, as it is served."""
+    try:
+        return frame_features(read_meta(outcome.model), outcome.model)
+    except (SettingError, RuntimeError, OSError) as error:
+        raise Refused(
+            "This clip can be captioned and not kept: the network that looks at pictures cannot be loaded here, only "
+            "by the model server. Whoever runs the page sees why."
+        ) from error
 
 
 def _vocabulary(folder: str) -> Vocabulary:

@@ -20,6 +20,7 @@ from topiclens.pipeline.explaining import reading_of
 from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
+from topiclens.pipeline.review.uploaded import UploadedClips
 from topiclens.pipeline.review.work_queue import WorkQueue
 from topiclens.schemas.corrections import Assignment, Look, State
 from topiclens.schemas.stretches import Stretch, StretchError
@@ -31,6 +32,7 @@ from topiclens.serving.review.shown import (
     MAX_STRENGTH,
     ClipPage,
     NewCaption,
+    NewClip,
     QueueFilter,
     QueuePage,
     ReviewedCorrection,
@@ -54,6 +56,7 @@ class ReviewSources:
 
     clips: Clips
     media: ClipMedia
+    uploaded: UploadedClips
     sampling: Sampling  # how clips are sampled for its model
     links: Callable[[str], TopicLinks | None]  # the neurons of topics in a version; None where it has none (LSTM-B)
     vocabulary: Callable[[str], Vocabulary]  # the words of a version
@@ -161,6 +164,14 @@ class Viewer(abc.ABC):
     def caption_new(self, frames: Sequence[bytes]) -> NewCaption:
         answer = self._served.caption_frames(frames)
         return NewCaption(answer.text, rank_scores(answer.topic_scores, self._sources.topics(self._served.version())))
+
+    def keep_new(self, clip: NewClip, by: str) -> NewCaption:
+        row, frames = self._sources.uploaded.keep(clip, by)
+        self._sources.clips.add(row, frames)
+        version, video_id = self._served.version(), row["video_id"]
+        answer = self._explained(version, video_id)
+        scores = rank_scores(answer.topic_scores, self._sources.topics(version))
+        return NewCaption(answer.text, scores, video_id)
 
     @abc.abstractmethod
     def corrections(self, state: State | None = None) -> Sequence[ReviewedCorrection]:

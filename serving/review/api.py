@@ -268,10 +268,14 @@ def history(backend: TheBackend, _: Reader, limit: Limit = 50, offset: Offset = 
     return list(backend.history(limit, offset))
 
 
-_CLIP = {"type": "object", "required": ["clip"], "properties": {"clip": {"type": "string", "format": "binary"}}}
+_CLIP = {
+    "type": "object",
+    "required": ["clip"],
+    "properties": {"clip": {"type": "string", "format": "binary"}, "keep": {"type": "string", "enum": ["yes"]}},
+}
 
 
 @ROUTER.post("/new", openapi_extra={"requestBody": {"content": {"multipart/form-data": {"schema": _CLIP}}}})
-async def caption_new(request: Request, _: Writer) -> shown.NewCaption:
-    """Captions a clip that is sent along and not kept."""
-    return await uploads.caption(request, await uploads.sent(request))
+async def caption_new(request: Request, person: Writer) -> shown.NewCaption:
+    """Captions a clip that is sent along. With `keep` it joins the queue, and can be corrected."""
+    return await uploads.caption(request, await uploads.sent(request), person)

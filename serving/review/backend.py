@@ -150,3 +150,7 @@ class ReviewBackend(Protocol):
 
     def caption_new(self, frames: Sequence[bytes]) -> shown.NewCaption:
         """Captions an uploaded clip: its wanted frames as JPEGs."""
+
+    def keep_new(self, clip: shown.NewClip, by: str) -> shown.NewCaption:
+        """Captions an uploaded clip and keeps it, so that it is a clip like others. The same file again is the same
+        clip. `Refused` where nothing can be kept."""

@@ -2,8 +2,8 @@
 
 It asks the kernel to bound it before it loads FFmpeg, opens no file and no address, and writes none. Standard input
 brings a line of JSON (`bytes`, `format`, and the limits) and the clip; the answer is a line, ``{"frames": count}``.
-Then comes a line with the indices that are wanted; the answer is a line, ``{"sizes": [..]}``, and their JPEGs. What
-is wrong with a clip is told in place of either line, as ``{"error": sentence}``.
+Then comes a line with the indices that are wanted; the answer is a line, ``{"sizes": [..], "seconds": [..]}``, and
+their JPEGs, made as for training. What is wrong with a clip is told in place of either line: ``{"error": sentence}``.
 """
 
 import io
@@ -12,9 +12,6 @@ import resource
 import sys
 from collections.abc import Iterator
 from typing import Any
-
-SHORT_SIDE = 360  # pixels; as `topiclens.schemas.jpeg_frames`: more would be thrown away by every backbone
-QUALITY = 95
 
 
 class BadClip(Exception):
@@ -43,18 +40,20 @@ def main() -> None:
         tell({"frames": count})
         wanted = json.loads(sys.stdin.buffer.readline())
         found = jpegs(clip, asked, set(wanted))
-        pictures = [found[index] for index in wanted]
-        tell({"sizes": [len(picture) for picture in pictures]}, *pictures)
+        seconds, pictures = zip(*(found[index] for index in wanted), strict=True)
+        tell({"sizes": [len(picture) for picture in pictures], "seconds": seconds}, *pictures)
     except BadClip as error:
         tell({"error": str(error)})
     except MemoryError:
         tell({"error": "To decode it takes more memory than a clip may have. Re-encode it smaller."})
 
 
-def frames(clip: bytes, asked: dict[str, Any]) -> Iterator[Any]:
-    """Yields every frame that decodes, in the order shown."""
+def frames(clip: bytes, asked: dict[str, Any]) -> Iterator[tuple[float, Any]]:
+    """Yields every frame that decodes, in the order shown, with the seconds after the first."""
     import av
     import av.logging
+
+    from topiclens.components.videos.decoding import FrameClock
 
     av.logging.set_level(av.logging.PANIC)
     try:
@@ -63,26 +62,28 @@ def frames(clip: bytes, asked: dict[str, Any]) -> Iterator[Any]:
             stream.thread_type = "NONE"
             _check_size(stream.codec_context.width, stream.codec_context.height, asked)
             stream.codec_context.options = {"max_pixels": str(2 * asked["pixels"] + 2**16)}  # FFmpeg counts padding
-            count = 0
+            count, clock = 0, FrameClock(stream)
             for packet in container.demux(stream):
                 for frame in _decoded(packet):
                     _check_size(frame.width, frame.height, asked)
                     count += 1
                     if count > asked["frames"]:
                         raise BadClip(f"It has more than {asked['frames']} frames. Cut it.")
-                    yield frame
+                    yield clock.seconds(frame), frame
     except (av.FFmpegError, ValueError, AttributeError):
         raise BadClip("It cannot be read as a video. It is probably cut short: check that it plays.") from None
 
 
-def jpegs(clip: bytes, asked: dict, wanted: set[int]) -> dict[int, bytes]:
-    """The wanted frames by their index."""
-    found = {}
-    for index, frame in enumerate(frames(clip, asked)):
+def jpegs(clip: bytes, asked: dict[str, Any], wanted: set[int]) -> dict[int, tuple[float, bytes]]:
+    """The wanted frames by their index: when each is shown, and its JPEG, upright and shrunk where it is large."""
+    from topiclens.components.videos.reader import SHORT_SIDE, upright_rgb
+    from topiclens.schemas.jpeg_frames import encode_frames
+
+    found: dict[int, tuple[float, bytes]] = {}
+    for index, (seconds, frame) in enumerate(frames(clip, asked)):
         if index in wanted:
-            buffer = io.BytesIO()
-            _upright(frame).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
-            found[index] = buffer.getvalue()
+            (jpeg,) = encode_frames([upright_rgb(frame, SHORT_SIDE)])
+            found[index] = seconds, jpeg
             if len(found) == len(wanted):
                 break
     return found
@@ -97,14 +98,6 @@ def _film(container: Any) -> Any:
     if not films:
         raise BadClip("It has no moving pictures. Is it a sound recording?")
     return films[0]
-
-
-def _upright(frame: Any) -> Any:
-    """The frame as an image, shrunk where it is large and turned as the clip asks to be shown."""
-    scale = min(1.0, SHORT_SIDE / min(frame.width, frame.height))
-    image = frame.to_image(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)))
-    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as in `topiclens.components.videos.reader`
-    return image.rotate(90 * (quarter_turns % 4), expand=True)
 
 
 def _decoded(packet: Any) -> list[Any]:

@@ -118,7 +118,9 @@ def rollback_version(form: Form, backend: TheBackend, person: FormPublisher) -> 
 
 @ROUTER.post("/new")
 async def new(request: Request, form: Form, limits: TheLimits, person: Reader) -> Response:
-    answer = await uploads.caption(request, await uploads.sent(request))
+    answer = await uploads.caption(request, await uploads.sent(request), person)
+    if answer.video_id:
+        return redirect("/clip", id=answer.video_id, done="kept")
     return render_page(request, "new.html", accepts=True, limits=limits, answer=answer)
 
 

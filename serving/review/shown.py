@@ -251,8 +251,19 @@ class WhatIfResult:
 
 
 @dataclass(frozen=True)
+class NewClip:
+    """A clip that somebody uploaded and that is to be kept."""
+
+    name: str  # of the file, as its owner calls it: any text
+    content: str  # SHA-256 of the file
+    frames: tuple[bytes, ...]  # those that the model wants, as JPEG
+    seconds: tuple[float, ...]  # when each is shown
+
+
+@dataclass(frozen=True)
 class NewCaption:
     """What the served model says of a clip that somebody uploaded; `scores` as of `ClipPage`."""
 
     caption: str
     scores: tuple[TopicScore, ...] = ()
+    video_id: str = ""  # of a clip that was kept

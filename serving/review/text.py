@@ -126,6 +126,7 @@ DONE = {
     "assigned": "These clips are shared out.",
     "all-looked-at": "Noted. That was the last of these clips that you had not looked at.",
     "refused-before": "The gate refused this already. The page of corrections says why; tick it there to try it again.",
+    "kept": "The clip is kept, and is in the queue. This is what the served model says of it.",
     "withdrawn": "The correction is taken back. It can be put back.",
     "restored": "The correction is there again.",
     "agreed": "Noted: you say so too.",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,13 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from topiclens.serving.review.access import Person
 from topiclens.serving.review.backend import Refused, ReviewBackend, ReviewError
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.request_limits import Refusal
-from topiclens.serving.review.shown import NewCaption
+from topiclens.serving.review.shown import NewCaption, NewClip
 
-CLIP_FIELD = "clip"
+CLIP_FIELD, KEEP_FIELD = "clip", "keep"
 _DECODER = Path(__file__).with_name("decoder.py")
 _LONGEST_LINE = 2**20
 _LARGEST_PICTURE = 2**24
@@ -52,7 +56,24 @@ def container_of(head: bytes) -> str | None:
     return next((name for start, magic, name in _MAGIC if head[start : start + len(magic)] == magic), None)
 
 
-async def sent(request: Request) -> bytes:
+@dataclass(frozen=True)
+class SentClip:
+    """A clip that a request brought; `name` is what a browser says of its file, and may be anything."""
+
+    data: bytes
+    name: str
+    keep: bool  # so that it is reviewed like those of the dataset
+
+
+@dataclass(frozen=True)
+class DecodedClip:
+    """The frames of a clip that were wanted, and when each is shown."""
+
+    pictures: list[bytes]  # JPEG
+    seconds: list[float]
+
+
+async def sent(request: Request) -> SentClip:
     """The clip in the form that a request brings; Refusal where there is none."""
     try:
         form = await request.form(max_files=1, max_fields=4)
@@ -61,27 +82,31 @@ async def sent(request: Request) -> bytes:
     clip = form.get(CLIP_FIELD)
     if not isinstance(clip, UploadFile):
         raise Refusal(422, f"Expected a file in the field {CLIP_FIELD!r}.")
-    return await clip.read()
+    return SentClip(await clip.read(), clip.filename or "", form.get(KEEP_FIELD) == "yes")
 
 
-async def caption(request: Request, clip: bytes) -> NewCaption:
+async def caption(request: Request, clip: SentClip, person: Person) -> NewCaption:
     state = request.app.state
     if state.uploads.locked():
         raise Refusal(503, "Other clips are being looked at. Try again in a few seconds.")
     async with state.uploads:
-        return await run_in_threadpool(_caption, state.backend, clip, state.limits)
+        return await run_in_threadpool(_caption, state.backend, clip, person, state.limits)
 
 
-def _caption(backend: ReviewBackend, clip: bytes, limits: PageLimits) -> NewCaption:
+def _caption(backend: ReviewBackend, clip: SentClip, person: Person, limits: PageLimits) -> NewCaption:
     if not backend.accepts_clips():
         raise Refused("The served model takes features alone: it has no network that looks at pictures.")
-    return backend.caption_new(wanted_frames(clip, backend.frames_of_new_clip, limits))
+    decoded = wanted_frames(clip.data, backend.frames_of_new_clip, limits)
+    if not clip.keep:
+        return backend.caption_new(decoded.pictures)
+    content = hashlib.sha256(clip.data).hexdigest()
+    return backend.keep_new(NewClip(clip.name, content, tuple(decoded.pictures), tuple(decoded.seconds)), person.name)
 
 
 def wanted_frames(
     clip: bytes, choose: Callable[[int], Sequence[int]], limits: PageLimits = PageLimits()
-) -> list[bytes]:
-    """The frames of a clip that `choose` wants of so many, as JPEGs; decoded in a process of bounded memory and time.
+) -> DecodedClip:
+    """The frames of a clip that `choose` wants of so many; decoded in a process of bounded memory and time.
 
     UnreadableClip: it is no video that is read here, broken, or costs more than it may.
     """
@@ -117,7 +142,7 @@ def wanted_frames(
 
 def _conversation(
     process: subprocess.Popen[bytes], clip: bytes, asked: dict[str, Any], choose: Callable[[int], Sequence[int]]
-) -> list[bytes]:
+) -> DecodedClip:
     """See `serving.review.decoder`. What the other side says is read as from a stranger: the clip may have won it."""
     assert process.stdin is not None and process.stdout is not None
     try:
@@ -127,13 +152,16 @@ def _conversation(
         wanted = [int(index) for index in choose(count)]
         process.stdin.write(json.dumps(wanted).encode() + b"\n")
         process.stdin.flush()
-        sizes = [int(size) for size in _answer(process)["sizes"]]
-        if len(sizes) != len(wanted) or not all(0 < size <= _LARGEST_PICTURE for size in sizes):
+        answer = _answer(process)
+        sizes, seconds = [int(size) for size in answer["sizes"]], [float(second) for second in answer["seconds"]]
+        if not len(sizes) == len(seconds) == len(wanted) or not all(0 < size <= _LARGEST_PICTURE for size in sizes):
             raise ValueError("sizes")
+        if not all(map(math.isfinite, seconds)):
+            raise ValueError("seconds")
         pictures = [process.stdout.read(size) for size in sizes]
         if [len(picture) for picture in pictures] != sizes:
             raise ValueError("killed")
-        return pictures
+        return DecodedClip(pictures, seconds)
     except (BrokenPipeError, ValueError, KeyError, TypeError):
         raise UnreadableClip(
             "This clip could not be decoded within the time and the memory that a clip may take. Cut it, or re-encode "

@@ -12,7 +12,8 @@ from tests.pipeline.review.planted_run import FRAMES, VERSION, make_root
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.pipeline import run_metadata
 from topiclens.pipeline.repair import local_model
-from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, _called_fine, _corrected, load_kept_features
+from topiclens.pipeline.repair.kept_features import keep_features, load_kept_features
+from topiclens.pipeline.repair.local_model import LocalModel, UnknownVideo, _called_fine, _corrected
 from topiclens.pipeline.settings import SettingError
 from topiclens.schemas.corrections import Look, Opinion, now
 from topiclens.schemas.stretches import Stretch, StretchError
@@ -104,9 +105,15 @@ def test_captions_called_fine_are_known_with_their_videos_while_these_are_the_sa
         {"video_id": "train0", "opinion": Opinion.UNSURE},
     ]  # fmt: skip
     looks = [look, *(dataclasses.replace(look, **other) for other in others)]
-    fine = _called_fine(run_metadata.newest(root), looks)
+    features = read_meta(run_metadata.newest(root).model)["features"]
+    uploaded = np.ones((2, 3), np.float32)
+    keep_features(root, "f" * 64, features, uploaded)
+    looks.append(dataclasses.replace(look, video_id="ffffffff-my.mp4", content="f" * 64))
+    file, *fine = _called_fine(run_metadata.newest(root), features, looks, 3)
     assert [(one.video.video_id, one.caption) for one in fine] == [("val0", "a dog"), ("val0", "dog dog dog")]
     assert np.array_equal(fine[0].video.frames, VAL[0].frames)
+    assert (file.video.video_id, file.video.captions) == ("ffffffff-my.mp4", ())
+    assert np.array_equal(file.video.frames, uploaded)
 
 
 def test_a_video_whose_content_has_changed_is_not_taken_for_the_one_that_was_corrected(root, features):

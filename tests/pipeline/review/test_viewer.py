@@ -19,14 +19,16 @@ from topiclens.pipeline.review.backend import RefinementContext, RunReviewBacken
 from topiclens.pipeline.review.clips import ClipMedia, Clips, review_splits
 from topiclens.pipeline.review.jobs import Jobs
 from topiclens.pipeline.review.ranking import ClipScorer, Ranking, Similar
+from topiclens.pipeline.review.uploaded import UPLOADED, UploadedClips
 from topiclens.pipeline.review.viewer import ReviewSources, Viewer
 from topiclens.schemas import features
 from topiclens.schemas.corrections import Assignment, CorrectedTopic, Event, Look, Opinion, State, now
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.schemas.progress import no_progress
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
-from topiclens.serving.review.shown import ClipState, Described, QueueFilter, ReviewedCorrection, TopicChoice
+from topiclens.serving.review.shown import ClipState, Described, NewClip, QueueFilter, ReviewedCorrection, TopicChoice
 from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3
@@ -109,7 +111,13 @@ def backend(tmp_path, served):
     rows = {"v0": {"video_id": "v0", "path": str(film)}, "v1": {"features": "v1.npy"}, "v2": {"features": "v2.npy"}}
     rows = {name: {**row, "split": "val", "content": "0" * 64} for name, row in rows.items()}
     rows["t0"] = {**rows["v2"], "split": "train"}
-    clips = Clips(rows, {"val": lambda: map(record, PEOPLE), "train": lambda: [record("t0")]})
+
+    def extract(jpegs):
+        return np.ones((len(jpegs), DIM), np.float32)
+
+    uploaded = UploadedClips(str(tmp_path), {"n_frames": FRAMES}, lambda: extract)
+    readers = {"val": lambda: map(record, PEOPLE), "train": lambda: [record("t0")], UPLOADED: uploaded.records}
+    clips = Clips(rows, readers, {"train"})
     clips.choose("val")
     table = tuple(Topic(link.id, link.name, link.words, None, 0.5) for link in links().topics)
     model = TopicModel(("dog", "man", "waves"), 9 * np.eye(3, dtype=int), 1, 0.1, 0.01, OccurrenceRule(), 0, table)
@@ -129,7 +137,7 @@ def backend(tmp_path, served):
     sampling = Sampling(n_frames=FRAMES)
     vocabulary = Vocabulary(["dog", "man"])
     sources = ReviewSources(
-        clips, ClipMedia(clips, sampling), sampling, lambda _: links(), lambda _: vocabulary,
+        clips, ClipMedia(clips, sampling), uploaded, sampling, lambda _: links(), lambda _: vocabulary,
         lambda _: [()] * len(topics), lambda _: topics,
     )  # fmt: skip
     return ReviewBackend("run", sources, served, ranking)
@@ -236,16 +244,16 @@ def test_the_queue_is_filtered_by_what_people_did_and_by_what_the_model_sees_or_
 
 
 def test_the_clips_of_a_split_are_read_when_somebody_asks_for_them_and_are_filtered_by_it(backend):
-    assert [split.name for split in queue(backend).splits if split.for_review] == ["val"]
+    assert [split.name for split in queue(backend).splits if split.for_review] == ["val", UPLOADED]
     assert "t0" not in backend._sources.clips.ids(["train"])
     assert backend.clip("t0").split == "train", "a link to a clip leads there, whatever its split"
     assert [item.video_id for item in queue(backend, 4, wanted=QueueFilter(split="train")).items] == ["t0"]
     everything = backend.queue(10, wanted=QueueFilter(split="any"))
-    assert (everything.clips, everything.shown_splits) == (4, ("val", "train"))
+    assert (everything.clips, everything.shown_splits) == (4, ("val", "train", UPLOADED))
     told = {kind: backend.queue(10, wanted=QueueFilter(split="any", described=kind)).total for kind in Described}
     assert told == {Described.YES: 3, Described.NO: 1}
     assert (backend.queue(10).clips, backend.queue(10).looked_at_by_any) == (3, 0)
-    with pytest.raises(ReviewError, match="no clips of the split “nix” here. Choose val, train"):
+    with pytest.raises(ReviewError, match="no clips of the split “nix” here. Choose val, train, uploaded"):
         backend.queue(10, wanted=QueueFilter(split="nix"))
 
 
@@ -256,10 +264,29 @@ def test_the_clips_of_a_split_are_read_when_somebody_asks_for_them_and_are_filte
         (("train", "val"), {"val"}, ("train",)),
         (("test", "train", "val"), {"test", "val"}, ("train",)),
         (("val",), {"val"}, ("val",)),
+        (("test", "train", "val", UPLOADED), {"val"}, ("test", UPLOADED)),
+        (("train", "val", UPLOADED), {"val"}, ("train", UPLOADED)),
     ],
 )
 def test_people_review_what_models_neither_learn_from_nor_are_judged_by(splits, measured, expected):
     assert review_splits(splits, measured) == expected
+
+
+def test_an_uploaded_clip_is_a_clip_like_others(backend, served, tmp_path):
+    queue(backend)
+    jpegs = tuple(encode_frames(np.full((2, 40, 60, 3), 90, np.uint8)))
+    kept = backend.keep_new(NewClip("my.mp4", "ab" * 32, jpegs, (0.0, 0.5)), "Ann")
+    assert kept.caption == "dog dog dog" and kept.scores[0].name == "man"
+    clip = backend.clip(kept.video_id)
+    assert (clip.split, clip.references, clip.seconds, clip.pictures) == (UPLOADED, (), (0.0, 0.5), True)
+    assert [one.name for one in clip.suggestions], "by similar clips and by what the model sees"
+    assert backend.frame(kept.video_id, 1).startswith(b"\xff\xd8") and backend.video(kept.video_id) is None
+    backend._sources = dataclasses.replace(backend._sources, links=lambda _: None)
+    items = {item.video_id: item for item in backend.queue(10).items}
+    assert items[kept.video_id].picture == 1 and len(items) == 4 and backend.queue(10).clips == 4
+    assert backend.queue(10, wanted=QueueFilter(described=Described.NO)).total == 1
+    assert backend.what_if(kept.video_id, {1: 1.0}, Stretch(0.4, 9)).caption == "man man man"
+    np.testing.assert_array_equal(served.held, [False, True])
 
 
 def test_whose_clips_they_are_is_told_and_filtered(backend):

@@ -81,6 +81,7 @@ class MemoryBackend:
         self._lock = threading.RLock()
         self.asked: list[dict[int, float]] = []
         self.stretches: list[Stretch | None] = []
+        self.kept = {}
 
     # What is looked at.
 
@@ -393,6 +394,12 @@ class MemoryBackend:
 
     def caption_new(self, frames):
         return NewCaption(f"a clip of {len(frames)} frames", self._scores({}))
+
+    def keep_new(self, clip, by):
+        video_id = f"{clip.content[:8]}-{clip.name.rpartition('/')[2]}"
+        self.kept[video_id] = clip
+        self._captions[video_id] = said = f"a clip of {len(clip.frames)} frames"
+        return NewCaption(said, self._scores({}), video_id)
 
     # How it is kept.
 

@@ -12,8 +12,8 @@ from topiclens.serving.review.app import create_app
 from topiclens.serving.review.limits import PageLimits
 
 FORMS = ("/corrections", "/corrections/withdraw", "/corrections/restore", "/corrections/agree", "/corrections/rollback",
-         "/looks", "/assignments", "/refinements", "/publish", "/versions/rollback", "/new", "/sign-in",
-         "/sign-out")  # fmt: skip
+         "/looks", "/assignments", "/refinements", "/refinements/cancel", "/publish", "/versions/rollback", "/new",
+         "/sign-in", "/sign-out")  # fmt: skip
 
 
 def test_no_form_works_without_the_page_s_token(browser, backend):

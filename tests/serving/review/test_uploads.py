@@ -1,5 +1,6 @@
 """Clips of strangers: what they are is read from their bytes, and what they cost is bounded."""
 
+import hashlib
 import io
 import struct
 import time
@@ -12,6 +13,7 @@ from PIL import Image
 from tests.components.videos.conftest import number_shown, write_clip, write_sound, write_turned
 from tests.serving.review.conftest import opened
 from topiclens.components.videos.reader import sample_frames
+from topiclens.schemas.jpeg_frames import encode_frames
 from topiclens.serving.review.limits import PageLimits
 from topiclens.serving.review.uploads import UnreadableClip, container_of, wanted_frames
 
@@ -49,24 +51,32 @@ def brightness(jpeg: bytes) -> float:
 
 @pytest.mark.parametrize("container", ["mp4", "matroska", "avi"])
 def test_the_wanted_frames_come_back_in_order(container):
-    pictures = wanted_frames(clip_of(20, container=container), lambda count: [0, count // 2, count - 1, 0])
+    pictures = wanted_frames(clip_of(20, container=container), lambda count: [0, count // 2, count - 1, 0]).pictures
     values = [brightness(picture) for picture in pictures]
     assert values[:3] == pytest.approx([10, 110, 200], abs=8) and values[3] == values[0]
 
 
 def test_large_frames_are_shrunk_as_the_client_does():
-    (picture,) = wanted_frames(clip_of(1, size=(1280, 720)), lambda _: [0])
+    (picture,) = wanted_frames(clip_of(1, size=(1280, 720)), lambda _: [0]).pictures
     assert Image.open(io.BytesIO(picture)).size == (640, 360)
 
 
 @pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
 def test_a_clip_that_a_phone_filmed_on_its_side_is_turned_upright_as_for_training(quarter_turns, tmp_path):
     path = write_turned(tmp_path / "phone.mp4", quarter_turns)
-    pictures = [np.asarray(Image.open(io.BytesIO(jpeg))) for jpeg in wanted_frames(path.read_bytes(), range)]
+    decoded, trained_on = wanted_frames(path.read_bytes(), range), sample_frames(path, 12)
+    pictures = [np.asarray(Image.open(io.BytesIO(jpeg))) for jpeg in decoded.pictures]
     assert [number_shown(picture) for picture in pictures] == list(range(12))
-    for picture, trained_on in zip(pictures, sample_frames(path, 12).frames, strict=True):
-        assert picture.shape == trained_on.shape == (64, 160, 3)
-        assert np.abs(picture.astype(int) - trained_on).mean() < 8
+    assert decoded.pictures == encode_frames(trained_on.frames) and pictures[0].shape == (64, 160, 3)
+    assert decoded.seconds == list(trained_on.seconds)
+
+
+def test_large_frames_are_those_of_training_byte_for_byte(tmp_path):
+    film = tmp_path / "large.mp4"
+    film.write_bytes(clip_of(9, size=(1280, 720)))
+    sampled = sample_frames(film, 4)
+    decoded = wanted_frames(film.read_bytes(), lambda _: sampled.indices)
+    assert decoded.pictures == encode_frames(sampled.frames) and decoded.seconds == list(sampled.seconds)
 
 
 def test_a_cover_before_the_film_is_not_taken_for_it(tmp_path):
@@ -74,9 +84,8 @@ def test_a_cover_before_the_film_is_not_taken_for_it(tmp_path):
     film = covered(clip_of(20), cover)
     with av.open(io.BytesIO(film)) as file:
         assert [stream.codec_context.name for stream in file.streams.video] == ["mjpeg", "mpeg4"]
-    assert [brightness(picture) for picture in wanted_frames(film, lambda count: [0, count - 1])] == pytest.approx(
-        [10, 200], abs=8
-    )
+    pictures = wanted_frames(film, lambda count: [0, count - 1]).pictures
+    assert list(map(brightness, pictures)) == pytest.approx([10, 200], abs=8)
     with pytest.raises(UnreadableClip, match="no moving pictures"):
         wanted_frames(covered(write_sound(tmp_path / "song.mp4").read_bytes(), cover), range)
 
@@ -122,12 +131,16 @@ def test_a_clip_that_takes_too_long_is_stopped(monkeypatch, tmp_path):
     assert time.monotonic() - began < 60
 
 
-@pytest.mark.parametrize("answer", ["nonsense", '{"frames": "x"}', '{"sizes": []}', "[]", '{"frames": 3}'])
+@pytest.mark.parametrize(
+    "answer",
+    ["nonsense", '{"frames": "x"}', '{"sizes": []}', "[]", '{"frames": 3}',
+     '{"frames": 1}\\n{"sizes": [1], "seconds": [NaN]}', '{"frames": 1}\\n{"sizes": [1], "seconds": []}'],
+)  # fmt: skip
 def test_a_decoder_that_a_clip_has_won_is_not_believed(monkeypatch, tmp_path, answer):
     from topiclens.serving.review import uploads
 
     won = tmp_path / "decoder.py"
-    won.write_text(f"print({answer!r})\nprint('{{\"sizes\": [99999999999]}}')\n")
+    won.write_text(f'print({answer!r})\nprint(\'{{"sizes": [99999999999], "seconds": [0]}}\')\n')
     monkeypatch.setattr(uploads, "_DECODER", won)
     with pytest.raises(UnreadableClip):
         wanted_frames(clip_of(3), lambda count: [0])
@@ -139,6 +152,21 @@ def test_an_uploaded_clip_gets_a_caption(backend):
     page = browser.post("/new", data={"csrf": browser.csrf}, files={"clip": film})
     assert page.status_code == 200 and "a clip of 8 frames" in page.text and "<b>" not in page.text
     assert browser.post("/api/new", files={"clip": film}).json()["caption"] == "a clip of 8 frames"
+    assert len(browser.get("/api/queue").json()["items"]) == 3 and not backend.kept, "it was not to be kept"
+
+
+def test_a_clip_that_is_kept_is_looked_at_and_corrected_like_others(backend):
+    browser = opened(backend)
+    data, film = clip_of(12), ("../../<b>.mp4", clip_of(12), "text/html")
+    page = browser.post("/new", data={"csrf": browser.csrf, "keep": "yes"}, files={"clip": film})
+    assert page.url.path == "/clip" and "The clip is kept" in page.text and "<b>" not in page.text
+    (kept,) = backend.kept.values()
+    assert (kept.name, kept.content) == ("../../<b>.mp4", hashlib.sha256(data).hexdigest())
+    assert len(kept.frames) == 8 == len(kept.seconds) and kept.seconds[1] == pytest.approx(0.1)
+    video_id = browser.post("/api/new", data={"keep": "yes"}, files={"clip": film}).json()["video_id"]
+    assert page.url.params["id"] == video_id and len(backend.kept) == 1, "the same file is the same clip"
+    assert browser.post("/api/corrections", json={"video_id": video_id, "topics": [1]}).status_code == 201
+    assert browser.get("/api/clip", params={"video_id": video_id}).json()["corrections"]
 
 
 def test_uploads_that_cannot_be_used_are_told_why(backend):
