@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 
@@ -60,13 +61,59 @@ class NeuronShare:
 class TopicShare:
     """All neurons of one topic behind a word: how many they are, and the sum of their relevance.
 
-    `topic` and `name` are None for all neurons that have no name.
+    `topic` and `name` are None for all neurons that have no name. `above_others` is how far `value` is above its mean
+    over the caption's other words: what is particular to this one; None where there is no other word.
     """
 
     topic: int | None
     name: str | None
     neurons: int
     value: float
+    own: bool = False  # whether the word is among those of the topic
+    above_others: float | None = None
+
+
+class EvidenceLevel(enum.StrEnum):
+    """How strong evidence is; `topiclens.components.relevance.evidence` says from where on."""
+
+    WEAK = "weak"
+    MODERATE = "moderate"
+    STRONG = "strong"
+
+    @property
+    def meaning(self) -> str:
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    EvidenceLevel.WEAK: "the frames hardly differ",
+    EvidenceLevel.MODERATE: "some frames give more than others",
+    EvidenceLevel.STRONG: "a few frames give most of it",
+}
+
+
+@dataclass(frozen=True)
+class FrameEvidence:
+    """How far the frames differ in what they give to a word, by its relevance or, where that is not known, its
+    attention; `topiclens.components.relevance.evidence` has the measures.
+
+    Attributes:
+        uneven: 0 to 1, what would have to go to other frames for all of them to give the same.
+        level: weak where `uneven` is small.
+        particular: (frames,), the share of each frame less its mean share over the caption's other words; empty where
+            there is no other word.
+        apart: 0 to 1, how much of it lies in other frames than that of the other words; None where there is none.
+    """
+
+    uneven: float
+    level: EvidenceLevel
+    particular: tuple[float, ...] = ()
+    apart: float | None = None
+
+    @property
+    def most_particular(self) -> int | None:
+        """The frame that speaks most for this word and least for the others."""
+        return max(range(len(self.particular)), key=self.particular.__getitem__) if self.particular else None
 
 
 @dataclass(frozen=True)
@@ -109,6 +156,7 @@ class ExplainedWord:
         score: the word's logit, the sum of the three parts below; None where relevance is not known.
         from_frames, from_words, from_biases: relevance of the frames, of the words before, and what the biases took.
         account: of a model with topic neurons; None where it is not known.
+        evidence: how far the frames differ; None where nobody looked.
     """
 
     text: str
@@ -121,6 +169,7 @@ class ExplainedWord:
     from_words: float | None = None
     from_biases: float | None = None
     account: WordAccount | None = None
+    evidence: FrameEvidence | None = None
 
 
 @dataclass(frozen=True)

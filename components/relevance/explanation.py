@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.relevance.evidence import frame_evidence
 from topiclens.components.relevance.reading import Reading, mean_drop
-from topiclens.components.relevance.word_account import DECIMALS, account_of, topics_by_account
+from topiclens.components.relevance.word_account import DECIMALS, accounts_of, topics_behind
 from topiclens.schemas.timelines import (
     ExplainedWord,
     HeatMap,
@@ -20,6 +21,7 @@ from topiclens.schemas.timelines import (
     TopicScore,
     TopicShare,
     TopicTimeline,
+    WordAccount,
 )
 
 NEURONS_OF_A_WORD = TOPICS_OF_A_WORD = 5
@@ -124,7 +126,7 @@ def explanation(
         log_prob=_number(reading.log_prob),
         frames=time,
         seconds=None if seconds is None else _numbers(seconds),
-        words=tuple(_word(reading, place, values[place], links) for place in range(len(reading.words))),
+        words=tuple(_words(reading, values, links)),
         neurons_by="relevance" if known else "attended activation",
         topics=tuple(sorted(topics, key=lambda topic: -topic.score)),
         timelines=_timelines(reading, values, topics, links),
@@ -133,39 +135,37 @@ def explanation(
     )
 
 
-def _word(reading: Reading, place: int, values: np.ndarray, links: TopicLinks | None) -> ExplainedWord:
-    topics = links.topics if links else ()
-    names = {linked.neuron: (topic.id, topic.name) for topic in topics for linked in topic.neurons}
-    shares = []
-    for neuron in np.argsort(-np.abs(values), kind="stable")[:NEURONS_OF_A_WORD].tolist():
-        topic, name = names.get(neuron, (None, None))
-        shares.append(NeuronShare(neuron, topic, name, _number(values[neuron])))
-    word = ExplainedWord(reading.words[place], _numbers(reading.attention[place]), None, tuple(shares))
+def _words(reading: Reading, values: np.ndarray, links: TopicLinks | None) -> list[ExplainedWord]:
+    """The words; `values` (words, neurons) are what their neurons are chosen and valued by."""
+    names = {} if links is None else links.topic_of()
+    evidence = frame_evidence(reading.attention if reading.frames is None else reading.frames)
+    words = []
+    for place, text in enumerate(reading.words):
+        shares = []
+        for neuron in np.argsort(-np.abs(values[place]), kind="stable")[:NEURONS_OF_A_WORD].tolist():
+            topic = names.get(neuron)
+            name = None if links is None or topic is None else links.topics[topic].name
+            shares.append(NeuronShare(neuron, topic, name, _number(values[place, neuron])))
+        attention = _numbers(reading.attention[place])
+        words.append(ExplainedWord(text, attention, None, tuple(shares), evidence=evidence[place]))
     if reading.frames is None or reading.scores is None or reading.previous is None:
-        return word
-    score, frames, previous = reading.scores[place], reading.frames[place], reading.previous[place]
-    carried, account = _topic_shares(values, links), None
-    if links and reading.accounts is not None:
-        parts = {name: rows[place] for name, rows in reading.accounts.items()}
-        carried, account = topics_by_account(parts, links, TOPICS_OF_A_WORD), account_of(word.text, parts, links)
-    return dataclasses.replace(
-        word, relevance=_numbers(frames), topics=carried, score=_number(score),
-        from_frames=_number(frames.sum()),
-        from_words=_number(previous), from_biases=_number(score - frames.sum() - previous), account=account,
-    )  # fmt: skip
-
-
-def _topic_shares(values: np.ndarray, links: TopicLinks | None) -> tuple[TopicShare, ...]:
-    if links is None:
-        return ()
-    shares = []
-    for topic in links.topics:
-        neurons = [linked.neuron for linked in topic.neurons]
-        if neurons:
-            shares.append(TopicShare(topic.id, topic.name, len(neurons), _number(values[neurons].sum())))
-    nameless = links.without_topic
-    strongest = sorted(shares, key=lambda share: -abs(share.value))[:TOPICS_OF_A_WORD]
-    return (*strongest, TopicShare(None, None, len(nameless), _number(values[nameless].sum())))
+        return words
+    carried: Sequence[tuple[TopicShare, ...]] = [()] * len(words)
+    accounts: Sequence[WordAccount | None] = [None] * len(words)
+    if links and words:
+        exact = reading.accounts
+        direct = values if exact is None else exact["neurons"]
+        carried = topics_behind(direct, reading.words, links, TOPICS_OF_A_WORD, exact=exact is not None)
+        if exact is not None:
+            accounts = accounts_of(reading.words, exact, links)
+    columns = zip(words, reading.frames, reading.scores, reading.previous, carried, accounts)
+    return [
+        dataclasses.replace(
+            word, relevance=_numbers(frames), topics=topics, score=_number(score), from_frames=_number(frames.sum()),
+            from_words=_number(previous), from_biases=_number(score - frames.sum() - previous), account=account,
+        )
+        for word, frames, score, previous, topics, account in columns
+    ]  # fmt: skip
 
 
 def _timelines(

@@ -15,13 +15,26 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from topiclens.components.relevance.evidence import STRONG_FROM, WEAK_BELOW, frame_evidence
 from topiclens.components.relevance.explanation import Explanation, clock
 from topiclens.components.topics.documents import stop_words
+from topiclens.schemas.timelines import EvidenceLevel
 
 _TICKS = 4  # of a time axis on the page
+# How far frames that give little are faded: not where they hardly differ.
+_FADES = {EvidenceLevel.WEAK: 0.0, EvidenceLevel.MODERATE: 0.36, EvidenceLevel.STRONG: 0.72}
 _INK, _SOFT, _LOOK, _FOR, _AGAINST, _NOTHING = "#1f2a33", "#5c6872", "#0b7a75", "#c2412d", "#2b68b0", "#f7f5f0"
 _WIDTH = 11.0  # of the picture, in inches
 _PICTURE_FRAMES, _PICTURE_TICKS = 10, 8
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a page leads, as seen from it; what is None is not there."""
+
+    atlas: str | None = None  # the folder of the model's atlas; topics and neurons lead there
+    back: tuple[str, str] | None = None  # the page before, and the video that it is of
+    on: tuple[str, str] | None = None  # the page behind
 
 
 @dataclass(frozen=True)
@@ -39,14 +52,14 @@ def page(
     explanation: Explanation,
     pictures: Sequence[bytes] = (),
     heat_pictures: Sequence[bytes] = (),
-    atlas: str | None = None,
+    way: Way = Way(),
 ) -> str:
-    """One video's page.
+    """One video's page, beside which its index lies.
 
     Args:
         pictures: its frames as small JPEGs; none where only their features are known.
         heat_pictures: of its heat maps, as JPEG.
-        atlas: the folder of the model's atlas, as seen from the page; topics and neurons lead there.
+        way: to other pages.
     Raises:
         ValueError: the pictures are of another clip.
     """
@@ -57,20 +70,28 @@ def page(
     words = explanation.words
     names = [*(f"w{place}" for place in range(len(words))), "all"]
     activations = [neuron.activations for line in explanation.timelines for neuron in line.neurons]
+    particular = [word.evidence.particular for word in words if word.evidence and word.evidence.particular]
     return (
         templates()
         .get_template("explanation.html")
         .render(
             title=explanation.caption or explanation.video,
-            atlas_at=atlas,
+            atlas_at=way.atlas,
+            way=way,
             explanation=explanation,
             pictures=pictures,
             heats=list(zip(explanation.heat_maps, heat_pictures, strict=True)),
             moments=explanation.moments,
             probability=math.exp(explanation.log_prob),
-            choices=[(name, list(zip(*rows))) for name, *rows in zip(names, *_strengths(explanation))],
+            choices=[(name, fade, list(zip(*rows))) for name, fade, *rows in zip(names, *_strengths(explanation))],
             chosen=names[_most_telling(explanation)] if words else "all",
-            relevance_reach=max((abs(value) for word in words for value in word.relevance or ()), default=0.0) or 1.0,
+            evidence=_by_level(explanation),
+            weak_below=WEAK_BELOW,
+            strong_from=STRONG_FROM,
+            attention_reach=max([2 / explanation.frames, *(max(word.attention) for word in words)]),
+            relevance_reach=_reach([word.relevance or () for word in words]),
+            particular=particular,
+            particular_reach=_reach(particular),
             seen_rows=[[max(score, 0.0) for score in line.scores] for line in explanation.timelines if line.scores],
             timeline_reach=math.ceil(max(0.05, float(np.abs(activations).max())) * 10) / 10,
         )
@@ -78,7 +99,7 @@ def page(
 
 
 def index(entries: Sequence[Entry], title: str = "Captions, explained", atlas: str | None = None) -> str:
-    """A page that leads to the pages of many videos, in the order given, and to the atlas (see `page`)."""
+    """A page that leads to the pages of many videos, in the order given, and to the atlas (see `Way`)."""
     explained = sum(entry.page is not None for entry in entries)
     told = {"title": title, "entries": entries, "explained": explained, "atlas_at": atlas}
     return templates().get_template("index.html").render(told)
@@ -94,7 +115,7 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clock=clock, share=share, signed=signed, data_uri=_data_uri)
+    environment.filters.update(clock=clock, share=share, signed=signed, times=times, data_uri=_data_uri)
     environment.globals.update(side=lambda value: "for" if value >= 0 else "against", ticks=_ticks, zip=zip)
     return environment
 
@@ -103,17 +124,32 @@ def _ticks(frames: int) -> list[int]:
     return sorted({round(tick * (frames - 1) / (_TICKS - 1)) for tick in range(_TICKS)})
 
 
-def _strengths(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:
-    """Attention and relevance (choices, frames), of each word and of all together, each row's strongest being 1."""
+def _by_level(explanation: Explanation) -> list[tuple[EvidenceLevel, list[str]]]:
+    """The words by how strong the evidence of their frames is, the strongest first."""
+    told = [(word.evidence.level, word.text) for word in explanation.words if word.evidence]
+    by_level = [(level, [text for one, text in told if one is level]) for level in reversed(EvidenceLevel)]
+    return [(level, texts) for level, texts in by_level if texts]
+
+
+def _reach(rows: Sequence[Sequence[float]]) -> float:
+    """The value that has the full colour."""
+    return max((abs(value) for row in rows for value in row), default=0.0) or 1.0
+
+
+def _strengths(explanation: Explanation) -> tuple[list[float], np.ndarray, np.ndarray]:
+    """How far faint frames are faded (choices,), and attention and relevance (choices, frames): of each word and of all
+    together. A row's strongest is 1, or less where even that is not twice an even share."""
     time = explanation.frames
     attention = np.array([word.attention for word in explanation.words]).reshape(-1, time)
     relevance = np.array([word.relevance or [0.0] * time for word in explanation.words]).reshape(-1, time)
     both = []
     for rows in (attention, relevance):
         rows = np.concatenate([rows, rows.sum(axis=0, keepdims=True)])
-        largest = np.abs(rows).max(axis=1, keepdims=True)
+        size = np.abs(rows)
+        largest = np.maximum(size.max(axis=1, keepdims=True), 2 * size.mean(axis=1, keepdims=True))
         both.append(rows / np.where(largest > 0, largest, 1))
-    return both[0], both[1]
+    levels = [one.level for one in frame_evidence(both[1] if explanation.has_relevance else both[0])]
+    return [_FADES[level] for level in levels], both[0], both[1]
 
 
 def _most_telling(explanation: Explanation) -> int:
@@ -140,6 +176,12 @@ def share(value: float) -> str:
 def signed(value: float, digits: int = 2) -> str:
     """A number with its sign, a true minus among them."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\u2212")  # + 0.0: zero has no minus
+
+
+def times(logits: float) -> str:
+    """How many times as likely so many logits make a word."""
+    value = float(f"{math.exp(logits):.2g}")
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
 
 
 def picture(explanation: Explanation, pictures: Sequence[bytes] = ()) -> bytes:

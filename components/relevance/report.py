@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.relevance.explanation import Explanation, explanation
-from topiclens.components.relevance.page import Entry, index, page, picture
+from topiclens.components.relevance.page import Entry, Way, index, page, picture
 from topiclens.components.relevance.reading import ModelReader
 from topiclens.components.videos.decoding import DecodingLimits, UnreadableVideo
 from topiclens.components.videos.reader import sample_video
@@ -30,6 +32,16 @@ BROUGHT_FEATURES = (
 )
 
 
+@dataclass(frozen=True)
+class _Written:
+    """A page that may be written once more, to lead on."""
+
+    file: str
+    video: str
+    render: Callable[..., str]
+    way: Way
+
+
 class ExplanationWriter:
     """A folder of explanations: of each video a page (.html), a picture (.png) and the numbers (.json), and an index.
 
@@ -41,6 +53,7 @@ class ExplanationWriter:
         self._folder, self._atlas = folder, atlas
         self._entries: list[Entry] = []
         self._taken = {"index"}
+        self._last: _Written | None = None
 
     def add(
         self,
@@ -52,18 +65,30 @@ class ExplanationWriter:
     ) -> str:
         """Writes a video's page (see `page.page`), picture and numbers; gives the path of the page.
 
+        The page leads to the one before, which is written once more and leads to this one.
+
         Args:
             name: of the files, as far as it is safe and free.
             about: more to say of the video on the index.
         """
-        name = self._file_name(name)
+        name, last = self._file_name(name), self._last
         path = os.path.join(self._folder, name)
         write_bytes(f"{path}.png", picture(explained, pictures))
         write_text(f"{path}.json", explained.to_json() + "\n")
-        write_text(f"{path}.html", page(explained, pictures, heat_pictures, self._atlas))
+        back = None if last is None else (last.file, last.video)
+        render = functools.partial(page, explained, pictures, heat_pictures)
+        self._last = _Written(f"{name}.html", explained.video, render, Way(self._atlas, back))
+        self._write(self._last)
+        if last is not None:
+            self._write(
+                dataclasses.replace(last, way=dataclasses.replace(last.way, on=(f"{name}.html", explained.video)))
+            )
         middle = pictures[len(pictures) // 2] if pictures else None
         self._entries.append(Entry(explained.video, f"{name}.html", explained.caption, middle, about))
         return f"{path}.html"
+
+    def _write(self, written: _Written) -> None:
+        write_text(os.path.join(self._folder, written.file), written.render(way=written.way))
 
     def add_fault(self, video: str, reason: str) -> None:
         """Lets the index say why there is no page of a video."""

@@ -225,11 +225,13 @@ if (looks) {
   looks.hidden = false;
   looks.addEventListener("change", () => {
     const by = looks.querySelector("[name=by]:checked")?.value ?? "attention";
-    const shares = looks.querySelector("[name=word]:checked").dataset[by].split(" ").filter(Boolean).map(Number);
-    const most = Math.max(...shares.map(Math.abs), Number.MIN_VALUE);
+    const { dataset } = looks.querySelector("[name=word]:checked");
+    const shares = dataset[by].split(" ").filter(Boolean).map(Number);
+    const even = shares.reduce((sum, share) => sum + Math.abs(share), 0) / shares.length;
+    const most = Math.max(...shares.map(Math.abs), 2 * even, Number.MIN_VALUE);
     [...byId("frames").children].forEach((frame, index) => {
       const share = shares.length ? shares[index] / most : null;
-      frame.style.setProperty("--a", share === null ? 1 : Math.max(share, 0));
+      frame.style.setProperty("--a", share === null || dataset.level === "weak" ? 1 : Math.max(share, 0));
       frame.style.setProperty("--w", Math.abs(share ?? 0));
       frame.classList.toggle("against", share < 0);
     });

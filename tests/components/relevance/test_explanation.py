@@ -8,6 +8,7 @@ import pytest
 
 from tests.trainer.numpy_captioner import TINY, tiny_captioner
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
+from topiclens.components.relevance.evidence import frame_evidence
 from topiclens.components.relevance.explanation import explanation
 from topiclens.components.relevance.reading import Reading, explain, read
 
@@ -101,9 +102,21 @@ def test_with_topic_neurons_a_words_topics_are_ranked_by_their_exact_account_whi
         own = direct[number - 4] if number < 8 else 0  # topic 0 has the word 4, and so on
         assert account.own == pytest.approx(own, abs=1e-5)
         *topics, free = [(share.topic, share.value) for share in word.topics]
+        assert [share.topic for share in word.topics if share.own] == ([number - 4] if number < 8 else [])
+        place = words.index(word)
+        others = np.delete(reading.accounts["neurons"], place, axis=0).mean(axis=0)
+        for share in word.topics[:-1]:
+            assert share.above_others == pytest.approx(direct[share.topic] - others[share.topic], abs=1e-5)
         assert [topic for topic, _ in topics] == np.argsort(-direct[:4]).tolist()
         assert [value for _, value in topics] == pytest.approx(sorted(direct[:4], reverse=True), abs=1e-5)
         assert free == (None, pytest.approx(direct[4:].sum(), abs=1e-5))
+
+
+def test_evidence_is_of_relevance_where_it_is_known_and_of_attention_otherwise(reading):
+    bare = dataclasses.replace(reading, frames=None, neurons=None, scores=None, previous=None)
+    for told, rows in ((reading, reading.frames), (bare, reading.attention)):
+        words = explanation("clip", told, SECONDS, make_links()).words
+        assert [word.evidence for word in words] == frame_evidence(rows)
 
 
 def test_timelines_show_the_topics_seen_most_and_the_one_seen_least(reading):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.relevance.explanation import DeletionCheck, clock, explanation
-from topiclens.components.relevance.page import Entry, index, page, picture, signed, templates
+from topiclens.components.relevance.page import Entry, Way, index, page, picture, signed, templates, times
 from topiclens.components.relevance.reading import Reading
 from topiclens.components.relevance.report import BROUGHT_FEATURES
 from topiclens.schemas.timelines import HeatMap
@@ -128,7 +128,7 @@ PAGES = {
     "one frame": lambda: page(explained(make_reading(time=1)), jpegs(1)),
     "heat maps and check": lambda: page(with_extras(), jpegs(), jpegs(2)),
     "with accounts": lambda: page(explained(with_accounts()), jpegs()),
-    "with an atlas": lambda: page(explained(with_accounts()), atlas="../atlas"),
+    "with an atlas": lambda: page(explained(with_accounts()), way=Way("../atlas")),
     "index": lambda: index([Entry("a b.mp4", "a-b.html", "a dog", jpegs()[0]), Entry("c.mp4", None, "cannot be read")]),
 }
 
@@ -159,9 +159,9 @@ def test_names_out_of_a_data_set_stay_text():
 
 def test_topics_and_neurons_lead_to_the_atlas_where_there_is_one():
     entries = [Entry("a", "a.html", "a dog")]
-    for text in (page(explained(with_accounts()), atlas="../14/an atlas"), index(entries, atlas="../14/an atlas")):
+    for text in (page(explained(with_accounts()), way=Way("../14/an atlas")), index(entries, atlas="../14/an atlas")):
         assert Parsed(text).all("a", href="../14/an%20atlas/index.html")
-    found = {link["href"] for link in Parsed(page(explained(with_accounts()), atlas="../atlas")).all("a")}
+    found = {link["href"] for link in Parsed(page(explained(with_accounts()), way=Way("../atlas"))).all("a")}
     assert {f"../atlas/topic-{topic}.html" for topic in range(TOPICS)} <= found
     told = {f"../atlas/neuron-{one.neuron}.html" for word in explained(with_accounts()).words for one in word.neurons}
     assert told <= found and "index.html" in found
@@ -183,14 +183,16 @@ def test_the_word_shown_first_has_a_meaning():
     assert Parsed(page(explained(reading))).all("input", checked=None)[0]["id"] == "w2"  # not w0, an article
 
 
-def test_each_choice_lights_its_strongest_frame_in_full():
+def test_each_choice_lights_its_frames_by_their_share_of_the_strongest_or_of_twice_an_even_share():
     reading = make_reading()
     text = page(explained(reading))
     for word, (attention, relevance) in enumerate(zip(reading.attention, reading.frames)):
-        look, speak = int(np.argmax(attention)), int(np.argmax(np.abs(relevance)))
-        hue = "for" if relevance[speak] > 0 else "against"
-        assert re.search(rf"#w{word}:checked~.focus .f{look}{{--a:1.00;", text)
-        assert re.search(rf"#w{word}:checked~.focus .f{speak}{{--a:[\d.]+;--r:1.00;--h:var\(--{hue}\)}}", text)
+        look = attention / max(attention.max(), 2 / TIME)
+        speak = relevance / max(np.abs(relevance).max(), 2 * np.abs(relevance).mean())
+        for frame in range(TIME):
+            hue = "for" if relevance[frame] > 0 else "against"
+            style = f"--a:{look[frame]:.2f};--r:{abs(speak[frame]):.2f};--h:var(--{hue})"
+            assert f"#w{word}:checked~.focus .f{frame}{{{style}}}" in text
 
 
 def test_a_heat_map_draws_values_by_strength_and_sign():
@@ -221,22 +223,65 @@ def test_bars_of_neurons_reach_to_the_side_of_their_sign():
     assert {bar["class"] for bar in Parsed(CHARTS.neuron_bars(shares, relevance=False)).all("rect")} == {"topic"}
 
 
-def test_the_exact_account_ranks_topics_and_names_its_parts():
+def test_the_exact_account_ranks_topics_and_its_bars_add_up():
     reading = with_accounts()
     text = "".join(Parsed(page(explained(reading), jpegs())).text)
-    first = int(np.argmax(reading.accounts["neurons"][0][:TOPICS]))
-    found = text.index("Its topics, by what comes directly")
-    assert text[found:].split("neurons")[1].strip().startswith(f"name {first}")
-    score = f"{reading.accounts['scores'][0]:+.2f}".replace("-", "\u2212")
-    assert f"All that it is made of: {score} above" in text and "free neurons" in text and "An exact account" in text
-    assert "The topics of its neurons" not in text and "raw features" not in text
-    assert "exact account" not in page(explained(), jpegs())
+    score = reading.accounts["scores"][0]
+    found = " ".join(text[text.index("What it is made of, exactly") :].split("Its strongest neurons")[0].split())
+    assert f"Together {signed(score)} above the mean word with content: {times(score)} times as likely." in found
+    direct = reading.accounts["neurons"]
+    named = [int(topic) for topic in re.findall(r"name (\d)", found)]
+    assert named == np.argsort(-direct[0][:TOPICS]).tolist()
+    particular = direct[0][named[0]] - direct[1:, named[0]].mean()
+    assert f"{signed(particular)} over other words" in found
+    (word, *_) = explained(reading).words
+    drawn = re.findall(r'class="number">(.*?)<', str(CHARTS.account_bars(word.account, word.topics)))
+    parts = (reading.accounts[name][0] for name in ("state", "word_before", "bias"))
+    whole = sum(float(value.replace("\u2212", "-")) for value in drawn)
+    assert whole == pytest.approx(direct[0].sum() + sum(parts), abs=0.05)
+    assert "An exact account" in text and "raw features" not in text
+    without = "".join(Parsed(page(explained(), jpegs())).text)
+    assert "exact account" not in without and "through the neurons that they name" in without
+
+
+@pytest.mark.parametrize("logits, said", [(0.0, "1"), (7.72, "2,300"), (-0.7, "0.5")])
+def test_logits_are_told_as_a_factor(logits, said):
+    assert times(logits) == said
+
+
+def test_frames_are_faded_only_where_they_differ_and_the_page_says_so_first():
+    def choice(relevance):
+        text = page(explained(dataclasses.replace(make_reading(), frames=np.array(relevance, float))), jpegs())
+        told = " ".join("".join(Parsed(text).text).split())
+        return {name for name in ("w0", "w1", "w2", "all") if f"#{name}:checked~.focus .frames{{--fade" in text}, told
+
+    faded, told = choice([[1, 1, 1, 1, 1], [1, 1.1, 1, 0.9, 1], [5, 0, 0, 0, 0]])
+    assert faded == {"w2", "all"}
+    assert told.index("Strong for “runs”: a few frames") < told.index("Weak for “a”, “dog”: the frames hardly differ")
+    assert told.index("How strong is the evidence") < told.index("The frames")
+    assert choice([[1.0] * TIME] * 3)[0] == set()
+
+
+def test_weak_evidence_is_drawn_at_half_length():
+    even = dataclasses.replace(make_reading(), attention=np.full((3, TIME), 1 / TIME), frames=np.full((3, TIME), 2.0))
+    text = page(explained(even))
+    assert set(re.findall(r"--a:([\d.]+);--r:([\d.]+)", text)) == {("0.50", "0.50")}
+    heat = text.partition("Where each word looks")[2].partition("</section>")[0]
+    assert set(re.findall(r'fill-opacity="([\d.]+)"', heat)) == {"0.50"}
+
+
+def test_a_page_leads_to_those_beside_it():
+    way = Way(back=("a b.html", HOSTILE), on=("c.html", "c"))
+    parsed = Parsed(page(explained(), way=way))
+    assert [link["href"] for link in parsed.all("a")] == ["index.html", "a%20b.html", "c.html"]
+    assert parsed.all("a", rel="next") and not parsed.all("script") and HOSTILE in "".join(parsed.text)
 
 
 def test_what_is_not_known_is_not_shown():
     text = page(explained(bare(make_reading()), notes=["A server tells no relevance."]), jpegs())
     assert "A server tells no relevance." in text and "their activation where the word looks" in text
-    assert "The topics of its neurons" not in text and "speaks for it" not in text
+    assert "that they name" not in text and "speaks for it" not in text
+    assert "How strong is the evidence" in text
     assert 'class="map relevance"' not in text and "What it sees when" not in text
 
 

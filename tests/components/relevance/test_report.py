@@ -67,6 +67,18 @@ def test_every_video_is_on_the_index_with_its_page_or_with_the_reason(tmp_path):
     assert "Captions of val" in told and "CIDEr 0.50" in told and "It cannot be read." in told
 
 
+def test_pages_lead_to_those_before_and_behind(tmp_path):
+    report = ExplanationWriter(str(tmp_path))
+    for name in ("one", "two", "three"):
+        report.add(name, explained(video=f"{name}.mp4"), jpegs())
+    ways = {
+        name: [link["href"] for link in Parsed((tmp_path / f"{name}.html").read_text()).all("a")][1:]
+        for name in ("one", "two", "three")
+    }
+    assert ways == {"one": ["two.html"], "two": ["one.html", "three.html"], "three": ["two.html"]}
+    assert "Next: two.mp4" in (tmp_path / "one.html").read_text()
+
+
 def test_the_first_page_is_that_of_the_first_video_that_has_one(tmp_path):
     report = ExplanationWriter(str(tmp_path))
     report.add_fault("lost", "It has no features.")

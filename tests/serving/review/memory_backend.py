@@ -10,7 +10,9 @@ from PIL import Image
 from topiclens.schemas.corrections import Assignment, CorrectedTopic, Event, Look, State
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.timelines import (
+    EvidenceLevel,
     ExplainedWord,
+    FrameEvidence,
     NeuronShare,
     NeuronTimeline,
     TopicScore,
@@ -411,9 +413,16 @@ class MemoryBackend:
             return ExplainedWord(text, attention, None, ())
         relevance = tuple({look: 1.5, other: -0.5}.get(i, 0.0) for i in range(FRAMES))
         neurons = NeuronShare(10, topic.id, topic.name, 1.25), NeuronShare(99, None, None, -0.25)
-        topics = TopicShare(topic.id, topic.name, topic.neurons, 1.25), TopicShare(3, self._topics[3].name, 2, -0.5)
+        topics = (
+            TopicShare(topic.id, topic.name, topic.neurons, 1.25, True, 0.75),
+            TopicShare(3, self._topics[3].name, 2, -0.5),
+        )
         nameless = TopicShare(None, None, 9, 0.25)
-        return ExplainedWord(text, attention, relevance, neurons, (*topics, nameless), 4.5, 1.0, 2.0, 1.5)
+        particular = tuple({look: 0.7, other: -0.3}.get(i, 0.0) for i in range(FRAMES))
+        evidence = FrameEvidence(0.81, EvidenceLevel.STRONG, particular, 0.5)
+        return ExplainedWord(
+            text, attention, relevance, neurons, (*topics, nameless), 4.5, 1.0, 2.0, 1.5, evidence=evidence
+        )
 
     def _caption(self, video_id):
         try:

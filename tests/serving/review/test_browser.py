@@ -231,6 +231,11 @@ def test_with_the_keyboard_a_word_marks_its_frames_by_relevance_or_by_attention(
     assert wide.focused() == "where it looks"
     shares, against = marks()
     assert shares == pytest.approx([1, *7 * [0.05 / 0.65]]) and against == -1
+    faint = "getComputedStyle(document.querySelectorAll('.frames img')[3]).opacity < 1"
+    wide.until(faint)
+    wide.run("document.querySelector('#looks [name=word]:checked').dataset.level = 'weak'")
+    wide.press("ArrowLeft")
+    wide.until(f"!({faint})")  # frames that hardly differ are not told apart
 
 
 def test_one_caption_is_asked_for_after_many_moves(wide, served, backend):

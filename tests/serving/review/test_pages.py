@@ -77,7 +77,13 @@ def test_each_word_shows_the_frames_topics_and_neurons_that_it_comes_from(browse
         assert word.score == word.from_frames + word.from_words + word.from_biases
         first, second = place % FRAMES + 1, (place + 1) % FRAMES + 1
         assert f"Strongest frames: {first} +1.50, {second} -0.50, " in told
-        assert "dance 3 neurons +1.25" in told and "guitar 2 neurons -0.50" in told
+        assert "Strong evidence : a few frames give most of it (81 % would have to go" in told
+        assert (
+            f"50 % lies in other frames than that of the other words, most of that at {(first - 1) / 2:.1f} s" in told
+        )
+        assert (
+            "dance 3 neurons, has the word, +0.75 over other words +1.25" in told and "guitar 2 neurons -0.50" in told
+        )
         assert "Through 9 neurons that no topic names: +0.25. Strongest neurons: 10 (dance) +1.25, 99 -0.25." in told
         assert card.count("<rect") == FRAMES + 2 and card.count('class="against"') == 2
 
