@@ -113,17 +113,17 @@ def propose(
 
             model = LocalModel(root, versions.find_served(ledger), limits)
         missed, seen = [model.topic(topic) for topic in topics], model.video(video)
-        previews = [_preview(model, seen, topic.id, stretch, settings or RefinementSettings()) for topic in missed]
+        previews = [preview(model, seen, topic.id, stretch, settings or RefinementSettings()) for topic in missed]
         return tuple(
             _write_down(ledger, seen, topic, *preview, author, model.version, stretch)
             for topic, preview in zip(missed, previews, strict=True)
         )
 
 
-def _preview(
+def preview(
     model: AskedModel, seen: VideoFeatures, topic: int, stretch: Stretch | None, settings: RefinementSettings
 ) -> tuple[StrengthSweep, float | None]:
-    """What a topic does to a caption, and the strength that a refinement would teach."""
+    """What a topic does to a caption, and the strength that a refinement would teach; None where none brings it in."""
     every = strengths_up_to(settings.max_strength)
     video = VideoRecord(seen.video_id, "test", seen.frames, (), np.zeros(0, np.int64))
     if stretch is not None:

@@ -19,7 +19,7 @@ from topiclens.pipeline.repair.versions import VersionError
 from topiclens.pipeline.review.job_folder import JobRequest
 from topiclens.pipeline.review.jobs import Jobs, hide_paths
 from topiclens.pipeline.review.telling import list_history, tell_later
-from topiclens.pipeline.review.viewer import Viewer
+from topiclens.pipeline.review.viewer import Viewer, open_version
 from topiclens.schemas.corrections import Assignment, Correction, Look, Opinion, State, now
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.verdicts import Reason
@@ -80,7 +80,7 @@ class RunReviewBackend(Viewer):
     ) -> Sequence[ReviewedCorrection]:
         self._check(video_id)
         self._held(video_id, stretch)  # or it is refused before anything is written down
-        model = self._model(self._served.version())
+        model = open_version(self._sources, self._served, self._served.version())
         missed = {topic.id: topic for topic in map(self._topic, topics)}
         for topic in missed.values():
             if topic.id in self._sources.closed:

@@ -100,6 +100,10 @@ class Clips:
                 batch = ids[start : start + size]
                 yield hashlib.sha256(b"".join(map(self._digests.__getitem__, batch))).hexdigest()[:32], batch
 
+    def digest(self, video_id: str) -> str:
+        """Names the content of a clip: its id, what people wrote, its frames."""
+        return self._digests[video_id].hex()[:32]
+
     def frames(self, video_id: str) -> np.ndarray:
         """(time, feature_dim) float32, the features of its real frames."""
         return self._frames[self._places[video_id]]

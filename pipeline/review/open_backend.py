@@ -19,10 +19,11 @@ from topiclens.pipeline.repair.corrections import open_recovered_ledger
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.pipeline.review.clips import MEASURED, ClipMedia, Clips, read_records
 from topiclens.pipeline.review.jobs import Jobs
+from topiclens.pipeline.review.outlooks import Outlooks
 from topiclens.pipeline.review.ranking import ClipScorer, PredictionCache, Ranking, Similar
 from topiclens.pipeline.review.served_model import ServedModel
 from topiclens.pipeline.review.uploaded import Extract, UploadedClips
-from topiclens.pipeline.review.viewer import ReviewSources
+from topiclens.pipeline.review.viewer import ReviewSources, open_version, pick_suggestions
 from topiclens.pipeline.run_metadata import split_files
 from topiclens.pipeline.settings import SettingError, Settings
 from topiclens.pipeline.topic_register import governance_of
@@ -70,15 +71,6 @@ def open_review_backend(
         progress(f"Reading the clips of {', '.join(clips.for_review)}")
         clips.choose("")
         kept = os.path.join(root, FOLDER)
-        scorer = ClipScorer(clips, TopicWords.of(model), functools.partial(_similar, outcome, kept))
-        ranking = Ranking(
-            scorer,
-            clips,
-            predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
-            explain=served.explain,
-            progress=progress,
-        )
-        context = RefinementContext(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
         sampling = sampling_of(outcome.model)
         links = functools.lru_cache(4)(lambda version: names_of(root, os.path.join(outcome.serving, version))[0])
         sources = ReviewSources(
@@ -88,9 +80,27 @@ def open_review_backend(
             functools.lru_cache(4)(functools.partial(_topics, model, links)),
             {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
+        how = f"{settings.refinement.max_strength:g}-{settings.refinement.strength_factor:g}"
+        outlooks = Outlooks(
+            os.path.join(kept, "outlooks", how),
+            clips,
+            lambda version, *asked: open_version(sources, served, version).outlook(*asked, settings.refinement),
+        )
+        scorer = ClipScorer(clips, TopicWords.of(model), functools.partial(_similar, outcome, kept))
+        ranking = Ranking(
+            scorer,
+            clips,
+            predictions=lambda version: PredictionCache(os.path.join(kept, "captions"), version, clips),
+            explain=served.explain,
+            progress=progress,
+            outlooks=lambda version, clip: outlooks.until_one_promises(
+                version, clip.video_id, [one.topic for one in pick_suggestions(clip.missing, sources.topics(version))]
+            ),
+        )
+        context = RefinementContext(root, Jobs(os.path.join(kept, "jobs")), tuple(changes), settings.refinement)
         name = os.path.basename(os.path.abspath(root))
         ranking.follow(served.version())
-        yield RunReviewBackend(context, name, sources, served, ranking)
+        yield RunReviewBackend(context, name, sources, served, ranking, outlooks)
 
 
 def _topics(model: TopicModel, links: Callable[[str], TopicLinks | None], version: str) -> tuple[TopicChoice, ...]:

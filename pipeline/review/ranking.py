@@ -6,7 +6,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from topiclens.components.refinement.acquisition import (
     acquisition_score,
     missing_topics,
 )
+from topiclens.components.refinement.outlook import Outlook, best_first, weighed
 from topiclens.pipeline.review.clips import Clips
 from topiclens.schemas import features
 from topiclens.schemas.files import replacing
@@ -104,6 +105,9 @@ def _row(video_id: str, answer: ExplainedCaption) -> dict:
     return {"video_id": video_id, "caption": answer.text, "log_prob": answer.log_prob, "topic_scores": scores}
 
 
+# Clips of which something can be taught that are looked for before anybody opens one: a page of the queue. And how many
+# clips are tried for them.
+AHEAD, MOST_TRIED = 24, 96
 NEIGHBOURS = 10  # training videos that look most like a clip, whose topics are suggested for it
 
 
@@ -113,12 +117,14 @@ class RankedClip:
 
     video_id: str
     said: PredictedCaption
-    missing: tuple[MissingTopic, ...]
+    missing: tuple[MissingTopic, ...]  # what may be taught first
     score: AcquisitionScore
+    promise: Outlook | None = None  # of the first; None where it cannot be taught, or was not tried
+    tried: bool = False  # whether what it misses was tried, as far as that is done beforehand
 
-    def place(self) -> tuple[float, str]:
-        """Sorts the highest score first, and of equal ones the lower id."""
-        return -self.score.value, self.video_id
+    def place(self) -> tuple[bool, float, str]:
+        """Clips of which something can be taught first, then the highest score, and of equal ones the lower id."""
+        return self.promise is None, -self.score.value, self.video_id
 
 
 class ClipScorer:
@@ -142,7 +148,10 @@ class ClipScorer:
         self._similar = self._read_similar()
         return True
 
-    def __call__(self, video_id: str, said: PredictedCaption) -> RankedClip:
+    def __call__(
+        self, video_id: str, said: PredictedCaption, outlooks: Mapping[int, Outlook] | None = None
+    ) -> RankedClip:
+        """Scores a clip; what is known of its topics counts (`weighed`)."""
         references, near = self._clips.references[video_id], None
         if self._similar is not None:
             near = self._similar.topics_of_neighbours(video_id, self._clips.frames(video_id), self._neighbours)
@@ -151,13 +160,23 @@ class ClipScorer:
         if references:
             described = self._references(self._clips.rows[video_id]["split"])
             cider = described.cider.score_one(video_id, tokenize(said.caption))
-        return RankedClip(video_id, said, missing, acquisition_score(said, missing, cider))
+        known = outlooks or {}
+        score, best = acquisition_score(said, weighed(missing, known), cider), best_first(missing, known)
+        promise = None
+        if best and (found := known.get(best[0].topic)) is not None and found.promising:
+            promise = found
+            can = f"“{best[0].name}” can be taught: “{found.caption}”"
+            score = replace(score, reasons=(can, *score.reasons))
+        return RankedClip(video_id, said, best, score, promise, outlooks is not None)
 
 
 class Ranking:
     """Scores all clips by the version that is served, in a thread of its own; what is ranked already can be read.
 
-    `clips` are those that were read by now. `progress` hears how many are captioned, at every tenth and at the end.
+    Args:
+        clips: those that were read by now.
+        progress: hears how many are captioned, at every tenth and at the end.
+        outlooks: of a clip's topics by a version, as far as they are tried beforehand; None tries nothing.
     """
 
     def __init__(
@@ -167,7 +186,9 @@ class Ranking:
         predictions: Callable[[str], PredictionCache],
         explain: Explain,
         progress: Progress,
+        outlooks: Callable[[str, RankedClip], Mapping[int, Outlook]] | None = None,
     ):
+        self._outlooks = outlooks
         self._score, self._clips, self._progress = scorer, clips, progress
         self._predictions, self._explain = predictions, explain
         self._lock = threading.Lock()
@@ -185,7 +206,7 @@ class Ranking:
             if version != self._version:
                 self._earlier |= self._ranked
                 self._version, self._ranked = version, {}
-            arguments = (self._predictions(version), self._ranked)
+            arguments = (version, self._predictions(version), self._ranked)
             self._thread = threading.Thread(target=self._work, args=arguments, name="ranking", daemon=True)
             self._thread.start()
 
@@ -207,7 +228,7 @@ class Ranking:
             ranked = self._ranked.get(video_id)
         return ranked or self._score(video_id, said)
 
-    def _work(self, predictions: PredictionCache, ranked: dict[str, RankedClip]) -> None:
+    def _work(self, version: str, predictions: PredictionCache, ranked: dict[str, RankedClip]) -> None:
         told, total = 0, len(self._clips)
         try:
             for _ in predictions.complete(self._explain):
@@ -216,10 +237,24 @@ class Ranking:
                 if len(ranked) == total or len(ranked) - told >= total / 10:
                     told = len(ranked)
                     self._progress(f"Captioned {told} of {total} clips", told / total)
+            if self._score.prepare():
+                self._put(ranked, list(ranked), predictions)
+            self._look_ahead(version, ranked)
         except ReviewError:  # the server is gone: the next look at the queue goes on from here
             return
-        if self._score.prepare():
-            self._put(ranked, list(ranked), predictions)
+
+    def _look_ahead(self, version: str, ranked: dict[str, RankedClip]) -> None:
+        """Tries what clips miss, those of the highest score first, until there are enough that can be taught it."""
+        for _ in range(MOST_TRIED):
+            ordered = self.ordered()
+            clip = next((one for one in ordered if one.missing and not one.tried), None)
+            if self._outlooks is None or clip is None or sum(one.promise is not None for one in ordered) >= AHEAD:
+                return
+            fresh = self._score(clip.video_id, clip.said, self._outlooks(version, clip))
+            with self._lock:
+                if ranked is not self._ranked:
+                    return
+                ranked[clip.video_id] = fresh
 
     def _put(self, ranked: dict[str, RankedClip], names: Sequence[str], predictions: PredictionCache) -> bool:
         """Scores some of the clips, and says whether that is still wanted: another version may have taken its place."""

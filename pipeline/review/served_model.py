@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLink, TopicLinks
+from topiclens.components.refinement.outlook import Outlook, foresee
+from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.refinement.strength_sweep import StrengthSweep, read_sweep, strengths_up_to
-from topiclens.pipeline.repair.proposals import VideoFeatures
+from topiclens.pipeline.repair.proposals import VideoFeatures, preview
 from topiclens.pipeline.review.clips import Clips
+from topiclens.schemas.records import VideoRecord
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.topic_lookup import find_topic
 from topiclens.serving.answers import ExplainedCaption, WhatIf
@@ -125,9 +128,19 @@ class ServedVersion:
         answers = self.served.what_if(video.frames, [{topic: strength} for strength in tried], self.version, held)
         captions = [answer.text for answer in answers]
         scores = [float(answer.topic_scores[topic]) for answer in answers]
-        link = self.topic(topic)
-        named = replace(link, words=self.naming[topic] or link.words)
+        named = replace(self.topic(topic), words=self._named_by(topic))
         return read_sweep(video.video_id, named, tried, captions, scores, self.vocabulary)
+
+    def outlook(self, video_id: str, topic: int, settings: RefinementSettings) -> Outlook:
+        """What teaching a topic in a clip would come to: what a preview shows, and what speaks against it."""
+        seen = self.video(video_id)
+        sweep, strength = preview(self, seen, topic, None, settings)
+        told = self.clips.references[video_id]
+        video = VideoRecord(video_id, "test", seen.frames, told, np.zeros(len(self.naming), np.int64))
+        return foresee(sweep, strength, video, [self._named_by(number) for number in range(len(self.naming))])
+
+    def _named_by(self, topic: int) -> tuple[str, ...]:
+        return tuple(self.naming[topic] or self.topic(topic).words)
 
 
 @contextlib.contextmanager

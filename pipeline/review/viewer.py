@@ -8,16 +8,18 @@ import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
 from topiclens.components.refinement.acquisition import MissingTopic, PredictedCaption
+from topiclens.components.refinement.outlook import Outlook, best_first
 from topiclens.components.relevance.explanation import explanation, topic_timeline
 from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.explaining import reading_of
 from topiclens.pipeline.review.clips import ClipMedia, Clips
+from topiclens.pipeline.review.outlooks import Outlooks
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
 from topiclens.pipeline.review.uploaded import UploadedClips
@@ -44,10 +46,8 @@ from topiclens.serving.review.shown import (
 from topiclens.serving.signatures import EXPLAIN_FRAMES_SIGNATURE
 from topiclens.trainer.vocabulary import Vocabulary
 
-# The strengths at which a suggested topic is tried, smallest first; 1 is the paper's.
-STRENGTHS = (0.25, 0.5, 1.0, 1.5)
-TRIED = 2  # suggestions of a clip
 _KEPT = 128  # explained clips
+_PATIENCE = 1.0  # seconds: once they are over, no other suggestion of a clip that is opened is tried
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class ReviewSources:
 class Viewer(abc.ABC):
     """What can be seen of a run."""
 
-    def __init__(self, name: str, sources: ReviewSources, served: ServedModel, ranking: Ranking):
+    def __init__(self, name: str, sources: ReviewSources, served: ServedModel, ranking: Ranking, outlooks: Outlooks):
         self.name = name
         self._sources, self._served, self._ranking = sources, served, ranking
+        self._outlooks = outlooks
         self._explained = functools.lru_cache(_KEPT)(self._explain)
-        self._tried = functools.lru_cache(_KEPT)(self._try)
 
     def queue(self, limit: int, offset: int = 0, wanted: QueueFilter = QueueFilter(), person: str = "") -> QueuePage:
         version, splits = self._served.version(), self._sources.clips.choose(wanted.split)
@@ -91,11 +91,13 @@ class Viewer(abc.ABC):
         self._ranking.follow(version)
         answer, ranked = self._explained(version, video_id), self._ranked(version, video_id)
         topics, film = self._sources.topics(version), self._sources.media.film(video_id)
-        suggestions, links = pick_suggestions(ranked.missing, topics), self._sources.links(version)
+        everything = self.corrections()
+        corrections = [one for one in everything if one.video_id == video_id]
+        suggestions = self._suggestions(version, video_id, pick_suggestions(ranked.missing, topics), corrections)
+        links = self._sources.links(version)
         if links is not None and links.n_neurons != answer.activations.shape[1]:
             links = None  # another model's
-        corrections = self.corrections()
-        queue = self._work_queue(version, self._sources.clips.choose(wanted.split), corrections)
+        queue = self._work_queue(version, self._sources.clips.choose(wanted.split), everything)
         return ClipPage(
             video_id=video_id,
             caption=answer.text,
@@ -109,8 +111,8 @@ class Viewer(abc.ABC):
             reasons=ranked.score.reasons,
             scores=rank_scores(answer.topic_scores, topics),
             timelines=show_timelines(answer, links, suggestions),
-            suggestions=self._suggestions(version, video_id, suggestions),
-            corrections=tuple(one for one in corrections if one.video_id == video_id),
+            suggestions=suggestions,
+            corrections=tuple(corrections),
             marks=queue.marks.get(video_id, ()),
             assigned=queue.assigned.get(video_id, ""),
             split=self._sources.clips.rows[video_id]["split"],
@@ -197,28 +199,20 @@ class Viewer(abc.ABC):
         answer = self._explained(version, video_id)
         return self._ranking.score(video_id, PredictedCaption(answer.text, answer.log_prob, answer.topic_scores))
 
-    def _suggestions(self, version: str, video_id: str, suggestions: Sequence[MissingTopic]) -> tuple[Suggestion, ...]:
-        strengths: dict[int, float | None] = {}
+    def _suggestions(
+        self,
+        version: str,
+        video_id: str,
+        missing: Sequence[MissingTopic],
+        corrections: Sequence[ReviewedCorrection],
+    ) -> tuple[Suggestion, ...]:
+        """What a clip may miss, what can be taught first; what was said of it already comes last."""
+        said = {one.topic.name: one.state for one in corrections if is_settled(one, version)}
+        open_topics, outlooks = [one.topic for one in missing if one.name not in said], {}
         with contextlib.suppress(Unavailable):  # a model without the signature what_if can be looked at all the same
-            strengths.update((one.topic, self._tried(version, video_id, one.topic)) for one in suggestions[:TRIED])
-        return tuple(
-            Suggestion(one.topic, one.name, "; ".join(one.reasons), strengths.get(one.topic)) for one in suggestions
-        )
-
-    def _try(self, version: str, video_id: str, topic: int) -> float | None:
-        """The smallest of a few strengths that brings a word of the topic into the caption; None where none does."""
-        model = self._model(version)
-        found = model.sweep(model.video(video_id), topic, STRENGTHS).smallest
-        return None if found is None else found.strength
-
-    def _model(self, version: str) -> ServedVersion:
-        """The version that is served, as it is asked about its topics; Refused where it has none (LSTM-B)."""
-        links = self._sources.links(version)
-        if links is None:
-            raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
-        sources = self._sources
-        words = sources.vocabulary(version), sources.naming(version)
-        return ServedVersion(self._served, version, sources.clips, links, *words, self._seconds)
+            outlooks = self._outlooks.until_one_promises(version, video_id, open_topics, _PATIENCE)
+        ordered = sorted(best_first(missing, outlooks), key=lambda one: one.name in said)
+        return tuple(suggest(one, outlooks.get(one.topic), said.get(one.name)) for one in ordered)
 
     def _seconds(self, video_id: str) -> Sequence[float] | None:
         return self._sources.media.film(video_id).seconds
@@ -247,6 +241,15 @@ class Viewer(abc.ABC):
             raise NotFound(str(error)) from error
 
 
+def open_version(sources: ReviewSources, served: ServedModel, version: str) -> ServedVersion:
+    """A version that is served, as it is asked about its topics; Refused where it has none (LSTM-B)."""
+    links = sources.links(version)
+    if links is None:
+        raise Refused("The served model learnt no topics (LSTM-B), so that none can be brought in.")
+    words = sources.vocabulary(version), sources.naming(version)
+    return ServedVersion(served, version, sources.clips, links, *words, lambda name: sources.media.film(name).seconds)
+
+
 TIMELINES = 3  # of the topics that the model sees most
 SUGGESTIONS = 5
 
@@ -259,13 +262,30 @@ def rank_scores(scores: np.ndarray | None, topics: Sequence[TopicChoice]) -> tup
     return tuple(sorted(told, key=lambda topic: -topic.score))
 
 
+def is_settled(correction: ReviewedCorrection, version: str) -> bool:
+    """Whether a correction has been heard, so that nobody needs to say the same to this version again; what was refused
+    for a stretch of a clip may be said of all of it."""
+    if correction.state is State.REFUSED:
+        return correction.model_before == version and correction.stretch is None
+    return correction.state is not State.REVOKED
+
+
+def suggest(missing: MissingTopic, known: Outlook | None, said: State | None) -> Suggestion:
+    """A topic that a clip may miss, with what would come of teaching it and what became of that."""
+    found = Suggestion(missing.topic, missing.name, "; ".join(missing.reasons), refused=said is State.REFUSED)
+    if known is None:
+        return found
+    caption = known.caption if known.strength else ""
+    return replace(found, strength=known.strength, caption=caption, obstacle=known.obstacle or "")
+
+
 def pick_suggestions(missing: Sequence[MissingTopic], topics: Sequence[TopicChoice]) -> tuple[MissingTopic, ...]:
     """What the caption may miss, of that which neurons carry and so can be taught."""
     return tuple(one for one in missing if topics[one.topic].neurons)[:SUGGESTIONS]
 
 
 def show_timelines(
-    answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[MissingTopic]
+    answer: ExplainedCaption, links: TopicLinks | None, suggestions: Sequence[Suggestion]
 ) -> tuple[TopicTimeline, ...]:
     """The strongest neurons of topics over the frames: those suggested first, then those that the model sees most."""
     scores = answer.topic_scores
@@ -273,7 +293,7 @@ def show_timelines(
         return ()
     carried = [topic for topic in links.topics if topic.neurons]
     most_seen = sorted(carried, key=lambda topic: -scores[topic.id])[:TIMELINES]
-    shown = dict.fromkeys([*(one.topic for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
+    shown = dict.fromkeys([*(one.topic_id for one in suggestions[:TIMELINES]), *(topic.id for topic in most_seen)])
     return tuple(
         topic_timeline(links.topics[topic_id], answer.activations, answer.topic_timeline) for topic_id in shown
     )

@@ -33,6 +33,7 @@ from topiclens.serving.review.shown import (
     ReviewedCorrection,
     TopicChoice,
 )
+from topiclens.serving.review.text import tell_obstacle
 
 ROUTER = APIRouter(include_in_schema=False)
 SEEN = 6  # topics that the model sees most, shown beside those suggested
@@ -93,9 +94,12 @@ def topic_rows(
     before = {score.id: score.score for score in clip.scores}
     after = {score.id: score.score for score in scores} or before
     suggested = {suggestion.topic_id: suggestion for suggestion in clip.suggestions}
+    against = {one.topic_id: tell_obstacle(one, bool(clip.seconds)) for one in clip.suggestions}
     seen = [score.id for score in clip.scores if score.id in topics][:SEEN]
-    groups = {**dict.fromkeys(seen, "seen"), **dict.fromkeys(suggested, "suggested")}
-    groups = {**dict.fromkeys([*strengths, *(topic.id for topic in found)], "found"), **groups}
+    listed = [*strengths, *(topic.id for topic in found)]
+    groups = {topic_id: "hard" if why else "suggested" for topic_id, why in against.items()}
+    groups |= {topic_id: "seen" for topic_id in seen if topic_id not in groups}
+    groups |= {topic_id: "found" for topic_id in listed if topic_id not in groups}
     said = {one.topic.name: one.author for one in clip.corrections if one.state is not State.REVOKED}
     rows = []
     for topic_id, group in groups.items():
@@ -106,6 +110,8 @@ def topic_rows(
                 "group": group,
                 "reason": suggestion.reason if suggestion else "",
                 "first": (suggestion.strength if suggestion else None) or _FIRST_STRENGTH,
+                "caption": suggestion.caption if suggestion else "",
+                "against": against.get(topic_id, ""),
                 "before": before.get(topic_id),
                 "after": after.get(topic_id),
                 "strength": strengths.get(topic_id, 0.0),

@@ -204,7 +204,10 @@ class Suggestion:
     topic_id: int
     name: str
     reason: str
-    strength: float | None = None  # the smallest that brings its words in; None where none does, or none was tried
+    strength: float | None = None  # that would be taught; None where none brings its words in, or none was tried
+    caption: str = ""  # with the topic, at that strength; empty where there is none
+    obstacle: str = ""  # the check that would refuse it, or what else speaks against it; empty where nothing is known
+    refused: bool = False  # the gate refused it for the version that answers now
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ class ClipPage:
     reasons: tuple[str, ...] = ()  # as of `QueueItem`
     scores: tuple[TopicScore, ...] = ()  # of all topics, the highest first; empty where there are none (LSTM-B)
     timelines: tuple[TopicTimeline, ...] = ()  # of the topics that the model sees most and of those suggested
-    suggestions: tuple[Suggestion, ...] = ()  # the likeliest first
+    suggestions: tuple[Suggestion, ...] = ()  # what can be taught first, and of that the likeliest
     corrections: tuple[ReviewedCorrection, ...] = ()  # of this clip, newest first
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
     assigned: str = ""  # who is to look at it; empty for nobody in particular

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pydantic.dataclasses import dataclass
 
 from topiclens.schemas.corrections import State
-from topiclens.serving.review.shown import JobState, RefinementJob
+from topiclens.serving.review.shown import JobState, RefinementJob, Suggestion
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,26 @@ def next_step(check: str, stretched: bool) -> str:
     """Why a correction was refused by a check, and what a person may do; `stretched`: it is of a stretch of time."""
     seconds = "other seconds" if stretched else "from which second to which the clip shows it"
     return " ".join(_NEXT_STEPS.get(check, _LOOK_AGAIN)).strip().format(seconds=seconds)
+
+
+# What is known against a topic before it is taught, by the check (`topiclens.components.refinement.outlook`).
+_OBSTACLES = {
+    "teachable": ("No strength brings a word of it into the caption.", "Choose another topic that the clip shows."),
+    "kept": ("With it, the caption loses words that are right.", "Choose another{seconds}."),
+    "reads well": ("With it, the caption reads badly.", "Choose another{seconds}."),
+    "unsaid": ("Nobody who described the clip says what comes in.", "Submit it only if you see it."),
+    "refused": ("The gate refused it for this version.", "Choose another{seconds}."),
+}
+
+
+def tell_obstacle(suggestion: Suggestion, timed: bool) -> str:
+    """What speaks against a suggested topic, and what a person may do; empty where nothing does.
+
+    `timed`: it is known when the clip's frames are shown, so that a stretch of it can be said.
+    """
+    against = "refused" if suggestion.refused else suggestion.obstacle
+    seconds = ", or say from which second to which the clip shows it" if timed else ""
+    return " ".join(_OBSTACLES[against]).format(seconds=seconds) if against else ""
 
 
 def time_left(seconds: float | None) -> str:

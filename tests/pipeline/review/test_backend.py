@@ -68,7 +68,7 @@ def root(tmp_path) -> str:
 @pytest.fixture
 def backend(root) -> RunReviewBackend:
     return RunReviewBackend(
-        RefinementContext(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), Followed()
+        RefinementContext(root, Noted(), (), RefinementSettings()), "run", None, Pinned(root), Followed(), None
     )
 
 

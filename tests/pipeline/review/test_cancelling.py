@@ -30,7 +30,7 @@ def root(tmp_path, monkeypatch) -> str:
 
 def opened(root) -> RunReviewBackend:
     context = RefinementContext(root, Jobs(Path(root, "review", "jobs")), (), RefinementSettings())
-    return RunReviewBackend(context, "run", None, Pinned(root), Followed())
+    return RunReviewBackend(context, "run", None, Pinned(root), Followed(), None)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from topiclens.components.refinement.acquisition import AcquisitionScore, PredictedCaption
+from topiclens.components.refinement.acquisition import AcquisitionScore, MissingTopic, PredictedCaption
+from topiclens.components.refinement.outlook import Outlook
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.serving.review.backend import Unavailable
 
@@ -116,3 +117,35 @@ def test_a_clip_is_judged_at_once_where_the_thread_is_not_there_yet(told):
     ranking = Ranking(ClipScorer(), GAINS, PredictionCache, None, lambda what, share: told.append((what, share)))
     assert ranking.score("d", PredictedCaption("now", -1.0)).said.caption == "now"
     assert ranking.ordered() == []
+
+
+class Tried:
+    """A scorer of clips that miss a man, which can be taught where an outlook says so."""
+
+    def prepare(self):
+        return False
+
+    def __call__(self, video_id, said, outlooks=None):
+        value = GAINS[video_id]
+        missing, promise = (MissingTopic(1, "man", value, ("why",)),), (outlooks or {}).get(1)
+        score = AcquisitionScore(value, value, 0.0, None, ())
+        return RankedClip(video_id, said, missing, score, promise, outlooks is not None)
+
+
+@pytest.mark.parametrize("wanted, most, asked, order", [
+    (9, 9, "bcda", "dabc"), (1, 9, "bcd", "dbca"), (2, 9, "bcda", "dabc"), (9, 2, "bc", "bcda"),
+])  # fmt: skip
+def test_clips_that_can_be_taught_come_first_and_are_looked_for_in_their_order(wanted, most, asked, order, monkeypatch):
+    monkeypatch.setattr("topiclens.pipeline.review.ranking.AHEAD", wanted)
+    monkeypatch.setattr("topiclens.pipeline.review.ranking.MOST_TRIED", most)
+    tried = []
+
+    def outlooks(version, clip):
+        tried.append((version, clip.video_id, [one.topic for one in clip.missing]))
+        return {1: Outlook(1, 0.5, "a man")} if clip.video_id in "ad" else {}
+
+    ranking = Ranking(Tried(), GAINS, PredictionCache, None, lambda what, share: None, outlooks)
+    ranking.follow("1")
+    ranking._thread.join(10)
+    assert tried == [("1", name, [1]) for name in asked]
+    assert [clip.video_id for clip in ranking.ordered()] == list(order)

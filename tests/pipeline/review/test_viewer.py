@@ -9,7 +9,13 @@ import pytest
 
 from tests.components.neurons.planted import NEURONS, links
 from tests.components.videos.conftest import write_clip
-from topiclens.components.refinement.acquisition import PredictedCaption, TopicWords
+from topiclens.components.refinement.acquisition import (
+    AcquisitionScore,
+    MissingTopic,
+    PredictedCaption,
+    TopicWords,
+)
+from topiclens.components.refinement.outlook import Outlook
 from topiclens.components.refinement.settings import RefinementSettings
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
@@ -18,9 +24,10 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.backend import RefinementContext, RunReviewBackend
 from topiclens.pipeline.review.clips import ClipMedia, Clips, review_splits
 from topiclens.pipeline.review.jobs import Jobs
-from topiclens.pipeline.review.ranking import ClipScorer, Ranking, Similar
+from topiclens.pipeline.review.outlooks import Outlooks
+from topiclens.pipeline.review.ranking import ClipScorer, RankedClip, Ranking, Similar
 from topiclens.pipeline.review.uploaded import UPLOADED, UploadedClips
-from topiclens.pipeline.review.viewer import ReviewSources, Viewer
+from topiclens.pipeline.review.viewer import ReviewSources, Viewer, open_version
 from topiclens.schemas import features
 from topiclens.schemas.corrections import Assignment, CorrectedTopic, Event, Look, Opinion, State, now
 from topiclens.schemas.jpeg_frames import encode_frames
@@ -140,7 +147,12 @@ def backend(tmp_path, served):
         clips, ClipMedia(clips, sampling), uploaded, sampling, lambda _: links(), lambda _: vocabulary,
         lambda _: [()] * len(topics), lambda _: topics,
     )  # fmt: skip
-    return ReviewBackend("run", sources, served, ranking)
+    outlooks = Outlooks(
+        tmp_path / "outlooks",
+        clips,
+        lambda version, *asked: open_version(sources, served, version).outlook(*asked, RefinementSettings()),
+    )
+    return ReviewBackend("run", sources, served, ranking, outlooks)
 
 
 @pytest.fixture
@@ -300,7 +312,7 @@ def test_whose_clips_they_are_is_told_and_filtered(backend):
 
 def test_what_a_person_thinks_is_written_down_with_the_caption_that_they_saw(closed, tmp_path):
     context = RefinementContext(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
-    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking)
+    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking, closed._outlooks)
     look = backend.look("v1", Opinion.FINE, "Ann", "7")
     assert (look.version, look.caption, look.content) == ("7", "dog dog dog", "0" * 64)
     assert list(backend.looks()) == [look]
@@ -319,9 +331,64 @@ def test_a_clip_shows_what_the_model_did_and_what_it_may_miss(backend):
     assert [word.text for word in clip.words] == ["dog"] * 3 and sum(clip.words[0].attention) == pytest.approx(1)
     assert [score.id for score in clip.scores] == [1, 2, 0]
     (suggestion, *_) = clip.suggestions
-    assert (suggestion.name, suggestion.strength) == ("man", 1.0)  # the smallest of those tried
+    # It says "man" from strength 1 on, and one and a half times as much is taught: just what a correction previews.
+    assert (suggestion.name, suggestion.strength, suggestion.caption) == ("man", 1.5, "man man man")
+    assert suggestion.obstacle == "reads well", "it says a word three times"
     assert clip.timelines[0].topic_id == 1 and len(clip.timelines[0].neurons[0].activations) == FRAMES
     assert clip.next_id == "v1" and backend.clip("v2").next_id == "v0"
+
+
+class NotToBeAsked:
+    def __call__(self, version, video_id, topic):
+        raise AssertionError(f"asked about topic {topic}")
+
+
+@pytest.fixture
+def two_missing(backend, monkeypatch, tmp_path):
+    """Clips miss "man" first and "dog" then, and the man, taught, would drive out what is right."""
+    missing = tuple(MissingTopic(topic, name, 0.9 - topic / 10, ("why",)) for topic, name in ((1, "man"), (0, "dog")))
+    score = AcquisitionScore(0.5, 0.5, 0.9, None, ())
+    monkeypatch.setattr(backend._ranking, "score", lambda video_id, said: RankedClip(video_id, said, missing, score))
+    outlooks = {1: Outlook(1, 0.5, "a man", "kept"), 0: Outlook(0, 0.25, "a dog")}
+    backend._outlooks = Outlooks(tmp_path / "two", backend._sources.clips, lambda version, name, topic: outlooks[topic])
+    return backend
+
+
+def shown(backend):
+    return [(one.name, one.caption, one.obstacle, one.refused) for one in backend.clip("v0").suggestions]
+
+
+def test_what_can_be_taught_is_suggested_first_with_the_caption_that_it_would_be(two_missing):
+    assert shown(two_missing) == [("dog", "a dog", "", False), ("man", "a man", "kept", False)]
+    assert [one.strength for one in two_missing.clip("v0").suggestions] == [0.25, 0.5]
+    assert [one.name for one in two_missing.clip("v0").timelines][:2] == ["dog", "man"]
+
+
+@pytest.mark.parametrize(
+    "state, version, first",
+    [
+        (State.REFUSED, "7", "man"),
+        (State.REFUSED, "6", "dog"),  # another version may learn it
+        (State.PREVIEWED, "6", "man"),
+        (State.LIVE, "7", "man"),
+        (State.REVOKED, "7", "dog"),
+    ],
+)
+def test_what_was_said_or_refused_already_comes_last(two_missing, state, version, first):
+    said = dataclasses.replace(corrected(state), topic=CorrectedTopic(0, "dog", ("dog",)), model_before=version)
+    two_missing.told = (said,)
+    suggestions = two_missing.clip("v0").suggestions
+    assert suggestions[0].name == first
+    assert [one.refused for one in suggestions] == [False, state is State.REFUSED and first == "man"]
+
+
+def test_what_is_settled_is_not_tried_again(two_missing, tmp_path):
+    two_missing.told = (
+        corrected(State.PREVIEWED),
+        dataclasses.replace(corrected(State.LIVE), topic=CorrectedTopic(0, "dog", ("dog",))),
+    )
+    two_missing._outlooks = Outlooks(tmp_path / "none", two_missing._sources.clips, NotToBeAsked())
+    assert [one.name for one in two_missing.clip("v0").suggestions] == ["man", "dog"]
 
 
 def test_a_word_comes_from_the_frames_and_the_topics_of_its_neurons_by_the_relevance_that_is_served(backend, served):
@@ -412,7 +479,7 @@ def test_a_banned_topic_is_no_choice_and_what_was_said_of_it_is_still_read(close
 
 def test_nobody_proposes_a_banned_topic(closed, tmp_path):
     context = RefinementContext(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
-    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking)
+    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking, closed._outlooks)
     with pytest.raises(Refused, match="can miss the topic “man”: it is banned"):
         backend.propose("v0", [0, 1], "Ann")
     assert backend.corrections() == []

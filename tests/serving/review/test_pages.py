@@ -7,10 +7,12 @@ import pytest
 
 from tests.serving.review.conftest import CAPTIONS, opened, send
 from tests.serving.review.memory_backend import FRAMES, TOPICS, MemoryBackend
+from topiclens.components.refinement.gate import KEPT
+from topiclens.components.refinement.outlook import READS_WELL, TEACHABLE, UNSAID
 from topiclens.schemas.corrections import State
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review import text
-from topiclens.serving.review.shown import JobState, TopicChoice
+from topiclens.serving.review.shown import JobState, Suggestion, TopicChoice
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>" onmouseover='x' {{7*7}} &amp; ../../etc"""
 
@@ -166,6 +168,38 @@ def test_strengths_beyond_bounds_are_refused_in_a_sentence(browser, backend, str
     answer = browser.get("/clip", params={"id": "stage", "strength-1": strength})
     assert answer.status_code == 422 and "A strength must be a number from -2 to 2." in answer.text
     assert not backend.asked
+
+
+def rows_of(page, group):
+    """The rows of a group of topics, in their order."""
+    (found,) = re.findall(rf'data-group="{group}".*?</ul>', page, re.S)
+    return re.findall('<li class="topic".*?</li>', found, re.S)
+
+
+def test_what_is_suggested_first_is_what_can_be_taught_with_the_caption_that_it_would_be(browser, backend, monkeypatch):
+    clip = backend.clip("stage")
+    suggestions = (
+        Suggestion(3, "guitar", "why <not>", 0.625, "a woman is <b>playing"),
+        Suggestion(2, "kitchen", "not tried yet"),
+        Suggestion(1, "dance", "lost", 0.5, "a dance", "kept"),
+        Suggestion(0, "dog, ball", "refused", refused=True),
+    )
+    monkeypatch.setattr(backend, "clip", lambda *_: replace(clip, suggestions=suggestions))
+    page = browser.get("/clip?id=stage").text
+    easy, hard = rows_of(page, "suggested"), rows_of(page, "hard")
+    assert [re.search(r'data-topic="(\d+)"', row)[1] for row in (*easy, *hard)] == ["3", "2", "1", "0"]
+    assert 'data-first="0.625"' in easy[0], "to tick it slides it to where it would be taught"
+    assert "With it</span> a woman is <mark>&lt;b&gt;playing</mark>" in easy[0] and "With it" not in easy[1]
+    assert "loses words that are right. Choose another, or say from which second to which" in hard[0]
+    assert "The gate refused it for this version." in hard[1]
+
+
+def test_every_obstacle_has_its_sentence_and_asks_for_seconds_only_where_they_are_known():
+    for against in (TEACHABLE, KEPT, READS_WELL, UNSAID):
+        told = text.tell_obstacle(Suggestion(1, "dance", "", obstacle=against), True)
+        assert told.endswith(".") and "{" not in told and told.count(".") == 2
+        assert "second" not in text.tell_obstacle(Suggestion(1, "dance", "", obstacle=against), False)
+    assert text.tell_obstacle(Suggestion(1, "dance", ""), True) == ""
 
 
 def test_topics_are_found_by_their_names_and_words(browser):
