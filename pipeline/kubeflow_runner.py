@@ -7,7 +7,7 @@ from tfx import v1 as tfx
 from topiclens.pipeline import topic_register
 from topiclens.pipeline.local_runner import LOCAL_BEAM
 from topiclens.pipeline.pipeline import Paths, create_pipeline
-from topiclens.pipeline.repair.corrections import list_live_corrections
+from topiclens.pipeline.repair.corrections import list_live_corrections, list_written_captions
 from topiclens.pipeline.settings import Settings
 
 # Where serving/containers/pipeline.Dockerfile lays the package.
@@ -40,6 +40,7 @@ def compile_pipeline(
         Paths(data=data, root=root, content="", schema=schema, base_model=base_model, previous_topics=previous),
         governance=topic_register.governance_of(settings, root),
         corrections=list_live_corrections(root, settings.refinement),
+        written=list_written_captions(root, settings.refinement),
         beam_pipeline_args=list(LOCAL_BEAM),
     )
     kubeflow, (folder, name) = tfx.orchestration.experimental, os.path.split(os.path.abspath(output))

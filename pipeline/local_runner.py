@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import json
 import logging
 import os
 import sys
@@ -15,7 +16,7 @@ from tfx.v1.orchestration.metadata import sqlite_metadata_connection_config
 
 from topiclens.pipeline import topic_register
 from topiclens.pipeline.pipeline import Paths, create_pipeline
-from topiclens.pipeline.repair.corrections import list_live_corrections, recover_root
+from topiclens.pipeline.repair.corrections import list_live_corrections, list_written_captions, recover_root
 from topiclens.pipeline.run_metadata import METADATA, Outcome, model_artifact, newest
 from topiclens.pipeline.settings import Settings, cache_folder
 
@@ -44,7 +45,9 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
     with _alone(root), _announced(verbose):
         content = fingerprint(data, without=root)
         decided = topic_register.governance_of(settings, root)
-        asked = topic_register.request_key(settings, content, decided)
+        written = list_written_captions(root, settings.refinement)
+        captions = f"{content} {json.dumps(written)}" if written else content
+        asked = topic_register.request_key(settings, captions, decided)
         paths = Paths(
             data=os.path.abspath(data),
             root=os.path.abspath(root),
@@ -61,6 +64,7 @@ def run(settings: Settings, *, data: str, root: str, base_model: str | None = No
             paths,
             governance=decided,
             corrections=list_live_corrections(paths.root, settings.refinement),
+            written=written,
             metadata_connection_config=sqlite_metadata_connection_config(os.path.join(paths.root, METADATA)),
             beam_pipeline_args=[*LOCAL_BEAM, *(workers if settings.run.workers > 1 else ())],
         )

@@ -22,7 +22,7 @@ from topiclens.components.relevance.component import ExplanationReport
 from topiclens.components.topics.component import TopicModelling, TopicNaming
 from topiclens.components.topics.governance import Governance
 from topiclens.components.validation.component import ExamplesCheck
-from topiclens.components.videos.component import VideoIngest
+from topiclens.components.videos.component import CaptionsJoin, VideoIngest
 from topiclens.components.vocabulary.component import Vocabulary
 from topiclens.pipeline import steps
 from topiclens.pipeline.run_metadata import NAME, serving_folder
@@ -61,6 +61,7 @@ def create_pipeline(
     *,
     governance: Governance | None = None,
     corrections: Sequence[Mapping] = (),
+    written: Sequence[Mapping] = (),
     **pipeline_arguments: Any,
 ) -> tfx.dsl.Pipeline:
     """Builds the whole DAG.
@@ -69,6 +70,7 @@ def create_pipeline(
         governance: what people decided about topics.
         corrections: what people corrected and the model is to be taught, as `list_live_corrections` in
             `repair.corrections` gives them; a new one re-runs the refinement and what follows alone.
+        written: captions that people wrote, as `list_written_captions` there gives them; a new one trains anew.
         pipeline_arguments: what the runner adds (metadata, Beam's arguments).
     """
     dag: list[tfx.dsl.components.BaseNode] = []
@@ -86,6 +88,10 @@ def create_pipeline(
     config = to_json(steps.feature_extraction(settings, paths.cache))
     store = paths.within("feature_store")
     features = add(FeatureExtraction(dataset=rows, store_dir=store, config_json=config))["features"]
+
+    # What people wrote on the review page joins the captions of training videos.
+    if written:
+        rows = add(CaptionsJoin(dataset=rows, written_json=json.dumps(written, sort_keys=True)))["described"]
 
     # The topics that label videos; and the same with the names that people gave, which change no label.
     governance = governance or Governance()

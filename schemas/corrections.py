@@ -1,5 +1,5 @@
-"""Corrections, the versions of the model that carry them, and which was served when; looks at captions, and whose they
-are.
+"""Corrections, the versions of the model that carry them, and which was served when; looks at captions, whose they are,
+and captions as people would write them.
 
 The ledger keeps these records, the command line and the review page show them, and an export of the ledger has one a
 line (`correction.schema.json`).
@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 from topiclens.schemas.plain import to_plain
 from topiclens.schemas.stretches import Stretch
+
+TRAINING = "train"  # the split that models learn from
 
 
 class State(enum.StrEnum):
@@ -221,4 +223,34 @@ class Assignment(_Record):
         return self.video_id
 
 
-Record = Correction | Version | Serving | Look | Assignment
+@dataclass(frozen=True)
+class WrittenCaption(_Record):
+    """A video's caption as a person would write it. What the same person writes later, while the same version is
+    served, takes its place."""
+
+    kind: ClassVar[str] = "written_caption"
+
+    by: str
+    video_id: str
+    version: str  # that is served, with another caption
+    content: str  # SHA-256 of what the video holds
+    split: str  # of the dataset, or another word for where the video is from
+    text: str
+    time: datetime  # when it was written, or withdrawn
+    withdrawn_by: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.by, self.video_id, self.version
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether the next training learns from it: no clip that is held out is ever trained on."""
+        return self.split == TRAINING and self.withdrawn_by is None
+
+    def says_again(self, other: WrittenCaption) -> bool:
+        """Whether another says what this one says already."""
+        return replace(other, time=self.time) == self
+
+
+Record = Correction | Version | Serving | Look | Assignment | WrittenCaption

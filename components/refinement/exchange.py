@@ -11,14 +11,17 @@ from sqlalchemy import Connection
 from topiclens.components.common import json_schema
 from topiclens.components.refinement import rules, store
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import Assignment, Correction, Look, Record, Serving, Version
+from topiclens.schemas.corrections import Assignment, Correction, Look, Record, Serving, Version, WrittenCaption
 from topiclens.schemas.plain import from_plain
 
 MAX_LINE_BYTES = 4 * 2**20
 _SHOWN_FAULTS = 20
 _SCHEMA = "correction.schema.json"
-_RECORDS: dict[str, type[Record]] = {record.kind: record for record in (Correction, Version, Serving, Look, Assignment)}
-_Kind = TypeVar("_Kind", Correction, Version, Serving, Look, Assignment)
+_RECORDS: dict[str, type[Record]] = {
+    record.kind: record for record in (Correction, Version, Serving, Look, Assignment, WrittenCaption)
+}
+_REPLACED = Look, Assignment, WrittenCaption  # by what is said later of the same
+_Kind = TypeVar("_Kind", Correction, Version, Serving, Look, Assignment, WrittenCaption)
 
 
 def check_record(record: _Kind) -> _Kind:
@@ -79,7 +82,9 @@ def merge(connection: Connection, incoming: dict[int, Record]) -> int:
 def read_everything(connection: Connection) -> dict[tuple, Record]:
     """All records of the ledger by kind and key."""
     corrections, versions = store.read_corrections(connection), store.read_versions(connection)
-    work: tuple[Record, ...] = (*store.read_looks(connection), *store.read_assignments(connection))
+    work: tuple[Record, ...] = (
+        *store.read_looks(connection), *store.read_assignments(connection), *store.read_written_captions(connection)
+    )  # fmt: skip
     held: tuple[Record, ...] = (*corrections, *versions.values(), *store.read_servings(connection), *work)
     return {(record.kind, record.key): record for record in held}
 
@@ -115,8 +120,8 @@ def _bounded_lines(file: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _goes_on(known: Record, record: Record) -> bool:
-    """Whether a record is a known correction with more that became of it, or a later look or assignment."""
-    if isinstance(known, Look | Assignment) and isinstance(record, Look | Assignment):
+    """Whether a record is a known correction with more that became of it, or a later word about the same."""
+    if isinstance(known, _REPLACED) and isinstance(record, _REPLACED):
         return record.time > known.time
     if not (isinstance(known, Correction) and isinstance(record, Correction)):
         return False

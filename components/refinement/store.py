@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from topiclens.components.refinement.database import refuse_changes
 from topiclens.components.refinement.rules import LedgerError
-from topiclens.schemas.corrections import Assignment, Correction, Look, Record, Serving, State, Version
+from topiclens.schemas.corrections import Assignment, Correction, Look, Record, Serving, State, Version, WrittenCaption
 from topiclens.schemas.plain import from_plain
 
 METADATA = MetaData()
@@ -118,9 +118,18 @@ ASSIGNMENTS = Table(
     Column("to", Text),
     *_texts("by", "time"),
 )
+# As of looks.
+WRITTEN_CAPTIONS = Table(
+    "written_captions",
+    METADATA,
+    *(Column(name, Text, primary_key=True) for name in ("by", "video_id", "version")),
+    _counted("number", CheckConstraint("number > 0")),
+    *_texts("content", "split", "text", "time"),
+    Column("withdrawn_by", Text),
+)
 refuse_changes(METADATA)
 
-_C, _E, _S, _L, _A = CORRECTIONS.c, EVENTS.c, STRETCHES.c, LOOKS.c, ASSIGNMENTS.c
+_C, _E, _S, _L, _A, _W = CORRECTIONS.c, EVENTS.c, STRETCHES.c, LOOKS.c, ASSIGNMENTS.c, WRITTEN_CAPTIONS.c
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -188,6 +197,15 @@ def read_assignments(connection: Connection) -> tuple[Assignment, ...]:
     return tuple({row["video_id"]: from_plain(Assignment, row) for row in rows}.values())
 
 
+def read_written_captions(connection: Connection, video_id: str | None = None) -> tuple[WrittenCaption, ...]:
+    """The written captions that count, those withdrawn among them, oldest first: all, or those of a video."""
+    query = select(WRITTEN_CAPTIONS).order_by(_W.number)
+    if video_id is not None:
+        query = query.where(_W.video_id == video_id)
+    found = (from_plain(WrittenCaption, row) for row in connection.execute(query).mappings())
+    return tuple(sorted({one.key: one for one in found}.values(), key=lambda one: (one.time, one.key)))
+
+
 def append(connection: Connection, record: Record, known: Correction | None = None) -> None:
     """Appends a record; of a correction that is `known`, the events that it has beyond those."""
     row = record.to_json()
@@ -211,6 +229,9 @@ def append(connection: Connection, record: Record, known: Correction | None = No
         case Look():
             its = [column == value for column, value in zip((_L.by, _L.video_id, _L.version), record.key)]
             _insert(connection, LOOKS, {**row, "number": _next_number(connection, _L.number, its)})
+        case WrittenCaption():
+            its = [column == value for column, value in zip((_W.by, _W.video_id, _W.version), record.key)]
+            _insert(connection, WRITTEN_CAPTIONS, {**row, "number": _next_number(connection, _W.number, its)})
         case Assignment():
             its = [_A.video_id == record.video_id]
             _insert(connection, ASSIGNMENTS, {**row, "number": _next_number(connection, _A.number, its)})

@@ -1,4 +1,4 @@
-"""Ingest as a TFX component."""
+"""Ingest, and the captions that people wrote, as TFX components."""
 
 import json
 import logging
@@ -12,7 +12,8 @@ from topiclens.components.videos import ingest
 from topiclens.components.videos.importers import manifest_of
 from topiclens.components.videos.settings import IngestConfig
 from topiclens.components.videos.transform import IngestVideos
-from topiclens.schemas.files import writable
+from topiclens.components.videos.written import add_written
+from topiclens.schemas.files import readable, writable
 from topiclens.schemas.plain import from_json
 
 _dsl = tfx.dsl.components
@@ -44,3 +45,17 @@ def VideoIngest(
             summary = json.load(file)
     _log.info("ingest: %s", ingest.describe(summary))
     ingest.demand_enough(summary, how.max_rejected_fraction)
+
+
+@_dsl.component
+def CaptionsJoin(
+    dataset: _dsl.InputArtifact[DatasetArtifact],
+    described: _dsl.OutputArtifact[DatasetArtifact],
+    written_json: _dsl.Parameter[str],
+):
+    """Takes captions that people wrote among those of training videos. It is a step of its own so that a caption never
+    reads the films again."""
+    written = json.loads(written_json)
+    with readable(dataset.uri) as source, writable(described.uri) as folder:
+        added = add_written(source, folder, written)
+    _log.info("captions that people wrote: %d of %d join the training captions", added, len(written))

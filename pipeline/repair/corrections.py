@@ -60,6 +60,19 @@ def list_live_corrections(root: str, settings: RefinementSettings | None = None)
     return [replace(one, events=()).to_json() for one in live]
 
 
+def list_written_captions(root: str, settings: RefinementSettings | None = None) -> list[dict[str, str]]:
+    """The captions that people wrote and the next training learns from, by video: `video_id`, `content` and `text`.
+
+    Of a person and a video it is the last that was not withdrawn. Their times are left out, so that an unchanged list
+    is equal.
+    """
+    if not _has_ledger(root, settings):
+        return []
+    taught = {(one.video_id, one.by): one for one in open_ledger(root, settings).written_captions() if one.is_taught}
+    told = {(one.video_id, one.content, one.text) for one in taught.values()}
+    return [{"video_id": video_id, "content": content, "text": text} for video_id, content, text in sorted(told)]
+
+
 def recover_root(root: str, settings: RefinementSettings | None = None) -> None:
     """Puts a root right where captions are corrected: before a run, so that it is known what is live; and after it, so
     that what it pushed is recorded and pinned, which model servers wait for there.

@@ -18,11 +18,11 @@ from topiclens.components.videos.sampling import Sampling
 from topiclens.pipeline.review.uploaded import UPLOADED, UploadedClips, film_of_uploaded
 from topiclens.pipeline.run_metadata import NothingThere, Outcome, dataset_rows, split_files
 from topiclens.schemas import features, records
+from topiclens.schemas.corrections import TRAINING
 from topiclens.serving.review.backend import ReviewError
 from topiclens.serving.review.shown import ANY_SPLIT, SplitChoice, VideoFile
 from topiclens.trainer.videos import FrameStore
 
-TRAINING = "train"
 MEASURED = "val"  # by the gate of a refinement
 MEMORY_BYTES = 2**29  # of features that are kept in memory; more goes to a scratch file
 FILMS_KEPT = 256  # whose pictures are kept in memory: about 200 kB each

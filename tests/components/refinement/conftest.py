@@ -125,6 +125,10 @@ PROPOSAL = {
 }
 
 
+WRITTEN = {
+    "by": "Ann", "video_id": "dance-7", "version": "1", "content": "5f" * 32, "split": "train",
+    "text": "a girl is skipping",
+}  # fmt: skip
 LOOK = {
     "by": "Ann",
     "video_id": "dance-7",
@@ -145,4 +149,6 @@ def candidate(ledger: Ledger, **changes) -> str:
 @pytest.fixture(scope="session")
 def making() -> types.SimpleNamespace:
     """The functions above, for the tests beside this file."""
-    return types.SimpleNamespace(proposal=PROPOSAL, look=LOOK, candidate=candidate, started=started, password=PASSWORD)
+    return types.SimpleNamespace(
+        proposal=PROPOSAL, look=LOOK, written=WRITTEN, candidate=candidate, started=started, password=PASSWORD
+    )

@@ -17,6 +17,7 @@ def test_the_database_itself_refuses_to_change_or_delete_rows(ledger, url, makin
     ledger.propose(**making.proposal, stretch=Stretch(1, 2))
     ledger.look(**making.look)
     ledger.assign({"v1": "Ann"}, by="Ben")
+    ledger.write_caption(**making.written)
     ledger.record_version("2", parent="1", corrections=[correction_id], by="Ben")
     before = ledger.export_lines()
     for table in METADATA.sorted_tables:
@@ -38,10 +39,12 @@ def test_a_ledger_from_before_there_were_stretches_opens_and_takes_them(ledger, 
 
 def test_a_ledger_from_before_there_were_looks_opens_and_takes_them(ledger, url, making):
     with Database(url).writing() as connection:
-        for table in ("looks", "assignments"):
+        for table in ("looks", "assignments", "written_captions"):
             connection.execute(sqlalchemy.text(f"DROP TABLE {table}"))
     opened = Ledger.open(url)
     assert opened.looks() == () and opened.look(**making.look) == opened.looks()[0]
+    assert opened.written_captions() == ()
+    assert opened.write_caption(**making.written) == opened.written_captions()[0]
     assert opened.assignments() == () and opened.assign({"v1": "Ann"}, by="Ben") == opened.assignments()
 
 

@@ -29,6 +29,8 @@ def rich(ledger, making):
         ledger.assign({"dance-7": to, "dance-8": to and "Ann"}, by="Cem")
     for opinion in (Opinion.SKIP, Opinion.FINE):
         ledger.look(**making.look | {"opinion": opinion})
+    ledger.write_caption(**making.written)
+    ledger.withdraw_caption(ledger.write_caption(**making.written | {"by": "Ben"}).key, by="Cem")
     return ledger
 
 
@@ -60,6 +62,8 @@ def test_a_ledger_moves_between_databases_without_a_difference(rich, empty):
     assert empty.export_lines() == lines
     assert [look.opinion for look in empty.looks()] == [Opinion.FINE] and empty.looks() == rich.looks()
     assert [one.to for one in empty.assignments()] == ["Ben", "Ann"] and empty.assignments() == rich.assignments()
+    assert [one.withdrawn_by for one in empty.written_captions()] == [None, "Cem"]
+    assert empty.written_captions() == rich.written_captions()
     assert empty.corrections() == rich.corrections() and empty.versions() == rich.versions()
     assert empty.served() == rich.served() and empty.disagreements() == ()
 
@@ -106,6 +110,13 @@ def test_of_two_looks_at_a_caption_the_later_counts_in_whichever_order_they_come
     old = Ledger.open(tmp_path / "old.db")
     assert old.import_lines(before) and old.import_lines(encoded(rich.export_lines())) == 1
     assert old.looks() == (later,)
+
+
+def test_of_a_caption_that_was_written_and_withdrawn_the_later_word_counts(rich, empty, making):
+    before = encoded(rich.export_lines())
+    rich.withdraw_caption(rich.written_captions()[0].key, by="Dia")
+    assert empty.import_lines(encoded(rich.export_lines())) and empty.import_lines(before) == 0
+    assert {one.withdrawn_by for one in empty.written_captions()} == {"Cem", "Dia"}
 
 
 def test_an_older_export_takes_nothing_back_and_a_newer_one_brings_what_is_new(small, empty, making):

@@ -86,6 +86,32 @@ def test_a_look_takes_the_place_of_what_the_same_person_said_of_the_caption(ledg
     assert ledger.looks() == (*others, again)
 
 
+def test_a_written_caption_takes_the_place_of_the_same_person_s_and_is_withdrawn_and_put_back(ledger, url, making):
+    first = ledger.write_caption(**making.written)
+    assert ledger.write_caption(**making.written) == first and ledger.written_captions() == (first,)
+    better = ledger.write_caption(**making.written | {"text": "a girl skips"})
+    assert ledger.written_captions() == (better,) and first.key == better.key
+    others = [ledger.write_caption(**making.written | other) for other in ({"by": "Ben"}, {"video_id": "x"})]
+    gone = ledger.withdraw_caption(better.key, by="Cem")
+    assert (gone.withdrawn_by, gone.text, gone.is_taught) == ("Cem", "a girl skips", False)
+    assert Ledger.open(url).written_captions() == (*others, gone)
+    with pytest.raises(LedgerError, match="“a girl skips” is taken back already"):
+        ledger.withdraw_caption(better.key, by="Cem")
+    back = ledger.restore_caption(better.key)
+    assert (back.withdrawn_by, back.text, back.is_taught) == (None, "a girl skips", True)
+    with pytest.raises(LedgerError, match="is not taken back"):
+        ledger.restore_caption(better.key)
+    with pytest.raises(LedgerError, match="no such caption"):
+        ledger.withdraw_caption(("Ann", "x", "9"), by="Cem")
+    ledger.withdraw_caption(better.key, by="Ann")
+    again = ledger.write_caption(**making.written | {"text": "a girl skips"})
+    assert again.is_taught, "to write it again is to put it back"
+    assert not ledger.write_caption(**making.written | {"split": "test"}).is_taught
+    for wrong in ({"by": ""}, {"text": " "}, {"text": "two\nlines"}, {"content": "5f"}, {"split": ""}):
+        with pytest.raises(LedgerError, match="This written_caption cannot be written"):
+            ledger.write_caption(**making.written | wrong)
+
+
 def test_of_a_video_the_last_assignment_counts_and_all_or_none_are_written(ledger, url):
     ledger.assign({"v1": "Ann", "v2": "Ben"}, by="Cem")
     ledger.assign({"v2": "Ann", "v3": None}, by="Dia")

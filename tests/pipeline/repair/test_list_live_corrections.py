@@ -1,10 +1,10 @@
-"""Which corrections a model fresh from training is taught."""
+"""Which corrections a model fresh from training is taught, and which captions it is trained on."""
 
 import pytest
 
 from topiclens.components.refinement.ledger import Ledger
 from topiclens.components.refinement.settings import RefinementSettings
-from topiclens.pipeline.repair.corrections import LEDGER_FILE, list_live_corrections
+from topiclens.pipeline.repair.corrections import LEDGER_FILE, list_live_corrections, list_written_captions
 from topiclens.schemas.corrections import CorrectedTopic, Correction
 from topiclens.schemas.plain import from_plain
 
@@ -62,3 +62,26 @@ def test_a_ledger_elsewhere_is_read(ledger, tmp_path):
     published(ledger, "2", "1", proposed(ledger, "v1"))
     found = list_live_corrections("gs://bucket/root", RefinementSettings(ledger=str(tmp_path / LEDGER_FILE)))
     assert [row["video_id"] for row in found] == ["v1"]
+
+
+def test_a_training_learns_from_each_person_s_last_word_about_a_training_clip(ledger, tmp_path):
+    def write(text, by="Ann", video_id="v1", version="1", split="train"):
+        told = {"content": "5f" * 32, "split": split, "text": text}
+        return ledger.write_caption(by=by, video_id=video_id, version=version, **told).key
+
+    write("a dog")
+    write("a held-out dog", video_id="v2", split="test")
+    later = write("a brown dog", version="2")
+    write("a cat", by="Ben", video_id="v0")
+    gone = write("a cow", by="Cem")
+    ledger.withdraw_caption(gone, by="Ann")
+
+    def texts():
+        return [(one["video_id"], one["text"]) for one in list_written_captions(str(tmp_path))]
+
+    assert texts() == [("v0", "a cat"), ("v1", "a brown dog")]
+    before = list_written_captions(str(tmp_path))
+    write("a cat", by="Dia", video_id="v0")
+    assert list_written_captions(str(tmp_path)) == before, "what two people wrote alike is one caption"
+    ledger.withdraw_caption(later, by="Ann")
+    assert texts() == [("v0", "a cat"), ("v1", "a dog")]
