@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from topiclens.components.neurons.detection import Detection
 from topiclens.components.neurons.evaluator import ChangedMeaning
+from topiclens.components.neurons.steering import TopicSteering
 
 FEW_CLIPS = 5  # figures that rest on fewer are marked
 
@@ -72,6 +73,8 @@ class AtlasTopic:
     held_out: int  # held-out clips in which it occurs
     detection: Detection | None  # by `neuron`; None without one, and where no held-out clip has it, or all
     before: Detection | None  # the same of the last blessed model
+    held_out_before: int | None  # on how many clips with the topic that rests
+    steering: TopicSteering | None  # None where nobody asked
     score_fall: float | None  # how far its score falls without its neurons; see `NeuronFigures.deletion`
     clips: tuple[Sighting, ...]  # of `neuron`, the greatest activation first
 
@@ -79,6 +82,11 @@ class AtlasTopic:
     def few(self) -> bool:
         """Whether its detection rests on very few clips."""
         return self.held_out < FEW_CLIPS
+
+    @property
+    def few_compared(self) -> bool:
+        """Whether its detection, or that of the last blessed model, rests on very few clips."""
+        return self.few or (self.held_out_before is not None and self.held_out_before < FEW_CLIPS)
 
     @property
     def rise(self) -> float | None:
@@ -113,6 +121,7 @@ class AtlasNeuron:
     neuron: int
     topic: int | None  # the topic that it is named by; None for a free one
     made_for: int | None  # the topic whose own neuron it is
+    steered_by: int | None  # the topic that raises it where the topic is raised
     votes: tuple[Votes, ...]  # of the topics that chose it most often
     all_votes: int
     histogram: Histogram  # by `subject`
@@ -145,6 +154,10 @@ class Atlas:
     neurons: tuple[AtlasNeuron, ...]
     clips: Mapping[str, SeenClip]  # those that some page shows, by id
     changed: tuple[ChangedMeaning, ...] | None  # since the last blessed model; None where there was none
+    # The strength that was added to raise topics, and the one to which they were put down; None where nobody asked. See
+    # `topiclens.components.neurons.steering`.
+    insertion_dose: float | None = None
+    suppression_dose: float | None = None
 
     @property
     def compared(self) -> list[AtlasTopic]:

@@ -19,6 +19,7 @@ from topiclens.components.atlas.words import number, spoken_words, topic_words, 
 from topiclens.components.neurons.activations import Encode, MeanActivations, NeuronModel, encoded
 from topiclens.components.neurons.caption_words import CaptionWords
 from topiclens.components.neurons.detection import METRICS, Detection, correlations
+from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.evaluator import find_changes
 from topiclens.components.neurons.figures import NeuronFigures
 from topiclens.components.neurons.links import TopicLink, TopicLinks
@@ -44,6 +45,7 @@ def survey(
     *,
     split: str,
     previous: tuple[TopicLinks, Mapping] | None = None,
+    effects: CaptionEffects | None = None,
 ) -> Atlas:
     """The atlas of one model. Clips that a page shows are encoded once more; there is no other forward pass.
 
@@ -54,6 +56,7 @@ def survey(
         videos: the held-out ones once more.
         split: what these are called.
         previous: the links and the figures, as JSON, of the last blessed model.
+        effects: what steering does to captions; None where nobody asked.
     """
     own, named = range(links.topic_neurons), links.topic_of()
     present, order = np.asarray(held_out.topics, bool), np.argsort(-held_out.mean, axis=0, kind="stable")
@@ -74,6 +77,7 @@ def survey(
     of_topics = topic_words(links.topics, shown, topic_model, weights, words)
     figures_of = {row.id: row for row in figures.by_topic if row.neurons}
     before = {} if previous is None else _detections(*previous)
+    steered = {one.id: one for one in effects.steering_by_topic} if effects else {}
     topics = tuple(
         AtlasTopic(
             id=topic.id,
@@ -87,7 +91,9 @@ def survey(
             neuron=shown[topic.id],
             held_out=int(present[:, topic.id].sum()),
             detection=figures_of[topic.id].top if topic.id in figures_of else None,
-            before=before.get(topic.meaning),
+            before=before[topic.meaning][0] if topic.meaning in before else None,
+            held_out_before=before[topic.meaning][1] if topic.meaning in before else None,
+            steering=steered.get(topic.id),
             score_fall=figures_of[topic.id].deletion if topic.id in figures_of else None,
             clips=sightings(rows_of_topic[topic.id], shown[topic.id]),
         )
@@ -103,6 +109,7 @@ def survey(
             neuron=neuron,
             topic=named.get(neuron),
             made_for=neuron if neuron in own else None,
+            steered_by=(neuron if neuron in own else None) if own else named.get(neuron),
             votes=votes,
             all_votes=int(tally.votes[:, neuron].sum()),
             histogram=histogram,
@@ -114,7 +121,8 @@ def survey(
         for neuron, (spoken, histogram, votes, related, rows) in enumerate(columns)
     )
     changed = None if previous is None else tuple(find_changes(links, previous[0]))
-    return Atlas(split, len(seen.ids), len(held_out.ids), topics, neurons, clips, changed)
+    doses = (effects.insertion_dose, effects.suppression_dose) if effects else ()
+    return Atlas(split, len(seen.ids), len(held_out.ids), topics, neurons, clips, changed, *doses)
 
 
 def neuron_shown(topic: TopicLink, topic_neurons: int) -> int | None:
@@ -192,12 +200,12 @@ def _related(seen: MeanActivations) -> list[tuple[tuple[int, float], ...]]:
     return [tuple((topic, number(row[topic])) for topic in topics if row[topic]) for row, topics in zip(found, order)]
 
 
-def _detections(links: TopicLinks, figures: Mapping) -> dict[tuple[str, tuple[str, ...]], Detection]:
-    """By what each topic of the last blessed model meant; of those that had a neuron. Older versions kept no such
-    figures."""
+def _detections(links: TopicLinks, figures: Mapping) -> dict[tuple[str, tuple[str, ...]], tuple[Detection, int]]:
+    """By what each topic of the last blessed model meant, with the held-out clips that had it; of those that had a
+    neuron. Older versions kept no such figures."""
     meanings = {topic.id: topic.meaning for topic in links.topics}
     return {
-        meanings[row["id"]]: from_plain(Detection, row["top"])
+        meanings[row["id"]]: (from_plain(Detection, row["top"]), row["videos"])
         for row in figures.get("by_topic", ())
         if row["id"] in meanings and row["neurons"] and set(METRICS) <= set(row.get("top", ()))
     }

@@ -122,7 +122,17 @@ def NeuronEvaluator(
     with readable(topic_model.uri) as folder:
         topics = TopicModel.load(folder)
     entries = survey(
-        neurons, topics, named, counted, seen, held_out, found, records.read(files), split=split, previous=previous
+        neurons,
+        topics,
+        named,
+        counted,
+        seen,
+        held_out,
+        found,
+        records.read(files),
+        split=split,
+        previous=previous,
+        effects=effects,
     )
     with writable(os.path.join(figures.uri, atlas.FOLDER)) as folder:
         write_atlas(folder, entries)

@@ -114,7 +114,7 @@ def format_summary(
     lines += ["", remarks(links)[0]]
     if figures.own_topics is not None:
         lines += [f"{figures.own_topics} of {figures.topics} topics name their own neuron with most votes."]
-    apart = {"by_topic", "top", "controls", *METRICS}
+    apart = {"by_topic", "steering_by_topic", "top", "controls", *METRICS}
     others = [(name, _cell(value)) for name, value in _values(figures, effects).items() if name not in apart]
     lines += ["", "## Other figures", "", markdown_table(("figure", "value"), others)]
     names = {topic.id: topic.name for topic in links.topics}

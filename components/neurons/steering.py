@@ -6,6 +6,7 @@ does, but for one standard error. What is reported is of held-out videos.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,19 @@ STEERING = {
 
 
 @dataclass(frozen=True)
+class TopicSteering:
+    """How many captions a topic's words entered, or left, when its neurons were steered at the dose of all topics."""
+
+    id: int
+    raised: int = 0  # captions of videos that lack it, in which it was raised
+    enters: int = 0  # of these, those that gained a word of it
+    enters_fluent: int = 0  # and are fluent
+    put_down: int = 0  # captions that say it, of videos that have it, in which it was put down
+    leaves: int = 0  # of these, those that lost all its words
+    leaves_fluent: int = 0
+
+
+@dataclass(frozen=True)
 class SteeringEffects:
     """What steering by topics' neurons does to captions; None where nothing could be asked.
 
@@ -68,6 +82,7 @@ class SteeringEffects:
     needless_insertion_cider: float | None = None
     needless_suppression_same: float | None = None
     needless_suppression_cider: float | None = None
+    steering_by_topic: tuple[TopicSteering, ...] = ()  # of the topics that were steered
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,26 +195,32 @@ def steering(
     if not held_out or not training:
         return SteeringEffects()
     steer, writes = Steering(model, words, enhancement), model.write(training)
+    counts: defaultdict[int, dict[str, int]] = defaultdict(dict)
     found: dict[str, Any] = {"captions_fluent": float(np.mean([words.fluent(caption) for caption in captions]))}
     inserting, suppressing = rng.spawn(2)
     choosing = lacked(words, training, writes, inserting, 1)
     lacking = lacked(words, held_out, captions, inserting, topics)
     if len(choosing) and len(lacking):
         dose = choose_dose({dose: steer.insert(choosing, dose) for dose in INSERTION_DOSES})
-        found |= _figures("insertion", "on_topic", lacking, dose, steer.insert(lacking, dose))
+        inserted = steer.insert(lacking, dose)
+        _count(counts, ("raised", "enters", "enters_fluent"), lacking, inserted)
+        found |= _figures("insertion", "on_topic", lacking, dose, inserted)
         found["insertion_gain"] = float(np.mean(steer.gains(lacking, dose)))
 
     choosing = told(words, training, writes, suppressing, 1)
     telling = told(words, held_out, captions, suppressing, topics)
     if len(choosing) and len(telling):
         dose = choose_dose({dose: steer.suppress(choosing, dose) for dose in SUPPRESSION_DOSES})
-        found |= _figures("suppression", "removed", telling, dose, steer.suppress(telling, dose))
+        suppressed = steer.suppress(telling, dose)
+        _count(counts, ("put_down", "leaves", "leaves_fluent"), telling, suppressed)
+        found |= _figures("suppression", "removed", telling, dose, suppressed)
 
     if "insertion_dose" in found and len(telling):
         found |= _needless("insertion", words, telling, steer.insert(telling, found["insertion_dose"]))
     if "suppression_dose" in found and len(unsaid := lacking.unsaid(words)):
         found |= _needless("suppression", words, unsaid, steer.suppress(unsaid, found["suppression_dose"]))
-    return SteeringEffects(**found)
+    by_topic = tuple(TopicSteering(topic, **counts[topic]) for topic in sorted(counts))
+    return SteeringEffects(**found, steering_by_topic=by_topic)
 
 
 def choose_dose(answers: dict[float, Answers]) -> float:
@@ -255,6 +276,16 @@ def _figures(what: str, done: str, asked: Asked, dose: float, answers: Answers) 
         "kept": answers.median_kept,
     }
     return {f"{what}_{name}": value for name, value in figures.items()}
+
+
+def _count(
+    counts: defaultdict[int, dict[str, int]], names: tuple[str, str, str], asked: Asked, answers: Answers
+) -> None:
+    """Adds to each topic's `counts` how many pairs were asked about, how many are done, and how many fluently."""
+    for topic in np.unique(asked.topics).tolist():
+        rows = asked.topics == topic
+        values = rows.sum(), answers.done[rows].sum(), (answers.done & answers.fluent)[rows].sum()
+        counts[topic] |= {name: int(value) for name, value in zip(names, values)}
 
 
 def _needless(what: str, words: CaptionWords, asked: Asked, answers: Answers) -> dict[str, float]:

@@ -8,9 +8,11 @@ import pytest
 from tests.components.neurons.conftest import DIM, TOPICS, WORDS, small_captioner
 from topiclens.components.atlas.survey import survey
 from topiclens.components.neurons.activations import NeuronModel, encoder_of, mean_activations
+from topiclens.components.neurons.effects import CaptionEffects
 from topiclens.components.neurons.figures import measure_neurons
 from topiclens.components.neurons.links import name_all
 from topiclens.components.neurons.pdm import Perceptron
+from topiclens.components.neurons.steering import TopicSteering
 from topiclens.components.topics.labels import OccurrenceRule
 from topiclens.components.topics.model import TopicModel
 from topiclens.components.topics.table import Topic
@@ -34,7 +36,13 @@ def make_videos(split, count, seed, ids="{}"):
     ]  # fmt: skip
 
 
-def study(names=NAMES, words=WORDS, ids="{}", previous=None):
+EFFECTS = CaptionEffects(
+    insertion_dose=1.5, suppression_dose=-0.5,
+    steering_by_topic=(TopicSteering(0, 8, 6, 5, 1, 1, 0), TopicSteering(2, raised=1)),
+)  # fmt: skip
+
+
+def study(names=NAMES, words=WORDS, ids="{}", previous=None, effects=EFFECTS):
     """All that an atlas is made of, and the atlas, of 30 training videos and 12 held-out ones."""
     captioner = small_captioner(topics="neurons", interpretive_weight=1.0)
     model = NeuronModel(captioner, Vocabulary(words), encoder_of(captioner), Perceptron.of(captioner.topic_perceptron))
@@ -47,7 +55,7 @@ def study(names=NAMES, words=WORDS, ids="{}", previous=None):
     figures = measure_neurons(seen, held_out, links, model.f, rng=np.random.default_rng(0))
     atlas = survey(
         model, topic_model, links, tally, seen, held_out, figures, val, split="val",
-        previous=previous and previous(links, figures),
+        previous=previous and previous(links, figures), effects=effects,
     )  # fmt: skip
     return types.SimpleNamespace(**locals())
 

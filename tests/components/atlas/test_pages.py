@@ -13,6 +13,7 @@ from tests.components.relevance.test_page import Parsed
 from tests.serving.review.browser import Browser
 from topiclens.components.atlas.pages import write_atlas
 from topiclens.components.neurons.evaluator import ChangedMeaning
+from topiclens.schemas.plain import to_plain
 
 HOSTILE = '</title></style><script>alert("1")</script><img src="http://example.org/x.png">'
 HOSTILE_WORD = HOSTILE.replace(" ", "/")
@@ -79,12 +80,58 @@ def test_names_words_and_ids_out_of_data_stay_text(tmp_path):
     assert json.loads((tmp_path / "atlas.json").read_text())["topics"][0]["name"] == HOSTILE
 
 
+def told(path):
+    return " ".join("".join(Parsed(path.read_text()).text).split())
+
+
 def test_what_rests_on_few_clips_is_marked(folder, studied):
     marked = [topic for topic in studied.atlas.topics if topic.detection and topic.few]
     assert marked and len(marked) < len(studied.atlas.topics)
     for topic in studied.atlas.topics:
-        text = (folder / f"topic-{topic.id}.html").read_text()
+        text = (folder / f"topic-{topic.id}.html").read_text().partition("What does raising it do")[0]
         assert ('class="few">' in text) == (topic in marked)
+
+
+def test_pages_tell_what_raising_and_suppressing_does_in_how_many_captions(folder, studied):
+    raised = (
+        "Raised (strength 1.5) in 8 clips that lack it: one of its words enters 6 of the captions, 5 of them fluent."
+    )
+    put_down = (
+        "Put down (strength \u22120.5) in 1 clip whose caption says it: its words leave 1 of the captions, 0 of them"
+    )
+    own = next(one.neuron for one in studied.atlas.neurons if one.made_for == 0)
+    free = next(one.neuron for one in studied.atlas.neurons if one.made_for is None)
+    for name in ("topic-0", f"neuron-{own}"):
+        text = told(folder / f"{name}.html")
+        assert raised in text and f"{raised} few" not in text
+        assert f"{put_down} fluent. few" in text
+    assert "Raised (strength 1.5) in 1 clip that lacks it" in told(folder / "topic-2.html")
+    assert "Nobody asked" in told(folder / "topic-1.html") and "Put down" not in told(folder / "topic-2.html")
+    assert "A free neuron is not steered" in told(folder / f"neuron-{free}.html")
+    assert studied.atlas.neurons[own].steered_by == 0 and studied.atlas.neurons[free].steered_by is None
+
+
+def test_the_index_says_in_one_sentence_which_topics_got_worse(tmp_path):
+    def previous(links, figures):
+        before = to_plain(figures)
+        for place, row in enumerate(before["by_topic"]):
+            row["top"]["average_precision"] += (0.1, -0.1, 0.2)[place % 3]
+            row["videos"] = 4 + place
+        return links, before
+
+    atlas = study(previous=previous).atlas
+    write_atlas(tmp_path, atlas)
+    index = told(tmp_path / "index.html")
+    fell = [topic for topic in atlas.compared if topic.fell]
+    names = ", ".join(topic.name for topic in fell)
+    assert len(fell) > 1 and len(fell) < len(atlas.compared)
+    assert f"{len(fell)} of {len(atlas.compared)} topics that both models know are told worse" in index
+    assert f"blessed model: {names}." in index and fell[0].rise == pytest.approx(-0.2)
+    for topic in atlas.compared:
+        page = told(tmp_path / f"topic-{topic.id}.html")
+        assert f"measured on {topic.held_out_before} clips" in page
+        assert f"{'fell' if topic.fell else 'rose'} by {abs(topic.rise):.3f} since" in page
+        assert topic.few_compared == (min(topic.held_out, topic.held_out_before) < 5)
 
 
 def test_a_histogram_draws_the_shares_of_clips_and_says_so_in_words(folder, studied):

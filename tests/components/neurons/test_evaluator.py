@@ -11,6 +11,7 @@ from topiclens.components.neurons.evaluator import check_thresholds, find_change
 from topiclens.components.neurons.figures import NeuronFigures, TopicFigures
 from topiclens.components.neurons.links import LinkedNeuron, TopicLink, TopicLinks
 from topiclens.components.neurons.settings import NeuronSettings
+from topiclens.components.neurons.steering import TopicSteering
 
 
 def detection(f1, auc):
@@ -31,7 +32,10 @@ FIGURES = NeuronFigures(
 )  # fmt: skip
 
 
-EFFECTS = CaptionEffects(deletion_questions=30, word_deletion=0.25, insertion_on_topic=0.4, account_own_first=0.9)
+EFFECTS = CaptionEffects(
+    deletion_questions=30, word_deletion=0.25, insertion_on_topic=0.4, account_own_first=0.9,
+    steering_by_topic=(TopicSteering(1, raised=3, enters=2),),
+)  # fmt: skip
 
 
 def links(**neurons_of):
@@ -95,4 +99,5 @@ def test_effects_on_captions_are_reported_where_they_were_measured(tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["auc"] == 0.8 and figures["word_deletion"] == 0.25 and figures["account_own_first"] == 0.9
     text = (tmp_path / "summary.md").read_text()
+    assert figures["steering_by_topic"][0]["enters"] == 2 and "steering_by_topic" not in text
     assert "| word_deletion | 0.250 |" in text and "| insertion_on_topic | 0.400 |" in text

@@ -76,6 +76,23 @@ def test_a_topic_enters_at_the_dose_that_training_videos_ask_for(once):
     assert found.insertion_gain == pytest.approx(np.log(after / before), rel=1e-4)
 
 
+def test_topics_are_counted_one_by_one_and_together_they_are_all_that_was_asked(once, again):
+    for model in (once, again):
+        found = steer(model, clips([1, 0, 0], [0, 1, 0]), clips([1, 0, 0], [1, 0, 1], [0, 1, 0]))
+        topics = found.steering_by_topic
+        assert [one.id for one in topics] == sorted({one.id for one in topics})
+        assert sum(one.raised for one in topics) == found.insertion_questions > 0
+        assert sum(one.put_down for one in topics) == found.suppression_questions > 0
+        shares = sum(one.enters for one in topics), sum(one.enters_fluent for one in topics)
+        assert shares == pytest.approx(
+            [found.insertion_questions * share for share in (found.insertion_on_topic, found.insertion_fluent)]
+        )
+        shares = sum(one.leaves for one in topics), sum(one.leaves_fluent for one in topics)
+        assert shares == pytest.approx(
+            [found.suppression_questions * share for share in (found.suppression_removed, found.suppression_fluent)]
+        )
+
+
 def test_a_caption_that_does_not_end_or_repeats_itself_is_no_success(again):
     found = steer(again, clips([1, 0, 0]))
     assert (found.insertion_on_topic, found.insertion_fluent, found.captions_fluent) == (1, 0, 0)

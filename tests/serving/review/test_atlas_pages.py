@@ -39,6 +39,21 @@ def test_pages_lead_to_the_atlas_and_every_such_link_opens(backend, folder):
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
+def test_a_topics_page_tells_the_corrections_about_it_and_every_page_leads_back(backend, folder):
+    browser = opened(backend, folder)
+    assert "Nobody said that a caption misses it." in browser.get("/atlas/topic-1.html").text
+    backend.propose("stage", [1], "<b>ada</b>")
+    backend.propose("room", [3], "bob")
+    text = browser.get("/atlas/topic-1.html").text
+    (told,) = re.findall('<section id="corrections">.*?</section>', text, re.S)
+    assert 'href="/clip?id=stage"' in told and "&lt;b&gt;ada&lt;/b&gt;" in told and "ready" in told
+    assert "bob" not in told and "/clip?id=room" not in told
+    for name in ("index.html", "topic-1.html", "neuron-7.html"):
+        text = browser.get(f"/atlas/{name}").text
+        assert '<a href="/">Queue</a>' in text and text.count("</main>") == 1 and text.endswith("</html>")
+        assert ('id="corrections"' in text) == (name == "topic-1.html")
+
+
 OTHERS = (
     "secret.html", "../index.html", "%2e%2e/index.html", "..%2findex.html", "topic-99.html", "topic-1.html%00",
     "index.html%0a", "topic-1.html/", "",
