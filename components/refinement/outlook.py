@@ -18,7 +18,10 @@ from topiclens.trainer.vocabulary import tokenize
 # What stands in the way of a correction, beside what the gate would find (`Reason.check`).
 TEACHABLE = "teachable"  # no strength that is tried brings the topic in
 READS_WELL = "reads well"  # the caption with the topic is no English
-UNSAID = "unsaid"  # people describe the video, and none of them uses the words that come in
+UNSAID = "unsaid"  # people describe the video, and hardly any of them uses the words that come in
+HARDLY_ANY = 0.1  # a smaller share of them
+UNSTEADY = "unsteady"  # a little more or less gives another caption, or it takes much: the model may learn another
+GENTLE = 1.0  # the greatest strength that is not much: the paper's
 # Words after which a sentence goes on.
 _GOES_ON = frozenset(
     word
@@ -61,9 +64,18 @@ def foresee(sweep: StrengthSweep, strength: float | None, video: VideoRecord, na
         obstacle = KEPT
     elif not reads_well(after):
         obstacle = READS_WELL
-    elif agreed == 0:
+    elif agreed is not None and agreed < HARDLY_ANY:
         obstacle = UNSAID
+    elif not _is_steady(sweep, strength):
+        obstacle = UNSTEADY
     return Outlook(sweep.topic, strength, after, obstacle, agreed)
+
+
+def _is_steady(sweep: StrengthSweep, strength: float) -> bool:
+    """Whether the caption at a gentle strength is that of the next smaller or larger one too."""
+    place = next(place for place, point in enumerate(sweep.points) if point.strength == strength)
+    beside = [sweep.points[other].caption for other in (place - 1, place + 1) if 0 <= other < len(sweep.points)]
+    return strength <= GENTLE and sweep.points[place].caption in beside
 
 
 def reads_well(caption: str) -> bool:

@@ -122,9 +122,11 @@ class RankedClip:
     promise: Outlook | None = None  # of the first; None where it cannot be taught, or was not tried
     tried: bool = False  # whether what it misses was tried, as far as that is done beforehand
 
-    def place(self) -> tuple[bool, float, str]:
-        """Clips of which something can be taught first, then the highest score, and of equal ones the lower id."""
-        return self.promise is None, -self.score.value, self.video_id
+    def place(self) -> tuple[bool, float, float, str]:
+        """Clips of which something can be taught come first, what is missing most surely before the rest; then the
+        highest score, and of equal ones the lower id."""
+        sure = 0.0 if self.promise is None else self.score.missing
+        return self.promise is None, -sure, -self.score.value, self.video_id
 
 
 class ClipScorer:

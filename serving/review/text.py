@@ -79,7 +79,8 @@ _OBSTACLES = {
     "teachable": ("No strength brings a word of it into the caption.", "Choose another topic that the clip shows."),
     "kept": ("With it, the caption loses words that are right.", "Choose another{seconds}."),
     "reads well": ("With it, the caption reads badly.", "Choose another{seconds}."),
-    "unsaid": ("Nobody who described the clip says what comes in.", "Submit it only if you see it."),
+    "unsaid": ("Hardly anybody who described the clip says what comes in.", "Submit it only if you see it."),
+    "unsteady": ("What the model learns may differ from this caption.", "Submit it if that would do{seconds}."),
     "refused": ("The gate refused it for this version.", "Choose another{seconds}."),
 }
 

@@ -9,6 +9,7 @@ from topiclens.components.refinement.outlook import (
     READS_WELL,
     TEACHABLE,
     UNSAID,
+    UNSTEADY,
     Outlook,
     best_first,
     foresee,
@@ -25,7 +26,7 @@ BEFORE = "a man runs"
 
 
 def looked_at(after, people=("a man and a dog run",), strength=0.5, topic=DOG):
-    points = (SweepPoint(0.0, BEFORE, None, ()), SweepPoint(0.5, after, None, ()))
+    points = tuple(SweepPoint(*one, None, ()) for one in ((0.0, BEFORE), (0.5, after), (0.625, after)))
     video = VideoRecord("v", "test", np.ones((2, 3), np.float32), people, np.zeros(3))
     return foresee(StrengthSweep("v", topic, "", NAMING[topic], points, ""), strength, video, NAMING)
 
@@ -36,6 +37,8 @@ def looked_at(after, people=("a man and a dog run",), strength=0.5, topic=DOG):
         ("a man runs with a dog", ("a man and a dog run",), None),
         ("a man runs with a dog", (), None),  # nobody described it
         ("a man runs with dogs", ("a man and a dog run",), UNSAID),
+        ("a man runs with a dog", 19 * ("a man runs",) + ("a dog",), UNSAID),
+        ("a man runs with a dog", 18 * ("a man runs",) + 2 * ("a dog",), None),
         ("a dog runs", ("a man and a dog run",), KEPT),
         ("a dog runs", ("a dog runs", "the dog", "a man"), None),  # most do not name the man
         ("a dog runs", (), None),  # "dog" took the place of "man"
@@ -56,6 +59,21 @@ def test_what_the_caption_would_lose_is_what_the_gate_would_say(after, people):
     correction = Correction("0" * 32, now(), "Ann", "v", "5f" * 32, missed, BEFORE, "1")
     met = check_kept(correction, DOG, video, BEFORE, after, NAMING).met
     assert met == (looked_at(after, people).obstacle != KEPT)
+
+
+@pytest.mark.parametrize(
+    "captions, strength, steady",
+    [
+        ("axxb", 0.5, True), ("axxb", 1.0, True), ("aaxx", 1.0, True), ("axbb", 0.5, False), ("abxa", 1.0, False),
+        ("aaxx", 1.5, False), ("abbx", 1.5, False),  # more than the paper's strength
+    ],
+)  # fmt: skip
+def test_a_caption_that_a_step_changes_or_that_takes_much_may_be_learnt_otherwise(captions, strength, steady):
+    said = {"a": BEFORE, "b": "a man runs in snow with a dog", "x": "a man runs with a dog"}
+    points = tuple(SweepPoint(0.5 * step, said[letter], None, ()) for step, letter in enumerate(captions))
+    video = VideoRecord("v", "test", np.ones((2, 3), np.float32), (), np.zeros(3))
+    found = foresee(StrengthSweep("v", DOG, "", NAMING[DOG], points, ""), strength, video, NAMING)
+    assert found.obstacle == (None if steady else UNSTEADY)
 
 
 def test_what_no_strength_brings_in_cannot_be_taught_and_the_caption_stays():

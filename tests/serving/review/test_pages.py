@@ -8,7 +8,7 @@ import pytest
 from tests.serving.review.conftest import CAPTIONS, opened, send
 from tests.serving.review.memory_backend import FRAMES, TOPICS, MemoryBackend
 from topiclens.components.refinement.gate import KEPT
-from topiclens.components.refinement.outlook import READS_WELL, TEACHABLE, UNSAID
+from topiclens.components.refinement.outlook import READS_WELL, TEACHABLE, UNSAID, UNSTEADY
 from topiclens.schemas.corrections import State
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.review import text
@@ -195,7 +195,7 @@ def test_what_is_suggested_first_is_what_can_be_taught_with_the_caption_that_it_
 
 
 def test_every_obstacle_has_its_sentence_and_asks_for_seconds_only_where_they_are_known():
-    for against in (TEACHABLE, KEPT, READS_WELL, UNSAID):
+    for against in (TEACHABLE, KEPT, READS_WELL, UNSAID, UNSTEADY):
         told = text.tell_obstacle(Suggestion(1, "dance", "", obstacle=against), True)
         assert told.endswith(".") and "{" not in told and told.count(".") == 2
         assert "second" not in text.tell_obstacle(Suggestion(1, "dance", "", obstacle=against), False)
