@@ -62,21 +62,27 @@ class ClipWork:
 
     def withdraw_caption(self, key: tuple[str, str, str], *, by: str) -> WrittenCaption:
         """Takes back a written caption, by its key; LedgerError where there is none, or it is withdrawn."""
-        return self._move_caption(key, by)
+        return self._move_caption(key, by, withdraw=True)
 
-    def restore_caption(self, key: tuple[str, str, str]) -> WrittenCaption:
-        """Undoes the withdrawal of a written caption; LedgerError where there is none, or it is not withdrawn."""
-        return self._move_caption(key, None)
+    def restore_caption(self, key: tuple[str, str, str], *, by: str) -> WrittenCaption:
+        """Undoes the withdrawal of a written caption, for who wrote or withdrew it.
 
-    def _move_caption(self, key: tuple[str, str, str], withdrawn_by: str | None) -> WrittenCaption:
+        LedgerError for others, and where there is none or it is not withdrawn.
+        """
+        return self._move_caption(key, by, withdraw=False)
+
+    def _move_caption(self, key: tuple[str, str, str], by: str, withdraw: bool) -> WrittenCaption:
         with self._database.writing() as connection:
             known = next((one for one in store.read_written_captions(connection, key[1]) if one.key == key), None)
             if known is None:
                 raise LedgerError("There is no such caption.")
-            if (known.withdrawn_by is None) == (withdrawn_by is None):
-                told = "taken back already" if withdrawn_by else "not taken back"
+            if (known.withdrawn_by is not None) == withdraw:
+                told = "taken back already" if withdraw else "not taken back"
                 raise LedgerError(f"The caption “{known.text}” is {told}.")
-            moved = exchange.check_record(replace(known, time=self._now(), withdrawn_by=withdrawn_by))
+            if not withdraw and by not in (known.by, known.withdrawn_by):
+                who = f"{known.withdrawn_by} took back the caption “{known.text}” of {known.by}"
+                raise LedgerError(f"{who}; one of them can put it back.")
+            moved = exchange.check_record(replace(known, time=self._now(), withdrawn_by=by if withdraw else None))
             store.append(connection, moved)
         return moved
 

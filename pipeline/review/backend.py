@@ -20,11 +20,19 @@ from topiclens.pipeline.review.job_folder import JobRequest
 from topiclens.pipeline.review.jobs import Jobs, hide_paths
 from topiclens.pipeline.review.telling import list_history, tell_later
 from topiclens.pipeline.review.viewer import Viewer, open_version
-from topiclens.schemas.corrections import Assignment, Correction, Look, Opinion, State, now
+from topiclens.pipeline.review.writing import check_caption, review_captions
+from topiclens.schemas.corrections import Assignment, Correction, Look, Opinion, State, WrittenCaption, now
 from topiclens.schemas.stretches import Stretch
 from topiclens.schemas.verdicts import Reason
 from topiclens.serving.review.backend import NotFound, Refused, Unavailable
-from topiclens.serving.review.shown import HistoryEntry, JobState, RefinementJob, ReviewedCorrection, ReviewedVersion
+from topiclens.serving.review.shown import (
+    HistoryEntry,
+    JobState,
+    RefinementJob,
+    ReviewedCaption,
+    ReviewedCorrection,
+    ReviewedVersion,
+)
 from topiclens.serving.review.text import STATES, count, next_step
 
 # Seconds: a server looks for versions every one to five, and loads one in a few.
@@ -122,19 +130,53 @@ class RunReviewBackend(Viewer):
     # Looks
 
     def look(self, video_id: str, opinion: Opinion, by: str, version: str | None = None) -> Look:
-        self._check(video_id)
-        served = self._served.version()
-        if version not in (None, served):
-            raise Refused(f"Version {served} answers since you opened this clip. Look at what that says of it.")
-        caption, content = self._explained(served, video_id).text, self._sources.clips.rows[video_id]["content"]
+        served, row = self._looked_at(video_id, version)
+        caption, content = self._explained(served, video_id).text, row["content"]
         with self._kept() as ledger:
             return ledger.look(
                 by=by, video_id=video_id, version=served, content=content, caption=caption, opinion=opinion
             )
 
+    def _looked_at(self, video_id: str, version: str | None) -> tuple[str, Mapping[str, Any]]:
+        """The version that is served and the row of a clip; Refused where a person saw another version."""
+        self._check(video_id)
+        served = self._served.version()
+        if version not in (None, served):
+            raise Refused(f"Version {served} answers since you opened this clip. Look at what that says of it.")
+        return served, self._sources.clips.rows[video_id]
+
     def looks(self) -> Sequence[Look]:
         with self._kept() as ledger:
             return ledger.looks()
+
+    # Captions
+
+    def write_caption(self, video_id: str, text: str, by: str, version: str | None = None) -> ReviewedCaption:
+        served, row = self._looked_at(video_id, version)
+        vocabulary = self._sources.vocabulary(served)
+        checked = check_caption(text, self._explained(served, video_id).text, vocabulary)
+        with self._kept() as ledger:
+            written = ledger.write_caption(
+                by=by, video_id=video_id, version=served, content=row["content"], split=row["split"], text=checked
+            )
+        return self._reviewed(written)
+
+    def written_captions(self) -> Sequence[ReviewedCaption]:
+        with self._kept() as ledger:
+            written = ledger.written_captions()
+        return review_captions(written, self._sources.vocabulary(self._served.version())) if written else ()
+
+    def withdraw_caption(self, author: str, video_id: str, version: str, by: str) -> ReviewedCaption:
+        with self._kept() as ledger:
+            return self._reviewed(ledger.withdraw_caption((author, video_id, version), by=by))
+
+    def restore_caption(self, author: str, video_id: str, version: str, by: str) -> ReviewedCaption:
+        with self._kept() as ledger:
+            return self._reviewed(ledger.restore_caption((author, video_id, version), by=by))
+
+    def _reviewed(self, written: WrittenCaption) -> ReviewedCaption:
+        (shown,) = review_captions([written], self._sources.vocabulary(self._served.version()))
+        return shown
 
     def assign(self, people: Mapping[str, str | None], by: str) -> Sequence[Assignment]:
         for video_id in people:

@@ -77,7 +77,7 @@ def open_review_backend(
             clips, ClipMedia(clips, sampling, settings.limits), uploaded, sampling, links,
             functools.lru_cache(4)(lambda version: _vocabulary(os.path.join(outcome.serving, version))),
             functools.lru_cache(4)(lambda version: _naming(os.path.join(outcome.serving, version))),
-            functools.lru_cache(4)(functools.partial(_topics, model, links)),
+            functools.lru_cache(4)(functools.partial(_topics, model, links)), TopicWords.of(model),
             {topic.id: _why_closed(topic, topics) for topic in topics if topic.fate is not None},
         )  # fmt: skip
         how = f"{settings.refinement.max_strength:g}-{settings.refinement.strength_factor:g}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from topiclens.components.neurons.links import TopicLinks
-from topiclens.components.refinement.acquisition import MissingTopic, PredictedCaption
+from topiclens.components.refinement.acquisition import MissingTopic, PredictedCaption, TopicWords
 from topiclens.components.refinement.outlook import Outlook, best_first
 from topiclens.components.relevance.explanation import explanation, topic_timeline
 from topiclens.components.videos.sampling import Sampling
@@ -24,6 +24,7 @@ from topiclens.pipeline.review.ranking import RankedClip, Ranking
 from topiclens.pipeline.review.served_model import ServedModel, ServedVersion
 from topiclens.pipeline.review.uploaded import UploadedClips
 from topiclens.pipeline.review.work_queue import WorkQueue
+from topiclens.pipeline.review.writing import add_spoken_of
 from topiclens.schemas.corrections import Assignment, Look, State
 from topiclens.schemas.stretches import Stretch, StretchError
 from topiclens.schemas.timelines import TopicScore, TopicTimeline
@@ -37,6 +38,7 @@ from topiclens.serving.review.shown import (
     NewClip,
     QueueFilter,
     QueuePage,
+    ReviewedCaption,
     ReviewedCorrection,
     Suggestion,
     TopicChoice,
@@ -62,6 +64,7 @@ class ReviewSources:
     vocabulary: Callable[[str], Vocabulary]  # the words of a version
     naming: Callable[[str], Sequence[tuple[str, ...]]]  # by which words a version's captions name each topic
     topics: Callable[[str], Sequence[TopicChoice]]  # of a version, by id
+    topic_words: TopicWords
     # id -> why nobody is asked about a topic, in a word or two, such as "banned"
     closed: Mapping[int, str] = field(default_factory=dict)
 
@@ -93,7 +96,10 @@ class Viewer(abc.ABC):
         topics, film = self._sources.topics(version), self._sources.media.film(video_id)
         everything = self.corrections()
         corrections = [one for one in everything if one.video_id == video_id]
-        suggestions = self._suggestions(version, video_id, pick_suggestions(ranked.missing, topics), corrections)
+        written = tuple(one for one in self.written_captions() if one.video_id == video_id)
+        missing, writers = add_spoken_of(ranked.missing, answer.text, written, self._sources.topic_words)
+        found = self._suggestions(version, video_id, pick_suggestions(missing, topics), corrections)
+        suggestions = tuple(replace(one, written_by=writers.get(one.topic_id, ())) for one in found)
         links = self._sources.links(version)
         if links is not None and links.n_neurons != answer.activations.shape[1]:
             links = None  # another model's
@@ -113,6 +119,7 @@ class Viewer(abc.ABC):
             timelines=show_timelines(answer, links, suggestions),
             suggestions=suggestions,
             corrections=tuple(corrections),
+            written=written,
             marks=queue.marks.get(video_id, ()),
             assigned=queue.assigned.get(video_id, ""),
             split=self._sources.clips.rows[video_id]["split"],
@@ -184,6 +191,10 @@ class Viewer(abc.ABC):
         """What people think of captions, oldest first: the last word of each person, clip and version."""
 
     @abc.abstractmethod
+    def written_captions(self) -> Sequence[ReviewedCaption]:
+        """The captions that people wrote, those taken back among them, newest first."""
+
+    @abc.abstractmethod
     def assignments(self) -> Sequence[Assignment]:
         """Who is to look at which clip, by its id."""
 
@@ -192,7 +203,7 @@ class Viewer(abc.ABC):
     ) -> WorkQueue:
         clips, media = self._sources.clips, self._sources.media
         corrections = self.corrections() if corrections is None else corrections
-        said = self.looks(), corrections, self.assignments()
+        said = self.looks(), corrections, self.assignments(), self.written_captions()
         return WorkQueue.of(clips, media, self._ranking, version, *said, splits)
 
     def _ranked(self, version: str, video_id: str) -> RankedClip:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from topiclens.pipeline.review.clips import ClipMedia, Clips
 from topiclens.pipeline.review.ranking import RankedClip, Ranking
-from topiclens.schemas.corrections import Assignment, Look, State
+from topiclens.schemas.corrections import Assignment, Look, State, WrittenCaption
 from topiclens.serving.review.marks import Marks, is_wanted, looked_at, marks_of, next_clip
 from topiclens.serving.review.shown import Described, QueueFilter, QueueItem, QueuePage, ReviewedCorrection
 
@@ -39,6 +39,7 @@ class WorkQueue:
         looks: Sequence[Look],
         corrections: Sequence[ReviewedCorrection],
         assignments: Sequence[Assignment],
+        written: Sequence[WrittenCaption],
         splits: tuple[str, ...],
     ) -> WorkQueue:
         """The queue of the clips of some splits, for the version that is served."""
@@ -51,6 +52,7 @@ class WorkQueue:
             version,
             (look for look in looks if look.video_id in clips),
             (one for one in corrections if one.video_id in clips),
+            (one for one in written if one.video_id in clips),
         )
         assigned = {one.video_id: one.to for one in assignments if one.to is not None and one.video_id in clips}
         ids, items = clips.ids(splits), []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from topiclens.schemas.corrections import Assignment, Look, Opinion, State
 from topiclens.schemas.stretches import Stretch
@@ -13,6 +13,7 @@ from topiclens.schemas.timelines import TopicScore
 from topiclens.serving.review import shown, uploads
 from topiclens.serving.review.backend import NotFound
 from topiclens.serving.review.dependencies import (
+    MOST_TEXT,
     MOST_TOPICS,
     Id,
     Publisher,
@@ -78,6 +79,22 @@ class LookRequest(_Body):
     video_id: Id
     opinion: Opinion
     version: Id | None = None
+
+
+class CaptionRequest(_Body):
+    """A clip's caption as the person would write it; `version` as of a look."""
+
+    video_id: Id
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MOST_TEXT)]
+    version: Id | None = None
+
+
+class WhichCaption(_Body):
+    """The caption that a person wrote of a clip, while a version was served."""
+
+    by: Id
+    video_id: Id
+    version: Id
 
 
 class AssignmentRequest(_Body):
@@ -150,6 +167,32 @@ def looks(backend: TheBackend, _: Reader, video_id: Id | None = None, by: Search
 def look(backend: TheBackend, person: Writer, asked: LookRequest) -> Look:
     """Notes what the person thinks of a caption, in place of what they said of it before."""
     return backend.look(asked.video_id, asked.opinion, person.name, asked.version)
+
+
+@ROUTER.get("/captions")
+def captions(
+    backend: TheBackend, _: Reader, video_id: Id | None = None, by: Search = ""
+) -> list[shown.ReviewedCaption]:
+    """Captions that people wrote, also those taken back, newest first. `is_taught`: the next training learns it."""
+    return [one for one in backend.written_captions() if video_id in (None, one.video_id) and by in ("", one.by)]
+
+
+@ROUTER.post("/captions", status_code=201)
+def write_caption(backend: TheBackend, person: Writer, asked: CaptionRequest) -> shown.ReviewedCaption:
+    """Notes how a person would caption a clip, in place of what they wrote before. `/api/clip` suggests its topics."""
+    return backend.write_caption(asked.video_id, asked.text, person.name, asked.version)
+
+
+@ROUTER.post("/captions/withdraw")
+def withdraw_caption(backend: TheBackend, person: Writer, which: WhichCaption) -> shown.ReviewedCaption:
+    """Takes back a caption that a person wrote."""
+    return backend.withdraw_caption(which.by, which.video_id, which.version, person.name)
+
+
+@ROUTER.post("/captions/restore")
+def restore_caption(backend: TheBackend, person: Writer, which: WhichCaption) -> shown.ReviewedCaption:
+    """Undoes that."""
+    return backend.restore_caption(which.by, which.video_id, which.version, person.name)
 
 
 @ROUTER.get("/assignments")

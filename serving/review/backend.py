@@ -95,6 +95,22 @@ class ReviewBackend(Protocol):
     def withdraw(self, correction_id: str, by: str) -> shown.ReviewedCorrection:
         """Takes back a correction that is in no served version."""
 
+    def write_caption(self, video_id: str, text: str, by: str, version: str | None = None) -> shown.ReviewedCaption:
+        """Notes a clip's caption as a person would write it, in place of what they wrote of it before.
+
+        `version` is as in `look`. `Refused` where it is what the caption says already.
+        """
+
+    def written_captions(self) -> Sequence[shown.ReviewedCaption]:
+        """The captions that people wrote, those taken back among them, newest first: the last of each person, clip and
+        version."""
+
+    def withdraw_caption(self, author: str, video_id: str, version: str, by: str) -> shown.ReviewedCaption:
+        """Takes back a caption that a person wrote."""
+
+    def restore_caption(self, author: str, video_id: str, version: str, by: str) -> shown.ReviewedCaption:
+        """Undoes that; `Refused` to others than who wrote or withdrew it."""
+
     def assign(self, people: Mapping[str, str | None], by: str) -> Sequence[Assignment]:
         """Notes who is to look at clips: id -> a person, or None for nobody in particular."""
 

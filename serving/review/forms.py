@@ -49,6 +49,29 @@ def look(form: Form, backend: TheBackend, person: Reader) -> Response:
     return redirect("/clip", id=following, done=opinion.value, **wanted.query)
 
 
+@ROUTER.post("/captions")
+def write_caption(form: Form, backend: TheBackend, person: Reader) -> Response:
+    video_id = text(form, "video_id")
+    backend.write_caption(video_id, text(form, "text"), person.name, text(form, "version"))
+    return redirect("/clip", id=video_id, done="written", **filter_in(form).query)
+
+
+@ROUTER.post("/captions/withdraw")
+def withdraw_caption(form: Form, backend: TheBackend, person: Reader) -> Response:
+    backend.withdraw_caption(*_caption_in(form), person.name)
+    return _where_it_was(form, "unwritten")
+
+
+@ROUTER.post("/captions/restore")
+def restore_caption(form: Form, backend: TheBackend, person: Reader) -> Response:
+    backend.restore_caption(*_caption_in(form), person.name)
+    return _where_it_was(form, "rewritten")
+
+
+def _caption_in(form: FormData) -> tuple[str, str, str]:
+    return text(form, "author"), text(form, "of"), text(form, "version")
+
+
 @ROUTER.post("/assignments")
 def assign(form: Form, backend: TheBackend, person: FormPublisher) -> Response:
     """Shares the clips that a filter shows among people, by turns."""

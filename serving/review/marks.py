@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from topiclens.schemas.corrections import Correction, Look, Opinion, State
+from topiclens.schemas.corrections import Correction, Look, Opinion, State, WrittenCaption
 from topiclens.serving.review.shown import ClipMark, ClipState, QueueFilter
 
 _STATES = {Opinion.FINE: ClipState.FINE, Opinion.UNSURE: ClipState.UNSURE, Opinion.SKIP: ClipState.SKIPPED}
@@ -13,11 +13,15 @@ Marks = Mapping[str, tuple[ClipMark, ...]]  # video id -> one of each person who
 
 
 def marks_of(
-    captions: Mapping[str, str], version: str, looks: Iterable[Look], corrections: Iterable[Correction]
+    captions: Mapping[str, str],
+    version: str,
+    looks: Iterable[Look],
+    corrections: Iterable[Correction],
+    written: Iterable[WrittenCaption] = (),
 ) -> Marks:
     """What each person did last about each clip.
 
-    A look holds while the caption stays as it was; a correction until it is taken back.
+    A look holds while the caption stays as it was; a correction, or a caption that was written, until it is taken back.
 
     Args:
         captions: video id -> what the served version says, of those that it has captioned.
@@ -29,6 +33,8 @@ def marks_of(
           if look.version == version or look.caption == captions.get(look.video_id)),
         *((one.video_id, ClipMark(one.author, ClipState.CORRECTED, one.time)) for one in corrections
           if one.state is not State.REVOKED),
+        *((one.video_id, ClipMark(one.by, ClipState.REWRITTEN, one.time)) for one in written
+          if one.withdrawn_by is None),
     ]  # fmt: skip
     for video_id, mark in sorted(said, key=lambda one: one[1].time):
         found[video_id][mark.by] = mark

@@ -27,6 +27,7 @@ from topiclens.serving.review.dependencies import (
 from topiclens.serving.review.rendering import render_page
 from topiclens.serving.review.shown import (
     MAX_STRENGTH,
+    MOST_WRITTEN,
     ClipPage,
     JobState,
     RefinementJob,
@@ -63,7 +64,10 @@ def clip(request: Request, backend: TheBackend, person: Reader, wanted: Wanted, 
         clip=shown,
         answer=answer,
         caption=answer.caption if answer else shown.caption,
-        rows=topic_rows(shown, {t.id: t for t in backend.topics()}, answer.scores if answer else (), strengths, found),
+        rows=topic_rows(
+            shown, {t.id: t for t in backend.topics()}, answer.scores if answer else (), strengths, found, person.name
+        ),
+        most_written=MOST_WRITTEN,
         scores=json.dumps({score.id: round(score.score, 4) for score in shown.scores}),
         search=topic,
         agreeing=agreeing(shown.corrections),
@@ -89,8 +93,10 @@ def topic_rows(
     scores: tuple[TopicScore, ...],
     strengths: dict[int, float],
     found: Sequence[TopicChoice],
+    person: str = "",
 ) -> list[dict]:
-    """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and searched for."""
+    """What is known of the topics that a clip's page lists: those suggested, seen most, moved, and searched for; ticked
+    are those that were slid up, or else those of which the person wrote a caption."""
     before = {score.id: score.score for score in clip.scores}
     after = {score.id: score.score for score in scores} or before
     suggested = {suggestion.topic_id: suggestion for suggestion in clip.suggestions}
@@ -101,6 +107,11 @@ def topic_rows(
     groups |= {topic_id: "seen" for topic_id in seen if topic_id not in groups}
     groups |= {topic_id: "found" for topic_id in listed if topic_id not in groups}
     said = {one.topic.name: one.author for one in clip.corrections if one.state is not State.REVOKED}
+    own = {
+        one.topic_id
+        for one in clip.suggestions
+        if person in one.written_by and one.name not in said and not against[one.topic_id]
+    }
     rows = []
     for topic_id, group in groups.items():
         if topic_id in topics:
@@ -116,6 +127,7 @@ def topic_rows(
                 "after": after.get(topic_id),
                 "strength": strengths.get(topic_id, 0.0),
                 "said": said.get(topics[topic_id].name, ""),
+                "ticked": strengths.get(topic_id, 0.0) > 0 or (not strengths and topic_id in own),
             })  # fmt: skip
     return rows
 
@@ -142,9 +154,10 @@ def corrections(request: Request, backend: TheBackend, _: Reader) -> Response:
     ready = [c for c in everything if c.lacking or c.state in (State.PREVIEWED, State.PROPOSED)]
     refused = [c for c in everything if c.state is State.REFUSED]
     others = [c for c in everything if c not in ready and c not in refused][:NEWEST]
+    written = backend.written_captions()[:NEWEST]
     job = job_shown(backend, backend.latest_job())
     listed: dict[str, Any] = {"ready": ready, "refused": refused, "others": others, "agreeing": agreeing(everything)}
-    return render_page(request, "corrections.html", **listed, **job)
+    return render_page(request, "corrections.html", written=written, **listed, **job)
 
 
 @ROUTER.get("/refinement")

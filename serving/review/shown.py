@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pydantic
 
-from topiclens.schemas.corrections import Correction, Version
+from topiclens.schemas.corrections import Correction, Version, WrittenCaption
 from topiclens.schemas.timelines import ExplainedWord, TopicScore, TopicTimeline
 from topiclens.schemas.verdicts import Verdict
 
@@ -28,6 +28,18 @@ class ReviewedCorrection(Correction):
     state = pydantic.computed_field(Correction.state)
     caption_after = pydantic.computed_field(Correction.caption_after)
     model_after = pydantic.computed_field(Correction.model_after)
+
+
+MOST_WRITTEN = 200  # characters of a caption that a person writes
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class ReviewedCaption(WrittenCaption):
+    """A caption of the ledger that a person wrote."""
+
+    unknown: tuple[str, ...] = ()  # its words that the model cannot say
+
+    is_taught = pydantic.computed_field(WrittenCaption.is_taught)
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class ClipState(enum.StrEnum):
     UNSURE = "unsure"
     SKIPPED = "skipped"
     CORRECTED = "corrected"
+    REWRITTEN = "rewritten"
 
 
 @dataclass(frozen=True)
@@ -208,6 +221,7 @@ class Suggestion:
     caption: str = ""  # with the topic, at that strength; empty where there is none
     obstacle: str = ""  # the check that would refuse it, or what else speaks against it; empty where nothing is known
     refused: bool = False  # the gate refused it for the version that answers now
+    written_by: tuple[str, ...] = ()  # whose captions of the clip speak of it
 
 
 @dataclass(frozen=True)
@@ -228,6 +242,7 @@ class ClipPage:
     timelines: tuple[TopicTimeline, ...] = ()  # of the topics that the model sees most and of those suggested
     suggestions: tuple[Suggestion, ...] = ()  # what can be taught first, and of that the likeliest
     corrections: tuple[ReviewedCorrection, ...] = ()  # of this clip, newest first
+    written: tuple[ReviewedCaption, ...] = ()  # as people would caption it, newest first
     marks: tuple[ClipMark, ...] = ()  # one of each person who did something about it
     assigned: str = ""  # who is to look at it; empty for nobody in particular
     split: str = ""  # of the dataset

@@ -97,10 +97,12 @@ def test_a_written_caption_takes_the_place_of_the_same_person_s_and_is_withdrawn
     assert Ledger.open(url).written_captions() == (*others, gone)
     with pytest.raises(LedgerError, match="“a girl skips” is taken back already"):
         ledger.withdraw_caption(better.key, by="Cem")
-    back = ledger.restore_caption(better.key)
+    with pytest.raises(LedgerError, match="Cem took back the caption “a girl skips” of Ann; one of them"):
+        ledger.restore_caption(better.key, by="Dia")
+    back = ledger.restore_caption(better.key, by="Cem")
     assert (back.withdrawn_by, back.text, back.is_taught) == (None, "a girl skips", True)
     with pytest.raises(LedgerError, match="is not taken back"):
-        ledger.restore_caption(better.key)
+        ledger.restore_caption(better.key, by="Ann")
     with pytest.raises(LedgerError, match="no such caption"):
         ledger.withdraw_caption(("Ann", "x", "9"), by="Cem")
     ledger.withdraw_caption(better.key, by="Ann")

@@ -35,7 +35,15 @@ from topiclens.schemas.progress import no_progress
 from topiclens.schemas.stretches import Stretch
 from topiclens.serving.answers import ExplainedCaption, WhatIf
 from topiclens.serving.review.backend import NotFound, Refused, ReviewError
-from topiclens.serving.review.shown import ClipState, Described, NewClip, QueueFilter, ReviewedCorrection, TopicChoice
+from topiclens.serving.review.shown import (
+    ClipState,
+    Described,
+    NewClip,
+    QueueFilter,
+    ReviewedCaption,
+    ReviewedCorrection,
+    TopicChoice,
+)
 from topiclens.trainer.vocabulary import Vocabulary
 
 FRAMES, DIM = 4, 3
@@ -85,7 +93,7 @@ def corrected(state, caption=None):
 class ReviewBackend(Viewer):
     told = ()
 
-    looked, shared = (), ()
+    looked, shared, written = (), (), ()
 
     def corrections(self, state=None):
         return self.told
@@ -95,6 +103,9 @@ class ReviewBackend(Viewer):
 
     def assignments(self):
         return self.shared
+
+    def written_captions(self):
+        return self.written
 
 
 def record(name):
@@ -145,7 +156,7 @@ def backend(tmp_path, served):
     vocabulary = Vocabulary(["dog", "man"])
     sources = ReviewSources(
         clips, ClipMedia(clips, sampling), uploaded, sampling, lambda _: links(), lambda _: vocabulary,
-        lambda _: [()] * len(topics), lambda _: topics,
+        lambda _: [()] * len(topics), lambda _: topics, TopicWords.of(model),
     )  # fmt: skip
     outlooks = Outlooks(
         tmp_path / "outlooks",
@@ -282,6 +293,46 @@ def test_the_clips_of_a_split_are_read_when_somebody_asks_for_them_and_are_filte
 )
 def test_people_review_what_models_neither_learn_from_nor_are_judged_by(splits, measured, expected):
     assert review_splits(splits, measured) == expected
+
+
+def test_what_a_person_wrote_suggests_the_topics_that_the_caption_lacks(backend):
+    def wrote(text, by="Ann", **told):
+        return ReviewedCaption(by, "v1", "7", "0" * 64, "val", text, now(), **told)
+
+    queue(backend)
+    assert not any(one.written_by for one in backend.clip("v1").suggestions)
+    backend.written = (wrote("a man and his dog"), wrote("the man", "Ben"), wrote("waves", withdrawn_by="Cem"))
+    clip = backend.clip("v1")
+    spoken = {one.name: one for one in clip.suggestions if one.written_by}
+    assert list(spoken) == ["man"], "the caption names the dog, and the waves were taken back"
+    assert spoken["man"].written_by == ("Ann", "Ben")
+    assert spoken["man"].reason.startswith("the caption that Ann and Ben wrote speaks of it")
+    assert clip.written == backend.written and [mark.by for mark in clip.marks] == ["Ann", "Ben"]
+    assert not backend.clip("v2").written
+
+
+def test_a_caption_is_written_down_as_of_the_version_and_the_split_and_told_in_the_history(closed, tmp_path):
+    context = RefinementContext(str(tmp_path), Jobs(tmp_path / "jobs"), (), RefinementSettings())
+    backend = RunReviewBackend(context, "run", closed._sources, closed._served, closed._ranking, closed._outlooks)
+    written = backend.write_caption("t0", "  A man\u2003walks his dog ", "Ann", "7")
+    assert (written.text, written.split, written.version) == ("A man walks his dog", "train", "7")
+    assert written.unknown == ("a", "walks", "his") and written.is_taught
+    assert backend.write_caption("t0", "A man walks his dog", "Ann") == written, "a second click"
+    assert not backend.write_caption("v1", "a man", "Ann").is_taught, "a held-out clip is never trained on"
+    with pytest.raises(Refused, match="what the caption says already"):
+        backend.write_caption("v1", "Dog, dog dog.", "Ann")
+    with pytest.raises(Refused, match="Version 7 answers since"):
+        backend.write_caption("v1", "a man", "Ann", "6")
+    for text, why in (("?!", "no word"), ("une femme", "knows none of these"), ("man " * 60, "at most 200 characters")):
+        with pytest.raises(ReviewError, match=why):
+            backend.write_caption("v1", text, "Ann")
+    backend.withdraw_caption("Ann", "t0", "7", "Ben")
+    assert [(one.video_id, one.withdrawn_by) for one in backend.written_captions()] == [("t0", "Ben"), ("v1", None)]
+    assert [(one.by, one.what) for one in backend.history(10)] == [
+        ("Ben", "took back the caption that Ann had written: “A man walks his dog”"),
+        ("Ann", "wrote how the caption should be: “a man”"),
+    ]
+    assert backend.restore_caption("Ann", "t0", "7", "Ben").withdrawn_by is None
 
 
 def test_an_uploaded_clip_is_a_clip_like_others(backend, served, tmp_path):

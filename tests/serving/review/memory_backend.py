@@ -33,6 +33,7 @@ from topiclens.serving.review.shown import (
     QueueItem,
     QueuePage,
     RefinementJob,
+    ReviewedCaption,
     ReviewedCorrection,
     ReviewedVersion,
     SplitChoice,
@@ -77,6 +78,7 @@ class MemoryBackend:
         self._corrections: dict[str, ReviewedCorrection] = {}
         self._assigned: dict[str, str | None] = {}
         self._looks: dict[tuple[str, str, str], Look] = {}
+        self._written: dict[tuple[str, str, str], ReviewedCaption] = {}
         self._versions = [ReviewedVersion("1", None, (), _BEGAN, "training", "As training left it.", served=True)]
         self._history: list[HistoryEntry] = []
         self._job: RefinementJob | None = None
@@ -132,7 +134,9 @@ class MemoryBackend:
         ]  # fmt: skip
 
     def _marks(self):
-        return marks_of(self._captions, self._served().version, self.looks(), self._corrections.values())
+        return marks_of(
+            self._captions, self._served().version, self.looks(), self._corrections.values(), self._written.values()
+        )
 
     def clip(self, video_id, person="", wanted=QueueFilter()):
         caption = self._caption(video_id)
@@ -161,12 +165,20 @@ class MemoryBackend:
             ),
             suggestions=(
                 Suggestion(1, self._topics[1].name, "2 of 2 people say “dancing”", STRENGTH_THAT_TELLS),
-                Suggestion(3, self._topics[3].name, "the model sees it (0.61) and says none of its words"),
+                Suggestion(
+                    3,
+                    self._topics[3].name,
+                    "the model sees it (0.61) and says none of its words",
+                    written_by=tuple(
+                        one.by for one in self.written_captions() if one.video_id == video_id and "guitar" in one.text
+                    ),
+                ),
             ),
             corrections=tuple(self._of(video_id)),
             marks=self._marks().get(video_id, ()),
             assigned=self._assigned.get(video_id) or "",
-            split="test",
+            written=tuple(one for one in self.written_captions() if one.video_id == video_id),
+            split="train" if video_id == "field" else "test",
             next_id=self.next_clip(video_id, person, wanted),
         )
 
@@ -210,6 +222,36 @@ class MemoryBackend:
             self._looks[look.key] = look
             self._note(by, f"looked at {caption}", video_id)
         return look
+
+    def write_caption(self, video_id, text, by, version=None):
+        caption, served = self._caption(video_id), self._served().version
+        if version not in (None, served):
+            raise Refused(f"Version {served} answers since you opened this clip. Look at what that says of it.")
+        if text == caption:
+            raise Refused("That is what the caption says already.")
+        unknown = tuple(word for word in text.split() if word.startswith("x"))
+        split = "train" if video_id == "field" else "test"
+        written = ReviewedCaption(by, video_id, served, "0" * 64, split, text, self._now(), unknown=unknown)
+        known = self._written.get(written.key)
+        if known is None or not known.says_again(written):
+            self._written[written.key] = written
+        return self._written[written.key]
+
+    def written_captions(self):
+        return sorted(self._written.values(), key=lambda one: one.time, reverse=True)
+
+    def withdraw_caption(self, author, video_id, version, by):
+        return self._move_caption((author, video_id, version), by)
+
+    def restore_caption(self, author, video_id, version, by):
+        return self._move_caption((author, video_id, version), None)
+
+    def _move_caption(self, key, withdrawn_by):
+        known = self._written.get(key)
+        if known is None or (known.withdrawn_by is None) == (withdrawn_by is None):
+            raise Refused("There is nothing to take back or to undo.")
+        self._written[key] = replace(known, withdrawn_by=withdrawn_by, time=self._now())
+        return self._written[key]
 
     def assign(self, people, by):
         for video_id in people:

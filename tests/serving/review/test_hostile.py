@@ -24,13 +24,15 @@ SLOWEST = 20  # seconds, on a machine that does other work too
 PAGES = ("/", "/clip", "/frame", "/video", "/refinement", "/corrections", "/history", "/sign-in", "/static/")
 FORMS = (
     "/corrections", "/corrections/withdraw", "/corrections/restore", "/corrections/agree", "/corrections/rollback",
-    "/looks", "/assignments", "/refinements", "/refinements/cancel", "/publish", "/versions/rollback", "/new",
+    "/looks", "/captions", "/captions/withdraw", "/captions/restore", "/assignments",
+    "/refinements", "/refinements/cancel", "/publish", "/versions/rollback", "/new",
     "/sign-in", "/sign-out",
 )  # fmt: skip
 FIELDS = (
     "id", "index", "search", "offset", "topic", "strength-1", "strength-99999999999", "done", "video_id", "version",
     "correction", "correction_id", "csrf", "token", "clip", "limit",
     "about", "reviewer", "state", "opinion", "page", "assigned", "to", "split", "described", "keep", "job_id",
+    "text", "author", "of",
 )  # fmt: skip
 NASTY = (
     "../../../etc/passwd", "..\\..\\x", "%00", "\x00", "'; DROP TABLE corrections; --", "<script>alert(1)</script>",

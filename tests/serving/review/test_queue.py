@@ -8,7 +8,7 @@ import pytest
 
 from tests.serving.review.conftest import CAPTIONS, opened, send
 from tests.serving.review.memory_backend import MemoryBackend
-from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Look, Opinion, State
+from topiclens.schemas.corrections import CorrectedTopic, Correction, Event, Look, Opinion, State, WrittenCaption
 from topiclens.serving.review.access import Access
 from topiclens.serving.review.marks import is_wanted, looked_at, marks_of, next_clip, share_out
 from topiclens.serving.review.shown import ClipState, QueueFilter
@@ -24,6 +24,13 @@ def correction(by, video_id, minute=0, state=State.PREVIEWED):
     time = BEGAN + timedelta(minutes=minute)
     topic = CorrectedTopic(1, "dance", ("dancing",))
     return Correction("a" * 32, time, by, video_id, "0" * 64, topic, "a man", "1", (Event(state, time, by),))
+
+
+def test_a_caption_that_was_written_is_something_done_until_it_is_taken_back():
+    written = WrittenCaption("ada", "v", "1", "0" * 64, "train", "a cat", BEGAN + timedelta(minutes=2))
+    gone = replace(written, by="ben", withdrawn_by="ada")
+    marks = marks_of({}, "1", [look("ada", "v", Opinion.FINE, 1)], [], [written, gone])
+    assert states(marks) == {"v": {"ada": ClipState.REWRITTEN}}
 
 
 def states(marks) -> dict:
@@ -56,11 +63,11 @@ def test_a_state_is_asked_for_of_one_reviewer_or_of_anybody():
     def asked(reviewer, state, marks=people):
         return is_wanted(marks, QueueFilter(reviewer=reviewer, state=state))
 
-    assert [asked("", state) for state in ClipState] == [False, True, True, False, False]
-    assert [asked("ada", state) for state in ClipState] == [False, True, False, False, False]
-    assert [asked("cem", state) for state in ClipState] == [True, False, False, False, False]
+    assert [asked("", state) for state in ClipState] == [False, True, True, False, False, False]
+    assert [asked("ada", state) for state in ClipState] == [False, True, False, False, False, False]
+    assert [asked("cem", state) for state in ClipState] == [True, False, False, False, False, False]
     assert [asked(name, None) for name in ("", "ada", "cem")] == [True, True, False]
-    assert [asked("", state, ()) for state in ClipState] == [True, False, False, False, False]
+    assert [asked("", state, ()) for state in ClipState] == [True, False, False, False, False, False]
 
 
 def test_next_comes_what_was_not_looked_at_and_begins_anew_after_the_end():

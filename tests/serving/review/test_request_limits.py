@@ -12,7 +12,8 @@ from topiclens.serving.review.app import create_app
 from topiclens.serving.review.limits import PageLimits
 
 FORMS = ("/corrections", "/corrections/withdraw", "/corrections/restore", "/corrections/agree", "/corrections/rollback",
-         "/looks", "/assignments", "/refinements", "/refinements/cancel", "/publish", "/versions/rollback", "/new",
+         "/looks", "/captions", "/captions/withdraw", "/captions/restore", "/assignments",
+         "/refinements", "/refinements/cancel", "/publish", "/versions/rollback", "/new",
          "/sign-in", "/sign-out")  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def test_no_form_works_without_the_page_s_token(browser, backend):
 def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
     paths = browser.get("/api/openapi.json").json()["paths"]
     changing = [path for path, operations in paths.items() if "post" in operations]
-    assert len(changing) == 13
+    assert len(changing) == 16
     bodies = {
         "/api/what-if": {"video_id": "stage", "strengths": {}},
         "/api/corrections": {"video_id": "a", "topics": [1]},
@@ -36,6 +37,9 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
         "/api/corrections/restore": {"correction_id": "0"},
         "/api/corrections/agree": {"correction_id": "0"},
         "/api/looks": {"video_id": "stage", "opinion": "fine"},
+        "/api/captions": {"video_id": "stage", "text": "a dog"},
+        "/api/captions/withdraw": {"by": "ada", "video_id": "stage", "version": "1"},
+        "/api/captions/restore": {"by": "ada", "video_id": "stage", "version": "1"},
         "/api/assignments": {"video_ids": ["stage"], "to": ["ada"]},
         "/api/corrections/rollback": {"correction_id": "0"},
         "/api/versions/rollback": {"version": "1"},
@@ -44,7 +48,7 @@ def test_no_call_that_changes_works_without_the_page_s_token(browser, backend):
         answer = browser.post(path, json=bodies.get(path, {}), headers={"X-CSRF-Token": "0" * 64})
         assert answer.status_code == 403, path
     assert not backend.corrections() and not backend.asked and not backend.looks()
-    assert not backend.assignments()
+    assert not backend.assignments() and not backend.written_captions()
 
 
 @pytest.mark.parametrize(
