@@ -260,10 +260,35 @@ def test_a_model_that_does_not_answer_is_told_where_the_caption_stands(wide, ser
     assert wide.text("#caption") == CAPTIONS["stage"]
 
 
+def write_captions(backend):
+    """One's own, another's, and one that was taken back."""
+    backend.write_caption("stage", "a woman plays the xylophone", "ada")
+    for by in ("ben", "cem"):
+        backend.write_caption("stage", "a woman dances", by)
+    backend.withdraw_caption("cem", "stage", "1", "ada")
+
+
+def test_with_the_keyboard_a_caption_is_written_and_what_it_says_is_corrected(wide, served, backend):
+    wide.go(f"{served}/clip?id=stage")
+    wide.tab_to("Your caption")
+    wide.type("a woman plays the guitar")
+    wide.press("Enter")
+    wide.until("document.querySelector('.done')")
+    (written,) = backend.written_captions()
+    assert (written.video_id, written.text, written.by) == ("stage", "a woman plays the guitar", "ada")
+    assert not backend.looks(), "the letters that were typed are no keys of the buttons"
+    assert "guitar" in wide.text("#chosen"), "its topic is ticked"
+    wide.tab_to("Submit correction")
+    wide.press("Enter")
+    wide.until("document.querySelector('.corrections strong')")
+    assert [one.topic.name for one in backend.corrections()] == ["guitar"]
+
+
 def test_no_page_is_wider_than_a_phone(phone, served, backend):
     long = MemoryBackend({"x" * 200: "w" * 120})
     backend._captions |= long._captions
     backend.propose("x" * 200, [1, 3], "a" * 80)
+    backend.write_caption("x" * 200, "x" * 180, "a" * 80)
     backend.start_refinement("ada")
     backend.finish(culprits=[backend.corrections()[0].id])
     backend.start_refinement("b" * 80, [c.id for c in backend.corrections() if c.state is State.PREVIEWED])
@@ -280,6 +305,7 @@ def test_no_page_is_wider_than_a_phone(phone, served, backend):
 
 def test_a_screen_reader_finds_names_roles_and_one_main_heading(wide, served, backend):
     backend.propose("stage", [1], "ada")
+    write_captions(backend)
     for path in PAGES:
         wide.go(served + path)
         nodes = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in wide.tree() if "role" in n]
@@ -321,6 +347,7 @@ CONTRASTS = """(() => {
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_stands_out(served, backend, dark):
     backend.propose("stage", [1, 3], "ada")
+    write_captions(backend)
     backend.start_refinement("ada")
     backend.finish(culprits=[backend.corrections()[0].id])
     with Browser(dark=dark) as browser:
