@@ -66,6 +66,7 @@ TEST = [
     "requests>=2",
     "schemathesis>=4",
     "websockets>=12",
+    "axe-core-python>=0.1",  # brings axe.min.js, which looks at the pages in a browser
 ]
 
 setup(
