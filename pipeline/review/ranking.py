@@ -163,12 +163,14 @@ class ClipScorer:
             described = self._references(self._clips.rows[video_id]["split"])
             cider = described.cider.score_one(video_id, tokenize(said.caption))
         known = outlooks or {}
-        score, best = acquisition_score(said, weighed(missing, known), cider), best_first(missing, known)
-        promise = None
+        best, promise = best_first(missing, known), None
+        # What cannot be taught adds nothing to the score, and is a reason to look all the same.
+        reasons = acquisition_score(said, best, cider).reasons
+        score = replace(acquisition_score(said, weighed(missing, known), cider), reasons=reasons)
         if best and (found := known.get(best[0].topic)) is not None and found.promising:
             promise = found
             can = f"“{best[0].name}” can be taught: “{found.caption}”"
-            score = replace(score, reasons=(can, *score.reasons))
+            score = replace(score, reasons=(can, *reasons))
         return RankedClip(video_id, said, best, score, promise, outlooks is not None)
 
 

@@ -433,6 +433,16 @@ def test_what_was_said_or_refused_already_comes_last(two_missing, state, version
     assert [one.refused for one in suggestions] == [False, state is State.REFUSED and first == "man"]
 
 
+def test_a_clip_is_worth_more_where_what_it_misses_can_be_taught_and_keeps_its_reasons_where_it_cannot(backend):
+    score, said = backend._ranking._score, PredictedCaption(SAYS["7"], -3.0, np.zeros(3))
+    untried, hopeless = score("v0", said), score("v0", said, {1: Outlook(1, None, "", "teachable")})
+    promising = score("v0", said, {1: Outlook(1, 0.5, "a man", None, 1.0)})
+    assert hopeless.score.value < untried.score.value <= promising.score.value
+    assert hopeless.score.reasons == untried.score.reasons != ()
+    assert promising.score.reasons == ("“man” can be taught: “a man”", *untried.score.reasons)
+    assert sorted([hopeless, untried, promising], key=RankedClip.place) == [promising, untried, hopeless]
+
+
 def test_what_is_settled_is_not_tried_again(two_missing, tmp_path):
     two_missing.told = (
         corrected(State.PREVIEWED),
