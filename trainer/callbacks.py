@@ -7,7 +7,7 @@ next ones read. The checkpoint is last, so that what it calls done is done.
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -18,6 +18,7 @@ from topiclens.schemas.progress import Progress
 from topiclens.trainer.checkpoints import Checkpoints, TrainingState
 from topiclens.trainer.data import TrainingBatches
 from topiclens.trainer.optimizers import averaged_weights
+from topiclens.trainer.profiles import Profile
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.videos import Videos
 
@@ -32,6 +33,7 @@ NameNeurons = Callable[[np.ndarray, np.ndarray, keras.layers.Layer], np.ndarray]
 
 _SAMPLED = 1000  # videos
 _BATCH = 100  # videos
+_PROFILES = 6  # topics
 
 
 class TrainingDiverged(ArithmeticError):
@@ -232,9 +234,17 @@ class FollowNames(keras.callbacks.Callback):
         neurons_topics: the share of the topics of the sample that give their name to a neuron.
     """
 
-    def __init__(self, name_neurons: NameNeurons, videos: Videos, settings: TrainingConfig, state: TrainingState):
+    def __init__(
+        self,
+        name_neurons: NameNeurons,
+        videos: Videos,
+        settings: TrainingConfig,
+        state: TrainingState,
+        topic_names: Sequence[str] = (),
+    ):
         super().__init__()
         self.name_neurons = name_neurons
+        self.topic_names = topic_names
         self.videos = videos
         self.settings = settings
         self.state = state
@@ -244,9 +254,25 @@ class FollowNames(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         with averaged_weights(self.model):
-            names = np.asarray(self.name_neurons(self._mean_activations(), self._topics, self.model.topic_perceptron))
+            self._mean = self._mean_activations()
+            names = np.asarray(self.name_neurons(self._mean, self._topics, self.model.topic_perceptron))
         logs |= naming_figures(names, self.state.neuron_names, self._topics)
         self.state.neuron_names = names.tolist()
+
+    def profiles(self) -> list[Profile]:
+        """After an epoch, what all neurons do in the sample's videos of each of the topics that occur most."""
+        counts, names = self._topics.astype(bool).sum(axis=0), np.array(self.state.neuron_names)
+        most = np.argsort(-counts, kind="stable")[:_PROFILES]
+        called = self.topic_names or [f"topic {topic}" for topic in range(len(counts))]
+        return [
+            Profile(
+                f"{called[topic]} ({counts[topic]} videos)",
+                self._mean[self._topics[:, topic] > 0].mean(axis=0),
+                names == topic,
+            )
+            for topic in most.tolist()
+            if counts[topic]
+        ]
 
     def _mean_activations(self) -> np.ndarray:
         means = []

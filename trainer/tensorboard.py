@@ -17,6 +17,8 @@ from tensorboard.plugins.histogram import metadata as histogram_metadata
 
 from topiclens.schemas.files import read_json, write_json
 from topiclens.schemas.tables import markdown_table
+from topiclens.trainer.callbacks import FollowNames
+from topiclens.trainer.profiles import draw_profiles
 from topiclens.trainer.settings import TrainingConfig
 from topiclens.trainer.tensor import Tensor
 from topiclens.trainer.validation import Validation
@@ -31,6 +33,13 @@ _NEURONS = {
     "neurons_kept": ("neurons/keep_topic", "Share of the neurons named now and an epoch ago whose topic is the same."),
     "neurons_topics": ("neurons/topics_with_neuron", "Share of the topics that give their name to a neuron."),
 }
+
+
+_PROFILES = (
+    "The mean activation of every neuron in the videos of a topic (Dong et al. 2017, Fig. 3), epoch by epoch, of the "
+    "topics that occur most in a sample of at most 1,000 training videos. Neurons that the topic names are red; a "
+    "topic's own neurons stand on tinted ground. All have one scale, whose end is written in the corner."
+)
 
 
 def log_folder(work_dir: str, run_dir: str, title: str) -> str:
@@ -54,11 +63,20 @@ class TensorBoardEpochs(keras.callbacks.Callback):
 
     Scalars: `train/...` and `val/...` with the caption loss and the interpretive loss, `val/<metric>`; `training/` with
     the learning rate, captions/s and the share of time waiting for input; `neurons/` with how steady the names of the
-    neurons are. The graph is made of `batch_spec`, the specs of a training batch.
+    neurons are, and a picture of what neurons do in the videos of topics. The graph is made of `batch_spec`, the specs
+    of a training batch.
     """
 
-    def __init__(self, log_dir: str | os.PathLike, settings: TrainingConfig, batch_spec: dict, validation: Validation):
+    def __init__(
+        self,
+        log_dir: str | os.PathLike,
+        settings: TrainingConfig,
+        batch_spec: dict,
+        validation: Validation,
+        names: FollowNames | None = None,
+    ):
         super().__init__()
+        self._names = names
         self.log_dir = os.fspath(log_dir)
         self.settings = settings
         self.validation = validation
@@ -76,6 +94,7 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         with writer.as_default(step=epoch + 1):
             self._scalars(logs)
             self._captions()
+            self._profiles()
             if self.settings.histogram_every and epoch % self.settings.histogram_every == 0:
                 self._histograms()
             if epoch == 0 and keras.backend.backend() == "tensorflow":
@@ -100,6 +119,12 @@ class TensorBoardEpochs(keras.callbacks.Callback):
         rows = [(video_id, f"**{captions[video_id]}**", "<br>".join(references[video_id])) for video_id in shown]
         if rows:
             tf.summary.text("captions", markdown_table(("video", "caption", "references"), rows))
+
+    def _profiles(self) -> None:
+        profiles = self._names.profiles() if self._names is not None else []
+        if profiles:
+            picture = draw_profiles(profiles, self.model.config.topic_neurons)
+            tf.summary.image("neurons/profiles", picture[None], description=_PROFILES)
 
     def _histograms(self) -> None:
         for variable in self.model.trainable_variables:

@@ -180,7 +180,7 @@ def train(
         )  # fmt: skip
         names = []
         if name_neurons is not None and model.interpretive_weight:
-            names = [FollowNames(name_neurons, train_videos, training, state)]
+            names = [FollowNames(name_neurons, train_videos, training, state, _topic_names(topic_words))]
         # In the order in which they run after an epoch: measured, judged, shown, and then saved as done.
         callbacks = [
             StopOnDivergence(training, train_videos.largest_feature),
@@ -188,7 +188,7 @@ def train(
             validation,
             *([LowerOnPlateau(state)] if training.schedule == "plateau" else []),
             *names,
-            TensorBoardEpochs(log_dir, training, batches.element_spec, validation),
+            TensorBoardEpochs(log_dir, training, batches.element_spec, validation, *names),
             ProgressLines(training, speed, state, progress),
             SaveState(checkpoints, state, training.epochs),
         ]
@@ -249,6 +249,12 @@ def warm_start(
             variable.assign(old)
         done[name] = what if fits else "new"
     return done
+
+
+def _topic_names(topic_words: Sequence[Mapping[str, Sequence[float]]] | None) -> list[str]:
+    """Each topic by its two likeliest words; none where its words are not known."""
+    ranked = [sorted(words, key=lambda word: -words[word][1]) for words in topic_words or ()]
+    return [", ".join(words[:2]) or f"topic {topic}" for topic, words in enumerate(ranked)]
 
 
 def _name(variable: Any) -> str:

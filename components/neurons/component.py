@@ -136,7 +136,7 @@ def NeuronEvaluator(
     )
     with writable(os.path.join(figures.uri, atlas.FOLDER)) as folder:
         write_atlas(folder, entries)
-    write_neurons(logs_dir, counted, named, held_out)
+    write_neurons(logs_dir, counted, named, held_out, os.path.join(figures.uri, atlas.INDEX))
 
     with readable(caption_blessing.uri) as folder:
         of_captions = read_blessing(folder)

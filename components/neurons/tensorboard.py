@@ -36,12 +36,15 @@ _COLOURS = 8  # topics; the page has ten colours and offers none at all for more
 _VIDEOS_FILE = "videos.tsv"
 
 
-def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations) -> None:
+def write_neurons(
+    log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, held_out: MeanActivations, atlas: str = ""
+) -> None:
     """Writes one model's neurons as a TensorBoard log of its own; the folder's old content is replaced.
 
     Images: the mean activation profiles of the topics that occur most (Dong et al. 2017, Fig. 3), and the association
     of topics and neurons. Histograms: the activation of each topic's strongest neuron over held-out videos, a series of
-    those with the topic and one of those without it, 200 quantiles each. Text: the links, and what rests on few videos.
+    those with the topic and one of those without it, 200 quantiles each. Text: the links, what rests on few videos, and
+    where the ``atlas`` lies, if there is one: the path of its index.
     Projector: see `write_embeddings`.
     """
     log_dir = _emptied(log_dir)
@@ -53,7 +56,8 @@ def write_neurons(log_dir: str | os.PathLike, tally: Tally, links: TopicLinks, h
         told = [(topic, present) for topic, present in told if topic.neurons and present.any() and not present.all()]
         few = [f"{topic.name} ({present.sum()})" for topic, present in told if present.sum() < FEW_VIDEOS]
         remark = f"Fewer than {FEW_VIDEOS} held-out videos have these topics: {', '.join(few)}. {_FEW}" if few else ""
-        tf.summary.text("neurons/links", f"{as_markdown(links)}\n\n{remark}".strip())
+        where = f"Pages of all topics and neurons: `{atlas}`; topic 3 has `topic-3.html` beside it." if atlas else ""
+        tf.summary.text("neurons/links", "\n\n".join(filter(None, (as_markdown(links), remark, where))))
         for topic, present in told:
             neuron = topic.neurons[0].neuron
             for series, videos in (("with the topic", present), ("without", ~present)):

@@ -86,6 +86,23 @@ def test_the_sample_is_bounded_and_the_same_in_every_epoch(videos, monkeypatch):
     np.testing.assert_array_equal(topics, videos.topics[[0, 5, 10, 15, 20, 25, 30]])
 
 
+def test_profiles_are_means_over_the_videos_with_a_topic_the_most_frequent_first(videos):
+    callback = FollowNames(lambda *_: np.array([1]), videos, TrainingConfig(n_frames=toy_clips.FRAMES), TrainingState())
+    callback.set_model(Model())
+    callback.on_epoch_end(0, {})
+    counts = (videos.topics > 0).sum(axis=0)
+    found = callback.profiles()
+    order = [int(profile.title.split()[1]) for profile in found]
+    assert sorted(order) == np.flatnonzero(counts).tolist() and list(counts[order]) == sorted(
+        counts[order], reverse=True
+    )
+    sums = np.array([videos.frames[index][0].sum() for index in videos.store_index])
+    for topic, profile in zip(order, found):
+        assert profile.title == f"topic {topic} ({counts[topic]} videos)"
+        assert profile.activations == pytest.approx([sums[videos.topics[:, topic] > 0].mean()], rel=1e-4)
+        assert profile.linked.tolist() == [topic == 1]
+
+
 def test_a_sample_of_fewer_videos_is_all_of_them(videos):
     _, given = follow(videos, [[0]], TrainingState())
     assert len(given[0][0]) == len(videos)

@@ -89,6 +89,7 @@ def test_the_logs_of_a_resumed_training_have_every_epoch_once(resumed):
     for tag in ("train/caption_loss", "train/interpretive_loss", "val/CIDEr", "training/captions_per_second"):
         assert [event.step for event in logs.Tensors(tag)] == [1, 2, 3, 4], tag
     assert [event.step for event in logs.Tensors("neurons/keep_topic")] == [2, 3, 4]
+    assert [event.step for event in logs.Tensors("neurons/profiles")] == [1, 2, 3, 4]
 
 
 def test_the_logs_show_losses_histograms_captions_and_the_graph(whole):

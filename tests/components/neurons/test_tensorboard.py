@@ -27,7 +27,7 @@ def made(model_dir, videos):
 def written(made, tmp_path):
     counted, links, found = made
     for _ in range(2):  # a second time replaces the first
-        write_neurons(tmp_path / "logs", counted, links, found)
+        write_neurons(tmp_path / "logs", counted, links, found, "runs/x/atlas/index.html")
     return tmp_path / "logs", found, links
 
 
@@ -36,6 +36,8 @@ def test_pictures_and_links_are_there_once(written):
     log = EventAccumulator(str(folder)).Reload()
     for tag in ("neurons/profiles", "neurons/association", "neurons/links"):
         assert len(log.Tensors(tag)) == 1
+    text = tf.make_ndarray(log.Tensors("neurons/links")[0].tensor_proto).item().decode()
+    assert "`runs/x/atlas/index.html`" in text
 
 
 def test_the_strongest_neuron_of_a_topic_is_shown_with_the_topic_and_without(written):
