@@ -195,7 +195,7 @@ class Experiment:
         yield f"- {found['second_halves_by_both_measures']} of {n} second halves rise by both of these measures."
         yield (
             f"- The encoder takes in {found['taken_in']:.0%} of what is asked for; {found['unreachable']:.0%} lies "
-            "beyond what an LSTM can say."
+            "beyond what its neurons can say."
         )
         yield f"- {found['seconds']:.1f} s a correction, on average."
 

@@ -72,11 +72,12 @@ class WeightNearness:
 class GateNearness(WeightNearness):
     """mean_t ||(theta' - theta)^T z_t||^2, over the real frames of training videos.
 
-    z_t is what a kernel of the encoder reads at frame t: (x_t, h_{t-1}, 1) for the gates of an LSTM's direction; see
-    `Encoder.kernel_inputs`. So this is how far the gates' inputs move, to first order; the metric of Gauss and Newton
-    for them (Martens and Grosse 2015, section 3, without the backward factor). A ridge prices the directions that
-    training videos do not have. Only the gates of neurons that a correction asks for move (`only`), so that all else
-    that an encoder says stays nearly as it is. Weights that `kernel_inputs` leaves out count as in `WeightNearness`.
+    z_t is what a kernel of the encoder reads at frame t: (h_t, 1), the states of both directions, for topic neurons;
+    (x_t, h_{t-1}, 1) for the gates of an LSTM's direction; see `Encoder.kernel_inputs`. So this is how far inputs of
+    topic neurons and gates move, to first order; the metric of Gauss and Newton for them (Martens and Grosse 2015,
+    section 3, without the backward factor). A ridge prices the directions that training videos do not have. Only what a
+    correction asks for moves (`only`), so that all else that an encoder says stays nearly as it is. Weights that
+    `kernel_inputs` leaves out count as in `WeightNearness`.
     """
 
     def __init__(self, encoder: Encoder, videos: Sequence[VideoRecord], ridge: float = RIDGE):
