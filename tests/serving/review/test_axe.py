@@ -7,7 +7,7 @@ import pytest
 from tests.components.atlas.conftest import study
 from tests.components.relevance.test_page import PAGES as EXPLANATIONS
 from tests.serving.review.browser import Browser
-from tests.serving.review.test_browser import PAGES
+from tests.serving.review.test_browser import PAGES, write_captions
 from topiclens.components.atlas.pages import write_atlas
 from topiclens.serving.asgi import ServerThread, build_server, open_socket
 from topiclens.serving.review.access import Access
@@ -29,6 +29,7 @@ def axe():
 def test_axe_finds_no_violation(backend, tmp_path, axe, dark):
     write_atlas(tmp_path / "atlas", study().atlas)
     backend.propose("stage", [1, 3], "ada")
+    write_captions(backend)
     backend.start_refinement("ada")
     backend.finish(culprits=[backend.corrections()[0].id])
     job = backend.latest_job().id
