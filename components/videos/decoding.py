@@ -10,20 +10,17 @@ import os
 import stat
 import time
 from collections.abc import Generator, Iterator
+from fractions import Fraction
 from typing import Any
 
 import av
 import av.logging
 
-# Containers that hold their own data. Playlists and image sequences, which make the demuxer open other files or
-# addresses, are not among them.
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2", "avi", "matroska,webm", "gif", "mpeg", "mpegts", "mpegvideo", "m4v", "h264", "hevc",
-    "ivf", "flv", "asf", "ogg", "nut", "mxf", "dv", "rm", "swf", "apng",
-    "wav", "mp3", "flac", "aac", "amr", "caf", "aiff",
-)  # fmt: skip
-FALLBACK_RATE = 25  # frames a second, where neither timestamps nor the stream say
+from topiclens.schemas.films.clock import WINDOW, clock_of, rounding
+from topiclens.schemas.films.streams import FORMATS, NoFilm, film_of, is_encrypted
+
 MAX_DAMAGED = 0.5  # the largest share of a clip's packets that may fail to decode
+HELD_BACK_BYTES = 64 * 2**20  # of frames whose time is not yet sure
 
 
 class UnreadableVideo(ValueError):
@@ -53,6 +50,9 @@ class DecodingLimits:
 class Decoding:
     """An iterable over (seconds after the first frame, `av.VideoFrame`): one pass through the clip at `path`.
 
+    The seconds are exact and rise. Once it is iterated, `aspect` is the width of a pixel by its height (None where the
+    film does not say), and `rounding` what the seconds may be off by, as the file rounds them.
+
     Raises, while iterating:
         UnreadableVideo: not a video, no frame decodes, too much of it is damaged, or a limit is passed.
     """
@@ -62,11 +62,17 @@ class Decoding:
         self.name = os.path.basename(self.path)
         self._limits = limits
         self._ffmpeg_said = ""
+        self.aspect: Fraction | None = None
+        self.rounding = Fraction(0)
 
-    def __iter__(self) -> Generator[tuple[float, av.VideoFrame], None, None]:
+    def __iter__(self) -> Generator[tuple[Fraction, av.VideoFrame], None, None]:
         self._require_file()
         with self._open() as container:
-            yield from self._frames(container, self._video_stream(container))
+            stream = self._video_stream(container)
+            self.aspect, self.rounding = stream.sample_aspect_ratio, rounding(stream)
+            size = 2 * max(1, stream.codec_context.width * stream.codec_context.height)
+            clock = clock_of(container, stream, window=min(WINDOW, max(3, HELD_BACK_BYTES // size)))
+            yield from clock.times((frame.pts, frame) for frame in self._frames(container, stream))
 
     def _require_file(self) -> None:
         try:
@@ -96,26 +102,19 @@ class Decoding:
             ) from error
 
     def _video_stream(self, container: Any) -> av.VideoStream:
-        pictures = av.stream.Disposition.attached_pic
-        videos = [stream for stream in container.streams.video if not stream.disposition & pictures]
-        if not videos:
-            kinds = sorted({stream.type for stream in container.streams}) or ["none"]
-            raise UnreadableVideo(
-                f"{self.name!r} has no video stream, only: {', '.join(kinds)}. Is it a sound recording?"
-            )
-        stream = videos[0]
-        if stream.codec_context is None:
-            raise UnreadableVideo(
-                f"{self.name!r} has no video codec that can be decoded here. It is damaged, or has to be re-encoded."
-            )
+        try:
+            stream = film_of(container)
+        except NoFilm as error:
+            raise UnreadableVideo(f"{self.name!r} {error}") from error
         self._require_pixels(stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "NONE"
+        stream.codec_context.flags |= av.codec.context.Flags.unaligned.value  # crops to the very pixel
         # A size that changes midway must not take memory before it is checked. FFmpeg counts padding, hence the room.
         stream.codec_context.options = {"max_pixels": str(2 * self._limits.max_pixels + 2**16)}
         return stream
 
-    def _frames(self, container: Any, stream: Any) -> Iterator[tuple[float, av.VideoFrame]]:
-        limits, clock, began = self._limits, FrameClock(stream), time.thread_time()
+    def _frames(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
+        limits, began = self._limits, time.thread_time()
         frames = packets = damaged = 0
         for decoded in self._decoded(container, stream):
             packets += 1
@@ -131,7 +130,7 @@ class Decoding:
                         f"{self.name!r} has more than {limits.max_frames} frames (`limits.max_frames`). "
                         "Cut it into shorter clips, or raise the limit."
                     )
-                yield clock.seconds(frame), frame
+                yield frame
             if time.thread_time() - began > limits.max_decode_seconds:
                 raise UnreadableVideo(
                     f"{self.name!r} took more than {limits.max_decode_seconds:g} s of processor time for "
@@ -155,6 +154,8 @@ class Decoding:
             try:
                 with self._listening():
                     packet = next(packets, None)
+                    if packet is not None and is_encrypted(packet):
+                        raise UnreadableVideo(f"{self.name!r} is encrypted, and no key is known. Decrypt it first.")
                     decoded = [] if packet is None else packet.decode()
             except av.FFmpegError:
                 decoded = None
@@ -185,17 +186,3 @@ class Decoding:
                     if "not on whitelist" in said:
                         said = f"{origin} is not a video container that is read here"
                     self._ffmpeg_said = f" (ffmpeg: {said.strip()})"
-
-
-class FrameClock:
-    """Seconds after the first frame, for frames with and without timestamps."""
-
-    def __init__(self, stream: Any):
-        self._step = 1 / float(stream.average_rate or FALLBACK_RATE)
-        self._first: float | None = None
-        self._last = -self._step
-
-    def seconds(self, frame: av.VideoFrame) -> float:
-        self._last = self._last + self._step if frame.time is None else frame.time
-        self._first = self._last if self._first is None else self._first
-        return self._last - self._first

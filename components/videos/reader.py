@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 import itertools
-import math
 import os
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -14,9 +14,9 @@ import numpy as np
 from topiclens.components.videos.decoding import Decoding, DecodingLimits, UnreadableVideo
 from topiclens.components.videos.sampling import Sampling, equally_spaced
 from topiclens.schemas.features import N_FRAMES
+from topiclens.schemas.films.shown import SHORT_SIDE, as_shown
 
 HELD_BYTES = 256 * 2**20
-SHORT_SIDE = 512
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,9 +83,10 @@ def sample_frames(
     """
     if n < 1:
         raise ValueError(f"Expected at least 1 frame to sample, got n={n}.")
-    held: list[tuple[float, av.VideoFrame]] = []
+    decoding = Decoding(path, limits)
+    held: list[tuple[Fraction, av.VideoFrame]] = []
     total = held_size = 0
-    for moment in _segment(path, start, end, limits):
+    for moment in _segment(decoding, start, end):
         total += 1
         if held_size <= held_bytes:
             held.append(moment)
@@ -96,9 +97,10 @@ def sample_frames(
     if held_size <= held_bytes:
         chosen = (held[index] for index in indices)
     else:
-        wanted, again = set(indices), itertools.islice(_segment(path, start, end, limits), indices[-1] + 1)
+        wanted, again = set(indices), itertools.islice(_segment(decoding, start, end), indices[-1] + 1)
         chosen = (moment for number, moment in enumerate(again) if number in wanted)
-    seconds, frames = zip(*((time, upright_rgb(frame, short_side)) for time, frame in chosen), strict=True)
+    shown = ((float(time), as_shown(frame, short_side, decoding.aspect)) for time, frame in chosen)
+    seconds, frames = zip(*shown, strict=True)
     if len(frames) != len(indices):
         raise UnreadableVideo(f"{os.path.basename(path)!r} changed while it was read. Run again once it is whole.")
     return SampledFrames(list(frames), indices, seconds, total)
@@ -111,36 +113,26 @@ def probe(path: str | os.PathLike, limits: DecodingLimits = DecodingLimits()) ->
         return frame.width, frame.height
 
 
-def _segment(
-    path: str | os.PathLike, start: float | None, end: float | None, limits: DecodingLimits
-) -> Iterator[tuple[float, av.VideoFrame]]:
-    decoding = Decoding(path, limits)
-    first, last = start or 0.0, math.inf if end is None else end
-    seen, empty = 0.0, True
+def _segment(decoding: Decoding, start: float | None, end: float | None) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """The frames with start <= time < end. A bound that the file cannot write exactly means the nearest frame."""
+    first, last = _exact(start or 0.0), None if end is None else _exact(end)
+    seen, empty = Fraction(0), True
     with contextlib.closing(iter(decoding)) as frames:
         for seconds, frame in frames:
-            if seconds >= last:
+            if last is not None and seconds > last - decoding.rounding:
                 break
             seen = seconds
-            if seconds >= first:
+            if seconds > first - decoding.rounding:
                 empty = False
                 yield seconds, frame
     if empty:
+        stretch = f"from {float(first):g} s {'on' if end is None else f'to {end:g} s'}"
         raise UnreadableVideo(
-            f"{decoding.name!r} has no frame from {first:g} s {'on' if end is None else f'to {end:g} s'}: the last one "
-            f"seen is at {seen:.2f} s. Correct `start` and `end`, or copy the clip again if it was cut short."
+            f"{decoding.name!r} has no frame {stretch}: the last one seen is at {float(seen):.2f} s. Correct `start` "
+            "and `end`, or copy the clip again if it was cut short."
         )
 
 
-def upright_rgb(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:
-    """(height, width, 3) uint8, turned as the clip asks to be shown; a quarter turn swaps height and width."""
-    scale = 1.0 if short_side is None else min(1.0, short_side / min(frame.width, frame.height))
-    pixels = frame.to_ndarray(
-        format="rgb24",
-        width=max(1, round(frame.width * scale)),
-        height=max(1, round(frame.height * scale)),
-        interpolation="BILINEAR" if scale == 1.0 else "AREA",
-        threads=1,
-    )
-    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 turns
-    return np.ascontiguousarray(np.rot90(pixels, quarter_turns))
+def _exact(seconds: float) -> Fraction:
+    """The decimal that a number was written as."""
+    return Fraction(repr(float(seconds)))

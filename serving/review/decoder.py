@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+HELD_BACK = 16  # frames whose time is not yet sure, as in training
+
 
 class BadClip(Exception):
     """A clip that cannot be used; the message says why."""
@@ -48,56 +50,67 @@ def main() -> None:
         tell({"error": "To decode it takes more memory than a clip may have. Re-encode it smaller."})
 
 
-def frames(clip: bytes, asked: dict[str, Any]) -> Iterator[tuple[float, Any]]:
-    """Yields every frame that decodes, in the order shown, with the seconds after the first."""
+def frames(clip: bytes, asked: dict[str, Any]) -> Iterator[tuple[float, Any, Any]]:
+    """Yields every frame that decodes, in the order shown, with the seconds after the first and the form of a pixel."""
     import av
     import av.logging
 
-    from topiclens.components.videos.decoding import FrameClock
+    from topiclens.schemas.films.clock import clock_of
+    from topiclens.schemas.films.streams import FORMATS, NoFilm, film_of
 
     av.logging.set_level(av.logging.PANIC)
+    options = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": ""}
     try:
-        with av.open(io.BytesIO(clip), "r", format=asked["format"], options={"protocol_whitelist": ""}) as container:
-            stream = _film(container)
+        container = av.open(io.BytesIO(clip), "r", options=options, metadata_errors="replace")
+    except (av.FFmpegError, ValueError):
+        raise BadClip(
+            "It is no video that is read here, or it is cut short: check that it plays. Expected MP4, MOV, WebM, MKV, "
+            "AVI, MPEG, TS, GIF or another container of its own."
+        ) from None
+    try:
+        with container:
+            stream = film_of(container)
             stream.thread_type = "NONE"
             _check_size(stream.codec_context.width, stream.codec_context.height, asked)
             stream.codec_context.options = {"max_pixels": str(2 * asked["pixels"] + 2**16)}  # FFmpeg counts padding
-            count, clock = 0, FrameClock(stream)
-            for packet in container.demux(stream):
-                for frame in _decoded(packet):
-                    _check_size(frame.width, frame.height, asked)
-                    count += 1
-                    if count > asked["frames"]:
-                        raise BadClip(f"It has more than {asked['frames']} frames. Cut it.")
-                    yield clock.seconds(frame), frame
+            stream.codec_context.flags |= av.codec.context.Flags.unaligned.value
+            clock = clock_of(container, stream, HELD_BACK)
+            for time, frame in clock.times((frame.pts, frame) for frame in _checked(container, stream, asked)):
+                yield float(time), frame, stream.sample_aspect_ratio
+    except NoFilm as error:
+        raise BadClip(f"It {error}") from None
     except (av.FFmpegError, ValueError, AttributeError):
         raise BadClip("It cannot be read as a video. It is probably cut short: check that it plays.") from None
 
 
+def _checked(container: Any, stream: Any, asked: dict[str, Any]) -> Iterator[Any]:
+    from topiclens.schemas.films.streams import is_encrypted
+
+    count = 0
+    for packet in container.demux(stream):
+        if is_encrypted(packet):
+            raise BadClip("It is encrypted. Decrypt it first.")
+        for frame in _decoded(packet):
+            _check_size(frame.width, frame.height, asked)
+            count += 1
+            if count > asked["frames"]:
+                raise BadClip(f"It has more than {asked['frames']} frames. Cut it.")
+            yield frame
+
+
 def jpegs(clip: bytes, asked: dict[str, Any], wanted: set[int]) -> dict[int, tuple[float, bytes]]:
     """The wanted frames by their index: when each is shown, and its JPEG, upright and shrunk where it is large."""
-    from topiclens.components.videos.reader import SHORT_SIDE, upright_rgb
+    from topiclens.schemas.films.shown import SHORT_SIDE, as_shown
     from topiclens.schemas.jpeg_frames import encode_frames
 
     found: dict[int, tuple[float, bytes]] = {}
-    for index, (seconds, frame) in enumerate(frames(clip, asked)):
+    for index, (seconds, frame, aspect) in enumerate(frames(clip, asked)):
         if index in wanted:
-            (jpeg,) = encode_frames([upright_rgb(frame, SHORT_SIDE)])
+            (jpeg,) = encode_frames([as_shown(frame, SHORT_SIDE, aspect)])
             found[index] = seconds, jpeg
             if len(found) == len(wanted):
                 break
     return found
-
-
-def _film(container: Any) -> Any:
-    """The first stream of pictures that is not a cover, which a file may hold before its film."""
-    import av
-
-    covers = av.stream.Disposition.attached_pic
-    films = [stream for stream in container.streams.video if not stream.disposition & covers]
-    if not films:
-        raise BadClip("It has no moving pictures. Is it a sound recording?")
-    return films[0]
 
 
 def _decoded(packet: Any) -> list[Any]:

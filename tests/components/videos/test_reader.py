@@ -123,7 +123,7 @@ def test_memory_is_bounded_however_long_the_clip(monkeypatch):
 
     class Frame:
         width = height = 8
-        rotation = 0
+        interlaced_frame, side_data, color_trc = False, {}, 1
         planes = (types.SimpleNamespace(buffer_size=2**20),)
 
         def __init__(self):
@@ -135,7 +135,7 @@ def test_memory_is_bounded_however_long_the_clip(monkeypatch):
             return np.zeros((8, 8, 3), np.uint8)
 
     class Decoding:
-        name = "long.mp4"
+        name, aspect, rounding = "long.mp4", None, 1e-6
 
         def __init__(self, path, limits): ...
 
