@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,8 +69,8 @@ def measure_effects(
     words = CaptionWords(vocabulary, links)
     deleted = deletion(model, words, videos, links, rng=deleting)
     if not videos:
-        return CaptionEffects(**asdict(deleted))
+        return CaptionEffects(**vars(deleted))
     captions = model.write(videos)
     moved = steering(model, words, enhancement, videos, captions, training, rng=steered)
     accounted = accounts(model.captioner, words, enhancement, videos, captions, training)
-    return CaptionEffects(**asdict(deleted), **asdict(moved), **asdict(accounted))
+    return CaptionEffects(**vars(deleted), **vars(moved), **vars(accounted))
