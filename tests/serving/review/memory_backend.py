@@ -164,7 +164,10 @@ class MemoryBackend:
                 for t in list(self._topics.values())[:4]
             ),
             suggestions=(
-                Suggestion(1, self._topics[1].name, "2 of 2 people say “dancing”", STRENGTH_THAT_TELLS),
+                Suggestion(
+                    1, self._topics[1].name, "2 of 2 people say “dancing”", STRENGTH_THAT_TELLS, f"{caption} dancing"
+                ),
+                Suggestion(5, self._topics[5].name, "1 of 2 people hint at it", 0.75, "word5 word5", "reads well"),
                 Suggestion(
                     3,
                     self._topics[3].name,
