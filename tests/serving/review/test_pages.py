@@ -90,6 +90,16 @@ def test_each_word_shows_the_frames_topics_and_neurons_that_it_comes_from(browse
         assert card.count("<rect") == FRAMES + 2 and card.count('class="against"') == 2
 
 
+def test_an_activation_beyond_1_is_within_its_chart(backend, monkeypatch):
+    clip = backend.clip("stage")
+    line = clip.timelines[0]
+    high = replace(line, neurons=(replace(line.neurons[0], activations=(2.0,) * FRAMES),))
+    for timelines, edge in ((clip.timelines, "1.10"), ((high, *clip.timelines[1:]), "2.20")):
+        monkeypatch.setattr(backend, "clip", lambda *_, found=timelines: replace(clip, timelines=found))
+        text = opened(backend).get("/clip?id=stage").text
+        assert text.count(f'viewBox="0 -{edge} {FRAMES - 1} {2 * float(edge):.2f}"') == len(timelines)
+
+
 def test_a_model_that_tells_no_relevance_says_what_to_do():
     text = opened(MemoryBackend({"a": "a man"}, relevance=False)).get("/clip?id=a").text
     assert "was exported before models told relevance" in text and "Mark them by" not in text
