@@ -40,6 +40,7 @@ class Clock:
         step = 1 / (rate * tick)
         self._parts = step.denominator  # of a tick: times are whole numbers of them
         self._step, self._unit = step.numerator, tick / step.denominator
+        self._wide = int(_WIDE * self._step)
         self._leap, self._counted, self._window = int(leap / self._unit), counted, window
         self._waiting: deque[list[Any]] = deque()
         self._offsets: deque[int] = deque(maxlen=_CLOCKS)
@@ -72,17 +73,19 @@ class Clock:
             return rate
         if not self._offsets:
             return self._begin(stamp, rate, decide)
+        if len(self._offsets) == 1 and 0 < (gap := stamp + self._offsets[0] - self._last) <= self._step:
+            return self._last + gap  # as nearly always
         ahead = [(stamp + offset, offset) for offset in self._offsets if stamp + offset > self._last]
         time, offset = min(ahead, default=(None, 0))
         if time is None or time - self._last > self._leap:
             self._offsets.append(rate - stamp)
             return rate
-        if time - self._last <= _WIDE * self._step:
+        if time - self._last <= self._wide:
             return time
         earlier = self._earlier(time, offset)
         if earlier is None:
             return time if decide else None
-        fills = self._waiting[earlier][0] + offset - self._last <= _WIDE * self._step
+        fills = self._waiting[earlier][0] + offset - self._last <= self._wide
         if not fills and not decide:
             return None
         if not fills and time - self._last > (self._window + 1) * self._step:
@@ -91,7 +94,7 @@ class Clock:
 
     def _begin(self, stamp: int, rate: int, decide: bool) -> int | None:
         following = self._waiting[1][0] if len(self._waiting) > 1 else None
-        regular = following is not None and 0 < following - stamp <= _WIDE * self._step
+        regular = following is not None and 0 < following - stamp <= self._wide
         if not regular and not decide:
             return None
         if not regular:

@@ -45,17 +45,14 @@ def film_of(container: Any) -> Any:
         raise NoFilm("is a picture in tiles, which are not put together here. Export it as one picture.")
     if film.codec_context is None:
         raise NoFilm("has no video codec that can be decoded here. It is damaged, or has to be re-encoded.")
+    if film.codec_context.codec_tag in _ENCRYPTED_TAGS or "enc_key_id" in film.metadata:
+        raise NoFilm("is encrypted, and no key is known. Decrypt it first.")
     return film
 
 
 def is_encrypted(packet: Any) -> bool:
-    """Whether a packet of a film, or its whole stream, needs a key."""
-    stream = packet.stream
-    return (
-        stream.codec_context.codec_tag in _ENCRYPTED_TAGS
-        or "enc_key_id" in stream.metadata
-        or any(packet.has_sidedata(kind) for kind in _ENCRYPTED_DATA)
-    )
+    """Whether a packet of a film needs a key."""
+    return packet.has_sidedata(_ENCRYPTED_DATA[0]) or packet.has_sidedata(_ENCRYPTED_DATA[1])
 
 
 def frame_rate(stream: Any) -> Fraction:
