@@ -51,8 +51,8 @@ def film_of(container: Any) -> Any:
 
 
 def is_encrypted(packet: Any) -> bool:
-    """Whether a packet of a film needs a key."""
-    return packet.has_sidedata(_ENCRYPTED_DATA[0]) or packet.has_sidedata(_ENCRYPTED_DATA[1])
+    """Whether a packet of a film, and those after it up to the next key frame, need a key. Asked of key frames."""
+    return packet.is_keyframe and any(packet.has_sidedata(kind) for kind in _ENCRYPTED_DATA)
 
 
 def frame_rate(stream: Any) -> Fraction:
