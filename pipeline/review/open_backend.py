@@ -84,7 +84,9 @@ def open_review_backend(
         outlooks = Outlooks(
             os.path.join(kept, "outlooks", how),
             clips,
-            lambda version, *asked: open_version(sources, served, version).outlook(*asked, settings.refinement),
+            lambda version, video_id, topic: open_version(sources, served, version).outlook(
+                video_id, topic, settings.refinement
+            ),
         )
         scorer = ClipScorer(clips, TopicWords.of(model), functools.partial(_similar, outcome, kept))
         ranking = Ranking(

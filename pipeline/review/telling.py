@@ -45,10 +45,12 @@ def list_history(ledger: Ledger, besides: Iterable[HistoryEntry] = ()) -> list[H
     for look in ledger.looks():
         thought = f"{_THOUGHT[look.opinion].format(version=look.version)}: “{look.caption}”"
         entries.append(HistoryEntry(look.time, look.by, thought, look.video_id))
-    for one in ledger.written_captions():
-        whose = "" if one.withdrawn_by in (None, one.by) else f" that {one.by} had written"
-        what = f"took back the caption{whose}: " if one.withdrawn_by else "wrote how the caption should be: "
-        entries.append(HistoryEntry(one.time, one.withdrawn_by or one.by, f"{what}“{one.text}”", one.video_id))
+    for written in ledger.written_captions():
+        by, withdrawn_by = written.by, written.withdrawn_by
+        what = "wrote how the caption should be: "
+        if withdrawn_by is not None:
+            what = f"took back the caption{'' if withdrawn_by == by else f' that {by} had written'}: "
+        entries.append(HistoryEntry(written.time, withdrawn_by or by, f"{what}“{written.text}”", written.video_id))
     servings = ledger.servings()
     for serving in servings:
         back = any(other.version == serving.version for other in servings[: serving.number - 1])

@@ -219,7 +219,8 @@ class Viewer(abc.ABC):
     ) -> tuple[Suggestion, ...]:
         """What a clip may miss, what can be taught first; what was said of it already comes last."""
         said = {one.topic.name: one.state for one in corrections if is_settled(one, version)}
-        open_topics, outlooks = [one.topic for one in missing if one.name not in said], {}
+        open_topics = [one.topic for one in missing if one.name not in said]
+        outlooks: Mapping[int, Outlook] = {}
         with contextlib.suppress(Unavailable):  # a model without the signature what_if can be looked at all the same
             outlooks = self._outlooks.until_one_promises(version, video_id, open_topics, _PATIENCE)
         ordered = sorted(best_first(missing, outlooks), key=lambda one: one.name in said)

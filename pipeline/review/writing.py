@@ -61,10 +61,10 @@ def add_spoken_of(
             for topic in missing_topics(PredictedCaption(said, 0.0), topics, [one.text]):
                 writers[topic.topic] = tuple(dict.fromkeys([*writers.get(topic.topic, ()), one.by]))
                 by_topic.setdefault(topic.topic, topic)
-    known = {one.topic: one for one in missing}
+    known = {topic.topic: topic for topic in missing}
     spoken = []
-    for topic, one in by_topic.items():
-        wrote = f"the caption that {' and '.join(writers[topic])} wrote speaks of it"
-        others = known[topic].reasons if topic in known else ()
-        spoken.append(replace(known.get(topic, one), reasons=(wrote, *others)))
-    return (*spoken, *(one for one in missing if one.topic not in by_topic)), writers
+    for number, topic in by_topic.items():
+        wrote = f"the caption that {' and '.join(writers[number])} wrote speaks of it"
+        others = known[number].reasons if number in known else ()
+        spoken.append(replace(known.get(number, topic), reasons=(wrote, *others)))
+    return (*spoken, *(topic for topic in missing if topic.topic not in by_topic)), writers
