@@ -14,7 +14,6 @@ import numpy as np
 SHORT_SIDE = 512  # pixels that a frame is shrunk to before a model sees it
 _PQ, _HLG = 16, 18  # ITU-T H.273, transfer characteristics
 _WIDEST = 32  # pixels that are wider or higher than that are a mistake
-_SQUARE = Fraction(11, 10)  # and those of less are left as they are stored: few people see it, and no network does
 _WHITE, _PEAK, _KNEE = 203.0, 1000.0, 0.5  # nits of white (ITU-R BT.2408), of the brightest; where rolling off begins
 _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
@@ -30,7 +29,7 @@ def as_shown(frame: Any, short_side: int | None = None, aspect: Fraction | None 
     """
     if frame.interlaced_frame:
         frame = _filtered(frame, "estdif", "mode=frame:deint=interlaced")
-    aspect = aspect if aspect and _SQUARE < max(aspect, 1 / aspect) <= _WIDEST else Fraction(1)
+    aspect = aspect if aspect and max(aspect, 1 / aspect) <= _WIDEST else Fraction(1)
     width, height = max(1, round(frame.width * aspect)), frame.height
     scale = 1.0 if short_side is None else min(1.0, short_side / min(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
