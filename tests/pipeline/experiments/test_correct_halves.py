@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.components.neurons.planted import DOG, MAN, NEURONS, VOCABULARY, links, planted_captioner
-from topiclens.components.captions.meteor import MeteorUnavailable
+from topiclens.components.captions.meteor import MeteorUnavailable, SharedMeteor
 from topiclens.components.neurons.activations import NeuronsError
 from topiclens.components.neurons.pdm import Tally
 from topiclens.components.refinement import half_trials as halving
@@ -71,10 +71,10 @@ def outcome(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_java(monkeypatch):
-    def unavailable(**_):
+    def unavailable():
         raise MeteorUnavailable("no Java in this test")
 
-    monkeypatch.setattr(correct_halves, "Meteor", unavailable)
+    monkeypatch.setattr(correct_halves, "SharedMeteor", lambda: SharedMeteor(unavailable))
 
 
 def run(outcome, folder, settings=SETTINGS, **options):
@@ -135,8 +135,8 @@ class Said:
 def test_what_other_videos_wrongly_gain_is_counted():
     item = halving.InaccurateCaption("one", 1, "man", ("man",), 3, 3, ("a dog", "a dog"))
     videos = [video(name, "val", 0, topics=(1, int(name in ("one", "has it")), 0)) for name in Said.untouched]
-    with correct_halves._Judge(videos, len(videos), seed=0) as judge:
-        found = judge.others(Said(), Said.refined, item)
+    judge = correct_halves._Judge(videos, len(videos), seed=0, meteor=SharedMeteor())
+    found = judge.others(Said(), Said.refined, item)
     assert found == Others(judged=4, unchanged=1, without=2, wrongly_gained=1)
 
 
